@@ -1,0 +1,14 @@
+#!/usr/bin/env bash
+# node: V8, its compiler and collector threads, worker threads, and a heap of hundreds of megabytes.
+source "$(dirname "$0")/common.sh"
+need node
+
+# A TypeScript written in JavaScript: version 7 is a native program and would not exercise node.
+typescript=$root/node_modules/typescript5/lib
+[[ -f $typescript/_tsc.js ]] || missing "typescript5 in node_modules (run npm install)"
+
+compare 'node: compile this repository' \
+  node "$typescript/tsc.js" -p "$root" --noEmit false --declaration --sourceMap --outDir out
+compare 'node: transpile the TypeScript compiler' \
+  node "$here/workloads/transpile.js" "$typescript"
+compare 'node: worker threads' node "$here/workloads/workers.js"
