@@ -1,0 +1,15 @@
+module.exports = {
+  testEnvironment: 'node',
+  testMatch: ['<rootDir>/test/js/**/*.test.ts', '<rootDir>/test/package/**/*.test.ts'],
+  modulePathIgnorePatterns: ['<rootDir>/build', '<rootDir>/build-ctest'],
+  testTimeout: 60_000,
+  transform: {
+    '\\.ts$': [
+      '@swc/jest',
+      {
+        jsc: { parser: { syntax: 'typescript' }, target: 'es2022' },
+        module: { type: 'commonjs' },
+      },
+    ],
+  },
+};

@@ -1,0 +1,97 @@
+#!/usr/bin/env node
+import { getSystemErrorName } from 'node:util';
+import { platform, preloadLibrary, shippedPlatforms } from './shipped';
+
+const HELP = `Usage:
+  miheap run [--show-stats] [--no-inherit] -- COMMAND…   run COMMAND on miheap's malloc
+  miheap lib                                             print the path of the library to preload
+  miheap --help | --version
+
+Options of run:
+  --show-stats   print the allocator's statistics on stderr when a process ends
+  --no-inherit   only COMMAND itself runs on miheap, not the processes it starts
+
+The exit code is COMMAND's own; 127 if it is not found, 126 if it cannot be run, and 2 if miheap
+itself was misused or has no library for this platform.
+`;
+
+/** Ends the program with one line on stderr. */
+class Failure extends Error {
+  constructor(
+    readonly exitCode: number,
+    message: string,
+  ) {
+    super(message);
+  }
+}
+
+function misuse(message: string): Failure {
+  return new Failure(2, `${message}; see miheap --help`);
+}
+
+function library(): string {
+  const found = preloadLibrary();
+  if (found !== undefined) return found;
+  const shipped = shippedPlatforms().join(', ') || 'none';
+  throw new Failure(2, `no library to preload on ${platform} (platforms shipped: ${shipped})`);
+}
+
+function run(args: string[]): never {
+  const environment: NodeJS.ProcessEnv = { ...process.env };
+  let flags = 0;
+  for (; args[flags]?.startsWith('-') && args[flags] !== '--'; flags++) {
+    if (args[flags] === '--show-stats') environment.MIHEAP_SHOW_STATS = '1';
+    else if (args[flags] === '--no-inherit') environment.MIHEAP_NO_INHERIT = '1';
+    else throw misuse(`unknown option ${args[flags]}`);
+  }
+  const command = args.slice(args[flags] === '--' ? flags + 1 : flags);
+  const file = command[0];
+  if (file === undefined || file === '') throw misuse('run needs a command');
+
+  const preload = library();
+  if (/[\s:]/.test(preload)) {
+    throw new Failure(2, `LD_PRELOAD cannot name a path with a space or a colon: ${preload}`);
+  }
+  const inherited = environment.LD_PRELOAD;
+  environment.LD_PRELOAD = inherited ? `${preload}:${inherited}` : preload;
+  replaceProcess(file, command, environment);
+}
+
+/** The command takes over this very process, so its exit code and signals need no passing on. */
+function replaceProcess(file: string, argv: string[], environment: NodeJS.ProcessEnv): never {
+  const { native }: typeof import('./native') = require('./native');
+  const variables = Object.entries(environment).map(([name, value]) => `${name}=${value}`);
+  const error = getSystemErrorName(-native.execute(file, argv, variables));
+  if (error === 'ENOENT') throw new Failure(127, `${file}: command not found`);
+  throw new Failure(126, `${file}: cannot be run (${error})`);
+}
+
+function main([verb, ...rest]: string[]): void {
+  switch (verb) {
+    case 'run':
+      run(rest);
+      break;
+    case 'lib':
+      if (rest.length > 0) throw misuse(`lib takes no argument, got ${rest[0]}`);
+      process.stdout.write(`${library()}\n`);
+      break;
+    case '--help':
+    case '-h':
+      process.stdout.write(HELP);
+      break;
+    case '--version':
+      process.stdout.write(`${require('../package.json').version}\n`);
+      break;
+    case undefined:
+      throw misuse('run, lib, --help or --version is missing');
+    default:
+      throw misuse(`unknown ${verb.startsWith('-') ? 'option' : 'command'} ${verb}`);
+  }
+}
+
+try {
+  main(process.argv.slice(2));
+} catch (error) {
+  process.stderr.write(`miheap: ${(error as Error).message}\n`);
+  process.exitCode = error instanceof Failure ? error.exitCode : 2;
+}

@@ -1,0 +1,23 @@
+export {
+  AlignmentUnavailableError,
+  AlreadyFreedError,
+  HeapDestroyedError,
+  HeapLimitError,
+  InvalidTypeError,
+  InvalidValueError,
+  LoadError,
+  MiheapError,
+  NotOwnedError,
+  OutOfMemoryError,
+  OutOfRangeError,
+} from './errors';
+export {
+  type AllocOptions,
+  type BufferLike,
+  Heap,
+  type HeapOptions,
+  type HeapStats,
+  type ReallocOptions,
+  type TypedArrayConstructor,
+} from './heap';
+export { type ProcessStats, processStats } from './process-stats';

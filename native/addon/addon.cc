@@ -1,0 +1,28 @@
+#include <napi.h>
+
+#include "environment.h"
+#include "heap.h"
+#include "platform.h"
+#include "process.h"
+
+namespace miheap {
+
+namespace {
+
+Napi::Object Init(Napi::Env env, Napi::Object exports) {
+  PinModule();
+  // Finalisers of ArrayBuffers may run before or after this one; they hold references of their own.
+  const auto finalize = [](napi_env, void* data, void*) {
+    static_cast<Environment*>(data)->Close();
+  };
+  napi_set_instance_data(env, new Environment(env), finalize, nullptr);
+  ExportHeap(env, exports);
+  ExportProcess(env, exports);
+  return exports;
+}
+
+NODE_API_MODULE(NODE_GYP_MODULE_NAME, Init)
+
+}  // namespace
+
+}  // namespace miheap

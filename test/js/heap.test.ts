@@ -1,0 +1,299 @@
+import { constants } from 'node:buffer';
+import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import { Heap, processStats } from '../../lib';
+import { codeOf, runProgram } from './support';
+
+let heap: Heap;
+beforeEach(() => {
+  heap = new Heap();
+});
+afterEach(() => heap.destroy());
+
+describe('alloc', () => {
+  test('gives a writable Buffer over an ArrayBuffer of its own', () => {
+    const buffer = heap.alloc(1000);
+    expect(Buffer.isBuffer(buffer)).toBe(true);
+    expect([buffer.length, buffer.byteOffset, buffer.buffer.byteLength]).toEqual([1000, 0, 1000]);
+    buffer.fill(0xab);
+    expect(buffer.every((byte) => byte === 0xab)).toBe(true);
+  });
+
+  test('clears memory that was used before', () => {
+    for (const size of [24, 1000, 40_000, 300_000, 5_000_000]) {
+      heap.free(heap.alloc(size).fill(0xff));
+      const again = heap.alloc(size);
+      expect(again.every((byte) => byte === 0)).toBe(true);
+      heap.free(again);
+    }
+  });
+
+  test('keeps blocks apart', () => {
+    const buffers = Array.from({ length: 500 }, (_, i) => heap.alloc(i * 7 + 1, { zero: false }));
+    for (const [i, buffer] of buffers.entries()) buffer.fill(i % 251);
+    for (const [i, buffer] of buffers.entries()) {
+      expect(buffer.every((byte) => byte === i % 251)).toBe(true);
+    }
+  });
+
+  test('takes any power of two as alignment', () => {
+    for (let align = 1; align <= 2 ** 22; align *= 2) {
+      for (const zero of [true, false]) {
+        const buffer = heap.alloc(100, { align, zero });
+        expect(heap.usableSize(buffer)).toBeGreaterThanOrEqual(100);
+        heap.free(buffer.fill(1));
+      }
+    }
+  });
+
+  if (process.platform === 'linux') {
+    test('aligns the address', () => {
+      const blocks = runProgram<[number, boolean][]>('alignment');
+      expect(blocks.length).toBeGreaterThan(3);
+      expect(blocks).toEqual(blocks.map(([align]) => [align, true]));
+    });
+  }
+
+  test('of 0 bytes takes no memory and is freed once', () => {
+    const buffer = heap.alloc(0);
+    expect(buffer.length).toBe(0);
+    expect(heap.usableSize(buffer)).toBe(0);
+    expect(heap.stats().blocks).toBe(0);
+    heap.free(buffer);
+    expect(codeOf(() => heap.free(buffer))).toBe('ERR_MIHEAP_ALREADY_FREED');
+    expect(codeOf(() => heap.free(new ArrayBuffer(0)))).toBe('ERR_MIHEAP_NOT_OWNED');
+  });
+
+  test('of more than the system has is an error that changes nothing', () => {
+    const before = heap.stats();
+    const size = Math.min(constants.MAX_LENGTH, 2 ** 52);
+    // Node 20 and older cannot have a buffer too big for an address space.
+    if (size >= 2 ** 48) {
+      expect(codeOf(() => heap.alloc(size))).toBe('ERR_MIHEAP_OUT_OF_MEMORY');
+    } else {
+      expect(codeOf(() => heap.alloc(size + 1))).toBe('ERR_OUT_OF_RANGE');
+    }
+    expect(heap.stats()).toEqual(before);
+  });
+});
+
+describe('allocTyped', () => {
+  test('gives an array of elements', () => {
+    const doubles = heap.allocTyped(Float64Array, 1000);
+    expect(doubles).toBeInstanceOf(Float64Array);
+    expect([doubles.length, doubles.byteLength]).toEqual([1000, 8000]);
+    doubles.fill(Math.PI);
+    expect(doubles.every((value) => value === Math.PI)).toBe(true);
+    expect(heap.stats().bytes).toBe(8000);
+    heap.free(doubles);
+    expect(doubles.length).toBe(0);
+  });
+
+  test('takes every kind of typed array', () => {
+    for (const type of [Int8Array, Uint8ClampedArray, Uint16Array, Float32Array, BigInt64Array]) {
+      const array = heap.allocTyped<ArrayBufferView>(type, 3);
+      expect(array.byteLength).toBe(3 * type.BYTES_PER_ELEMENT);
+    }
+  });
+});
+
+describe('realloc', () => {
+  test('keeps the contents and clears what is new', () => {
+    let buffer = heap.alloc(10).fill(7);
+    for (const size of [11, 64, 1000, 70_000, 3_000_000, 20_000_000]) {
+      const old = buffer;
+      buffer = heap.realloc(old, size);
+      expect(old.length).toBe(0);
+      expect(buffer.length).toBe(size);
+      expect(buffer.subarray(0, 10).equals(Buffer.alloc(10, 7))).toBe(true);
+      expect(buffer.subarray(10).every((byte) => byte === 0)).toBe(true);
+    }
+    buffer.fill(9);
+    buffer = heap.realloc(buffer, 5);
+    expect(buffer.equals(Buffer.alloc(5, 9))).toBe(true);
+    expect(heap.stats()).toMatchObject({ bytes: 5, blocks: 1 });
+  });
+
+  test('returns an ArrayBuffer for an ArrayBuffer, else a Buffer over the whole block', () => {
+    const arrayBuffer = heap.realloc(heap.allocArrayBuffer(8), 16);
+    expect(arrayBuffer).toBeInstanceOf(ArrayBuffer);
+    const buffer = heap.realloc(new Uint16Array(arrayBuffer, 4, 2), 32);
+    expect(Buffer.isBuffer(buffer)).toBe(true);
+    expect(buffer.length).toBe(32);
+  });
+
+  test('goes to and from 0 bytes', () => {
+    const some = heap.realloc(heap.alloc(0), 10);
+    expect(some.length).toBe(10);
+    const none = heap.realloc(some, 0);
+    expect(none.length).toBe(0);
+    expect(heap.stats().blocks).toBe(0);
+    heap.free(none);
+  });
+});
+
+describe('free', () => {
+  test('detaches every view and gives the memory back at once', () => {
+    const before = processStats();
+    const buffer = heap.alloc(4096);
+    const view = new DataView(buffer.buffer, 8, 16);
+    const slice = buffer.subarray(100);
+    expect(processStats().heldBytes - before.heldBytes).toBe(4096);
+    heap.free(buffer);
+    expect([buffer.length, slice.length, buffer.buffer.byteLength]).toEqual([0, 0, 0]);
+    expect(() => view.byteLength).toThrow(TypeError);
+    expect(processStats()).toMatchObject({
+      heldBytes: before.heldBytes,
+      heldBlocks: before.heldBlocks,
+    });
+    expect(heap.stats()).toMatchObject({ bytes: 0, blocks: 0, allocated: 1, collected: 0 });
+  });
+
+  test('of a view of a part frees the whole block', () => {
+    const buffer = heap.alloc(100);
+    heap.free(buffer.subarray(3, 7));
+    expect(buffer.length).toBe(0);
+    expect(heap.stats().blocks).toBe(0);
+  });
+
+  test('takes an ArrayBuffer and a DataView', () => {
+    const arrayBuffer = heap.allocArrayBuffer(100);
+    heap.free(arrayBuffer);
+    heap.free(new DataView(heap.allocArrayBuffer(100)));
+    expect(arrayBuffer.byteLength).toBe(0);
+    expect(heap.stats().blocks).toBe(0);
+  });
+});
+
+test('usableSize is at least the size, and all of it can be had without moving', () => {
+  const buffer = heap.alloc(1001);
+  const usable = heap.usableSize(buffer);
+  expect(usable).toBeGreaterThanOrEqual(1001);
+  expect(heap.usableSize(heap.realloc(buffer, usable))).toBe(usable);
+});
+
+test('stats counts bytes as asked for', () => {
+  const buffers = [heap.alloc(100), heap.alloc(23)];
+  expect(heap.stats()).toEqual({
+    bytes: 123,
+    peakBytes: 123,
+    blocks: 2,
+    allocated: 2,
+    collected: 0,
+  });
+  heap.free(buffers[0] as Buffer);
+  expect(heap.stats()).toMatchObject({ bytes: 23, peakBytes: 123, blocks: 1, allocated: 2 });
+});
+
+test('collect leaves live blocks alone', () => {
+  const buffer = heap.alloc(100_000).fill(3);
+  heap.collect();
+  heap.collect(true);
+  expect(buffer.every((byte) => byte === 3)).toBe(true);
+});
+
+describe('a limit', () => {
+  test('is kept, with nothing changed when it would be passed', () => {
+    const limited = new Heap({ limit: 1000 });
+    const buffer = limited.alloc(600).fill(5);
+    const before = limited.stats();
+    for (const action of [() => limited.alloc(401), () => limited.realloc(buffer, 1001)]) {
+      expect(action).toThrow(RangeError);
+      expect(codeOf(action)).toBe('ERR_MIHEAP_LIMIT');
+    }
+    expect(limited.stats()).toEqual(before);
+    expect(buffer.equals(Buffer.alloc(600, 5))).toBe(true);
+    expect(limited.realloc(buffer, 1000).length).toBe(1000);
+    expect(codeOf(() => limited.alloc(1))).toBe('ERR_MIHEAP_LIMIT');
+    limited.destroy();
+  });
+
+  test('is Infinity unless given', () => {
+    expect(heap.limit).toBe(Number.POSITIVE_INFINITY);
+    expect(new Heap({ limit: 5 }).limit).toBe(5);
+  });
+});
+
+describe('destroy', () => {
+  test('detaches every buffer and frees the memory; again does nothing', () => {
+    const before = processStats().heldBytes;
+    const buffers = Array.from({ length: 100 }, (_, i) => heap.alloc(i * 100 + 1));
+    heap.free(buffers[50] as Buffer);
+    expect(heap.destroyed).toBe(false);
+    heap.destroy();
+    heap.destroy();
+    expect(heap.destroyed).toBe(true);
+    expect(buffers.map((buffer) => buffer.length)).toEqual(buffers.map(() => 0));
+    expect(processStats().heldBytes).toBe(before);
+  });
+
+  test('leaves other heaps alone', () => {
+    const other = new Heap();
+    const buffer = other.alloc(1000).fill(1);
+    heap.alloc(1000).fill(2);
+    heap.destroy();
+    expect(buffer.every((byte) => byte === 1)).toBe(true);
+    other.destroy();
+  });
+
+  test('happens at the end of a using block', () => {
+    let buffer: Buffer;
+    {
+      using scoped = new Heap();
+      buffer = scoped.alloc(10);
+      expect(buffer.length).toBe(10);
+    }
+    expect(buffer.length).toBe(0);
+  });
+});
+
+describe('other buffers', () => {
+  test("Node's buffer pool is neither used nor harmed", () => {
+    const pooled = Buffer.from('pooled');
+    expect(heap.alloc(8).buffer).not.toBe(pooled.buffer);
+    expect(codeOf(() => heap.free(pooled))).toBe('ERR_MIHEAP_NOT_OWNED');
+    expect(pooled.toString()).toBe('pooled');
+  });
+
+  test('structuredClone copies, and the copy is not ours', () => {
+    const buffer = heap.alloc(10).fill(4);
+    const copy = structuredClone(buffer);
+    expect([...copy]).toEqual([...buffer]);
+    expect(codeOf(() => heap.free(copy))).toBe('ERR_MIHEAP_NOT_OWNED');
+    heap.free(buffer);
+  });
+
+  test('structuredClone with transfer does not take the memory away', () => {
+    const arrayBuffer = heap.allocArrayBuffer(10);
+    try {
+      structuredClone(arrayBuffer, { transfer: [arrayBuffer] });
+    } catch (error) {
+      expect((error as Error).name).toBe('DataCloneError');
+    }
+    expect(arrayBuffer.byteLength).toBe(10);
+    heap.free(arrayBuffer);
+  });
+});
+
+test('a runtime that forbids external buffers gets the same façade over its own memory', () => {
+  expect(heap.external).toBe(true);
+  expect(runProgram('internal', { env: { MIHEAP_NO_EXTERNAL_BUFFERS: '1' } })).toEqual({
+    external: false,
+    zeroed: true,
+    contents: 'kept',
+    oldLength: 0,
+    freedLength: 0,
+    doubleFree: 'ERR_MIHEAP_ALREADY_FREED',
+    align: 'ERR_FEATURE_UNAVAILABLE_ON_PLATFORM',
+    limit: 'ERR_MIHEAP_LIMIT',
+    destroyedLength: 0,
+    heldBytes: 0,
+    heldBlocks: 0,
+  });
+});
+
+test('one native module serves require and import', () => {
+  expect(runProgram('both-modules')).toEqual({
+    sameHeap: true,
+    names: Object.keys(require('../../lib')).sort(),
+  });
+});

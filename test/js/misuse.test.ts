@@ -1,0 +1,198 @@
+import { constants } from 'node:buffer';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import * as miheap from '../../lib';
+import { Heap, processStats } from '../../lib';
+import { codeOf, thrownBy } from './support';
+
+// biome-ignore lint/suspicious/noExplicitAny: misuse is what the types forbid
+type Anything = any;
+
+let heap: Heap;
+let other: Heap;
+let live: Buffer;
+beforeAll(() => {
+  heap = new Heap({ limit: 10_000 });
+  other = new Heap();
+  live = heap.alloc(100).fill(6);
+});
+afterAll(() => {
+  heap.destroy();
+  other.destroy();
+});
+
+/** Every call must throw the same class and code, and change nothing. */
+function expectMisuse(type: ErrorConstructor, code: string, action: (heap: Anything) => unknown) {
+  const before = [heap.stats(), other.stats(), processStats().heldBytes];
+  const error = thrownBy(() => action(heap));
+  expect(error).toBeInstanceOf(type);
+  expect(error?.code).toBe(code);
+  expect(error?.message).not.toBe('');
+  expect([heap.stats(), other.stats(), processStats().heldBytes]).toEqual(before);
+  expect(live.equals(Buffer.alloc(100, 6))).toBe(true);
+}
+
+const notNumbers: unknown[] = [undefined, null, '10', 10n, {}, [], true, Symbol('10'), () => 10];
+const badSizes = [
+  -1,
+  Number.NaN,
+  1.5,
+  Number.POSITIVE_INFINITY,
+  Number.NEGATIVE_INFINITY,
+  constants.MAX_LENGTH + 1,
+  2 ** 53,
+  1e300,
+  -0.5,
+];
+
+describe('sizes', () => {
+  test.each(notNumbers.map((size) => [size]))('%p is not a number', (size) => {
+    for (const action of [
+      (h: Anything) => h.alloc(size),
+      (h: Anything) => h.allocArrayBuffer(size),
+      (h: Anything) => h.allocTyped(Float64Array, size),
+      (h: Anything) => h.realloc(live, size),
+    ]) {
+      expectMisuse(TypeError, 'ERR_INVALID_ARG_TYPE', action);
+    }
+  });
+
+  test.each(badSizes)('%p is out of range', (size) => {
+    for (const action of [
+      (h: Anything) => h.alloc(size),
+      (h: Anything) => h.allocArrayBuffer(size),
+      (h: Anything) => h.allocTyped(Float64Array, size),
+      (h: Anything) => h.realloc(live, size),
+    ]) {
+      expectMisuse(RangeError, 'ERR_OUT_OF_RANGE', action);
+    }
+  });
+
+  test('that overflow once multiplied are out of range', () => {
+    expectMisuse(RangeError, 'ERR_OUT_OF_RANGE', (h) =>
+      h.allocTyped(Float64Array, constants.MAX_LENGTH),
+    );
+  });
+});
+
+describe('options', () => {
+  test.each([[0], [-8], [2 ** 31], [1.5], [Number.NaN]])('align %p is out of range', (align) => {
+    expectMisuse(RangeError, 'ERR_OUT_OF_RANGE', (h) => h.alloc(10, { align }));
+  });
+
+  test.each([[3], [24], [1000]])('align %p is not a power of two', (align) => {
+    expectMisuse(TypeError, 'ERR_INVALID_ARG_VALUE', (h) => h.alloc(10, { align }));
+  });
+
+  test('of the wrong type', () => {
+    const actions: ((h: Anything) => unknown)[] = [
+      (h) => h.alloc(10, { align: '16' }),
+      (h) => h.alloc(10, { zero: 1 }),
+      (h) => h.alloc(0, { zero: 1 }),
+      (h) => h.alloc(10, null),
+      (h) => h.alloc(10, 16),
+      (h) => h.realloc(live, 10, { zero: 'no' }),
+      (h) => h.realloc(live, 10, 5),
+      (h) => h.collect(1),
+      (h) => h.allocTyped({}, 10),
+      (h) => h.allocTyped(Buffer, 10),
+      (h) => h.allocTyped(DataView, 10),
+      (h) => h.allocTyped(Function.prototype, 10),
+      () => new Heap(null as Anything),
+      () => new Heap({ limit: '5' as Anything }),
+    ];
+    for (const action of actions) expectMisuse(TypeError, 'ERR_INVALID_ARG_TYPE', action);
+  });
+
+  test.each([[-1], [1.5], [Number.NaN], [2 ** 53]])('limit %p is out of range', (limit) => {
+    expectMisuse(RangeError, 'ERR_OUT_OF_RANGE', () => new Heap({ limit }));
+  });
+});
+
+const methods: [string, (h: Anything, buffer: unknown) => unknown][] = [
+  ['free', (h, buffer) => h.free(buffer)],
+  ['realloc', (h, buffer) => h.realloc(buffer, 10)],
+  ['usableSize', (h, buffer) => h.usableSize(buffer)],
+];
+
+describe.each(methods)('%s', (_name, method) => {
+  test('of what is no buffer', () => {
+    const shared = new SharedArrayBuffer(8);
+    const notBuffers = [...notNumbers, 'text', 10, shared, new Uint8Array(shared)];
+    for (const value of notBuffers) {
+      expectMisuse(TypeError, 'ERR_INVALID_ARG_TYPE', (h) => method(h, value));
+    }
+  });
+
+  test('of a foreign buffer', () => {
+    const foreign = [Buffer.alloc(100), Buffer.from('pooled'), new ArrayBuffer(5)];
+    for (const value of foreign) {
+      const length = value.byteLength;
+      expectMisuse(Error, 'ERR_MIHEAP_NOT_OWNED', (h) => method(h, value));
+      expect(value.byteLength).toBe(length);
+    }
+  });
+
+  test("of another heap's buffer", () => {
+    const buffer = other.alloc(50).fill(8);
+    expectMisuse(Error, 'ERR_MIHEAP_NOT_OWNED', (h) => method(h, buffer));
+    expect(buffer.equals(Buffer.alloc(50, 8))).toBe(true);
+    const empty = other.alloc(0);
+    expectMisuse(Error, 'ERR_MIHEAP_NOT_OWNED', (h) => method(h, empty));
+    other.free(buffer);
+  });
+
+  test('of a freed buffer, whose memory is in use again', () => {
+    const buffer = heap.alloc(64);
+    const view = buffer.subarray(8);
+    heap.free(buffer);
+    const next = heap.alloc(64).fill(1);
+    for (const value of [buffer, view, buffer.buffer]) {
+      expectMisuse(Error, 'ERR_MIHEAP_ALREADY_FREED', (h) => method(h, value));
+    }
+    expect(next.equals(Buffer.alloc(64, 1))).toBe(true);
+    heap.free(next);
+  });
+
+  test('of a reallocated buffer', () => {
+    const old = heap.alloc(64);
+    const next = heap.realloc(old, 65);
+    expectMisuse(Error, 'ERR_MIHEAP_ALREADY_FREED', (h) => method(h, old));
+    heap.free(next);
+  });
+
+  test('of a detached foreign buffer', () => {
+    const detached = new ArrayBuffer(8);
+    structuredClone(detached, { transfer: [detached] });
+    expectMisuse(Error, 'ERR_MIHEAP_ALREADY_FREED', (h) => method(h, detached));
+  });
+});
+
+test('a destroyed heap answers every call with ERR_MIHEAP_DESTROYED', () => {
+  const destroyed = new Heap();
+  const buffer = destroyed.alloc(10);
+  destroyed.destroy();
+  const actions: (() => unknown)[] = [
+    () => destroyed.alloc(10),
+    () => destroyed.alloc(0),
+    () => destroyed.allocArrayBuffer(10),
+    () => destroyed.allocTyped(Uint8Array, 10),
+    () => destroyed.realloc(buffer, 10),
+    () => destroyed.realloc(live, 10),
+    () => destroyed.free(buffer),
+    () => destroyed.free(live),
+    () => destroyed.usableSize(live),
+    () => destroyed.stats(),
+    () => destroyed.collect(),
+  ];
+  for (const action of actions) expect(codeOf(action)).toBe('ERR_MIHEAP_DESTROYED');
+  expect(live.equals(Buffer.alloc(100, 6))).toBe(true);
+});
+
+test('every error class is exported', () => {
+  expect(thrownBy(() => heap.alloc(-1))).toBeInstanceOf(miheap.OutOfRangeError);
+  expect(thrownBy(() => heap.alloc('1' as Anything))).toBeInstanceOf(miheap.InvalidTypeError);
+  expect(thrownBy(() => heap.alloc(1, { align: 3 }))).toBeInstanceOf(miheap.InvalidValueError);
+  expect(thrownBy(() => heap.alloc(20_000))).toBeInstanceOf(miheap.HeapLimitError);
+  expect(thrownBy(() => heap.free(Buffer.alloc(1)))).toBeInstanceOf(miheap.NotOwnedError);
+  expect(thrownBy(() => heap.free(Buffer.alloc(1)))).toBeInstanceOf(miheap.MiheapError);
+});
