@@ -1,0 +1,111 @@
+# The one core, built three ways: into libmiheap.so with overrides, into libmiheap.a (and miheap.o) with
+# overrides, and into miheap_embedded without them, for the addon.
+if(CMAKE_SYSTEM_NAME STREQUAL "Linux")
+  set(MI_OS_SOURCE native/core/os/linux.c)
+else()
+  message(FATAL_ERROR "miheap has no platform layer for ${CMAKE_SYSTEM_NAME} yet: see native/core/os/os.h")
+endif()
+
+set(MI_CORE_SOURCES
+    ${MI_OS_SOURCE}
+    native/core/os/os.c
+    native/core/options/options.c
+    native/core/options/report.c
+    native/core/stats/stats.c
+    native/core/stats/print.c
+    native/core/segment/memory.c
+    native/core/segment/map.c
+    native/core/segment/chunk.c
+    native/core/segment/purge.c
+    native/core/segment/segment.c
+    native/core/segment/abandoned.c
+    native/core/segment/huge.c
+    native/core/segment/huge_cache.c
+    native/core/page/page.c
+    native/core/page/collect.c
+    native/core/page/check.c
+    native/core/heap/queue.c
+    native/core/heap/retire.c
+    native/core/heap/delayed.c
+    native/core/heap/find.c
+    native/core/heap/generic.c
+    native/core/heap/reclaim.c
+    native/core/heap/collect.c
+    native/core/heap/thread.c
+    native/core/heap/heap.c
+    native/core/heap/check.c
+    native/core/api/malloc.c
+    native/core/api/free.c
+    native/core/api/realloc.c
+    native/core/api/aligned.c
+    native/core/api/string.c
+    native/core/api/posix.c
+    native/core/api/new.c
+    native/core/api/heap.c
+    native/core/api/process.c)
+list(TRANSFORM MI_CORE_SOURCES PREPEND ${CMAKE_CURRENT_SOURCE_DIR}/)
+set(MI_OVERRIDE_SOURCES ${CMAKE_CURRENT_SOURCE_DIR}/native/override/malloc.c
+                        ${CMAKE_CURRENT_SOURCE_DIR}/native/override/glibc.c
+                        ${CMAKE_CURRENT_SOURCE_DIR}/native/override/new.cc
+                        ${CMAKE_CURRENT_SOURCE_DIR}/native/override/preload.c)
+
+set(THREADS_PREFER_PTHREAD_FLAG ON)
+find_package(Threads REQUIRED)
+
+# What every build of the core has in common. Callers add a TLS model.
+function(mi_configure_core target)
+  target_include_directories(
+    ${target}
+    PUBLIC $<BUILD_INTERFACE:${miheap_SOURCE_DIR}/native/include> $<INSTALL_INTERFACE:include>
+    PRIVATE ${miheap_SOURCE_DIR}/native/core)
+  target_compile_definitions(
+    ${target} PRIVATE MI_DEBUG=$<IF:$<STREQUAL:${MI_DEBUG},>,$<IF:$<CONFIG:Debug>,1,0>,${MI_DEBUG}>
+                      MI_HARDENED=$<BOOL:${MI_HARDENED}> _GNU_SOURCE)
+  target_compile_options(
+    ${target}
+    PRIVATE -fvisibility=hidden
+            -fno-strict-aliasing
+            $<$<CONFIG:Release>:-O3>
+            $<$<COMPILE_LANGUAGE:C>:-fno-builtin-malloc>
+            $<$<COMPILE_LANGUAGE:CXX>:-fno-exceptions>
+            $<$<COMPILE_LANGUAGE:CXX>:-fno-rtti>)
+  set_target_properties(${target} PROPERTIES POSITION_INDEPENDENT_CODE ON)
+  target_link_libraries(${target} PRIVATE $<BUILD_INTERFACE:miheap_flags> PUBLIC Threads::Threads)
+endfunction()
+
+add_library(miheap SHARED ${MI_CORE_SOURCES} ${MI_OVERRIDE_SOURCES})
+mi_configure_core(miheap)
+target_compile_definitions(miheap PRIVATE MI_OVERRIDE=1)
+target_compile_options(miheap PRIVATE -ftls-model=initial-exec)
+# The library calls nothing of libstdc++: its operators are plain functions.
+set_target_properties(
+  miheap
+  PROPERTIES VERSION ${PROJECT_VERSION}
+             SOVERSION ${PROJECT_VERSION_MAJOR}
+             LINKER_LANGUAGE C
+             LIBRARY_OUTPUT_DIRECTORY $<IF:$<BOOL:${CMAKE_JS_VERSION}>,${CMAKE_BINARY_DIR}/Release,${CMAKE_BINARY_DIR}>)
+
+# local-dynamic also works in a library that is opened with dlopen, and the linker relaxes it to
+# local-exec in an executable.
+add_library(miheap_static STATIC ${MI_CORE_SOURCES} ${MI_OVERRIDE_SOURCES})
+mi_configure_core(miheap_static)
+target_compile_definitions(miheap_static PRIVATE MI_OVERRIDE=1)
+target_compile_options(miheap_static PRIVATE -ftls-model=local-dynamic)
+set_target_properties(miheap_static PROPERTIES OUTPUT_NAME miheap LINKER_LANGUAGE C)
+
+add_library(miheap_embedded STATIC ${MI_CORE_SOURCES})
+mi_configure_core(miheap_embedded)
+target_compile_definitions(miheap_embedded PUBLIC MI_EMBEDDED=1)
+target_compile_options(miheap_embedded PRIVATE -ftls-model=local-dynamic)
+
+# One relocatable object, for a link line on which the allocator must come first.
+add_custom_command(
+  OUTPUT ${CMAKE_BINARY_DIR}/miheap.o
+  COMMAND ${CMAKE_LINKER} -r -o ${CMAKE_BINARY_DIR}/miheap.o --whole-archive $<TARGET_FILE:miheap_static>
+  DEPENDS miheap_static
+  VERBATIM)
+if(CMAKE_JS_VERSION)
+  add_custom_target(miheap_object DEPENDS ${CMAKE_BINARY_DIR}/miheap.o)
+else()
+  add_custom_target(miheap_object ALL DEPENDS ${CMAKE_BINARY_DIR}/miheap.o)
+endif()

@@ -1,0 +1,89 @@
+/* Aligned allocation. A block of a size class is aligned to the largest power of two that divides its
+   size, and a size that is a multiple of `align` gets such a class (the steps between classes are powers
+   of two). So rounding the size up is all it takes, up to MI_LARGE_BLOCK_MAX. */
+#include <errno.h>
+
+#include "api/alloc.h"
+
+/* First address from `start` on at which address + offset is aligned. */
+static uint8_t* align_in(uint8_t* start, size_t align, size_t offset) {
+  return (uint8_t*)(mi_align_up((uintptr_t)start + offset, align) - offset);
+}
+
+static void* hand_out_inside(uint8_t* block, size_t align, size_t offset) {
+  uint8_t* p = align_in(block, align, offset);
+  /* Before any other thread gets p. */
+  if (p != block) mi_page_set_flag(mi_page_of(block), MI_PAGE_HAS_ALIGNED, true);
+  return p;
+}
+
+static mi_noinline void*
+alloc_huge(mi_heap_t* heap, size_t size, size_t align, size_t offset, bool zero) {
+  uint8_t* block = mi_alloc_slow(heap, (mi_request_t){size, align, offset}, zero);
+  return block == NULL ? NULL : hand_out_inside(block, align, offset);
+}
+
+/* Room to move the address within the block. */
+static mi_noinline void*
+alloc_at_offset(mi_heap_t* heap, size_t size, size_t align, size_t offset, bool zero) {
+  if (size > MI_LARGE_BLOCK_MAX || align > MI_LARGE_BLOCK_MAX ||
+      size + align - 1 > MI_LARGE_BLOCK_MAX) {
+    return alloc_huge(heap, size, align, offset, zero);
+  }
+  uint8_t* block = mi_alloc(heap, size + align - 1, zero);
+  return block == NULL ? NULL : hand_out_inside(block, align, offset);
+}
+
+void* mi_alloc_aligned(mi_heap_t* heap, size_t size, size_t align, size_t offset, bool zero) {
+  if (mi_unlikely(!mi_is_power_of_two(align))) {
+    errno = EINVAL;
+    return NULL;
+  }
+  if (mi_likely(align <= MI_WORD_SIZE && offset % align == 0)) return mi_alloc(heap, size, zero);
+  if (mi_unlikely(size > MI_MAX_ALLOC_SIZE)) {
+    errno = ENOMEM;
+    return NULL;
+  }
+  if (mi_unlikely((offset & (align - 1)) != 0))
+    return alloc_at_offset(heap, size, align, offset, zero);
+  size_t rounded = mi_align_up(size == 0 ? 1 : size, align);
+  if (mi_likely(align <= MI_LARGE_BLOCK_MAX && rounded <= MI_LARGE_BLOCK_MAX)) {
+    return mi_alloc(heap, rounded, zero);
+  }
+  return alloc_huge(heap, size, align, 0, zero);
+}
+
+void* mi_heap_malloc_aligned_at(mi_heap_t* heap, size_t size, size_t alignment, size_t offset)
+    mi_attr_noexcept {
+  return mi_alloc_aligned(heap, size, alignment, offset, false);
+}
+void* mi_heap_malloc_aligned(mi_heap_t* heap, size_t size, size_t alignment) mi_attr_noexcept {
+  return mi_alloc_aligned(heap, size, alignment, 0, false);
+}
+void* mi_heap_zalloc_aligned_at(mi_heap_t* heap, size_t size, size_t alignment, size_t offset)
+    mi_attr_noexcept {
+  return mi_alloc_aligned(heap, size, alignment, offset, true);
+}
+void* mi_heap_zalloc_aligned(mi_heap_t* heap, size_t size, size_t alignment) mi_attr_noexcept {
+  return mi_alloc_aligned(heap, size, alignment, 0, true);
+}
+void* mi_malloc_aligned_at(size_t size, size_t alignment, size_t offset) mi_attr_noexcept {
+  return mi_alloc_aligned(mi_heap_default, size, alignment, offset, false);
+}
+void* mi_malloc_aligned(size_t size, size_t alignment) mi_attr_noexcept {
+  return mi_alloc_aligned(mi_heap_default, size, alignment, 0, false);
+}
+void* mi_zalloc_aligned_at(size_t size, size_t alignment, size_t offset) mi_attr_noexcept {
+  return mi_alloc_aligned(mi_heap_default, size, alignment, offset, true);
+}
+void* mi_zalloc_aligned(size_t size, size_t alignment) mi_attr_noexcept {
+  return mi_alloc_aligned(mi_heap_default, size, alignment, 0, true);
+}
+void* mi_calloc_aligned(size_t count, size_t size, size_t alignment) mi_attr_noexcept {
+  size_t total;
+  if (mi_unlikely(mi_mul_overflow(count, size, &total))) {
+    errno = ENOMEM;
+    return NULL;
+  }
+  return mi_alloc_aligned(mi_heap_default, total, alignment, 0, true);
+}

@@ -1,0 +1,48 @@
+/* malloc's fast path, inlined into every function that allocates. */
+#ifndef MI_ALLOC_H
+#define MI_ALLOC_H
+
+#include <string.h>
+
+#include "heap/heap.h"
+
+/* The path for everything that mi_alloc cannot pop at once. */
+mi_noinline void* mi_alloc_slow(mi_heap_t* heap, mi_request_t request, bool zero);
+
+/* Pops a block of the page. With `zero` it is all zero. */
+mi_inline void* mi_page_alloc(mi_page_t* page, bool zero) {
+  bool clean = (page->zero & MI_ZERO_FREE) != 0;
+  mi_block_t* block = mi_page_pop(page);
+  if (zero) {
+    memset(block, 0, clean ? sizeof(mi_block_t) : page->block_size);
+  } else if (MI_DEBUG > 0) {
+    memset(block, 0xD0, page->block_size);
+  }
+  return block;
+}
+
+mi_inline void* mi_alloc_small(mi_heap_t* heap, size_t size, bool zero) {
+  mi_page_t* page = heap->pages_free_direct[(size + MI_WORD_SIZE - 1) / MI_WORD_SIZE];
+  if (mi_unlikely(page->free == NULL)) return mi_alloc_slow(heap, (mi_request_t){size, 1, 0}, zero);
+  return mi_page_alloc(page, zero);
+}
+
+mi_inline void* mi_alloc(mi_heap_t* heap, size_t size, bool zero) {
+  if (mi_likely(size <= MI_SMALL_SIZE_MAX)) return mi_alloc_small(heap, size, zero);
+  if (mi_unlikely(size > MI_LARGE_BLOCK_MAX))
+    return mi_alloc_slow(heap, (mi_request_t){size, 1, 0}, zero);
+  mi_page_t* page = heap->pages[mi_bin_of(size)].first;
+  if (mi_unlikely(page == NULL || page->free == NULL)) {
+    return mi_alloc_slow(heap, (mi_request_t){size, 1, 0}, zero);
+  }
+  return mi_page_alloc(page, zero);
+}
+
+/* The block is at an address p such that p + offset is a multiple of `align`. NULL with EINVAL if `align` is
+   not a power of two. */
+void* mi_alloc_aligned(mi_heap_t* heap, size_t size, size_t align, size_t offset, bool zero);
+
+/* As mi_realloc. `align` 1: none asked for. */
+void* mi_realloc_from(mi_heap_t* heap, void* p, size_t newsize, size_t align);
+
+#endif

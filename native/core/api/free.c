@@ -1,0 +1,82 @@
+/* Freeing, and what can be said of a pointer. */
+#include "api/free.h"
+
+#include <errno.h>
+
+#include "segment/abandoned.h"
+
+/* Memory of ours that may be read: is it a page in use? A stale pointer sees a segment without a cookie, or
+   a page without blocks. */
+static mi_page_t* living_page_of(const void* p) {
+  mi_segment_t* segment = mi_is_in_chunk(p) ? mi_segment_of(p) : mi_huge_table_find(p);
+  if (segment == NULL || segment->cookie != mi_segment_cookie(segment)) return NULL;
+  mi_page_t* page =
+      mi_segment_is_huge(segment) ? &segment->pages[0] : mi_segment_page_of(segment, p);
+  return page->block_size == 0 || (const uint8_t*)p < page->start ? NULL : page;
+}
+
+#if MI_CHECKED
+/* What is right for every block: p is the start of one, or lies in one that was handed out aligned, and that
+   block was laid out. */
+static bool is_block_address(const mi_page_t* page, const void* p) {
+  size_t offset = (size_t)((const uint8_t*)p - page->start);
+  if (offset >= page->capacity * page->block_size) return false;
+  return offset % page->block_size == 0 || (mi_page_flags(page) & MI_PAGE_HAS_ALIGNED) != 0;
+}
+#endif
+
+mi_page_t* mi_checked_page_of(const char* function, const void* p) {
+  if (p == NULL) return NULL;
+  mi_page_t* page = living_page_of(p);
+  if (mi_unlikely(page == NULL)) {
+    mi_misuse(EINVAL, "%s: %p is not a block of miheap\n", function, p);
+    return NULL;
+  }
+#if MI_CHECKED
+  /* Lists of the owner may be looked at by the owner only. */
+  bool mine = mi_segment_is_mine(mi_segment_of(page));
+  if (!is_block_address(page, p)) {
+    mi_misuse(EINVAL, "%s: %p is inside of a block, or of none\n", function, p);
+    return NULL;
+  }
+  if (mine && mi_page_block_is_free(page, mi_page_block_of(page, p))) {
+    mi_misuse(EAGAIN, "%s: %p was freed before\n", function, p);
+    return NULL;
+  }
+#endif
+  return page;
+}
+
+/* The thread may take over what an ended one left. */
+static bool adopt_segment_of(mi_page_t* page) {
+  mi_segment_t* segment = mi_segment_of(page);
+  return mi_segment_owner(segment) == 0 && !mi_segment_is_huge(segment) &&
+         mi_heap_is_initialized(mi_heap_default) && !mi_thread_is_ending() &&
+         mi_option_is_enabled(mi_option_abandoned_reclaim_on_free) &&
+         mi_heap_reclaim_segment(mi_heap_default, segment);
+}
+
+void mi_free_slow(void* p) {
+  mi_page_t* page = mi_checked_page_of("free", p);
+  if (page == NULL) return;
+  mi_block_t* block = mi_block_of(page, p);
+#if MI_DEBUG > 0
+  memset(block, 0xDF, page->block_size);
+#endif
+  if (mi_segment_is_mine(mi_segment_of(page)) || adopt_segment_of(page)) {
+    mi_page_free_block(page, block);
+    mi_assert_expensive(!mi_heap_is_initialized(mi_heap_default) ||
+                        mi_heap_is_valid(mi_heap_default));
+  } else {
+    mi_page_free_block_mt(page, block);
+  }
+}
+
+void mi_free(void* p) mi_attr_noexcept { mi_free_inline(p); }
+
+size_t mi_usable_size(const void* p) mi_attr_noexcept {
+  mi_page_t* page = mi_checked_page_of("usable_size", p);
+  if (page == NULL) return 0;
+  const uint8_t* block = (const uint8_t*)mi_block_of(page, (void*)p);
+  return page->block_size - (size_t)((const uint8_t*)p - block);
+}

@@ -1,0 +1,39 @@
+/* free's fast path, inlined into mi_free and the overriding free. */
+#ifndef MI_FREE_H
+#define MI_FREE_H
+
+#include <string.h>
+
+#include "heap/heap.h"
+
+/* The path for all but a plain block of this thread: other threads' blocks, huge blocks, blocks handed out
+   at an aligned address, NULL, and what is not ours. */
+mi_noinline void mi_free_slow(void* p);
+
+/* The page of p, after all the checks there are, or NULL: p is NULL, or was reported as misuse of
+   `function`. */
+mi_page_t* mi_checked_page_of(const char* function, const void* p);
+
+/* The start of the block that was handed out as p. */
+mi_inline mi_block_t* mi_block_of(const mi_page_t* page, void* p) {
+  if (mi_likely((mi_page_flags(page) & MI_PAGE_HAS_ALIGNED) == 0)) return p;
+  return mi_page_block_of(page, p);
+}
+
+mi_inline void mi_free_inline(void* p) {
+  /* Also false for NULL. */
+  if (!MI_CHECKED && mi_likely(mi_is_in_chunk(p))) {
+    mi_segment_t* segment = mi_segment_of(p);
+    mi_page_t* page = mi_segment_page_of(segment, p);
+    if (mi_likely(mi_segment_is_mine(segment) && mi_page_flags(page) == 0)) {
+      mi_block_t* block = p;
+      mi_block_set_next(page, block, page->local_free);
+      page->local_free = block;
+      if (mi_unlikely(--page->used == 0)) mi_page_retire(page);
+      return;
+    }
+  }
+  mi_free_slow(p);
+}
+
+#endif

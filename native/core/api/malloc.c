@@ -1,0 +1,59 @@
+/* Plain allocation. */
+#include <errno.h>
+
+#include "api/alloc.h"
+
+void* mi_alloc_slow(mi_heap_t* heap, mi_request_t request, bool zero) {
+  mi_page_t* page = mi_heap_page_for(&heap, request);
+  if (mi_unlikely(page == NULL)) return NULL;
+  void* p = mi_page_alloc(page, zero);
+  mi_assert_expensive(mi_heap_is_valid(heap));
+  if (mi_unlikely(mi_thread_is_ending())) mi_thread_detach();
+  return p;
+}
+
+/* False with ENOMEM if count * size overflows. */
+static bool multiply(size_t count, size_t size, size_t* total) {
+  if (mi_likely(!mi_mul_overflow(count, size, total))) return true;
+  mi_error(EOVERFLOW, "an allocation of %zu * %zu bytes was asked for\n", count, size);
+  errno = ENOMEM;
+  return false;
+}
+
+void* mi_malloc(size_t size) mi_attr_noexcept { return mi_alloc(mi_heap_default, size, false); }
+void* mi_zalloc(size_t size) mi_attr_noexcept { return mi_alloc(mi_heap_default, size, true); }
+void* mi_malloc_small(size_t size) mi_attr_noexcept {
+  return mi_alloc_small(mi_heap_default, size, false);
+}
+void* mi_zalloc_small(size_t size) mi_attr_noexcept {
+  return mi_alloc_small(mi_heap_default, size, true);
+}
+
+void* mi_heap_malloc(mi_heap_t* heap, size_t size) mi_attr_noexcept {
+  return mi_alloc(heap, size, false);
+}
+void* mi_heap_zalloc(mi_heap_t* heap, size_t size) mi_attr_noexcept {
+  return mi_alloc(heap, size, true);
+}
+void* mi_heap_malloc_small(mi_heap_t* heap, size_t size) mi_attr_noexcept {
+  return mi_alloc_small(heap, size, false);
+}
+
+void* mi_heap_calloc(mi_heap_t* heap, size_t count, size_t size) mi_attr_noexcept {
+  size_t total;
+  return multiply(count, size, &total) ? mi_alloc(heap, total, true) : NULL;
+}
+
+void* mi_calloc(size_t count, size_t size) mi_attr_noexcept {
+  return mi_heap_calloc(mi_heap_default, count, size);
+}
+
+void* mi_mallocn(size_t count, size_t size) mi_attr_noexcept {
+  size_t total;
+  return multiply(count, size, &total) ? mi_malloc(total) : NULL;
+}
+
+size_t mi_good_size(size_t size) mi_attr_noexcept {
+  if (size <= MI_LARGE_BLOCK_MAX) return mi_bin_block_size(mi_bin_of(size));
+  return size <= MI_MAX_ALLOC_SIZE ? mi_huge_good_size(size) : size;
+}

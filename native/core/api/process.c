@@ -1,0 +1,72 @@
+/* The process and its threads. */
+#include "heap/heap.h"
+#include "segment/purge.h"
+#include "stats/stats.h"
+
+int mi_version(void) mi_attr_noexcept { return MI_MALLOC_VERSION; }
+
+bool mi_is_redirected(void) mi_attr_noexcept {
+#if defined(MI_OVERRIDE)
+  return true;
+#else
+  return false;
+#endif
+}
+
+void mi_process_init(void) mi_attr_noexcept { mi_process_attach(); }
+void mi_thread_init(void) mi_attr_noexcept { mi_heap_get(); }
+void mi_thread_done(void) mi_attr_noexcept { mi_thread_detach(); }
+
+void mi_collect(bool force) mi_attr_noexcept {
+  mi_heap_t* heap = mi_heap_default;
+  if (mi_heap_is_initialized(heap)) {
+    if (force) mi_heap_reclaim_all(heap);
+    mi_heap_collect_pages(heap, force);
+  }
+  if (force) {
+    mi_purge_all();
+  } else {
+    mi_purge_tick();
+  }
+}
+
+static void set(size_t* place, size_t value) {
+  if (place != NULL) *place = value;
+}
+
+void mi_process_info(size_t* elapsed_msecs, size_t* user_msecs, size_t* system_msecs,
+                     size_t* current_rss, size_t* peak_rss, size_t* current_commit,
+                     size_t* peak_commit, size_t* page_faults) mi_attr_noexcept {
+  mi_process_info_t info;
+  mi_os_process_info(&info);
+  set(elapsed_msecs, mi_stats_elapsed_ms());
+  set(user_msecs, info.user_ms);
+  set(system_msecs, info.system_ms);
+  set(current_rss, info.rss);
+  set(peak_rss, info.peak_rss);
+  set(current_commit,
+      (size_t)atomic_load_explicit(&mi_gauges.committed.current, memory_order_relaxed));
+  set(peak_commit, (size_t)atomic_load_explicit(&mi_gauges.committed.peak, memory_order_relaxed));
+  set(page_faults, info.page_faults);
+}
+
+void mi_stats_merge(void) mi_attr_noexcept {
+  if (mi_heap_is_initialized(mi_heap_default)) mi_counters_merge(&mi_heap_default->tld->counters);
+}
+
+void mi_stats_reset(void) mi_attr_noexcept {
+  mi_stats_merge();
+  mi_stats_clear();
+}
+
+void mi_stats_print_out(mi_output_fun* out, void* arg) mi_attr_noexcept {
+  mi_stats_merge();
+  mi_stats_print_table(out, arg);
+}
+
+void mi_stats_print(void* out) mi_attr_noexcept { mi_stats_print_out((mi_output_fun*)out, NULL); }
+
+/* After the program's own exit handlers. */
+__attribute__((destructor)) static void at_process_exit(void) {
+  if (mi_option_is_enabled(mi_option_show_stats)) mi_stats_print_out(NULL, NULL);
+}

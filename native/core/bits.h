@@ -1,0 +1,47 @@
+/* Arithmetic on sizes, addresses and masks. */
+#ifndef MI_BITS_H
+#define MI_BITS_H
+
+#include "types.h"
+
+/* Index of the lowest and of the highest set bit. x must not be 0. */
+mi_inline unsigned mi_ctz64(uint64_t x) { return (unsigned)__builtin_ctzll(x); }
+mi_inline unsigned mi_bsr64(uint64_t x) { return 63u - (unsigned)__builtin_clzll(x); }
+
+mi_inline bool mi_is_power_of_two(size_t x) { return x != 0 && (x & (x - 1)) == 0; }
+
+/* `align` is a power of two. The result may wrap for x above SIZE_MAX - align. */
+mi_inline size_t mi_align_up(size_t x, size_t align) { return (x + align - 1) & ~(align - 1); }
+mi_inline size_t mi_align_down(size_t x, size_t align) { return x & ~(align - 1); }
+mi_inline bool mi_is_aligned(const void* p, size_t align) {
+  return ((uintptr_t)p & (align - 1)) == 0;
+}
+
+/* The largest power of two that divides x. x must not be 0. */
+mi_inline size_t mi_lowest_bit(size_t x) { return x & (0 - x); }
+
+/* `count` bits from bit `first` on; first + count <= 64, count > 0. */
+mi_inline uint64_t mi_bits64(unsigned first, unsigned count) {
+  return (count >= 64 ? ~(uint64_t)0 : (((uint64_t)1 << count) - 1)) << first;
+}
+
+mi_inline unsigned mi_popcount64(uint64_t x) { return (unsigned)__builtin_popcountll(x); }
+
+typedef struct mi_run_s {
+  unsigned first;
+  unsigned count;
+} mi_run_t;
+
+/* The lowest run of set bits in x. x must not be 0. */
+mi_inline mi_run_t mi_first_run(uint64_t x) {
+  unsigned first = mi_ctz64(x);
+  uint64_t rest = ~(x >> first);
+  return (mi_run_t){first, rest == 0 ? 64 : mi_ctz64(rest)};
+}
+
+/* True if count * size overflows; else *total is the product. */
+mi_inline bool mi_mul_overflow(size_t count, size_t size, size_t* total) {
+  return __builtin_mul_overflow(count, size, total);
+}
+
+#endif

@@ -1,0 +1,35 @@
+/* The walker of a heap's invariants. */
+#include "heap/heap.h"
+
+static bool direct_is_valid(mi_heap_t* heap) {
+  for (size_t words = 0; words < MI_DIRECT_COUNT; words++) {
+    mi_page_t* page = heap->pages[mi_bin_of(words * MI_WORD_SIZE)].first;
+    if (page == NULL) page = mi_heap_empty.pages_free_direct[0];
+    if (heap->pages_free_direct[words] != page) return false;
+  }
+  return true;
+}
+
+static bool page_belongs(mi_heap_t* heap, mi_page_t* page, unsigned queue) {
+  mi_segment_t* segment = mi_segment_of(page);
+  if (atomic_load_explicit(&page->heap, memory_order_relaxed) != heap) return false;
+  if (!mi_segment_is_mine(segment) || segment->cookie != mi_segment_cookie(segment)) return false;
+  if ((segment->pages_used >> mi_page_index(segment, page) & 1) == 0) return false;
+  if (mi_page_is_in_full(page)) return queue == MI_BIN_FULL;
+  return queue == page->bin && page->block_size == mi_bin_block_size(queue);
+}
+
+bool mi_heap_is_valid(mi_heap_t* heap) {
+  size_t count = 0;
+  for (unsigned queue = 0; queue < MI_BIN_COUNT; queue++) {
+    const mi_page_t* prev = NULL;
+    for (mi_page_t* page = heap->pages[queue].first; page != NULL; prev = page, page = page->next) {
+      if (page->prev != prev || !page_belongs(heap, page, queue) || !mi_page_is_valid(page))
+        return false;
+      if (page->retire_expire != 0 && (page->prev != NULL || page->next != NULL)) return false;
+      count++;
+    }
+    if (heap->pages[queue].last != prev) return false;
+  }
+  return count == heap->page_count && direct_is_valid(heap);
+}

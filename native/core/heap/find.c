@@ -1,0 +1,77 @@
+/* Finding a page with free blocks, and making one. */
+#include "heap/heap.h"
+
+static mi_page_t* adopt_fresh(mi_heap_t* heap, mi_page_t* page, unsigned bin) {
+  page->bin = (uint8_t)bin;
+  atomic_store_explicit(&page->heap, heap,
+                        memory_order_relaxed); /* published by mi_page_set_full */
+  heap->tld->counters.pages++;
+  mi_page_extend(page);
+  return page;
+}
+
+/* A page that the queue did not have: what an ended thread left, or a new one. */
+static mi_page_t* page_fresh(mi_heap_t* heap, unsigned bin) {
+  mi_heap_collect_retired(heap, false);
+  mi_page_t* page = mi_heap_reclaim(heap, bin);
+  if (page != NULL) return page;
+  page = mi_segment_page_alloc(&heap->tld->segments, mi_bin_block_size(bin));
+  if (page == NULL) return NULL;
+  adopt_fresh(heap, page, bin);
+  mi_heap_add_page(heap, page, true);
+  return page;
+}
+
+/* True if there is something to pop now. An exhausted page leaves the queue. */
+static bool make_available(mi_heap_t* heap, mi_page_t* page) {
+  for (;;) {
+    mi_page_free_collect(page);
+    if (page->free != NULL) return true;
+    if (page->capacity < page->reserved) {
+      heap->tld->counters.extends++;
+      mi_page_extend(page);
+      return true;
+    }
+    if (mi_page_to_full(heap, page)) return false;
+    /* Either a block has just come back, or a thread is notifying us; then we look again another time. */
+    if (mi_page_is_notifying(page)) return false;
+  }
+}
+
+static void move_to_front(mi_heap_t* heap, mi_page_t* page) {
+  if (page->prev == NULL) return;
+  mi_heap_remove_page(heap, page);
+  mi_heap_add_page(heap, page, true);
+}
+
+mi_page_t* mi_heap_find_page(mi_heap_t* heap, unsigned bin) {
+  mi_page_t* empty = NULL; /* taken only if no page is partly used, so that the others can drain */
+  mi_page_t* next;
+  for (mi_page_t* page = heap->pages[bin].first; page != NULL; page = next) {
+    next = page->next;
+    heap->tld->counters.searches++;
+    if (!make_available(heap, page)) continue;
+    if (!mi_page_is_empty(page)) {
+      move_to_front(heap, page);
+      return page;
+    }
+    if (empty != NULL) mi_heap_free_page(heap, empty);
+    empty = page;
+  }
+  if (empty != NULL) {
+    move_to_front(heap, empty);
+    return empty;
+  }
+  return page_fresh(heap, bin);
+}
+
+mi_page_t* mi_heap_huge_page(mi_heap_t* heap, mi_request_t request) {
+  mi_page_t* page = mi_huge_page_alloc(request.size, request.align, request.offset);
+  if (page == NULL) return NULL;
+  adopt_fresh(heap, page, MI_BIN_HUGE);
+  /* It is exhausted once its block is popped, which happens next. */
+  mi_page_set_full(page);
+  mi_page_set_flag(page, MI_PAGE_IN_FULL, true);
+  mi_heap_add_page(heap, page, false);
+  return page;
+}

@@ -1,0 +1,61 @@
+/* malloc's slow path and its heartbeat. */
+#include <errno.h>
+
+#include "heap/heap.h"
+#include "segment/purge.h"
+
+static _Atomic(mi_deferred_free_fun*) deferred_fun;
+static _Atomic(void*) deferred_arg;
+
+void mi_register_deferred_free(mi_deferred_free_fun* deferred_free, void* arg) mi_attr_noexcept {
+  atomic_store(&deferred_arg, arg);
+  atomic_store(&deferred_fun, deferred_free);
+}
+
+void mi_deferred_free(mi_heap_t* heap, bool force) {
+  mi_tld_t* tld = heap->tld;
+  tld->heartbeat++;
+  mi_deferred_free_fun* fun = atomic_load_explicit(&deferred_fun, memory_order_acquire);
+  if (mi_likely(fun == NULL) || tld->in_callback) return;
+  tld->in_callback = true; /* the callback may allocate, and so come here */
+  fun(force, tld->heartbeat, atomic_load_explicit(&deferred_arg, memory_order_relaxed));
+  tld->in_callback = false;
+}
+
+static void heartbeat(mi_heap_t* heap) {
+  mi_tld_t* tld = heap->tld;
+  tld->counters.slow_calls++;
+  mi_deferred_free(heap, false);
+  mi_heap_delayed_free(heap);
+  if (mi_unlikely(++tld->slow_calls >= (uint32_t)mi_option_get(mi_option_generic_collect))) {
+    tld->slow_calls = 0;
+    mi_heap_collect_pages(heap, false);
+  }
+  mi_purge_tick();
+}
+
+static mi_page_t* find(mi_heap_t* heap, mi_request_t request) {
+  if (mi_unlikely(request.size > MI_LARGE_BLOCK_MAX || request.align > 1)) {
+    return mi_heap_huge_page(heap, request);
+  }
+  return mi_heap_find_page(heap, mi_bin_of(request.size));
+}
+
+mi_page_t* mi_heap_page_for(mi_heap_t** heap, mi_request_t request) {
+  if (mi_unlikely(request.size > MI_MAX_ALLOC_SIZE)) {
+    errno = ENOMEM;
+    return NULL;
+  }
+  if (mi_unlikely(!mi_heap_is_initialized(*heap))) {
+    *heap = mi_heap_get();
+    if (*heap == NULL) return NULL;
+  }
+  heartbeat(*heap);
+  mi_page_t* page = find(*heap, request);
+  if (mi_likely(page != NULL)) return page;
+  /* Out of memory: what can be freed is freed, and one more try made. */
+  mi_heap_collect_pages(*heap, true);
+  page = find(*heap, request);
+  if (page == NULL) errno = ENOMEM;
+  return page;
+}

@@ -1,0 +1,61 @@
+/* Heaps as a whole: making, merging, emptying. */
+#include "heap/heap.h"
+
+#include <string.h>
+
+void mi_heap_init(mi_heap_t* heap, mi_tld_t* tld) {
+  memcpy(heap, &mi_heap_empty, sizeof(*heap));
+  heap->tld = tld;
+  heap->thread_id = mi_os_thread_id();
+  heap->retired_min = MI_BIN_FULL;
+  heap->next = tld->heaps;
+  tld->heaps = heap;
+}
+
+void mi_heap_for_each_page(mi_heap_t* heap, mi_page_fun* fn, void* arg) {
+  for (unsigned bin = 0; bin < MI_BIN_COUNT; bin++) {
+    mi_page_t* next;
+    for (mi_page_t* page = heap->pages[bin].first; page != NULL; page = next) {
+      next = page->next;
+      fn(heap, page, arg);
+    }
+  }
+}
+
+static void absorb_page(mi_heap_t* heap, mi_page_t* page, void* arg) {
+  mi_heap_t* target = arg;
+  mi_page_settle(page);
+  mi_heap_remove_page(heap, page);
+  bool huge = page->bin == MI_BIN_HUGE;
+  /* A full page is found out again on the next walk. */
+  if (!huge) mi_page_set_flag(page, MI_PAGE_IN_FULL, false);
+  atomic_store_explicit(&page->heap, target,
+                        memory_order_relaxed); /* published by mi_page_set_full */
+  mi_heap_add_page(target, page, false);
+  if (huge && !mi_page_set_full(page)) {
+    mi_page_free_collect(page); /* its block has just come back */
+    mi_heap_free_page(target, page);
+  }
+}
+
+void mi_heap_absorb(mi_heap_t* target, mi_heap_t* heap) {
+  mi_heap_for_each_page(heap, absorb_page, target);
+  /* Every page has settled, so nothing is added to the list any more. */
+  mi_heap_delayed_free(heap);
+}
+
+static void free_page(mi_heap_t* heap, mi_page_t* page, void* arg) {
+  (void)arg;
+  mi_page_settle(page);
+  page->used = 0;
+  mi_heap_free_page(heap, page);
+}
+
+void mi_heap_free_pages(mi_heap_t* heap) {
+  mi_heap_for_each_page(heap, free_page, NULL);
+  atomic_store_explicit(&heap->delayed_free, 0, memory_order_relaxed);
+}
+
+void mi_heap_free_memory(mi_heap_t* heap) {
+  mi_page_free_block(mi_page_of(heap), (mi_block_t*)heap);
+}

@@ -1,0 +1,113 @@
+/* A thread's heaps: queues of pages by size class, and the slow path of malloc. Everything here is for the
+   thread that owns the heap, unless said otherwise. */
+#ifndef MI_HEAP_H
+#define MI_HEAP_H
+
+#include "page/page.h"
+#include "segment/huge.h"
+
+/* ---- The calling thread's heap (thread.c) ---- */
+
+/* What mi_malloc uses. Points to mi_heap_empty, which has nothing to pop and must not be written, until the
+   thread's first slow path. */
+extern _Thread_local mi_heap_t* mi_heap_default;
+extern const mi_heap_t mi_heap_empty;
+
+mi_inline bool mi_heap_is_initialized(const mi_heap_t* heap) { return heap != &mi_heap_empty; }
+
+/* The thread's default heap, made if there is none. NULL and ENOMEM if it cannot be made. */
+mi_heap_t* mi_heap_get(void);
+
+/* Ends all heaps of the thread: what lives in them is abandoned. */
+void mi_thread_detach(void);
+
+/* True in a thread whose exit handlers run: what it allocates is to be abandoned at once, since nobody
+   will be told when it is gone. */
+bool mi_thread_is_ending(void);
+
+/* Once per process, by the first thread that allocates. */
+void mi_process_attach(void);
+
+/* ---- Heaps (heap.c) ---- */
+
+/* Makes `heap`, memory that is all zero, an empty heap of the thread with this tld. */
+void mi_heap_init(mi_heap_t* heap, mi_tld_t* tld);
+
+/* Moves all pages of `heap` to `target`, another heap of the thread. */
+void mi_heap_absorb(mi_heap_t* target, mi_heap_t* heap);
+
+/* Frees the memory of a heap that has no pages any more; it came from the thread's backing heap. */
+void mi_heap_free_memory(mi_heap_t* heap);
+
+/* Frees all pages of the heap, with whatever lives in them. */
+void mi_heap_free_pages(mi_heap_t* heap);
+
+/* Calls fn for every page; fn may free the page or move it elsewhere. */
+typedef void mi_page_fun(mi_heap_t* heap, mi_page_t* page, void* arg);
+void mi_heap_for_each_page(mi_heap_t* heap, mi_page_fun* fn, void* arg);
+
+/* Checks every page, queue and table of the heap. */
+bool mi_heap_is_valid(mi_heap_t* heap);
+
+/* ---- The slow path (generic.c, find.c) ---- */
+
+typedef struct mi_request_s {
+  size_t size;
+  size_t align;  /* only for huge blocks; 1: none */
+  size_t offset; /* address + offset is to be aligned */
+} mi_request_t;
+
+/* A page from which a block for the request can be popped. Runs the heartbeat. NULL and ENOMEM. The heap
+   may be mi_heap_empty; it is then made first, and *heap changes. */
+mi_page_t* mi_heap_page_for(mi_heap_t** heap, mi_request_t request);
+
+/* The queue's first page with free blocks, found or made; NULL if there is no memory. */
+mi_page_t* mi_heap_find_page(mi_heap_t* heap, unsigned bin);
+
+/* A page of one huge block, in the full queue. */
+mi_page_t* mi_heap_huge_page(mi_heap_t* heap, mi_request_t request);
+
+/* ---- Pages of a heap (queue.c, retire.c) ---- */
+
+/* Puts a page into the queue of its bin, at the front or at the back, and takes it out. */
+void mi_heap_add_page(mi_heap_t* heap, mi_page_t* page, bool front);
+void mi_heap_remove_page(mi_heap_t* heap, mi_page_t* page);
+
+/* Moves an exhausted page to the full queue. False if there is something to pop after all, or if a thread
+   is just notifying us: then the page stays. */
+bool mi_page_to_full(mi_heap_t* heap, mi_page_t* page);
+/* Moves a page of the full queue back to that of its bin. */
+void mi_page_unfull(mi_heap_t* heap, mi_page_t* page);
+
+/* A page has become empty: keeps it a while if it is the last of its class, else gives it back. */
+void mi_page_retire(mi_page_t* page);
+/* Gives an empty page back. */
+void mi_heap_free_page(mi_heap_t* heap, mi_page_t* page);
+/* Ages retired pages; with `force`, gives them back now. */
+void mi_heap_collect_retired(mi_heap_t* heap, bool force);
+
+/* ---- Frees (delayed.c) ---- */
+
+/* Frees a block of a page of this thread. */
+void mi_page_free_block(mi_page_t* page, mi_block_t* block);
+/* Frees a block of a page that another thread owns, or none. */
+void mi_page_free_block_mt(mi_page_t* page, mi_block_t* block);
+/* Completes the frees that other threads made into full pages, but for those that are just being made. */
+void mi_heap_delayed_free(mi_heap_t* heap);
+
+/* ---- Collecting, reclaiming (collect.c, reclaim.c) ---- */
+
+void mi_heap_collect_pages(mi_heap_t* heap, bool force);
+/* Calls the user's deferred-free callback. */
+void mi_deferred_free(mi_heap_t* heap, bool force);
+
+/* Lets go of all pages that have live blocks. The heap is empty afterwards. */
+void mi_heap_abandon(mi_heap_t* heap);
+/* Adopts some abandoned segments. Returns a page of `bin` with free blocks if one was among them. */
+mi_page_t* mi_heap_reclaim(mi_heap_t* heap, unsigned bin);
+/* Adopts all abandoned segments. */
+void mi_heap_reclaim_all(mi_heap_t* heap);
+/* Adopts the abandoned segment in which the caller holds a live block. False if somebody else did. */
+bool mi_heap_reclaim_segment(mi_heap_t* heap, mi_segment_t* segment);
+
+#endif

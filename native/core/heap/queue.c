@@ -1,0 +1,86 @@
+/* Queues of pages, and the table that leads malloc to the first page of each small one. */
+#include "heap/heap.h"
+
+/* Only the one page of a queue may be retired: that is where mi_heap_collect_retired looks. */
+static void link_page(mi_page_queue_t* queue, mi_page_t* page, bool front) {
+  if (queue->first != NULL) queue->first->retire_expire = 0;
+  if (queue->first == NULL) {
+    page->next = page->prev = NULL;
+    queue->first = queue->last = page;
+  } else if (front) {
+    page->prev = NULL;
+    page->next = queue->first;
+    queue->first->prev = page;
+    queue->first = page;
+  } else {
+    page->next = NULL;
+    page->prev = queue->last;
+    queue->last->next = page;
+    queue->last = page;
+  }
+}
+
+static void unlink_page(mi_page_queue_t* queue, mi_page_t* page) {
+  if (page->prev != NULL) {
+    page->prev->next = page->next;
+  } else {
+    queue->first = page->next;
+  }
+  if (page->next != NULL) {
+    page->next->prev = page->prev;
+  } else {
+    queue->last = page->prev;
+  }
+  page->next = page->prev = NULL;
+  page->retire_expire = 0;
+}
+
+/* The first page of the bin has changed. */
+static void update_direct(mi_heap_t* heap, unsigned bin) {
+  if (bin >= MI_BIN_HUGE) return;
+  size_t last = mi_bin_block_size(bin) / MI_WORD_SIZE;
+  size_t first = bin == 1 ? 0 : mi_bin_block_size(bin - 1) / MI_WORD_SIZE + 1;
+  if (first >= MI_DIRECT_COUNT) return;
+  if (last >= MI_DIRECT_COUNT) last = MI_DIRECT_COUNT - 1;
+  mi_page_t* page = heap->pages[bin].first;
+  if (page == NULL) page = mi_heap_empty.pages_free_direct[0];
+  for (size_t i = first; i <= last; i++) heap->pages_free_direct[i] = page;
+}
+
+static unsigned queue_index(const mi_page_t* page) {
+  return mi_page_is_in_full(page) ? MI_BIN_FULL : page->bin;
+}
+
+void mi_heap_add_page(mi_heap_t* heap, mi_page_t* page, bool front) {
+  unsigned index = queue_index(page);
+  mi_page_queue_t* queue = &heap->pages[index];
+  mi_page_t* first = queue->first;
+  link_page(queue, page, front);
+  if (queue->first != first) update_direct(heap, index);
+  heap->page_count++;
+}
+
+void mi_heap_remove_page(mi_heap_t* heap, mi_page_t* page) {
+  unsigned index = queue_index(page);
+  mi_page_queue_t* queue = &heap->pages[index];
+  mi_page_t* first = queue->first;
+  unlink_page(queue, page);
+  if (queue->first != first) update_direct(heap, index);
+  heap->page_count--;
+}
+
+bool mi_page_to_full(mi_heap_t* heap, mi_page_t* page) {
+  mi_assert(page->free == NULL && page->local_free == NULL);
+  if (!mi_page_set_full(page)) return false;
+  mi_heap_remove_page(heap, page);
+  mi_page_set_flag(page, MI_PAGE_IN_FULL, true);
+  mi_heap_add_page(heap, page, false);
+  return true;
+}
+
+void mi_page_unfull(mi_heap_t* heap, mi_page_t* page) {
+  mi_page_clear_full(page);
+  mi_heap_remove_page(heap, page);
+  mi_page_set_flag(page, MI_PAGE_IN_FULL, false);
+  mi_heap_add_page(heap, page, false);
+}

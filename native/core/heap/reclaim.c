@@ -1,0 +1,126 @@
+/* Segments change owners: abandoned by a thread that ends, adopted by one that needs pages. */
+#include "heap/heap.h"
+#include "segment/abandoned.h"
+
+/* Even if the percentage of max_segment_reclaim is less. */
+enum { LEAST_TRIES = 8, MOST_TRIES = 1024 };
+
+/* ---- Abandon ---- */
+
+/* FULL or NORMAL -> UNOWNED: from now on who frees the block frees the segment. */
+static void abandon_huge(mi_heap_t* heap, mi_page_t* page) {
+  mi_segment_t* segment = mi_segment_of(page);
+  mi_heap_remove_page(heap, page);
+  atomic_store_explicit(&page->heap, NULL, memory_order_relaxed);
+  atomic_store_explicit(&segment->thread_id, 0, memory_order_relaxed);
+  uintptr_t expected = mi_tf_make(NULL, MI_TF_NORMAL);
+  /* Release: who frees the block sees the header as we left it. Acquire: we see that a block was pushed. */
+  if (!atomic_compare_exchange_strong_explicit(&page->thread_free, &expected,
+                                               mi_tf_make(NULL, MI_TF_UNOWNED),
+                                               memory_order_acq_rel, memory_order_acquire)) {
+    mi_huge_page_free(page); /* its block has just come back */
+  }
+}
+
+static void settle_page(mi_heap_t* heap, mi_page_t* page, void* arg) {
+  (void)heap;
+  (void)arg;
+  mi_page_settle(page);
+}
+
+static void abandon_page(mi_heap_t* heap, mi_page_t* page, void* arg) {
+  (void)arg;
+  mi_page_free_collect_all(page);
+  if (mi_page_is_empty(page)) {
+    mi_heap_free_page(heap, page);
+    return;
+  }
+  if (page->bin == MI_BIN_HUGE) {
+    abandon_huge(heap, page);
+    return;
+  }
+  mi_heap_remove_page(heap, page);
+  mi_page_set_flag(page, MI_PAGE_IN_FULL, false);
+  atomic_store_explicit(&page->heap, NULL, memory_order_relaxed);
+  mi_segments_tld_t* tld = &heap->tld->segments;
+  mi_segment_t* segment = mi_segment_of(page);
+  segment->abandoned_pages++;
+  if (segment->abandoned_pages == segment->used) {
+    mi_segment_queue_remove(tld, segment);
+    mi_segment_abandon(tld, segment);
+  }
+}
+
+void mi_heap_abandon(mi_heap_t* heap) {
+  /* After this nobody can reach the heap through a page; what was put on its delayed list is complete. */
+  mi_heap_for_each_page(heap, settle_page, NULL);
+  mi_heap_delayed_free(heap);
+  mi_heap_for_each_page(heap, abandon_page, NULL);
+  mi_assert(heap->page_count == 0);
+}
+
+/* ---- Reclaim ---- */
+
+static bool has_room(mi_page_t* page) {
+  return page->free != NULL || page->capacity < page->reserved;
+}
+
+/* Takes the pages of a segment that this thread has just come to own into the heap. Returns one of `bin`
+   that has room. The segment is gone afterwards if no block in it was alive. */
+static mi_page_t* take_pages(mi_heap_t* heap, mi_segment_t* segment, unsigned bin) {
+  mi_page_t* found = NULL;
+  heap->tld->counters.reclaims++;
+  for (uint64_t pages = segment->pages_used; pages != 0; pages &= pages - 1) {
+    mi_page_t* page = &segment->pages[mi_ctz64(pages)];
+    mi_page_free_collect_all(page);
+    if (mi_page_is_empty(page)) {
+      heap->tld->counters.pages_freed++;
+      mi_segment_page_free(&heap->tld->segments, page);
+      continue;
+    }
+    atomic_store_explicit(&page->heap, heap, memory_order_relaxed);
+    mi_heap_add_page(heap, page, false);
+    if (page->bin == bin && has_room(page)) found = page;
+  }
+  return found;
+}
+
+/* Only the backing heap adopts: the blocks are other people's, and must not die with a heap that is
+   destroyed. */
+static bool may_adopt(const mi_heap_t* heap) { return heap == &heap->tld->backing; }
+
+mi_page_t* mi_heap_reclaim(mi_heap_t* heap, unsigned bin) {
+  size_t abandoned = mi_abandoned_count();
+  if (mi_likely(abandoned == 0) || !may_adopt(heap)) return NULL;
+  size_t tries = abandoned * (size_t)mi_option_get(mi_option_max_segment_reclaim) / 100;
+  if (tries < LEAST_TRIES) tries = LEAST_TRIES;
+  if (tries > MOST_TRIES) tries = MOST_TRIES;
+  size_t cursor = 0;
+  while (tries-- > 0) {
+    mi_segment_t* segment = mi_segment_adopt_next(&heap->tld->segments, &cursor);
+    if (segment == NULL) return NULL;
+    mi_page_t* page = take_pages(heap, segment, bin);
+    if (page == NULL) continue;
+    mi_heap_remove_page(heap, page);
+    mi_heap_add_page(heap, page, true);
+    if (page->free == NULL) mi_page_extend(page);
+    return page;
+  }
+  return NULL;
+}
+
+void mi_heap_reclaim_all(mi_heap_t* heap) {
+  heap = &heap->tld->backing;
+  size_t cursor = 0;
+  mi_segment_t* segment;
+  while ((segment = mi_segment_adopt_next(&heap->tld->segments, &cursor)) != NULL) {
+    take_pages(heap, segment, MI_BIN_FULL);
+  }
+}
+
+bool mi_heap_reclaim_segment(mi_heap_t* heap, mi_segment_t* segment) {
+  heap = &heap->tld->backing;
+  if (!mi_segment_try_adopt(&heap->tld->segments, segment)) return false;
+  take_pages(heap, segment, MI_BIN_FULL);
+  return true;
+}

@@ -1,0 +1,125 @@
+/* Threads: a heap at the first allocation, and its end with the thread. */
+#include "heap/heap.h"
+
+#include <string.h>
+
+#include "segment/memory.h"
+#include "stats/stats.h"
+
+/* ---- What a thread sees before it has anything ---- */
+
+static mi_page_t empty_page; /* its `free` is empty for ever */
+
+const mi_heap_t mi_heap_empty = {
+    .pages_free_direct = {[0 ... MI_DIRECT_COUNT - 1] = &empty_page},
+};
+
+/* The heap is written only through a pointer that mi_heap_is_initialized has accepted. */
+_Thread_local mi_heap_t* mi_heap_default = (mi_heap_t*)&mi_heap_empty;
+
+static _Thread_local bool ending;
+
+bool mi_thread_is_ending(void) { return ending; }
+
+/* ---- Memory for mi_tld_t ----
+   The first one is static. Those of ended threads are kept for new ones. */
+
+enum { CACHE_SIZE = 64 };
+
+static mi_tld_t first_tld;
+static _Atomic(bool) first_tld_taken;
+static _Atomic(mi_tld_t*) cache[CACHE_SIZE];
+
+static size_t tld_size(void) { return mi_align_up(sizeof(mi_tld_t), mi_os_page_size()); }
+
+static mi_tld_t* tld_alloc(void) {
+  if (!atomic_exchange_explicit(&first_tld_taken, true, memory_order_relaxed)) return &first_tld;
+  for (int i = 0; i < CACHE_SIZE; i++) {
+    if (atomic_load_explicit(&cache[i], memory_order_relaxed) == NULL) continue;
+    /* Acquire pairs with the release of tld_free. */
+    mi_tld_t* tld = atomic_exchange_explicit(&cache[i], NULL, memory_order_acquire);
+    if (tld == NULL) continue;
+    memset(tld, 0, sizeof(*tld));
+    return tld;
+  }
+  return mi_memory_map(tld_size(), MI_WORD_SIZE);
+}
+
+static void tld_free(mi_tld_t* tld) {
+  for (int i = 0; i < CACHE_SIZE; i++) {
+    mi_tld_t* empty = NULL;
+    if (atomic_compare_exchange_strong_explicit(&cache[i], &empty, tld, memory_order_release,
+                                                memory_order_relaxed)) {
+      return;
+    }
+  }
+  if (tld != &first_tld) mi_memory_unmap(tld, tld_size());
+}
+
+/* ---- Attach and detach ---- */
+
+static void at_thread_exit(void) {
+  ending = true;
+  mi_thread_detach();
+}
+
+/* A thread that was notifying one of our pages is not there in the child. */
+static void settle_after_fork(mi_heap_t* heap, mi_page_t* page, void* arg) {
+  (void)heap;
+  (void)arg;
+  if (mi_page_is_notifying(page)) {
+    atomic_fetch_and_explicit(&page->thread_free, ~(uintptr_t)MI_TF_NOTIFYING,
+                              memory_order_relaxed);
+  }
+}
+
+static void in_forked_child(void) {
+  if (!mi_heap_is_initialized(mi_heap_default)) return;
+  for (mi_heap_t* heap = mi_heap_default->tld->heaps; heap != NULL; heap = heap->next) {
+    mi_heap_for_each_page(heap, settle_after_fork, NULL);
+  }
+}
+
+void mi_process_attach(void) {
+  static _Atomic(bool) attached;
+  if (atomic_exchange_explicit(&attached, true, memory_order_acq_rel)) return;
+  mi_stats_start();
+  mi_os_register_thread_exit(at_thread_exit);
+  if (!mi_option_is_enabled(mi_option_allow_thp)) mi_os_forbid_huge_pages();
+}
+
+/* pthread_atfork may allocate, and hold its lock while it does: so it is not called from inside malloc. */
+__attribute__((constructor)) static void watch_forks(void) {
+  mi_process_attach();
+  mi_os_register_fork_child(in_forked_child);
+}
+
+mi_heap_t* mi_heap_get(void) {
+  if (mi_likely(mi_heap_is_initialized(mi_heap_default))) return mi_heap_default;
+  mi_process_attach();
+  mi_tld_t* tld = tld_alloc();
+  if (tld == NULL) return NULL;
+  mi_heap_init(&tld->backing, tld);
+  mi_heap_default = &tld->backing;
+  mi_stat_up(threads, 1);
+  if (!ending) mi_os_thread_at_exit(); /* may allocate, and finds the heap ready */
+  return mi_heap_default;
+}
+
+void mi_thread_detach(void) {
+  if (!mi_heap_is_initialized(mi_heap_default)) return;
+  mi_tld_t* tld = mi_heap_default->tld;
+  mi_heap_default = &tld->backing;
+  while (tld->heaps != &tld->backing) {
+    mi_heap_t* heap = tld->heaps;
+    tld->heaps = heap->next;
+    mi_heap_absorb(&tld->backing, heap);
+    mi_heap_free_memory(heap);
+  }
+  mi_heap_abandon(&tld->backing);
+  mi_assert(tld->segments.count == 0);
+  mi_counters_merge(&tld->counters);
+  mi_stat_down(threads, 1);
+  mi_heap_default = (mi_heap_t*)&mi_heap_empty;
+  tld_free(tld);
+}

@@ -1,0 +1,117 @@
+#include "options/report.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "os/os.h"
+
+/* Function and argument are two words: who registers while another thread reports may see its argument
+   reach the previous function. */
+static _Atomic(mi_output_fun*) output_fun;
+static _Atomic(void*) output_arg;
+static _Atomic(mi_error_fun*) error_fun;
+static _Atomic(void*) error_arg;
+static _Atomic(long) errors_seen;
+static _Atomic(long) warnings_seen;
+
+void mi_register_output(mi_output_fun* out, void* arg) mi_attr_noexcept {
+  atomic_store(&output_arg, arg);
+  atomic_store(&output_fun, out);
+}
+
+void mi_register_error(mi_error_fun* fun, void* arg) mi_attr_noexcept {
+  atomic_store(&error_arg, arg);
+  atomic_store(&error_fun, fun);
+}
+
+static void emit(mi_output_fun* out, void* arg, const char* text) {
+  if (out == NULL) {
+    out = atomic_load(&output_fun);
+    arg = atomic_load(&output_arg);
+  }
+  if (out != NULL) {
+    out(text, arg);
+  } else {
+    mi_os_write_stderr(text, strlen(text));
+  }
+}
+
+static void
+emit_format(mi_output_fun* out, void* arg, const char* prefix, const char* format, va_list args) {
+  int saved = errno;
+  char text[512];
+  size_t used = strlen(prefix);
+  memcpy(text, prefix, used);
+  vsnprintf(text + used, sizeof(text) - used, format, args);
+  emit(out, arg, text);
+  errno = saved;
+}
+
+static bool under_limit(_Atomic(long)* seen, mi_option_t limit) {
+  long most = mi_option_get(limit);
+  return most < 0 || atomic_fetch_add_explicit(seen, 1, memory_order_relaxed) < most;
+}
+
+void mi_print_to(mi_output_fun* out, void* arg, const char* format, ...) {
+  va_list args;
+  va_start(args, format);
+  emit_format(out, arg, "", format, args);
+  va_end(args);
+}
+
+void mi_message(const char* format, ...) {
+  va_list args;
+  va_start(args, format);
+  emit_format(NULL, NULL, "miheap: ", format, args);
+  va_end(args);
+}
+
+void mi_warning(const char* format, ...) {
+  if (!mi_option_is_enabled(mi_option_show_errors) ||
+      !under_limit(&warnings_seen, mi_option_max_warnings)) {
+    return;
+  }
+  va_list args;
+  va_start(args, format);
+  emit_format(NULL, NULL, "miheap: warning: ", format, args);
+  va_end(args);
+}
+
+static void report_error(int err, const char* format, va_list args) {
+  if (mi_option_is_enabled(mi_option_show_errors) &&
+      under_limit(&errors_seen, mi_option_max_errors)) {
+    emit_format(NULL, NULL, "miheap: error: ", format, args);
+  }
+  mi_error_fun* fun = atomic_load(&error_fun);
+  if (fun == NULL) return;
+  int saved = errno;
+  fun(err, atomic_load(&error_arg));
+  errno = saved;
+}
+
+void mi_error(int err, const char* format, ...) {
+  va_list args;
+  va_start(args, format);
+  report_error(err, format, args);
+  va_end(args);
+}
+
+void mi_misuse(int err, const char* format, ...) {
+  va_list args;
+  va_start(args, format);
+  report_error(err, format, args);
+  va_end(args);
+#if MI_CHECKED
+  abort();
+#endif
+}
+
+#if MI_DEBUG > 0
+void mi_assertion_failed(const char* text, const char* file, int line) {
+  mi_message("assertion failed: %s, %s:%d\n", text, file, line);
+  abort();
+}
+#endif

@@ -1,0 +1,168 @@
+/* The platform contract on Linux, with glibc or musl. */
+#include <errno.h>
+#include <fcntl.h>
+#include <pthread.h>
+#include <sched.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/auxv.h>
+#include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/random.h>
+#include <sys/resource.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "os/os.h"
+
+/* ---- Memory ---- */
+
+size_t mi_prim_page_size(void) {
+  size_t size = getauxval(AT_PAGESZ);
+  return size >= 4096 ? size : 4096;
+}
+
+void* mi_prim_map(size_t size) {
+  /* Address space is taken long before it is used, and mostly not used: no swap is reserved for it. */
+  void* p =
+      mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  return p == MAP_FAILED ? NULL : p;
+}
+
+void mi_prim_unmap(void* p, size_t size) {
+  int saved = errno;
+  munmap(p, size);
+  errno = saved;
+}
+
+/* A private anonymous mapping is there from the start. */
+bool mi_prim_commit(void* p, size_t size) {
+  (void)p;
+  (void)size;
+  return true;
+}
+
+mi_purge_t mi_prim_purge(void* p, size_t size, bool decommit) {
+  int saved = errno;
+  mi_purge_t result = MI_PURGE_FAILED;
+#if defined(MADV_FREE)
+  if (!decommit && madvise(p, size, MADV_FREE) == 0) result = MI_PURGE_RESET;
+#endif
+  if (result == MI_PURGE_FAILED && madvise(p, size, MADV_DONTNEED) == 0) result = MI_PURGE_ZEROED;
+  errno = saved;
+  return result;
+}
+
+bool mi_prim_resize(void* p, size_t size, size_t new_size) {
+  return mremap(p, size, new_size, 0) != MAP_FAILED;
+}
+
+bool mi_prim_move(void* p, size_t size, void* target, size_t target_size) {
+  return mremap(p, size, target_size, MREMAP_MAYMOVE | MREMAP_FIXED, target) != MAP_FAILED;
+}
+
+void mi_os_forbid_huge_pages(void) { prctl(PR_SET_THP_DISABLE, 1, 0, 0, 0); }
+
+/* ---- Threads ---- */
+
+static pthread_key_t exit_key;
+static void (*exit_fn)(void);
+
+static void at_thread_exit(void* value) {
+  (void)value;
+  exit_fn();
+}
+
+void mi_os_register_thread_exit(void (*fn)(void)) {
+  exit_fn = fn;
+  pthread_key_create(&exit_key, at_thread_exit);
+}
+
+void mi_os_thread_at_exit(void) {
+  /* Any value but NULL makes the destructor run. */
+  if (exit_fn != NULL) pthread_setspecific(exit_key, &exit_key);
+}
+
+void mi_os_register_fork_child(void (*fn)(void)) { pthread_atfork(NULL, NULL, fn); }
+
+void mi_os_yield(unsigned round) {
+  if (round < 64) {
+    sched_yield();
+  } else {
+    /* The thread waited for may have a lower real-time priority, which a yield never lets run. */
+    struct timespec pause = {0, 50 * 1000};
+    nanosleep(&pause, NULL);
+  }
+}
+
+/* ---- The rest ---- */
+
+int64_t mi_os_now(void) {
+  struct timespec t;
+  clock_gettime(CLOCK_MONOTONIC_COARSE, &t);
+  return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000 + 1;
+}
+
+void mi_os_write_stderr(const char* text, size_t length) {
+  int saved = errno;
+  ssize_t written = write(STDERR_FILENO, text, length);
+  (void)written;
+  errno = saved;
+}
+
+extern char** environ;
+
+const char* mi_os_getenv(const char* name, bool* ready) {
+  *ready = environ != NULL;
+  if (environ == NULL || getauxval(AT_SECURE) != 0) return NULL;
+  size_t length = strlen(name);
+  for (char** entry = environ; *entry != NULL; entry++) {
+    if (strncmp(*entry, name, length) == 0 && (*entry)[length] == '=') return *entry + length + 1;
+  }
+  return NULL;
+}
+
+uintptr_t mi_os_random(void) {
+  uintptr_t bits = 0;
+  int saved = errno;
+  if (getrandom(&bits, sizeof(bits), GRND_NONBLOCK) != (ssize_t)sizeof(bits)) {
+    /* Early in the boot, or forbidden: what the kernel gave this process, and the time. */
+    const unsigned char* seed = (const unsigned char*)getauxval(AT_RANDOM);
+    if (seed != NULL) memcpy(&bits, seed, sizeof(bits));
+    struct timespec t;
+    clock_gettime(CLOCK_MONOTONIC, &t);
+    bits ^= (uintptr_t)t.tv_nsec * 0x9E3779B97F4A7C15u;
+  }
+  errno = saved;
+  return bits;
+}
+
+static size_t milliseconds(struct timeval t) {
+  return (size_t)t.tv_sec * 1000 + (size_t)t.tv_usec / 1000;
+}
+
+/* Resident pages: the second number of /proc/self/statm. Reads with plain system calls, since stdio
+   would allocate. */
+static size_t current_rss(void) {
+  char text[128];
+  int fd = open("/proc/self/statm", O_RDONLY | O_CLOEXEC);
+  if (fd < 0) return 0;
+  ssize_t length = read(fd, text, sizeof(text) - 1);
+  close(fd);
+  if (length <= 0) return 0;
+  text[length] = 0;
+  const char* second = strchr(text, ' ');
+  return second == NULL ? 0 : strtoul(second + 1, NULL, 10) * mi_os_page_size();
+}
+
+void mi_os_process_info(mi_process_info_t* info) {
+  struct rusage usage;
+  int saved = errno;
+  getrusage(RUSAGE_SELF, &usage);
+  info->user_ms = milliseconds(usage.ru_utime);
+  info->system_ms = milliseconds(usage.ru_stime);
+  info->peak_rss = (size_t)usage.ru_maxrss * 1024;
+  info->page_faults = (size_t)usage.ru_majflt;
+  info->rss = current_rss();
+  errno = saved;
+}

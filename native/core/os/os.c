@@ -1,0 +1,89 @@
+/* The part of the platform layer that is the same everywhere: alignment, moving, fault injection. */
+#include "os/os.h"
+
+#include <errno.h>
+
+#include "bits.h"
+
+#if defined(MI_TEST_FAULTS)
+static _Atomic(unsigned long) fail_from;
+static _Atomic(unsigned long) calls_seen;
+
+unsigned long mi_os_fail_from(unsigned long n) {
+  unsigned long seen = atomic_exchange(&calls_seen, 0);
+  atomic_store(&fail_from, n);
+  return seen;
+}
+
+static bool injected_fault(void) {
+  unsigned long call = atomic_fetch_add(&calls_seen, 1) + 1;
+  unsigned long from = atomic_load(&fail_from);
+  if (from == 0 || call < from) return false;
+  errno = ENOMEM;
+  return true;
+}
+#else
+static bool injected_fault(void) { return false; }
+#endif
+
+size_t mi_os_page_size(void) {
+  static _Atomic(size_t) cached;
+  size_t size =
+      atomic_load_explicit(&cached, memory_order_relaxed); /* every thread computes the same */
+  if (size == 0) {
+    size = mi_prim_page_size();
+    atomic_store_explicit(&cached, size, memory_order_relaxed);
+  }
+  return size;
+}
+
+/* Maps more than is needed and returns the ends. */
+static void* map_and_trim(size_t size, size_t align) {
+  size_t total;
+  if (__builtin_add_overflow(size, align, &total)) {
+    errno = ENOMEM;
+    return NULL;
+  }
+  uint8_t* p = mi_prim_map(total);
+  if (p == NULL) return NULL;
+  uint8_t* aligned = (uint8_t*)mi_align_up((uintptr_t)p, align);
+  size_t head = (size_t)(aligned - p);
+  if (head > 0) mi_prim_unmap(p, head);
+  if (align > head) mi_prim_unmap(aligned + size, align - head);
+  return aligned;
+}
+
+void* mi_os_map(size_t size, size_t align) {
+  if (injected_fault()) return NULL;
+  if (align <= mi_os_page_size()) return mi_prim_map(size);
+  /* Systems place mappings next to each other, so once one is aligned its successors of the same size
+     are too, with a single call. */
+  if (mi_is_aligned((void*)size, align)) {
+    void* p = mi_prim_map(size);
+    if (p == NULL || mi_is_aligned(p, align)) return p;
+    mi_prim_unmap(p, size);
+  }
+  return map_and_trim(size, align);
+}
+
+void mi_os_unmap(void* p, size_t size) { mi_prim_unmap(p, size); }
+
+bool mi_os_commit(void* p, size_t size) {
+  if (injected_fault()) return false;
+  return mi_prim_commit(p, size);
+}
+
+mi_purge_t mi_os_purge(void* p, size_t size, bool decommit) {
+  if (injected_fault()) return MI_PURGE_FAILED;
+  return mi_prim_purge(p, size, decommit);
+}
+
+bool mi_os_resize(void* p, size_t size, size_t new_size) {
+  if (injected_fault()) return false;
+  return mi_prim_resize(p, size, new_size);
+}
+
+bool mi_os_move(void* p, size_t size, void* target, size_t target_size) {
+  if (injected_fault()) return false;
+  return mi_prim_move(p, size, target, target_size);
+}

@@ -1,0 +1,118 @@
+/* The platform contract: all that miheap asks of a system. os.c holds what is the same everywhere;
+   exactly one other file of this folder, chosen by CMake, supplies the mi_prim_ functions.
+
+   Addresses and sizes passed in are multiples of mi_os_page_size() unless a comment says otherwise.
+   Any thread may call any of these at any time. None allocates from miheap. Those that fail leave errno
+   as the system set it. */
+#ifndef MI_OS_H
+#define MI_OS_H
+
+#include "types.h"
+
+/* ---- Memory ---- */
+
+/* Bytes in a page of the system; a power of two of at least 4096. */
+size_t mi_os_page_size(void);
+
+/* Maps `size` bytes of readable, writable, zeroed memory whose address is a multiple of `align`, a power
+   of two (of any size). No memory is resident until touched. NULL and ENOMEM if there is no room. */
+void* mi_os_map(size_t size, size_t align);
+
+/* Returns what mi_os_map gave; also part of it. */
+void mi_os_unmap(void* p, size_t size);
+
+/* Must be called before the first use of mapped memory, and before the next use of purged memory. May
+   fail where the system accounts for memory in advance. */
+bool mi_os_commit(void* p, size_t size);
+
+typedef enum mi_purge_e {
+  MI_PURGE_FAILED, /* still resident */
+  MI_PURGE_ZEROED, /* reads as zero from now on */
+  MI_PURGE_RESET,  /* the system takes the pages when it needs them; the contents are undefined */
+} mi_purge_t;
+
+/* Gives the memory back, not the addresses. `decommit`: resident memory falls at once. */
+mi_purge_t mi_os_purge(void* p, size_t size, bool decommit);
+
+/* Grows or shrinks a mapping where it is. New bytes are zero. False if the system cannot. */
+bool mi_os_resize(void* p, size_t size, size_t new_size);
+
+/* Moves the contents of a mapping to `target`, a mapping of `target_size` bytes that was never written;
+   p is unmapped by it. False if the system cannot: both are as they were. */
+bool mi_os_move(void* p, size_t size, void* target, size_t target_size);
+
+/* Asks for no transparent huge pages in this process. */
+void mi_os_forbid_huge_pages(void);
+
+/* ---- Threads ---- */
+
+/* A number that no other living thread has; never 0. Constant for the life of a thread, and two
+   instructions at most: free() calls it. */
+mi_inline uintptr_t mi_os_thread_id(void) {
+#if defined(__GNUC__) && defined(__x86_64__)
+  uintptr_t id;
+  __asm__("movq %%fs:0, %0" : "=r"(id));
+  return id;
+#elif defined(__GNUC__) && defined(__aarch64__)
+  uintptr_t id;
+  __asm__("mrs %0, tpidr_el0" : "=r"(id));
+  return id;
+#else
+  return (uintptr_t)__builtin_thread_pointer();
+#endif
+}
+
+/* From now on `fn` runs in each ending thread that called mi_os_thread_at_exit. `fn` may run more than
+   once in a thread whose other exit handlers allocate. Called once per process. */
+void mi_os_register_thread_exit(void (*fn)(void));
+void mi_os_thread_at_exit(void);
+
+/* `fn` runs in a forked child, in the thread that forked. Called once per process. */
+void mi_os_register_fork_child(void (*fn)(void));
+
+/* Lets another thread run; `round` counts the calls in one wait and makes them longer. */
+void mi_os_yield(unsigned round);
+
+/* ---- The rest ---- */
+
+/* Milliseconds since some fixed time before the process began; never 0, coarse (about 4 ms), cheap. */
+int64_t mi_os_now(void);
+
+/* Writes to stderr, whole or not at all; never blocks on a lock of the C library. */
+void mi_os_write_stderr(const char* text, size_t length);
+
+/* The value of an environment variable, or NULL; also NULL as long as the C library has not set up the
+   environment, and in set-user-id programs. *ready says whether the answer is final. */
+const char* mi_os_getenv(const char* name, bool* ready);
+
+/* Bits that an attacker cannot foretell. */
+uintptr_t mi_os_random(void);
+
+typedef struct mi_process_info_s {
+  size_t user_ms;
+  size_t system_ms;
+  size_t rss;
+  size_t peak_rss;
+  size_t page_faults; /* those that read from a device */
+} mi_process_info_t;
+void mi_os_process_info(mi_process_info_t* info);
+
+/* ---- Fault injection ----
+   Only in builds with MI_TEST_FAULTS: the n-th call from now on of a function above that may fail does
+   fail, and so do all after it until it is set again. 0: none fails. Returns the calls seen since the
+   last time. */
+#if defined(MI_TEST_FAULTS)
+mi_decl_export unsigned long mi_os_fail_from(unsigned long n);
+#endif
+
+/* ---- Supplied by the platform file; only os.c calls these ---- */
+
+void* mi_prim_map(size_t size);           /* NULL on failure */
+void mi_prim_unmap(void* p, size_t size); /* any sub-range of a mapping */
+size_t mi_prim_page_size(void);
+bool mi_prim_commit(void* p, size_t size);
+mi_purge_t mi_prim_purge(void* p, size_t size, bool decommit);
+bool mi_prim_resize(void* p, size_t size, size_t new_size);
+bool mi_prim_move(void* p, size_t size, void* target, size_t target_size);
+
+#endif

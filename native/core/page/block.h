@@ -1,0 +1,44 @@
+/* The link in a free block. Hardened builds encode it with the page's key, so that a write after free
+   is noticed instead of followed. These four are the only code that reads or writes a link. */
+#ifndef MI_BLOCK_H
+#define MI_BLOCK_H
+
+#include <errno.h>
+
+#include "options/report.h"
+#include "types.h"
+
+mi_inline bool mi_page_contains(const mi_page_t* page, const mi_block_t* block) {
+  return (uintptr_t)block - (uintptr_t)page->start < (size_t)page->reserved * page->block_size;
+}
+
+/* Links within the lists of one page. The caller may read the page's fixed fields. */
+mi_inline void mi_block_set_next(const mi_page_t* page, mi_block_t* block, const mi_block_t* next) {
+#if MI_HARDENED
+  block->next = (uintptr_t)next ^ page->key;
+#else
+  (void)page;
+  block->next = (uintptr_t)next;
+#endif
+}
+
+mi_inline mi_block_t* mi_block_next(const mi_page_t* page, const mi_block_t* block) {
+#if MI_HARDENED
+  mi_block_t* next = (mi_block_t*)(block->next ^ page->key);
+  if (mi_unlikely(next != NULL && !mi_page_contains(page, next))) {
+    mi_misuse(EFAULT, "the free block %p was written to after it was freed\n", (const void*)block);
+  }
+  return next;
+#else
+  (void)page;
+  return (mi_block_t*)block->next;
+#endif
+}
+
+/* Links of the delayed list of a heap, which runs through many pages. */
+mi_inline void mi_block_set_delayed_next(mi_block_t* block, uintptr_t next) { block->next = next; }
+mi_inline mi_block_t* mi_block_delayed_next(const mi_block_t* block) {
+  return (mi_block_t*)block->next;
+}
+
+#endif

@@ -1,0 +1,60 @@
+/* The walker of a page's invariants, and the test for double frees. */
+#include "page/page.h"
+
+/* Length of a list whose blocks all lie on block boundaries below capacity; capacity + 1 if one does not,
+   or the list has a cycle. */
+static size_t checked_length(const mi_page_t* page, const mi_block_t* block) {
+  size_t bad = (size_t)page->capacity + 1;
+  size_t length = 0;
+  for (; block != NULL; block = mi_block_next(page, block)) {
+    size_t offset = (size_t)((const uint8_t*)block - page->start);
+    if (offset >= page->capacity * page->block_size || offset % page->block_size != 0) return bad;
+    if (++length > page->capacity) return bad;
+  }
+  return length;
+}
+
+static bool contains(const mi_page_t* page, const mi_block_t* list, const mi_block_t* block) {
+  size_t steps = 0;
+  for (; list != NULL && steps <= page->capacity; list = mi_block_next(page, list), steps++) {
+    if (list == block) return true;
+  }
+  return false;
+}
+
+static bool lists_are_disjoint(const mi_page_t* page) {
+  for (const mi_block_t* block = page->free; block != NULL; block = mi_block_next(page, block)) {
+    if (contains(page, page->local_free, block)) return false;
+  }
+  return true;
+}
+
+bool mi_page_is_valid(mi_page_t* page) {
+  size_t free = checked_length(page, page->free);
+  size_t local = checked_length(page, page->local_free);
+  if (page->capacity > page->reserved || page->used > page->capacity) return false;
+  if (page->used + free + local != page->capacity) return false;
+  if (!mi_is_aligned(page->start, mi_lowest_bit(page->block_size) < 64 ? MI_WORD_SIZE : 64))
+    return false;
+  bool in_full = mi_page_is_in_full(page);
+  if (in_full && (page->free != NULL || page->local_free != NULL)) return false;
+  uintptr_t word = atomic_load_explicit(&page->thread_free, memory_order_acquire);
+  if (mi_tf_state(word) == MI_TF_FULL && (!in_full || mi_tf_list(word) != NULL)) return false;
+  /* Another thread may push meanwhile, in front only: the list from here on does not change. */
+  if (checked_length(page, mi_tf_list(word)) > page->used) return false;
+  return page->capacity > 256 || lists_are_disjoint(page);
+}
+
+bool mi_page_block_is_free(const mi_page_t* page, const mi_block_t* block) {
+  /* A free block begins with a link: NULL, or a block of this page. Few live ones do. */
+#if MI_HARDENED
+  uintptr_t next = block->next ^ page->key;
+#else
+  uintptr_t next = block->next;
+#endif
+  if (next != 0) {
+    size_t offset = next - (uintptr_t)page->start;
+    if (offset >= page->capacity * page->block_size || offset % page->block_size != 0) return false;
+  }
+  return contains(page, page->free, block) || contains(page, page->local_free, block);
+}

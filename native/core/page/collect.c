@@ -1,0 +1,50 @@
+#include "page/page.h"
+
+/* Moves thread_free to the front of local_free. */
+static void collect_thread_free(mi_page_t* page) {
+  uintptr_t word = atomic_load_explicit(&page->thread_free, memory_order_relaxed);
+  do {
+    if (mi_tf_list(word) == NULL) return;
+    /* Acquire pairs with the release of each push: the links are seen, and what the freeing threads wrote
+       to their blocks before is over. The state stays. */
+  } while (!atomic_compare_exchange_weak_explicit(&page->thread_free, &word,
+                                                  mi_tf_make(NULL, mi_tf_state(word)),
+                                                  memory_order_acquire, memory_order_relaxed));
+  mi_block_t* head = mi_tf_list(word);
+  mi_block_t* tail = head;
+  uint32_t count = 1;
+  for (mi_block_t* next; (next = mi_block_next(page, tail)) != NULL; tail = next) {
+    if (mi_unlikely(++count > page->capacity)) {
+      mi_misuse(EFAULT, "the list of blocks that other threads freed in page %p is broken\n",
+                (void*)page->start);
+      return; /* its blocks are lost, and stay counted as used */
+    }
+  }
+  if (mi_unlikely(count > page->used)) {
+    mi_misuse(EAGAIN, "blocks in page %p were freed twice by other threads\n", (void*)page->start);
+    return;
+  }
+  mi_block_set_next(page, tail, page->local_free);
+  page->local_free = head;
+  page->used -= count;
+}
+
+static void adopt_local_free(mi_page_t* page) {
+  page->free = page->local_free;
+  page->local_free = NULL;
+  page->zero &= (uint8_t)~MI_ZERO_FREE;
+}
+
+void mi_page_free_collect(mi_page_t* page) {
+  collect_thread_free(page);
+  if (page->free == NULL && page->local_free != NULL) adopt_local_free(page);
+}
+
+void mi_page_free_collect_all(mi_page_t* page) {
+  mi_page_free_collect(page);
+  if (page->local_free == NULL) return;
+  mi_block_t* tail = page->local_free;
+  for (mi_block_t* next; (next = mi_block_next(page, tail)) != NULL;) tail = next;
+  mi_block_set_next(page, tail, page->free);
+  adopt_local_free(page);
+}

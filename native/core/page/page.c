@@ -1,0 +1,41 @@
+#include "page/page.h"
+
+void mi_page_extend(mi_page_t* page) {
+  mi_assert(page->free == NULL && page->capacity < page->reserved);
+  size_t block_size = page->block_size;
+  size_t count = mi_os_page_size() / block_size;
+  size_t room = (size_t)(page->reserved - page->capacity);
+  if (count == 0) count = 1;
+  if (count > room) count = room;
+  uint8_t* first = page->start + page->capacity * block_size;
+  uint8_t* last = first + (count - 1) * block_size;
+  for (uint8_t* block = first; block < last; block += block_size) {
+    mi_block_set_next(page, (mi_block_t*)block, (mi_block_t*)(block + block_size));
+  }
+  mi_block_set_next(page, (mi_block_t*)last, NULL);
+  page->free = (mi_block_t*)first;
+  page->capacity = (uint16_t)(page->capacity + count);
+  if ((page->zero & MI_ZERO_MEMORY) != 0) page->zero |= MI_ZERO_FREE;
+}
+
+bool mi_page_set_full(mi_page_t* page) {
+  uintptr_t expected = mi_tf_make(NULL, MI_TF_NORMAL);
+  /* Release: who notifies sees page->heap. */
+  return atomic_compare_exchange_strong_explicit(&page->thread_free, &expected,
+                                                 mi_tf_make(NULL, MI_TF_FULL), memory_order_release,
+                                                 memory_order_relaxed);
+}
+
+void mi_page_clear_full(mi_page_t* page) {
+  uintptr_t word = atomic_load_explicit(&page->thread_free, memory_order_relaxed);
+  while (mi_tf_state(word) == MI_TF_FULL &&
+         !atomic_compare_exchange_weak_explicit(&page->thread_free, &word,
+                                                mi_tf_make(mi_tf_list(word), MI_TF_NORMAL),
+                                                memory_order_relaxed, memory_order_relaxed)) {
+  }
+}
+
+void mi_page_settle(mi_page_t* page) {
+  mi_page_clear_full(page);
+  for (unsigned round = 0; mi_page_is_notifying(page); round++) mi_os_yield(round);
+}

@@ -1,0 +1,56 @@
+#include "segment/abandoned.h"
+
+#include "stats/stats.h"
+
+static _Atomic(size_t) count;
+
+size_t mi_abandoned_count(void) { return atomic_load_explicit(&count, memory_order_relaxed); }
+
+void mi_segment_abandon(mi_segments_tld_t* tld, mi_segment_t* segment) {
+  mi_assert(segment->used > 0 && segment->abandoned_pages == segment->used &&
+            !segment->in_free_queue);
+  mi_chunk_t* chunk = segment->chunk;
+  uint32_t bit = 1u << segment->slot_index;
+  segment->abandoned_pages = 0;
+  tld->count--;
+  atomic_store_explicit(&segment->thread_id, 0, memory_order_relaxed);
+  mi_stat_up(abandoned, 1);
+  atomic_fetch_add_explicit(&count, 1, memory_order_relaxed);
+  /* Release: the next owner sees everything in the segment as we left it. */
+  atomic_fetch_or_explicit(&chunk->abandoned, bit, memory_order_release);
+}
+
+static void own(mi_segments_tld_t* tld, mi_segment_t* segment) {
+  atomic_fetch_sub_explicit(&count, 1, memory_order_relaxed);
+  mi_stat_down(abandoned, 1);
+  atomic_store_explicit(&segment->thread_id, mi_os_thread_id(), memory_order_relaxed);
+  tld->count++;
+  mi_segment_queue_add(tld, segment);
+}
+
+/* Acquire pairs with the release of mi_segment_abandon. */
+static bool clear_mark(mi_chunk_t* chunk, uint32_t bit) {
+  return (atomic_fetch_and_explicit(&chunk->abandoned, ~bit, memory_order_acquire) & bit) != 0;
+}
+
+bool mi_segment_try_adopt(mi_segments_tld_t* tld, mi_segment_t* segment) {
+  if (!clear_mark(segment->chunk, 1u << segment->slot_index)) return false;
+  own(tld, segment);
+  return true;
+}
+
+mi_segment_t* mi_segment_adopt_next(mi_segments_tld_t* tld, size_t* cursor) {
+  for (size_t end = mi_chunk_count(); *cursor < end; ++*cursor) {
+    mi_chunk_t* chunk = mi_chunk_at(*cursor);
+    uint32_t marks = atomic_load_explicit(&chunk->abandoned, memory_order_relaxed);
+    while (marks != 0) {
+      uint32_t bit = marks & (0u - marks);
+      marks &= ~bit;
+      if (!clear_mark(chunk, bit)) continue;
+      mi_segment_t* segment = (mi_segment_t*)mi_slot_start((mi_slot_ref_t){chunk, mi_ctz64(bit)});
+      own(tld, segment);
+      return segment;
+    }
+  }
+  return NULL;
+}

@@ -1,0 +1,186 @@
+#include "segment/chunk.h"
+
+#include <errno.h>
+
+#include "options/report.h"
+#include "segment/map.h"
+#include "segment/memory.h"
+#include "segment/purge.h"
+#include "stats/stats.h"
+
+/* ---- The directory: blocks of descriptors, made when needed and never freed ---- */
+
+#define PER_BLOCK 64u
+#define BLOCK_COUNT 4096u /* 8 TiB */
+
+typedef struct chunk_block_s {
+  mi_chunk_t chunks[PER_BLOCK];
+} chunk_block_t;
+
+static _Atomic(chunk_block_t*) directory[BLOCK_COUNT];
+static _Atomic(size_t) chunk_count;
+/* No chunk below this one had a free slot when last looked at: where a search begins. */
+static _Atomic(size_t) search_start;
+
+size_t mi_chunk_count(void) { return atomic_load_explicit(&chunk_count, memory_order_acquire); }
+
+mi_chunk_t* mi_chunk_at(size_t index) {
+  chunk_block_t* block = atomic_load_explicit(&directory[index / PER_BLOCK], memory_order_acquire);
+  return &block->chunks[index % PER_BLOCK];
+}
+
+/* Makes sure that there is a descriptor with this number. */
+static bool make_descriptor(size_t index) {
+  if (index >= BLOCK_COUNT * PER_BLOCK) return false;
+  if (atomic_load_explicit(&directory[index / PER_BLOCK], memory_order_acquire) != NULL)
+    return true;
+  chunk_block_t* made = mi_memory_map(sizeof(chunk_block_t), MI_WORD_SIZE);
+  if (made == NULL) return false;
+  chunk_block_t* other = NULL;
+  if (!atomic_compare_exchange_strong_explicit(&directory[index / PER_BLOCK], &other, made,
+                                               memory_order_acq_rel, memory_order_acquire)) {
+    mi_memory_unmap(made, sizeof(chunk_block_t));
+  }
+  return true;
+}
+
+/* ---- Units ---- */
+
+static uint8_t* unit_start(mi_slot_ref_t ref, unsigned unit) {
+  return mi_slot_start(ref) + ((size_t)unit << MI_UNIT_SHIFT);
+}
+
+static bool commit_units(mi_slot_ref_t ref, uint64_t mask) {
+  while (mask != 0) {
+    mi_run_t run = mi_first_run(mask);
+    if (!mi_os_commit(unit_start(ref, run.first), (size_t)run.count << MI_UNIT_SHIFT)) return false;
+    mask &= ~mi_bits64(run.first, run.count);
+  }
+  return true;
+}
+
+bool mi_units_take(mi_slot_ref_t ref, uint64_t mask, bool* zero) {
+  mi_slot_t* slot = mi_slot_state(ref);
+  /* Acquire pairs with the release of who set the bits: its writes to the memory, or its purge, are
+     over. */
+  uint64_t was_dirty = atomic_fetch_and_explicit(&slot->dirty, ~mask, memory_order_acquire) & mask;
+  uint64_t was_clean = 0;
+  if (was_dirty != mask) {
+    was_clean = atomic_fetch_and_explicit(&slot->clean, ~mask, memory_order_acquire) & mask;
+  }
+  if ((was_dirty | was_clean) != mask || !commit_units(ref, was_clean)) {
+    mi_units_release(ref, was_dirty, was_clean);
+    return false;
+  }
+  if (was_clean != 0) mi_stat_up(committed, (size_t)mi_popcount64(was_clean) << MI_UNIT_SHIFT);
+  *zero = was_dirty == 0 && atomic_load_explicit(&slot->clean_is_zero, memory_order_relaxed);
+  return true;
+}
+
+void mi_units_release(mi_slot_ref_t ref, uint64_t dirty, uint64_t clean) {
+  mi_slot_t* slot = mi_slot_state(ref);
+  if (clean != 0) atomic_fetch_or_explicit(&slot->clean, clean, memory_order_release);
+  if (dirty == 0) return;
+  atomic_fetch_or_explicit(&slot->dirty, dirty, memory_order_release);
+  mi_purge_schedule(ref);
+}
+
+/* ---- Slots ---- */
+
+static bool take_slot_in(mi_chunk_t* chunk, mi_slot_ref_t* ref, uint64_t mask, bool* zero) {
+  uint32_t candidates = atomic_load_explicit(&chunk->free, memory_order_relaxed);
+  while (candidates != 0) {
+    unsigned index = mi_ctz64(candidates);
+    uint32_t bit = 1u << index;
+    candidates &= ~bit;
+    /* Acquire: the chunk's start, and the previous holder's last writes. */
+    if ((atomic_fetch_and_explicit(&chunk->free, ~bit, memory_order_acquire) & bit) == 0) continue;
+    *ref = (mi_slot_ref_t){chunk, index};
+    if (mi_units_take(*ref, mask, zero)) return true;
+    atomic_fetch_or_explicit(&chunk->free, bit, memory_order_release);
+  }
+  return false;
+}
+
+static bool
+take_slot_in_range(size_t from, size_t to, mi_slot_ref_t* ref, uint64_t mask, bool* zero) {
+  for (size_t i = from; i < to; i++) {
+    mi_chunk_t* chunk = mi_chunk_at(i);
+    if (take_slot_in(chunk, ref, mask, zero)) {
+      atomic_store_explicit(&search_start, i,
+                            memory_order_relaxed); /* a hint: any value is right */
+      return true;
+    }
+  }
+  return false;
+}
+
+/* Room for a chunk; *slots of it are there. */
+static uint8_t* map_chunk(unsigned* slots) {
+  *slots = MI_SLOTS_PER_CHUNK;
+  uint8_t* start = mi_memory_map(MI_CHUNK_SIZE, MI_CHUNK_SIZE);
+  if (start == NULL) {
+    /* Address space is short: a single slot may still fit. */
+    *slots = 1;
+    start = mi_memory_map(MI_SEGMENT_SIZE, MI_SEGMENT_SIZE);
+  }
+  if (start != NULL && !mi_chunk_map_add(start)) {
+    mi_memory_unmap(start, (size_t)*slots << MI_SEGMENT_SHIFT);
+    start = NULL;
+  }
+  return start;
+}
+
+/* Adds a chunk and takes its first slot. */
+static bool take_slot_in_new_chunk(mi_slot_ref_t* ref, uint64_t mask, bool* zero) {
+  unsigned slots;
+  uint8_t* start = map_chunk(&slots);
+  if (start == NULL) return false;
+  size_t index = atomic_load_explicit(&chunk_count, memory_order_relaxed);
+  do {
+    if (!make_descriptor(index)) {
+      mi_memory_unmap(start, (size_t)slots << MI_SEGMENT_SHIFT);
+      return false;
+    }
+  } while (!atomic_compare_exchange_weak_explicit(&chunk_count, &index, index + 1,
+                                                  memory_order_acq_rel, memory_order_relaxed));
+  mi_chunk_t* chunk = mi_chunk_at(index);
+  chunk->start = start;
+  chunk->number = index;
+  for (unsigned i = 0; i < slots; i++) {
+    atomic_store_explicit(&chunk->slots[i].clean_is_zero, true, memory_order_relaxed);
+    atomic_store_explicit(&chunk->slots[i].clean, ~(uint64_t)0, memory_order_relaxed);
+  }
+  *ref = (mi_slot_ref_t){chunk, 0};
+  bool taken = mi_units_take(*ref, mask, zero);
+  /* Release publishes all of the above. */
+  uint32_t all = (uint32_t)mi_bits64(0, slots);
+  atomic_store_explicit(&chunk->free, taken ? all & ~1u : all, memory_order_release);
+  atomic_store_explicit(&search_start, index, memory_order_relaxed);
+  return taken;
+}
+
+bool mi_slot_take(mi_slot_ref_t* ref, uint64_t mask, bool* zero) {
+  size_t count = mi_chunk_count();
+  size_t from = atomic_load_explicit(&search_start, memory_order_relaxed);
+  if (from > count) from = 0;
+  if (take_slot_in_range(from, count, ref, mask, zero) ||
+      take_slot_in_range(0, from, ref, mask, zero) || take_slot_in_new_chunk(ref, mask, zero)) {
+    return true;
+  }
+  errno = ENOMEM;
+  return false;
+}
+
+void mi_slot_release(mi_slot_ref_t ref) {
+  uint32_t bit = 1u << ref.index;
+  /* Release: who takes the slot sees all that was done in it. */
+  uint32_t before = atomic_fetch_or_explicit(&ref.chunk->free, bit, memory_order_release);
+  mi_assert((before & bit) == 0);
+  (void)before;
+  /* Low slots first: memory that is resident is used again, and the high end may drain. */
+  size_t number = ref.chunk->number;
+  if (number < atomic_load_explicit(&search_start, memory_order_relaxed)) {
+    atomic_store_explicit(&search_start, number, memory_order_relaxed);
+  }
+}

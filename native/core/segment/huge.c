@@ -1,0 +1,157 @@
+#include "segment/huge.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "segment/huge_cache.h"
+#include "segment/memory.h"
+#include "stats/stats.h"
+
+/* The layout of a huge segment: the header at a segment boundary, then the block, at most one segment
+   size (and a page) further on. */
+
+static size_t header_size(void) {
+  return mi_align_up(offsetof(mi_segment_t, pages) + sizeof(mi_page_t), mi_os_page_size());
+}
+
+size_t mi_huge_good_size(size_t size) { return mi_align_up(size, mi_os_page_size()); }
+
+/* Where the block begins, from a base that is a multiple of `align`. */
+static size_t block_offset(size_t align, size_t offset) {
+  return mi_align_up(header_size() + offset, align) - offset;
+}
+
+/* A mapping for a block of `size`; *start is the offset of the block in it. */
+static mi_mapping_t map_block(size_t size, size_t align, size_t offset, size_t* start, bool* zero) {
+  /* The base will be a multiple of `align` if that is at most a segment, and of a segment otherwise, so the
+     block's place is known before the base. */
+  *start = block_offset(align, offset & (align - 1));
+  size_t total = mi_huge_good_size(*start + size);
+  *zero = true;
+  if (align <= MI_SEGMENT_SIZE) {
+    mi_mapping_t cached = mi_huge_cache_take(total);
+    if (cached.start != NULL) {
+      *zero = false;
+      return cached;
+    }
+    align = MI_SEGMENT_SIZE;
+  }
+  uint8_t* base = mi_memory_map(total, align);
+  if (base == NULL) return (mi_mapping_t){NULL, 0};
+  /* Whole segment sizes before the block are of no use. */
+  size_t unused = mi_align_down(*start - header_size(), MI_SEGMENT_SIZE);
+  if (unused > 0) mi_memory_unmap(base, unused);
+  *start -= unused;
+  mi_stat_up(committed, total - unused);
+  return (mi_mapping_t){base + unused, total - unused};
+}
+
+static void unmap_block(mi_mapping_t mapping) {
+  mi_memory_unmap(mapping.start, mapping.size);
+  mi_stat_down(committed, mapping.size);
+}
+
+mi_page_t* mi_huge_page_alloc(size_t size, size_t align, size_t offset) {
+  size_t start;
+  bool zero;
+  /* So that nothing below can overflow. */
+  if (size > MI_MAX_ALLOC_SIZE || align > ((size_t)1 << MI_ADDRESS_BITS)) {
+    errno = ENOMEM;
+    return NULL;
+  }
+  if (size == 0) size = 1;
+  mi_mapping_t mapping = map_block(size, align, offset, &start, &zero);
+  if (mapping.start == NULL || !mi_os_commit(mapping.start, mapping.size) ||
+      !mi_huge_table_add(mapping.start + start, (mi_segment_t*)mapping.start)) {
+    if (mapping.start != NULL) unmap_block(mapping);
+    errno = ENOMEM;
+    return NULL;
+  }
+  mi_segment_t* segment = (mi_segment_t*)mapping.start;
+  if (!zero) memset(segment, 0, header_size());
+  segment->page_shift = MI_SEGMENT_SHIFT;
+  segment->kind = MI_PAGE_HUGE;
+  segment->page_count = 1;
+  segment->used = 1;
+  segment->pages_used = 1;
+  segment->header_size = (uint32_t)header_size();
+  segment->cookie = mi_segment_cookie(segment);
+  segment->huge_size = mapping.size;
+  atomic_store_explicit(&segment->thread_id, mi_os_thread_id(), memory_order_relaxed);
+  mi_page_t* page = &segment->pages[0];
+  /* A block begins on a multiple of MI_MAX_ALIGN, since lists use its low bits; for an odd `offset` what
+     the caller gets is a little further on. Both lie in the same 4 MiB, so either finds the segment. */
+  page->start = mapping.start + mi_align_down(start, MI_MAX_ALIGN);
+  page->block_size = mi_huge_good_size(start + size) - mi_align_down(start, MI_MAX_ALIGN);
+  page->reserved = 1;
+  page->zero = zero ? MI_ZERO_MEMORY : 0;
+#if MI_HARDENED
+  page->key = mi_os_random();
+#endif
+  mi_stat_up(huge, page->block_size);
+  return page;
+}
+
+void mi_huge_page_free(mi_page_t* page) {
+  mi_segment_t* segment = mi_segment_of(page);
+  mi_mapping_t mapping = {(uint8_t*)segment, segment->huge_size};
+  mi_huge_table_remove(page->start);
+  mi_stat_down(huge, page->block_size);
+  segment->cookie = 0;
+  atomic_store_explicit(&segment->thread_id, 0, memory_order_relaxed);
+  mi_huge_cache_put(mapping);
+}
+
+void mi_huge_page_purge(mi_page_t* page) {
+  /* The rest of the system page that holds the first word stays; so does the header. */
+  uintptr_t from = mi_align_up((uintptr_t)page->start + sizeof(mi_block_t), mi_os_page_size());
+  uintptr_t to = (uintptr_t)page->start + page->block_size;
+  if (from < to) mi_memory_purge((void*)from, to - from);
+}
+
+/* Moves the pages of the segment to a mapping of `total` bytes elsewhere. */
+static mi_segment_t* move(mi_segment_t* segment, size_t total) {
+  uint8_t* block = segment->pages[0].start;
+  size_t start = (size_t)(block - (uint8_t*)segment);
+  mi_segment_t* target = mi_memory_map(total, MI_SEGMENT_SIZE);
+  if (target == NULL) return NULL;
+  if (mi_huge_table_add((uint8_t*)target + start, target)) {
+    /* Before the move: after it, the old address may already be another segment's. */
+    mi_huge_table_remove(block);
+    if (mi_os_move(segment, segment->huge_size, target, total)) {
+      target->pages[0].start = (uint8_t*)target + start;
+      target->cookie = mi_segment_cookie(target);
+      return target;
+    }
+    mi_huge_table_add(block, segment); /* the leaf is there, so this succeeds */
+    mi_huge_table_remove((uint8_t*)target + start);
+  }
+  mi_memory_unmap(target, total);
+  return NULL;
+}
+
+mi_page_t* mi_huge_page_resize(mi_page_t* page, size_t size) {
+  mi_segment_t* segment = mi_segment_of(page);
+  size_t start = (size_t)(page->start - (uint8_t*)segment);
+  size_t total = mi_huge_good_size(start + size);
+  size_t old_total = segment->huge_size;
+  size_t old_block_size = page->block_size;
+  if (total > old_total || old_total - total > total / 8) {
+    if (mi_option_is_enabled(mi_option_disallow_os_alloc)) return NULL;
+    if (mi_os_resize(segment, old_total, total)) {
+      mi_stat_up(reserved, total);
+    } else {
+      segment = move(segment, total);
+      if (segment == NULL) return NULL;
+    }
+    mi_stat_down(reserved, old_total);
+    mi_stat_up(committed, total);
+    mi_stat_down(committed, old_total);
+    segment->huge_size = total;
+  }
+  page = &segment->pages[0];
+  page->block_size = total - start;
+  mi_stat_up(huge, page->block_size);
+  mi_stat_down(huge, old_block_size);
+  return page;
+}

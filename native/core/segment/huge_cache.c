@@ -1,0 +1,103 @@
+#include "segment/huge_cache.h"
+
+#include "segment/memory.h"
+#include "segment/purge.h"
+#include "stats/stats.h"
+
+#define ENTRIES 16
+#define LARGEST ((size_t)32 << 20)
+#define LARGEST_TOTAL ((size_t)64 << 20)
+
+/* Claimed by exchanging `start` with BUSY, so that its other fields are read and written by one thread
+   only. */
+typedef struct entry_s {
+  _Atomic(uint8_t*) start; /* NULL: empty */
+  size_t size;
+  int64_t drop_at; /* 0: never */
+} entry_t;
+
+static entry_t entries[ENTRIES];
+static _Atomic(size_t) total;
+static uint8_t busy_marker;
+#define BUSY (&busy_marker)
+
+/* The entry's mapping, now the caller's, with the entry still BUSY; NULL if it is empty or BUSY. */
+static uint8_t* claim(entry_t* entry) {
+  uint8_t* start = atomic_load_explicit(&entry->start, memory_order_relaxed);
+  if (start == NULL || start == BUSY) return NULL;
+  /* Acquire pairs with the release of put. */
+  bool won = atomic_compare_exchange_strong_explicit(&entry->start, &start, BUSY,
+                                                     memory_order_acquire, memory_order_relaxed);
+  return won ? start : NULL;
+}
+
+static void set(entry_t* entry, uint8_t* start) {
+  atomic_store_explicit(&entry->start, start, memory_order_release);
+}
+
+static void unmap(mi_mapping_t mapping) {
+  mi_memory_unmap(mapping.start, mapping.size);
+  mi_stat_down(committed, mapping.size);
+}
+
+mi_mapping_t mi_huge_cache_take(size_t size) {
+  if (atomic_load_explicit(&total, memory_order_relaxed) == 0) return (mi_mapping_t){NULL, 0};
+  for (entry_t* entry = entries; entry < entries + ENTRIES; entry++) {
+    uint8_t* start = claim(entry);
+    if (start == NULL) continue;
+    size_t found = entry->size;
+    if (found >= size && found - size <= size / 8) {
+      atomic_fetch_sub_explicit(&total, found, memory_order_relaxed);
+      set(entry, NULL);
+      return (mi_mapping_t){start, found};
+    }
+    set(entry, start);
+  }
+  return (mi_mapping_t){NULL, 0};
+}
+
+static bool has_room(size_t size) {
+  size_t before = atomic_fetch_add_explicit(&total, size, memory_order_relaxed);
+  if (before + size <= LARGEST_TOTAL) return true;
+  atomic_fetch_sub_explicit(&total, size, memory_order_relaxed);
+  return false;
+}
+
+void mi_huge_cache_put(mi_mapping_t mapping) {
+  if (mapping.size <= LARGEST && mi_option_get(mi_option_purge_delay) != 0 &&
+      has_room(mapping.size)) {
+    for (entry_t* entry = entries; entry < entries + ENTRIES; entry++) {
+      uint8_t* empty = NULL;
+      if (!atomic_compare_exchange_strong_explicit(&entry->start, &empty, BUSY,
+                                                   memory_order_acquire, memory_order_relaxed)) {
+        continue;
+      }
+      entry->size = mapping.size;
+      entry->drop_at = mi_purge_due_time();
+      set(entry, mapping.start);
+      return;
+    }
+    atomic_fetch_sub_explicit(&total, mapping.size, memory_order_relaxed);
+  }
+  unmap(mapping);
+}
+
+int64_t mi_huge_cache_drop_until(int64_t now) {
+  int64_t next = 0;
+  for (entry_t* entry = entries; entry < entries + ENTRIES; entry++) {
+    uint8_t* start = claim(entry);
+    if (start == NULL) continue;
+    size_t size = entry->size;
+    int64_t at = entry->drop_at;
+    bool forced = now == INT64_MAX;
+    if (!forced && (at == 0 || at > now)) {
+      if (at != 0 && (next == 0 || at < next)) next = at;
+      set(entry, start);
+      continue;
+    }
+    atomic_fetch_sub_explicit(&total, size, memory_order_relaxed);
+    set(entry, NULL);
+    unmap((mi_mapping_t){start, size});
+  }
+  return next;
+}

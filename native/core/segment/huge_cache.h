@@ -1,0 +1,23 @@
+/* Mappings of huge segments that were freed a moment ago, to be used again before they are unmapped. Any
+   thread; an entry belongs to who takes it. */
+#ifndef MI_HUGE_CACHE_H
+#define MI_HUGE_CACHE_H
+
+#include "types.h"
+
+typedef struct mi_mapping_s {
+  uint8_t* start; /* on a segment boundary */
+  size_t size;
+} mi_mapping_t;
+
+/* A mapping of at least `size` bytes and at most an eighth more; start NULL if there is none. Its contents
+   are undefined. */
+mi_mapping_t mi_huge_cache_take(size_t size);
+
+/* Keeps the mapping for a while, or unmaps it. */
+void mi_huge_cache_put(mi_mapping_t mapping);
+
+/* Unmaps the entries that are due before `now`. Returns when the next one is, 0 if none. */
+int64_t mi_huge_cache_drop_until(int64_t now);
+
+#endif

@@ -1,0 +1,29 @@
+#include "segment/memory.h"
+
+#include <errno.h>
+
+#include "stats/stats.h"
+
+void* mi_memory_map(size_t size, size_t align) {
+  if (mi_option_is_enabled(mi_option_disallow_os_alloc)) {
+    errno = ENOMEM;
+    return NULL;
+  }
+  void* p = mi_os_map(size, align);
+  if (p != NULL) mi_stat_up(reserved, size);
+  return p;
+}
+
+void mi_memory_unmap(void* p, size_t size) {
+  mi_os_unmap(p, size);
+  mi_stat_down(reserved, size);
+}
+
+mi_purge_t mi_memory_purge(void* p, size_t size) {
+  mi_purge_t result = mi_os_purge(p, size, mi_option_is_enabled(mi_option_purge_decommits));
+  if (result != MI_PURGE_FAILED) {
+    mi_stat_up(purges, 1);
+    mi_stat_up(purged, size);
+  }
+  return result;
+}

@@ -1,0 +1,98 @@
+#include "segment/purge.h"
+
+#include "segment/huge_cache.h"
+#include "segment/memory.h"
+#include "stats/stats.h"
+
+/* Not later than the earliest time at which anything is due; 0: nothing is. */
+static _Atomic(int64_t) next_due;
+
+void mi_time_lower(_Atomic(int64_t)* at, int64_t time) {
+  int64_t present = atomic_load_explicit(at, memory_order_relaxed);
+  while (time != 0 && (present == 0 || time < present) &&
+         !atomic_compare_exchange_weak_explicit(at, &present, time, memory_order_relaxed,
+                                                memory_order_relaxed)) {
+  }
+}
+
+int64_t mi_purge_due_time(void) {
+  long delay = mi_option_get(mi_option_purge_delay);
+  if (delay < 0) return 0;
+  int64_t at = mi_os_now() + delay;
+  mi_time_lower(&next_due, at);
+  return at;
+}
+
+static void purge_slot(mi_slot_ref_t ref) {
+  mi_slot_t* slot = mi_slot_state(ref);
+  /* In this order: a unit that becomes dirty in between is either purged now or scheduled anew. */
+  atomic_store_explicit(&slot->purge_at, 0, memory_order_seq_cst);
+  uint64_t dirty = atomic_exchange_explicit(&slot->dirty, 0, memory_order_seq_cst);
+  while (dirty != 0) {
+    mi_run_t run = mi_first_run(dirty);
+    uint64_t mask = mi_bits64(run.first, run.count);
+    dirty &= ~mask;
+    uint8_t* start = mi_slot_start(ref) + ((size_t)run.first << MI_UNIT_SHIFT);
+    size_t size = (size_t)run.count << MI_UNIT_SHIFT;
+    switch (mi_memory_purge(start, size)) {
+    case MI_PURGE_FAILED:
+      atomic_fetch_or_explicit(&slot->dirty, mask, memory_order_release);
+      continue;
+    case MI_PURGE_RESET:
+      atomic_store_explicit(&slot->clean_is_zero, false, memory_order_relaxed);
+      break;
+    case MI_PURGE_ZEROED: break;
+    }
+    mi_stat_down(committed, size);
+    /* Release: who takes the units finds the purge over. */
+    atomic_fetch_or_explicit(&slot->clean, mask, memory_order_release);
+  }
+}
+
+void mi_purge_schedule(mi_slot_ref_t ref) {
+  mi_slot_t* slot = mi_slot_state(ref);
+  if (atomic_load_explicit(&slot->purge_at, memory_order_seq_cst) != 0) return;
+  if (mi_option_get(mi_option_purge_delay) == 0) {
+    purge_slot(ref);
+  } else {
+    atomic_store_explicit(&slot->purge_at, mi_purge_due_time(), memory_order_relaxed);
+  }
+}
+
+/* Purges the slots that are due before `now`. Returns when the next one is, 0 if none. */
+static int64_t purge_slots_until(int64_t now) {
+  int64_t next = 0;
+  size_t count = mi_chunk_count();
+  for (size_t i = 0; i < count; i++) {
+    mi_chunk_t* chunk = mi_chunk_at(i);
+    for (unsigned index = 0; index < MI_SLOTS_PER_CHUNK; index++) {
+      int64_t at = atomic_load_explicit(&chunk->slots[index].purge_at, memory_order_acquire);
+      if (at == 0) continue;
+      if (at <= now) {
+        purge_slot((mi_slot_ref_t){chunk, index});
+      } else if (next == 0 || at < next) {
+        next = at;
+      }
+    }
+  }
+  return next;
+}
+
+void mi_purge_tick(void) {
+  int64_t due = atomic_load_explicit(&next_due, memory_order_relaxed);
+  if (mi_likely(due == 0)) return;
+  int64_t now = mi_os_now();
+  if (now < due) return;
+  /* One thread does the round. What becomes due meanwhile lowers next_due again. */
+  if (!atomic_compare_exchange_strong_explicit(&next_due, &due, 0, memory_order_relaxed,
+                                               memory_order_relaxed)) {
+    return;
+  }
+  mi_time_lower(&next_due, purge_slots_until(now));
+  mi_time_lower(&next_due, mi_huge_cache_drop_until(now));
+}
+
+void mi_purge_all(void) {
+  mi_huge_cache_drop_until(INT64_MAX);
+  purge_slots_until(INT64_MAX);
+}

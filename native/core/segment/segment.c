@@ -1,0 +1,231 @@
+#include "segment/segment.h"
+
+#include <string.h>
+
+#include "stats/stats.h"
+
+/* ---- Shapes ---- */
+
+static const struct {
+  uint8_t page_shift;
+  uint8_t units_per_page;
+} kinds[] = {
+    [MI_PAGE_SMALL] = {MI_SMALL_PAGE_SHIFT, 1},
+    [MI_PAGE_MEDIUM] = {MI_MEDIUM_PAGE_SHIFT, 1u << (MI_MEDIUM_PAGE_SHIFT - MI_UNIT_SHIFT)},
+    [MI_PAGE_LARGE] = {MI_LARGE_PAGE_SHIFT, MI_UNITS_PER_SEGMENT},
+};
+
+static mi_page_kind_t kind_of(size_t block_size) {
+  if (block_size <= MI_SMALL_BLOCK_MAX) return MI_PAGE_SMALL;
+  return block_size <= MI_MEDIUM_BLOCK_MAX ? MI_PAGE_MEDIUM : MI_PAGE_LARGE;
+}
+
+static mi_slot_ref_t slot_of(const mi_segment_t* segment) {
+  return (mi_slot_ref_t){segment->chunk, segment->slot_index};
+}
+
+/* The units that come and go with a page. Unit 0 holds the header and stays as long as the segment. */
+static uint64_t units_of_page(mi_page_kind_t kind, unsigned index) {
+  unsigned count = kinds[kind].units_per_page;
+  return mi_bits64(index * count, count) & ~(uint64_t)1;
+}
+
+uint8_t* mi_segment_page_area(const mi_segment_t* segment, const mi_page_t* page, size_t* size) {
+  unsigned index = mi_page_index(segment, page);
+  size_t skip = index == 0 ? segment->header_size : 0;
+  *size = ((size_t)1 << segment->page_shift) - skip;
+  return (uint8_t*)segment + ((size_t)index << segment->page_shift) + skip;
+}
+
+static uintptr_t process_secret(void) {
+  static _Atomic(uintptr_t) secret;
+  uintptr_t value = atomic_load_explicit(&secret, memory_order_relaxed);
+  if (mi_unlikely(value == 0)) {
+    uintptr_t fresh = mi_os_random() | 1;
+    /* The first one to store wins, so that all see the same. */
+    if (atomic_compare_exchange_strong_explicit(&secret, &value, fresh, memory_order_relaxed,
+                                                memory_order_relaxed)) {
+      value = fresh;
+    }
+  }
+  return value;
+}
+
+uintptr_t mi_segment_cookie(const mi_segment_t* segment) {
+  return (uintptr_t)segment ^ process_secret();
+}
+
+/* ---- The owner's queues of segments with free pages ---- */
+
+static mi_segment_queue_t* queue_of(mi_segments_tld_t* tld, const mi_segment_t* segment) {
+  mi_assert(segment->kind <= MI_PAGE_MEDIUM);
+  return &tld->free[segment->kind];
+}
+
+void mi_segment_queue_add(mi_segments_tld_t* tld, mi_segment_t* segment) {
+  if (segment->in_free_queue || segment->kind > MI_PAGE_MEDIUM ||
+      segment->used == segment->page_count)
+    return;
+  mi_segment_queue_t* queue = queue_of(tld, segment);
+  segment->in_free_queue = true;
+  segment->next = NULL;
+  segment->prev = queue->last;
+  if (queue->last != NULL) {
+    queue->last->next = segment;
+  } else {
+    queue->first = segment;
+  }
+  queue->last = segment;
+}
+
+void mi_segment_queue_remove(mi_segments_tld_t* tld, mi_segment_t* segment) {
+  if (!segment->in_free_queue) return;
+  mi_segment_queue_t* queue = queue_of(tld, segment);
+  if (segment->prev != NULL) {
+    segment->prev->next = segment->next;
+  } else {
+    queue->first = segment->next;
+  }
+  if (segment->next != NULL) {
+    segment->next->prev = segment->prev;
+  } else {
+    queue->last = segment->prev;
+  }
+  segment->next = segment->prev = NULL;
+  segment->in_free_queue = false;
+}
+
+/* ---- Segments ---- */
+
+static mi_segment_t* segment_alloc(mi_segments_tld_t* tld, mi_page_kind_t kind) {
+  mi_slot_ref_t ref;
+  bool zero;
+  if (!mi_slot_take(&ref, 1, &zero)) return NULL;
+  mi_segment_t* segment = (mi_segment_t*)mi_slot_start(ref);
+  unsigned page_count = MI_UNITS_PER_SEGMENT / kinds[kind].units_per_page;
+  size_t header_size = offsetof(mi_segment_t, pages) + page_count * sizeof(mi_page_t);
+  /* thread_id last and apart: a stale pointer may be looked up here by another thread at any time. */
+  if (!zero) {
+    size_t first = offsetof(mi_segment_t, page_shift);
+    memset((uint8_t*)segment + first, 0, header_size - first);
+  }
+  segment->page_shift = kinds[kind].page_shift;
+  segment->kind = (uint8_t)kind;
+  segment->slot_index = (uint8_t)ref.index;
+  segment->page_count = page_count;
+  segment->header_size = (uint32_t)header_size;
+  segment->chunk = ref.chunk;
+  segment->cookie = mi_segment_cookie(segment);
+  segment->first_page_zero = zero;
+  atomic_store_explicit(&segment->thread_id, mi_os_thread_id(), memory_order_relaxed);
+  mi_segment_queue_add(tld, segment);
+  tld->count++;
+  mi_stat_up(segments, 1);
+  return segment;
+}
+
+static void segment_free(mi_segments_tld_t* tld, mi_segment_t* segment) {
+  mi_assert(segment->used == 0 && segment->pages_used == 0);
+  mi_segment_queue_remove(tld, segment);
+  tld->count--;
+  mi_slot_ref_t ref = slot_of(segment);
+  segment->cookie = 0;
+  atomic_store_explicit(&segment->thread_id, 0, memory_order_relaxed);
+  mi_units_release(ref, 1, 0);
+  mi_slot_release(ref);
+  mi_stat_down(segments, 1);
+}
+
+/* ---- Pages ---- */
+
+/* Takes the units of one unused page, one with resident memory if possible. Returns its index, or
+   page_count if every candidate is being purged right now. */
+static unsigned take_page_units(mi_segment_t* segment, bool* zero) {
+  mi_slot_ref_t ref = slot_of(segment);
+  mi_slot_t* slot = mi_slot_state(ref);
+  mi_page_kind_t kind = (mi_page_kind_t)segment->kind;
+  for (int want_dirty = 1; want_dirty >= 0; want_dirty--) {
+    uint64_t dirty = atomic_load_explicit(&slot->dirty, memory_order_relaxed);
+    uint64_t unused = ~segment->pages_used & mi_bits64(0, segment->page_count);
+    while (unused != 0) {
+      unsigned index = mi_ctz64(unused);
+      uint64_t mask = units_of_page(kind, index);
+      unused &= unused - 1;
+      /* Page 0 begins in the header's unit, which is resident. */
+      if (want_dirty && index != 0 && (dirty & mask) == 0) continue;
+      *zero = true;
+      if (mask == 0 || mi_units_take(ref, mask, zero)) return index;
+    }
+  }
+  return segment->page_count;
+}
+
+static void init_page(mi_segment_t* segment, mi_page_t* page, size_t block_size, bool zero) {
+  size_t area_size;
+  uint8_t* area = mi_segment_page_area(segment, page, &area_size);
+  memset(page, 0, sizeof(*page));
+  /* Every block of a class is aligned to the largest power of two that divides its size, so that aligned
+     allocation need only choose the right class. */
+  size_t align = mi_lowest_bit(block_size);
+  page->start = (uint8_t*)mi_align_up((uintptr_t)area, align);
+  page->block_size = block_size;
+  page->reserved = (uint16_t)((area_size - (size_t)(page->start - area)) / block_size);
+  page->zero = zero ? MI_ZERO_MEMORY : 0;
+#if MI_HARDENED
+  page->key = mi_os_random();
+#endif
+  mi_assert(page->reserved > 0);
+}
+
+static mi_page_t* page_alloc_in(mi_segments_tld_t* tld, mi_segment_t* segment, size_t block_size) {
+  bool zero;
+  unsigned index = take_page_units(segment, &zero);
+  if (index == segment->page_count) return NULL;
+  if (index == 0 && !segment->first_page_zero) zero = false;
+  if (index == 0) segment->first_page_zero = false;
+  segment->pages_used |= (uint64_t)1 << index;
+  segment->used++;
+  if (segment->used == segment->page_count) mi_segment_queue_remove(tld, segment);
+  mi_page_t* page = &segment->pages[index];
+  init_page(segment, page, block_size, zero);
+  return page;
+}
+
+mi_page_t* mi_segment_page_alloc(mi_segments_tld_t* tld, size_t block_size) {
+  mi_page_kind_t kind = kind_of(block_size);
+  if (kind <= MI_PAGE_MEDIUM) {
+    for (mi_segment_t* segment = tld->free[kind].first; segment != NULL; segment = segment->next) {
+      mi_page_t* page = page_alloc_in(tld, segment, block_size);
+      if (page != NULL) return page;
+    }
+  }
+  mi_segment_t* segment = segment_alloc(tld, kind);
+  if (segment == NULL) return NULL;
+  mi_page_t* page = page_alloc_in(tld, segment, block_size);
+  if (page == NULL) segment_free(tld, segment); /* no memory for its units */
+  return page;
+}
+
+void mi_segment_page_free(mi_segments_tld_t* tld, mi_page_t* page) {
+  mi_segment_t* segment = mi_segment_of(page);
+  unsigned index = mi_page_index(segment, page);
+  uint64_t units = units_of_page((mi_page_kind_t)segment->kind, index);
+  /* Of memory that was clean, only what was laid out has been written since. */
+  size_t page_offset = (size_t)index << segment->page_shift;
+  size_t end = (size_t)(page->start - (uint8_t*)segment) + page->capacity * page->block_size;
+  unsigned written = (unsigned)((end - page_offset + MI_UNIT_SIZE - 1) >> MI_UNIT_SHIFT);
+  unsigned first_unit = (unsigned)(page_offset >> MI_UNIT_SHIFT);
+  uint64_t dirty = page->capacity == 0 ? 0 : units & mi_bits64(first_unit, written);
+  if ((page->zero & MI_ZERO_MEMORY) == 0) dirty = units;
+  uint64_t clean = units & ~dirty;
+  memset(page, 0, sizeof(*page));
+  atomic_store_explicit(&page->flags, MI_PAGE_UNUSED, memory_order_relaxed);
+  segment->pages_used &= ~((uint64_t)1 << index);
+  segment->used--;
+  mi_units_release(slot_of(segment), dirty, clean);
+  if (segment->used == 0) {
+    segment_free(tld, segment);
+  } else {
+    mi_segment_queue_add(tld, segment);
+  }
+}

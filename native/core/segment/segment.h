@@ -1,0 +1,61 @@
+/* Segments and the pages in them. Unless said otherwise a function is for the segment's owner only. */
+#ifndef MI_SEGMENT_H
+#define MI_SEGMENT_H
+
+#include "options/report.h"
+#include "os/os.h"
+#include "segment/chunk.h"
+#include "segment/map.h"
+
+/* The segment of a block that lies in a chunk; also that of any page descriptor. */
+mi_inline mi_segment_t* mi_segment_of(const void* p) {
+  return (mi_segment_t*)((uintptr_t)p & ~(uintptr_t)MI_SEGMENT_MASK);
+}
+
+/* The page of a block in a chunk. */
+mi_inline mi_page_t* mi_segment_page_of(mi_segment_t* segment, const void* p) {
+  return &segment->pages[((uintptr_t)p & MI_SEGMENT_MASK) >> segment->page_shift];
+}
+
+/* The page of any block, huge ones too; NULL if p lies in nothing of ours. */
+mi_inline mi_page_t* mi_page_of(const void* p) {
+  if (mi_likely(mi_is_in_chunk(p))) return mi_segment_page_of(mi_segment_of(p), p);
+  mi_segment_t* segment = mi_huge_table_find(p);
+  return segment == NULL ? NULL : &segment->pages[0];
+}
+
+mi_inline unsigned mi_page_index(const mi_segment_t* segment, const mi_page_t* page) {
+  return (unsigned)(page - segment->pages);
+}
+
+mi_inline bool mi_segment_is_huge(const mi_segment_t* segment) {
+  return segment->kind == MI_PAGE_HUGE;
+}
+
+/* Any thread may ask. Relaxed: the answer "mine" cannot change behind my back, and any other answer only
+   says that the atomic protocol is to be used. */
+mi_inline uintptr_t mi_segment_owner(mi_segment_t* segment) {
+  return atomic_load_explicit(&segment->thread_id, memory_order_relaxed);
+}
+mi_inline bool mi_segment_is_mine(mi_segment_t* segment) {
+  return mi_segment_owner(segment) == mi_os_thread_id();
+}
+
+/* What segment->cookie holds in every living segment. */
+uintptr_t mi_segment_cookie(const mi_segment_t* segment);
+
+/* A page for blocks of `block_size`, at most MI_LARGE_BLOCK_MAX, from a segment of this thread or a new one. Its
+   descriptor is zero but for start, block_size, reserved, zero, key. NULL and ENOMEM if there is no memory. */
+mi_page_t* mi_segment_page_alloc(mi_segments_tld_t* tld, size_t block_size);
+
+/* Gives back a page no block of which is alive. Its segment goes too when it was the last one. */
+void mi_segment_page_free(mi_segments_tld_t* tld, mi_page_t* page);
+
+/* Where the memory of the page begins and ends; any thread that holds a block in it. */
+uint8_t* mi_segment_page_area(const mi_segment_t* segment, const mi_page_t* page, size_t* size);
+
+/* Links a segment that has pages left into the queue of its kind, and unlinks it. */
+void mi_segment_queue_add(mi_segments_tld_t* tld, mi_segment_t* segment);
+void mi_segment_queue_remove(mi_segments_tld_t* tld, mi_segment_t* segment);
+
+#endif

@@ -1,0 +1,285 @@
+/* Every structure of the allocator, with what must hold for it. Read this first.
+
+   The address space, from the outside in:
+
+     chunk    32 MiB, aligned; reserved from the system in one call; 8 slots
+     slot      4 MiB, aligned; holds one segment, or nothing
+     segment   the content of a slot: a header, then pages of one kind
+     unit     64 KiB: the grain at which memory is committed, dirtied and purged; 64 in a slot
+     page      a run of blocks of one size: 1 unit (small), 8 units (medium), or the whole segment (large)
+     block     what the caller gets
+
+   A block above MI_LARGE_BLOCK_MAX is huge: a segment of its own size, mapped by itself outside of any
+   chunk, and found through a table (segment/map.h) instead of by masking.
+
+   From any block:  segment = p & ~(MI_SEGMENT_SIZE - 1);  page = segment->pages[offset >> page_shift].
+
+        slot (4 MiB)
+        +--------+---------+---------+---------+-- - --+---------+
+        | header | page 0  | page 1  | page 2  |       | page 63 |     small
+        +--------+---------+---------+---------+-- - --+---------+
+        | header | page 0  ...             | page 1 ...          |     medium: 8 of them
+        +--------+---------+---------+---------+-- - --+---------+
+        | header | page 0  ...                                   |     large: one
+        +--------+---------+---------+---------+-- - --+---------+
+   The header takes the front of page 0. */
+#ifndef MI_TYPES_H
+#define MI_TYPES_H
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "miheap.h"
+
+/* Build modes, set by CMake. MI_DEBUG 1: assertions and pointer checks; 2: every invariant is walked.
+   MI_HARDENED: pointer checks, encoded lists, and misuse stops the process. */
+#ifndef MI_DEBUG
+#define MI_DEBUG 0
+#endif
+#ifndef MI_HARDENED
+#define MI_HARDENED 0
+#endif
+#define MI_CHECKED (MI_DEBUG > 0 || MI_HARDENED)
+
+/* ---- Sizes ---- */
+
+#define MI_UNIT_SHIFT 16
+#define MI_SEGMENT_SHIFT 22
+#define MI_CHUNK_SHIFT 25
+#define MI_UNIT_SIZE ((size_t)1 << MI_UNIT_SHIFT)
+#define MI_SEGMENT_SIZE ((size_t)1 << MI_SEGMENT_SHIFT)
+#define MI_SEGMENT_MASK (MI_SEGMENT_SIZE - 1)
+#define MI_CHUNK_SIZE ((size_t)1 << MI_CHUNK_SHIFT)
+#define MI_UNITS_PER_SEGMENT (1u << (MI_SEGMENT_SHIFT - MI_UNIT_SHIFT))
+#define MI_SLOTS_PER_CHUNK (1u << (MI_CHUNK_SHIFT - MI_SEGMENT_SHIFT))
+
+#define MI_SMALL_PAGE_SHIFT MI_UNIT_SHIFT
+#define MI_MEDIUM_PAGE_SHIFT 19
+#define MI_LARGE_PAGE_SHIFT MI_SEGMENT_SHIFT
+
+/* The largest block of each kind of page. */
+#define MI_SMALL_BLOCK_MAX ((size_t)8 << 10)
+#define MI_MEDIUM_BLOCK_MAX ((size_t)64 << 10)
+#define MI_LARGE_BLOCK_MAX (MI_SEGMENT_SIZE / 2)
+
+#define MI_WORD_SIZE sizeof(void*)
+#define MI_MAX_ALIGN 16
+/* Sizes up to MI_SMALL_SIZE_MAX find their page by their number of words. */
+#define MI_DIRECT_COUNT (MI_SMALL_SIZE_MAX / MI_WORD_SIZE + 1)
+
+/* Size classes: 8, then every 16 up to 128, then eight to each doubling up to MI_LARGE_BLOCK_MAX, so
+   that a block wastes at most an eighth once its size is rounded to 16. See page/size_class.h. */
+#define MI_BIN_HUGE 122u
+#define MI_BIN_FULL 123u
+#define MI_BIN_COUNT 124u
+
+/* A size for which size + header + rounding cannot overflow. */
+#define MI_MAX_ALLOC_SIZE ((size_t)PTRDIFF_MAX)
+
+/* ---- Block ---- */
+
+/* A free block; its first word links it. All access goes through page/block.h, since hardened builds
+   encode the link. */
+typedef struct mi_block_s {
+  uintptr_t next;
+} mi_block_t;
+
+/* ---- Page ---- */
+
+/* The word `thread_free` is a list of blocks and, in its two low bits, who must be told of a push:
+
+     NORMAL     nobody: the owner looks at this page by itself
+     FULL       the list is empty, and the page sits in its heap's full queue, where nobody looks: the next thread that frees a
+                block here must put that block on the heap's delayed list instead
+     NOTIFYING  that thread is doing so. It may use page->heap, so until it is back at NORMAL the heap may
+                not end, and the block on the delayed list stays there, which keeps the page alive
+     UNOWNED    a huge page whose thread has ended: who frees its block frees the segment
+
+   owner:        NORMAL -> FULL (only when the list is empty), FULL -> NORMAL, FULL -> UNOWNED (huge)
+   other thread: FULL -> NOTIFYING -> NORMAL */
+enum { MI_TF_NORMAL = 0, MI_TF_FULL = 1, MI_TF_NOTIFYING = 2, MI_TF_UNOWNED = 3, MI_TF_MASK = 3 };
+
+/* Bits of page->flags. Zero on the way of a plain free. */
+enum {
+  MI_PAGE_IN_FULL = 1,     /* the page sits in the full queue */
+  MI_PAGE_HAS_ALIGNED = 2, /* some block was handed out at an address inside of it */
+  MI_PAGE_UNUSED = 4,      /* the page was given back: a free in it is misuse */
+};
+
+/* What is known to be zero. */
+enum {
+  MI_ZERO_MEMORY = 1, /* the part of the page beyond `capacity` */
+  MI_ZERO_FREE = 2,   /* every block on `free`, but for its first word */
+};
+
+/* A run of blocks of one size.
+
+   Only the owner (the thread whose id is in the segment) reads or writes the first cache line. The
+   second is for everyone. While no call is under way in the owner:
+
+     used + |free| + |local_free| == capacity <= reserved
+     `used` counts the blocks on thread_free and on the heap's delayed list too
+     every listed block lies at start + i * block_size with i < capacity, on one list only
+     the page is in exactly one queue of its heap: that of its bin, or the full queue (flag IN_FULL)
+     IN_FULL implies that `free` and `local_free` are empty
+     thread_free is FULL only if IN_FULL is set */
+typedef struct mi_page_s {
+  _Alignas(64) mi_block_t* free; /* malloc pops here */
+  mi_block_t* local_free;        /* the owner's free pushes here */
+  uint32_t used;
+  uint16_t capacity;      /* blocks laid out so far */
+  uint16_t reserved;      /* blocks that fit */
+  _Atomic(uint8_t) flags; /* MI_PAGE_…; written by the owner, read by all who hold a block here */
+  uint8_t zero;           /* MI_ZERO_… */
+  uint8_t bin;
+  uint8_t retire_expire; /* heartbeats left before an empty page is given back; 0: not retired */
+  size_t block_size;
+  uint8_t* start; /* the first block */
+  struct mi_page_s* next;
+  struct mi_page_s* prev;
+
+  _Alignas(64) _Atomic(uintptr_t) thread_free; /* list and MI_TF_ state; see above */
+  /* Written by the owner; read by another thread only while it holds NOTIFYING. NULL: abandoned. */
+  _Atomic(struct mi_heap_s*) heap;
+  uintptr_t key; /* encodes the links of this page's lists in hardened builds */
+} mi_page_t;
+
+_Static_assert(sizeof(mi_page_t) == 128,
+               "page lookup is a shift; owner and sharers use separate lines");
+
+typedef struct mi_page_queue_s {
+  mi_page_t* first;
+  mi_page_t* last;
+} mi_page_queue_t;
+
+/* ---- Segment ---- */
+
+typedef enum mi_page_kind_e {
+  MI_PAGE_SMALL,
+  MI_PAGE_MEDIUM,
+  MI_PAGE_LARGE,
+  MI_PAGE_HUGE,
+} mi_page_kind_t;
+
+/* The state of the 64 units of a slot. It belongs to the memory, not to the segment in it, and outlives
+   it. A unit is in exactly one of these states:
+
+     in use   in neither mask: part of a segment's header or of a page in use
+     dirty    free, and holds memory: may be purged by anyone
+     clean    free, and holds none: untouched or purged
+     purging  in neither mask, for the moment: some thread took its dirty bit and will set its clean bit
+
+   Taking a unit, to use it or to purge it, is clearing its bit and finding that it was set. */
+typedef struct mi_slot_s {
+  _Atomic(uint64_t) dirty;
+  _Atomic(uint64_t) clean;
+  _Atomic(int64_t) purge_at;   /* when the dirty units are due, in mi_os_now(); 0: nothing is due */
+  _Atomic(bool) clean_is_zero; /* false once a purge that does not zero has been used here */
+} mi_slot_t;
+
+struct mi_chunk_s;
+
+/* Header of a segment, at the start of its slot (huge: of its mapping). Zeroed when the segment is
+   freed, so that a stale pointer into it is recognised.
+
+   thread_id is the owner: only that thread may touch the rest, and the first line of each page.
+   0: abandoned, or not a segment. An abandoned segment of a chunk is marked in chunk->abandoned; who
+   clears that mark becomes the owner. */
+typedef struct mi_segment_s {
+  _Atomic(uintptr_t) thread_id;
+  uint8_t page_shift;
+  uint8_t kind; /* mi_page_kind_t */
+  uint8_t slot_index;
+  bool in_free_queue;
+  uint32_t page_count;      /* pages that fit */
+  uint32_t used;            /* pages in use */
+  uint32_t abandoned_pages; /* of those, the ones their heap already let go */
+  uint32_t header_size;
+  uint64_t pages_used;       /* bit per page in use */
+  struct mi_chunk_s* chunk;  /* NULL: huge */
+  struct mi_segment_s* next; /* in the owner's queue of segments that have free pages */
+  struct mi_segment_s* prev;
+  uintptr_t cookie;     /* mi_segment_cookie(segment): tells a segment from other memory */
+  size_t huge_size;     /* bytes of the mapping; 0: not huge */
+  bool first_page_zero; /* what lies behind the header was never written */
+
+  mi_page_t pages[MI_UNITS_PER_SEGMENT]; /* the first page_count exist */
+} mi_segment_t;
+
+typedef struct mi_segment_queue_s {
+  mi_segment_t* first;
+  mi_segment_t* last;
+} mi_segment_queue_t;
+
+/* 32 MiB from the system. The descriptor is never freed, so that it may be read at any time. */
+typedef struct mi_chunk_s {
+  uint8_t* start;
+  size_t number;          /* mi_chunk_at(number) is this one */
+  _Atomic(uint32_t) free; /* bit per slot that holds no segment; clearing it takes the slot */
+  _Atomic(uint32_t)
+      abandoned; /* bit per slot with an abandoned segment; clearing it takes the segment */
+  mi_slot_t slots[MI_SLOTS_PER_CHUNK];
+} mi_chunk_t;
+
+/* ---- Heap ---- */
+
+/* What a thread owns below its heaps. */
+typedef struct mi_segments_tld_s {
+  mi_segment_queue_t free[2]; /* segments with free pages: small, medium */
+  size_t count;
+} mi_segments_tld_t;
+
+/* Counters of events on slow paths; see stats/stats.def. */
+typedef struct mi_counters_s {
+#define MI_COUNTER(name, doc) uint64_t name;
+#define MI_GAUGE(name, unit, doc)
+#include "stats/stats.def"
+#undef MI_COUNTER
+#undef MI_GAUGE
+} mi_counters_t;
+
+typedef struct mi_heap_s {
+  /* By number of words, the page to pop from: the first of its bin's queue, or the empty page. */
+  mi_page_t* pages_free_direct[MI_DIRECT_COUNT];
+  struct mi_tld_s* tld;
+  uintptr_t thread_id;
+  struct mi_heap_s* next; /* in tld->heaps */
+  size_t page_count;
+  uint32_t retired_min; /* bins that may hold a retired page */
+  uint32_t retired_max;
+  uintptr_t key_seed;
+  mi_page_queue_t pages[MI_BIN_COUNT];
+  /* Blocks that other threads freed in full pages of this heap. In a line of its own. */
+  _Alignas(64) _Atomic(uintptr_t) delayed_free;
+} mi_heap_t;
+
+/* Thread-local data: one per thread that has allocated, in memory of its own (heap/thread.c). */
+typedef struct mi_tld_s {
+  unsigned long long heartbeat;
+  uint32_t slow_calls; /* since the last collect that the heartbeat caused */
+  bool in_callback;    /* the deferred-free callback is running */
+  mi_heap_t* heaps;    /* every heap of the thread, the backing heap too */
+  mi_segments_tld_t segments;
+  mi_counters_t counters;
+  mi_heap_t backing;
+} mi_tld_t;
+
+/* ---- Branch hints ---- */
+
+#if defined(__GNUC__)
+#define mi_likely(x) __builtin_expect(!!(x), 1)
+#define mi_unlikely(x) __builtin_expect(!!(x), 0)
+#define mi_noinline __attribute__((noinline))
+#define mi_cold __attribute__((noinline, cold))
+#define mi_inline static inline __attribute__((always_inline))
+#else
+#define mi_likely(x) (x)
+#define mi_unlikely(x) (x)
+#define mi_noinline
+#define mi_cold
+#define mi_inline static inline
+#endif
+
+#endif

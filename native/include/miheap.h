@@ -1,0 +1,322 @@
+/* miheap: a memory allocator that shards every free list.
+
+   SPDX-License-Identifier: MIT
+
+   How to read this file: it is the manual. What holds for every function is said once, here.
+
+   Units       Every size is in bytes, every time in milliseconds.
+   Alignment   A block of 16 bytes or more is aligned to 16; a smaller one to 8. More on request.
+   Errors      A function that cannot give memory returns NULL and sets errno to ENOMEM; nothing has
+               changed then. A size above PTRDIFF_MAX, or a count * size that overflows, is such a case.
+   Threads     Every function may be called by any thread at any time, also before main, inside a
+               thread's exit handlers and in a forked child. A block may be freed by any thread.
+               A `mi_heap_t` is the exception: only the thread that made it may allocate from it.
+   Ownership   A block belongs to the caller until it goes to mi_free, mi_realloc or one of their kin.
+               Passing any other pointer, or the same one twice, is misuse: it is reported on stderr in
+               one line; hardened and debug builds stop the process there, others ignore the call. */
+#ifndef MIHEAP_H
+#define MIHEAP_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+/* 100 * major + minor. */
+#define MI_MALLOC_VERSION 1
+
+/* Sizes up to this many bytes may be asked of mi_malloc_small. */
+#define MI_SMALL_SIZE_MAX (128 * sizeof(void*))
+
+#if defined(_WIN32)
+#define mi_decl_export
+#define mi_decl_restrict __declspec(restrict)
+#define mi_attr_malloc
+#define mi_attr_alloc_size(s)
+#define mi_attr_alloc_size2(s1, s2)
+#define mi_attr_alloc_align(a)
+#else
+#if defined(MI_EMBEDDED)
+#define mi_decl_export
+#else
+#define mi_decl_export __attribute__((visibility("default")))
+#endif
+#define mi_decl_restrict
+#define mi_attr_malloc __attribute__((malloc))
+#define mi_attr_alloc_size(s) __attribute__((alloc_size(s)))
+#define mi_attr_alloc_size2(s1, s2) __attribute__((alloc_size(s1, s2)))
+#define mi_attr_alloc_align(a) __attribute__((alloc_align(a)))
+#endif
+
+#if defined(__cplusplus)
+#define mi_decl_nodiscard [[nodiscard]]
+#define mi_attr_noexcept noexcept
+extern "C" {
+#else
+#define mi_decl_nodiscard
+#define mi_attr_noexcept
+#endif
+
+/* ---- Blocks ---------------------------------------------------------------------------------- */
+
+/* A block of at least `size` bytes, not initialised. Size 0 gives a block too, distinct from every
+   other live one. */
+mi_decl_nodiscard mi_decl_export mi_decl_restrict void* mi_malloc(size_t size)
+    mi_attr_noexcept mi_attr_malloc mi_attr_alloc_size(1);
+
+/* As mi_malloc(count * size), all zero. */
+mi_decl_nodiscard mi_decl_export mi_decl_restrict void* mi_calloc(size_t count, size_t size)
+    mi_attr_noexcept mi_attr_malloc mi_attr_alloc_size2(1, 2);
+
+/* Resizes the block at `p`, moving it if it must; the contents up to the smaller of the two sizes
+   stay. NULL for `p` allocates. On failure the old block is untouched and still the caller's.
+   Size 0 gives a minimal block (the `realloc` of the overriding library frees instead, as glibc). */
+mi_decl_nodiscard mi_decl_export void* mi_realloc(void* p, size_t newsize)
+    mi_attr_noexcept mi_attr_alloc_size(2);
+
+/* As mi_realloc, but never moves: `p` if the block already holds `newsize` bytes, else NULL
+   (the block stays valid; errno is left alone). */
+mi_decl_nodiscard mi_decl_export void* mi_expand(void* p, size_t newsize)
+    mi_attr_noexcept mi_attr_alloc_size(2);
+
+/* Gives a block back. NULL does nothing. errno is left alone. */
+mi_decl_export void mi_free(void* p) mi_attr_noexcept;
+
+/* As mi_malloc, for 0 <= size <= MI_SMALL_SIZE_MAX only: saves one test. */
+mi_decl_nodiscard mi_decl_export mi_decl_restrict void* mi_malloc_small(size_t size)
+    mi_attr_noexcept mi_attr_malloc mi_attr_alloc_size(1);
+mi_decl_nodiscard mi_decl_export mi_decl_restrict void* mi_zalloc_small(size_t size)
+    mi_attr_noexcept mi_attr_malloc mi_attr_alloc_size(1);
+
+/* As mi_malloc, all zero. */
+mi_decl_nodiscard mi_decl_export mi_decl_restrict void* mi_zalloc(size_t size)
+    mi_attr_noexcept mi_attr_malloc mi_attr_alloc_size(1);
+
+/* As mi_malloc(count * size). */
+mi_decl_nodiscard mi_decl_export mi_decl_restrict void* mi_mallocn(size_t count, size_t size)
+    mi_attr_noexcept mi_attr_malloc mi_attr_alloc_size2(1, 2);
+
+/* As mi_realloc(p, count * size). */
+mi_decl_nodiscard mi_decl_export void* mi_reallocn(void* p, size_t count, size_t size)
+    mi_attr_noexcept mi_attr_alloc_size2(2, 3);
+
+/* As mi_realloc, but frees `p` when it fails. */
+mi_decl_nodiscard mi_decl_export void* mi_reallocf(void* p, size_t newsize)
+    mi_attr_noexcept mi_attr_alloc_size(2);
+
+/* Copies of a string, made with mi_malloc. NULL for NULL. mi_strndup copies at most `n` bytes. */
+mi_decl_nodiscard mi_decl_export mi_decl_restrict char* mi_strdup(const char* s)
+    mi_attr_noexcept mi_attr_malloc;
+mi_decl_nodiscard mi_decl_export mi_decl_restrict char* mi_strndup(const char* s, size_t n)
+    mi_attr_noexcept mi_attr_malloc;
+
+/* realpath(3), with the result made by mi_malloc when `resolved_name` is NULL. */
+mi_decl_nodiscard mi_decl_export char* mi_realpath(const char* fname, char* resolved_name)
+    mi_attr_noexcept;
+
+/* The bytes the caller may use from `p` on; 0 for NULL. At least what was asked for. */
+mi_decl_nodiscard mi_decl_export size_t mi_usable_size(const void* p) mi_attr_noexcept;
+
+/* The usable size a mi_malloc(size) would have. */
+mi_decl_nodiscard mi_decl_export size_t mi_good_size(size_t size) mi_attr_noexcept;
+
+/* ---- Blocks at an alignment -------------------------------------------------------------------
+   `alignment` is any power of two, or the call fails with EINVAL (where a function returns an error
+   code) or NULL and errno EINVAL. With `_at`, it is the address plus `offset` that is aligned. */
+
+mi_decl_nodiscard mi_decl_export mi_decl_restrict void*
+mi_malloc_aligned(size_t size, size_t alignment)
+    mi_attr_noexcept mi_attr_malloc mi_attr_alloc_size(1) mi_attr_alloc_align(2);
+mi_decl_nodiscard mi_decl_export mi_decl_restrict void*
+mi_malloc_aligned_at(size_t size, size_t alignment, size_t offset)
+    mi_attr_noexcept mi_attr_malloc mi_attr_alloc_size(1);
+mi_decl_nodiscard mi_decl_export mi_decl_restrict void*
+mi_zalloc_aligned(size_t size, size_t alignment)
+    mi_attr_noexcept mi_attr_malloc mi_attr_alloc_size(1) mi_attr_alloc_align(2);
+mi_decl_nodiscard mi_decl_export mi_decl_restrict void*
+mi_zalloc_aligned_at(size_t size, size_t alignment, size_t offset)
+    mi_attr_noexcept mi_attr_malloc mi_attr_alloc_size(1);
+mi_decl_nodiscard mi_decl_export mi_decl_restrict void*
+mi_calloc_aligned(size_t count, size_t size, size_t alignment)
+    mi_attr_noexcept mi_attr_malloc mi_attr_alloc_size2(1, 2) mi_attr_alloc_align(3);
+mi_decl_nodiscard mi_decl_export void* mi_realloc_aligned(void* p, size_t newsize, size_t alignment)
+    mi_attr_noexcept mi_attr_alloc_size(2) mi_attr_alloc_align(3);
+
+/* ---- POSIX and glibc names -------------------------------------------------------------------- */
+
+/* posix_memalign(3): 0, EINVAL or ENOMEM; `*p` changes only on 0. */
+mi_decl_export int mi_posix_memalign(void** p, size_t alignment, size_t size) mi_attr_noexcept;
+mi_decl_nodiscard mi_decl_export mi_decl_restrict void* mi_memalign(size_t alignment, size_t size)
+    mi_attr_noexcept mi_attr_malloc mi_attr_alloc_size(2) mi_attr_alloc_align(1);
+/* aligned_alloc(3): any power of two; `size` need not be a multiple of it, as in glibc. */
+mi_decl_nodiscard mi_decl_export mi_decl_restrict void*
+mi_aligned_alloc(size_t alignment, size_t size)
+    mi_attr_noexcept mi_attr_malloc mi_attr_alloc_size(2) mi_attr_alloc_align(1);
+mi_decl_nodiscard mi_decl_export mi_decl_restrict void* mi_valloc(size_t size)
+    mi_attr_noexcept mi_attr_malloc mi_attr_alloc_size(1);
+/* As mi_valloc, with the size rounded up to whole pages. */
+mi_decl_nodiscard mi_decl_export mi_decl_restrict void* mi_pvalloc(size_t size)
+    mi_attr_noexcept mi_attr_malloc mi_attr_alloc_size(1);
+/* reallocarray(3), and NetBSD's reallocarr(3), which takes a pointer to the pointer. */
+mi_decl_nodiscard mi_decl_export void* mi_reallocarray(void* p, size_t count, size_t size)
+    mi_attr_noexcept mi_attr_alloc_size2(2, 3);
+mi_decl_export int mi_reallocarr(void* p, size_t count, size_t size) mi_attr_noexcept;
+
+/* ---- C++ operator new -------------------------------------------------------------------------
+   Out of memory: the handler of std::set_new_handler is called until there is memory or no handler;
+   then std::bad_alloc is thrown (C callers: the process stops with a message), except in the nothrow
+   forms, which return NULL. */
+
+mi_decl_nodiscard mi_decl_export mi_decl_restrict void* mi_new(size_t size)
+    mi_attr_malloc mi_attr_alloc_size(1);
+mi_decl_nodiscard mi_decl_export mi_decl_restrict void* mi_new_nothrow(size_t size)
+    mi_attr_noexcept mi_attr_malloc mi_attr_alloc_size(1);
+mi_decl_nodiscard mi_decl_export mi_decl_restrict void*
+mi_new_aligned(size_t size, size_t alignment) mi_attr_malloc mi_attr_alloc_size(1)
+    mi_attr_alloc_align(2);
+mi_decl_nodiscard mi_decl_export mi_decl_restrict void*
+mi_new_aligned_nothrow(size_t size, size_t alignment)
+    mi_attr_noexcept mi_attr_malloc mi_attr_alloc_size(1) mi_attr_alloc_align(2);
+
+/* ---- Heaps ------------------------------------------------------------------------------------
+   A heap is a set of blocks that can be dropped together. Only the thread that made it may allocate
+   from it, collect it, delete it or destroy it; its blocks may be freed by anyone. Every thread has a
+   backing heap of its own from the start; it cannot be deleted or destroyed. A thread that ends
+   deletes the heaps it still has. */
+
+typedef struct mi_heap_s mi_heap_t;
+
+/* A new heap of the calling thread, or NULL and ENOMEM. */
+mi_decl_nodiscard mi_decl_export mi_heap_t* mi_heap_new(void) mi_attr_noexcept;
+/* Ends the heap; blocks still alive stay valid and move to the thread's backing heap. */
+mi_decl_export void mi_heap_delete(mi_heap_t* heap) mi_attr_noexcept;
+/* Ends the heap and every block in it, at a cost that grows with its pages, not its blocks. */
+mi_decl_export void mi_heap_destroy(mi_heap_t* heap) mi_attr_noexcept;
+/* The heap that mi_malloc uses in this thread. mi_heap_set_default returns the previous one. */
+mi_decl_nodiscard mi_decl_export mi_heap_t* mi_heap_get_default(void) mi_attr_noexcept;
+mi_decl_export mi_heap_t* mi_heap_set_default(mi_heap_t* heap) mi_attr_noexcept;
+mi_decl_nodiscard mi_decl_export mi_heap_t* mi_heap_get_backing(void) mi_attr_noexcept;
+/* Frees what can be freed; with `force` also returns free memory to the system now. */
+mi_decl_export void mi_heap_collect(mi_heap_t* heap, bool force) mi_attr_noexcept;
+
+mi_decl_nodiscard mi_decl_export mi_decl_restrict void* mi_heap_malloc(mi_heap_t* heap, size_t size)
+    mi_attr_noexcept mi_attr_malloc mi_attr_alloc_size(2);
+mi_decl_nodiscard mi_decl_export mi_decl_restrict void*
+mi_heap_malloc_small(mi_heap_t* heap, size_t size)
+    mi_attr_noexcept mi_attr_malloc mi_attr_alloc_size(2);
+mi_decl_nodiscard mi_decl_export mi_decl_restrict void* mi_heap_zalloc(mi_heap_t* heap, size_t size)
+    mi_attr_noexcept mi_attr_malloc mi_attr_alloc_size(2);
+mi_decl_nodiscard mi_decl_export mi_decl_restrict void*
+mi_heap_calloc(mi_heap_t* heap, size_t count, size_t size)
+    mi_attr_noexcept mi_attr_malloc mi_attr_alloc_size2(2, 3);
+mi_decl_nodiscard mi_decl_export void* mi_heap_realloc(mi_heap_t* heap, void* p, size_t newsize)
+    mi_attr_noexcept mi_attr_alloc_size(3);
+mi_decl_nodiscard mi_decl_export mi_decl_restrict void*
+mi_heap_malloc_aligned(mi_heap_t* heap, size_t size, size_t alignment)
+    mi_attr_noexcept mi_attr_malloc mi_attr_alloc_size(2) mi_attr_alloc_align(3);
+mi_decl_nodiscard mi_decl_export mi_decl_restrict void*
+mi_heap_malloc_aligned_at(mi_heap_t* heap, size_t size, size_t alignment, size_t offset)
+    mi_attr_noexcept mi_attr_malloc mi_attr_alloc_size(2);
+mi_decl_nodiscard mi_decl_export mi_decl_restrict void*
+mi_heap_zalloc_aligned(mi_heap_t* heap, size_t size, size_t alignment)
+    mi_attr_noexcept mi_attr_malloc mi_attr_alloc_size(2) mi_attr_alloc_align(3);
+mi_decl_nodiscard mi_decl_export mi_decl_restrict void*
+mi_heap_zalloc_aligned_at(mi_heap_t* heap, size_t size, size_t alignment, size_t offset)
+    mi_attr_noexcept mi_attr_malloc mi_attr_alloc_size(2);
+mi_decl_nodiscard mi_decl_export void*
+mi_heap_realloc_aligned(mi_heap_t* heap, void* p, size_t newsize, size_t alignment)
+    mi_attr_noexcept mi_attr_alloc_size(3) mi_attr_alloc_align(4);
+
+/* ---- Process and threads ---------------------------------------------------------------------- */
+
+/* MI_MALLOC_VERSION of the library that runs. */
+mi_decl_nodiscard mi_decl_export int mi_version(void) mi_attr_noexcept;
+/* True if malloc and free of this process are ours. */
+mi_decl_nodiscard mi_decl_export bool mi_is_redirected(void) mi_attr_noexcept;
+/* Both run by themselves; calling them is allowed and changes nothing but when. */
+mi_decl_export void mi_process_init(void) mi_attr_noexcept;
+mi_decl_export void mi_thread_init(void) mi_attr_noexcept;
+/* Ends the calling thread's heaps now: live blocks are abandoned for other threads to adopt. A later
+   allocation by this thread starts anew. Runs by itself when a thread ends. */
+mi_decl_export void mi_thread_done(void) mi_attr_noexcept;
+/* mi_heap_collect on the thread's default heap. With `force` also adopts what ended threads left, and
+   returns every free page of the process to the system. */
+mi_decl_export void mi_collect(bool force) mi_attr_noexcept;
+/* Any pointer may be NULL. Times in milliseconds, the rest in bytes, page_faults a count. */
+mi_decl_export void mi_process_info(size_t* elapsed_msecs, size_t* user_msecs, size_t* system_msecs,
+                                    size_t* current_rss, size_t* peak_rss, size_t* current_commit,
+                                    size_t* peak_commit, size_t* page_faults) mi_attr_noexcept;
+
+/* ---- Callbacks --------------------------------------------------------------------------------
+   Each replaces the previous one; NULL restores ours. They may allocate and free. */
+
+/* Called by a thread on its slow path, never on the fast one: a place to free a little at a time.
+   `heartbeat` grows by one each call in that thread; with `force`, free all that can be freed. */
+typedef void mi_deferred_free_fun(bool force, unsigned long long heartbeat, void* arg);
+mi_decl_export void mi_register_deferred_free(mi_deferred_free_fun* deferred_free, void* arg)
+    mi_attr_noexcept;
+/* Receives every line we would write to stderr. */
+typedef void mi_output_fun(const char* msg, void* arg);
+mi_decl_export void mi_register_output(mi_output_fun* out, void* arg) mi_attr_noexcept;
+/* Called after an error was reported, with its errno value: EINVAL (misuse: a pointer that is not ours),
+   EAGAIN (double free), EFAULT (corrupted memory), ENOMEM, EOVERFLOW (count * size). */
+typedef void mi_error_fun(int err, void* arg);
+mi_decl_export void mi_register_error(mi_error_fun* fun, void* arg) mi_attr_noexcept;
+
+/* ---- Options ----------------------------------------------------------------------------------
+   Read once from the environment, as MIHEAP_<NAME> or MIMALLOC_<NAME> in capitals, when first used.
+   Switches take 0/1, on/off, true/false, yes/no; numbers may end in K, M or G (bytes, where the unit
+   is KiB). A value that is malformed or out of range is reported once and ignored.
+
+   OPTION(name, default, least, most, what it does) */
+#define MI_OPTIONS(OPTION)                                                                  \
+  OPTION(show_errors, 1, 0, 1, "print a line on stderr for every error")                    \
+  OPTION(show_stats, 0, 0, 1, "print statistics when the process ends")                     \
+  OPTION(verbose, 0, 0, 2, "print what the allocator does: 1 options and warnings, 2 more") \
+  OPTION(max_errors, 32, -1, 1000000, "print at most this many errors (-1: all)")           \
+  OPTION(max_warnings, 32, -1, 1000000, "print at most this many warnings (-1: all)")       \
+  OPTION(purge_delay, 50, -1, 3600000,                                                      \
+         "milliseconds until free memory goes back to the system (-1: never, 0: at once)")  \
+  OPTION(purge_decommits, 1, 0, 1,                                                          \
+         "purge so that resident memory falls at once; 0: when it is needed")               \
+  OPTION(abandoned_reclaim_on_free, 1, 0, 1,                                                \
+         "a free into memory of an ended thread adopts that memory")                        \
+  OPTION(max_segment_reclaim, 10, 0, 100,                                                   \
+         "percentage of the abandoned segments that one slow path may adopt")               \
+  OPTION(generic_collect, 10000, 1, 1000000,                                                \
+         "collect after this many slow-path calls of a thread")                             \
+  OPTION(allow_thp, 1, 0, 1, "let the system use transparent huge pages")                   \
+  OPTION(disallow_os_alloc, 0, 0, 1, "never ask the system for more memory")
+
+typedef enum mi_option_e {
+#define OPTION(name, value, least, most, doc) mi_option_##name,
+  MI_OPTIONS(OPTION)
+#undef OPTION
+      _mi_option_last
+} mi_option_t;
+
+mi_decl_nodiscard mi_decl_export bool mi_option_is_enabled(mi_option_t option) mi_attr_noexcept;
+mi_decl_export void mi_option_enable(mi_option_t option) mi_attr_noexcept;
+mi_decl_export void mi_option_disable(mi_option_t option) mi_attr_noexcept;
+mi_decl_export void mi_option_set_enabled(mi_option_t option, bool enable) mi_attr_noexcept;
+/* 0 for an option that does not exist. */
+mi_decl_nodiscard mi_decl_export long mi_option_get(mi_option_t option) mi_attr_noexcept;
+mi_decl_export void mi_option_set(mi_option_t option, long value) mi_attr_noexcept;
+/* As mi_option_set, unless the environment or an earlier mi_option_set chose a value. */
+mi_decl_export void mi_option_set_default(mi_option_t option, long value) mi_attr_noexcept;
+mi_decl_export void mi_options_print(void) mi_attr_noexcept;
+
+/* ---- Statistics -------------------------------------------------------------------------------
+   What is counted: segments, pages, memory and threads, on slow paths only. Single blocks are not,
+   except huge ones: the fast paths do no accounting. */
+
+mi_decl_export void mi_stats_reset(void) mi_attr_noexcept;
+/* Adds the calling thread's counts to the process's; a thread that ends does so by itself. */
+mi_decl_export void mi_stats_merge(void) mi_attr_noexcept;
+/* Prints the table that MIHEAP_SHOW_STATS=1 prints at exit; `out` NULL means stderr. */
+mi_decl_export void mi_stats_print_out(mi_output_fun* out, void* arg) mi_attr_noexcept;
+mi_decl_export void mi_stats_print(void* out) mi_attr_noexcept;
+
+#if defined(__cplusplus)
+}
+#endif
+#endif

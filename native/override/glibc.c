@@ -1,0 +1,76 @@
+/* Names that only glibc has: the ones its own code and old programs call directly, and the ones that ask or
+   tune the allocator. */
+#include <errno.h>
+#include <malloc.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "miheap.h"
+
+#define EXPORT __attribute__((visibility("default")))
+
+EXPORT void* __libc_malloc(size_t size);
+EXPORT void* __libc_calloc(size_t count, size_t size);
+EXPORT void* __libc_realloc(void* p, size_t size);
+EXPORT void __libc_free(void* p);
+EXPORT void __libc_cfree(void* p);
+EXPORT void* __libc_memalign(size_t alignment, size_t size);
+EXPORT void* __libc_valloc(size_t size);
+EXPORT void* __libc_pvalloc(size_t size);
+EXPORT int __posix_memalign(void** p, size_t alignment, size_t size);
+
+void* __libc_malloc(size_t size) { return malloc(size); }
+void* __libc_calloc(size_t count, size_t size) { return calloc(count, size); }
+void* __libc_realloc(void* p, size_t size) { return realloc(p, size); }
+void __libc_free(void* p) { free(p); }
+void __libc_cfree(void* p) { free(p); }
+void* __libc_memalign(size_t alignment, size_t size) { return mi_memalign(alignment, size); }
+void* __libc_valloc(size_t size) { return mi_valloc(size); }
+void* __libc_pvalloc(size_t size) { return mi_pvalloc(size); }
+int __posix_memalign(void** p, size_t alignment, size_t size) {
+  return mi_posix_memalign(p, alignment, size);
+}
+
+/* 1: memory may have gone back to the system. */
+EXPORT int malloc_trim(size_t pad) {
+  (void)pad;
+  mi_collect(true);
+  return 1;
+}
+
+/* glibc's parameters mean nothing here. 1: accepted. */
+EXPORT int mallopt(int parameter, int value) {
+  (void)parameter;
+  (void)value;
+  return 1;
+}
+
+EXPORT struct mallinfo2 mallinfo2(void) {
+  struct mallinfo2 info = {0};
+  size_t commit;
+  mi_process_info(NULL, NULL, NULL, NULL, NULL, &commit, NULL, NULL);
+  info.arena = commit;
+  info.uordblks = commit;
+  return info;
+}
+
+static int to_int(size_t value) { return value > 0x7FFFFFFF ? 0x7FFFFFFF : (int)value; }
+
+EXPORT struct mallinfo mallinfo(void) {
+  struct mallinfo2 wide = mallinfo2();
+  struct mallinfo info = {0};
+  info.arena = to_int(wide.arena);
+  info.uordblks = to_int(wide.uordblks);
+  return info;
+}
+
+EXPORT int malloc_info(int options, FILE* out) {
+  if (options != 0) return EINVAL;
+  struct mallinfo2 info = mallinfo2();
+  int written = fprintf(
+      out, "<malloc version=\"miheap-%d\"><system type=\"current\" size=\"%zu\"/></malloc>\n",
+      mi_version(), info.arena);
+  return written < 0 ? -1 : 0;
+}
+
+EXPORT void malloc_stats(void) { mi_stats_print_out(NULL, NULL); }

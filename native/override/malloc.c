@@ -1,0 +1,66 @@
+/* The C library's allocation functions, as ours. */
+#include <errno.h>
+
+#include "api/alloc.h"
+#include "api/free.h"
+
+#define EXPORT __attribute__((visibility("default")))
+
+EXPORT void* malloc(size_t size);
+EXPORT void* calloc(size_t count, size_t size);
+EXPORT void* realloc(void* p, size_t size);
+EXPORT void free(void* p);
+EXPORT void cfree(void* p);
+EXPORT void* reallocarray(void* p, size_t count, size_t size);
+EXPORT int reallocarr(void* p, size_t count, size_t size);
+EXPORT int posix_memalign(void** p, size_t alignment, size_t size);
+EXPORT void* memalign(size_t alignment, size_t size);
+EXPORT void* aligned_alloc(size_t alignment, size_t size);
+EXPORT void* valloc(size_t size);
+EXPORT void* pvalloc(size_t size);
+EXPORT size_t malloc_usable_size(void* p);
+EXPORT size_t malloc_size(const void* p);
+EXPORT size_t malloc_good_size(size_t size);
+
+void* malloc(size_t size) { return mi_alloc(mi_heap_default, size, false); }
+void free(void* p) { mi_free_inline(p); }
+void cfree(void* p) { mi_free_inline(p); }
+
+void* calloc(size_t count, size_t size) {
+  size_t total;
+  if (mi_unlikely(mi_mul_overflow(count, size, &total))) {
+    errno = ENOMEM;
+    return NULL;
+  }
+  return mi_alloc(mi_heap_default, total, true);
+}
+
+/* As glibc: size 0 frees. */
+void* realloc(void* p, size_t size) {
+  if (mi_unlikely(size == 0 && p != NULL)) {
+    mi_free_inline(p);
+    return NULL;
+  }
+  return mi_realloc_from(mi_heap_default, p, size, 1);
+}
+
+void* reallocarray(void* p, size_t count, size_t size) {
+  size_t total;
+  if (mi_unlikely(mi_mul_overflow(count, size, &total))) {
+    errno = ENOMEM;
+    return NULL;
+  }
+  return realloc(p, total);
+}
+
+int reallocarr(void* p, size_t count, size_t size) { return mi_reallocarr(p, count, size); }
+int posix_memalign(void** p, size_t alignment, size_t size) {
+  return mi_posix_memalign(p, alignment, size);
+}
+void* memalign(size_t alignment, size_t size) { return mi_memalign(alignment, size); }
+void* aligned_alloc(size_t alignment, size_t size) { return mi_aligned_alloc(alignment, size); }
+void* valloc(size_t size) { return mi_valloc(size); }
+void* pvalloc(size_t size) { return mi_pvalloc(size); }
+size_t malloc_usable_size(void* p) { return mi_usable_size(p); }
+size_t malloc_size(const void* p) { return mi_usable_size(p); }
+size_t malloc_good_size(size_t size) { return mi_good_size(size); }
