@@ -66,6 +66,10 @@ void mi_stats_print_out(mi_output_fun* out, void* arg) mi_attr_noexcept {
 
 void mi_stats_print(void* out) mi_attr_noexcept { mi_stats_print_out((mi_output_fun*)out, NULL); }
 
+__attribute__((constructor)) static void at_process_start(void) {
+  if (mi_option_is_enabled(mi_option_show_stats)) mi_os_keep_stderr();
+}
+
 /* After the program's own exit handlers. */
 __attribute__((destructor)) static void at_process_exit(void) {
   if (mi_option_is_enabled(mi_option_show_stats)) mi_stats_print_out(NULL, NULL);

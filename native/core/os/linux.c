@@ -103,9 +103,19 @@ int64_t mi_os_now(void) {
   return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000 + 1;
 }
 
+static int kept_stderr = -1;
+
+void mi_os_keep_stderr(void) {
+  enum { OUT_OF_THE_WAY = 200 }; /* shells and scripts use low numbers */
+  int saved = errno;
+  kept_stderr = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, OUT_OF_THE_WAY);
+  errno = saved;
+}
+
 void mi_os_write_stderr(const char* text, size_t length) {
   int saved = errno;
   ssize_t written = write(STDERR_FILENO, text, length);
+  if (written < 0 && errno == EBADF && kept_stderr >= 0) written = write(kept_stderr, text, length);
   (void)written;
   errno = saved;
 }

@@ -81,6 +81,9 @@ int64_t mi_os_now(void);
 /* Writes to stderr, whole or not at all; never blocks on a lock of the C library. */
 void mi_os_write_stderr(const char* text, size_t length);
 
+/* Keeps a way to stderr for when the program has closed it, as many do when they end. */
+void mi_os_keep_stderr(void);
+
 /* The value of an environment variable, or NULL; also NULL as long as the C library has not set up the
    environment, and in set-user-id programs. *ready says whether the answer is final. */
 const char* mi_os_getenv(const char* name, bool* ready);
