@@ -37,7 +37,7 @@ const platformMacro =
 const mayKnowThePlatform = (file) =>
   file.startsWith('native/core/os/') ||
   file.startsWith('native/include/') ||
-  posix.basename(file).startsWith('platform');
+  /^(platform|glibc)/.test(posix.basename(file));
 
 const levelOf = new Map(layers.flatMap((row, level) => row.map((folder) => [folder, level])));
 const layerOf = (file) => posix.dirname(file);

@@ -268,23 +268,23 @@ mi_decl_export void mi_register_error(mi_error_fun* fun, void* arg) mi_attr_noex
    is KiB). A value that is malformed or out of range is reported once and ignored.
 
    OPTION(name, default, least, most, what it does) */
-#define MI_OPTIONS(OPTION)                                                                  \
-  OPTION(show_errors, 1, 0, 1, "print a line on stderr for every error")                    \
-  OPTION(show_stats, 0, 0, 1, "print statistics when the process ends")                     \
-  OPTION(verbose, 0, 0, 2, "print what the allocator does: 1 options and warnings, 2 more") \
-  OPTION(max_errors, 32, -1, 1000000, "print at most this many errors (-1: all)")           \
-  OPTION(max_warnings, 32, -1, 1000000, "print at most this many warnings (-1: all)")       \
-  OPTION(purge_delay, 50, -1, 3600000,                                                      \
-         "milliseconds until free memory goes back to the system (-1: never, 0: at once)")  \
-  OPTION(purge_decommits, 1, 0, 1,                                                          \
-         "purge so that resident memory falls at once; 0: when it is needed")               \
-  OPTION(abandoned_reclaim_on_free, 1, 0, 1,                                                \
-         "a free into memory of an ended thread adopts that memory")                        \
-  OPTION(max_segment_reclaim, 10, 0, 100,                                                   \
-         "percentage of the abandoned segments that one slow path may adopt")               \
-  OPTION(generic_collect, 10000, 1, 1000000,                                                \
-         "collect after this many slow-path calls of a thread")                             \
-  OPTION(allow_thp, 1, 0, 1, "let the system use transparent huge pages")                   \
+#define MI_OPTIONS(OPTION)                                                                 \
+  OPTION(show_errors, 1, 0, 1, "print a line on stderr for every error")                   \
+  OPTION(show_stats, 0, 0, 1, "print statistics when the process ends")                    \
+  OPTION(verbose, 0, 0, 1, "print version and options when the process begins")            \
+  OPTION(max_errors, 32, -1, 1000000, "print at most this many errors (-1: all)")          \
+  OPTION(max_warnings, 32, -1, 1000000, "print at most this many warnings (-1: all)")      \
+  OPTION(purge_delay, 50, -1, 3600000,                                                     \
+         "milliseconds until free memory goes back to the system (-1: never, 0: at once)") \
+  OPTION(purge_decommits, 1, 0, 1,                                                         \
+         "purge so that resident memory falls at once; 0: when it is needed")              \
+  OPTION(abandoned_reclaim_on_free, 1, 0, 1,                                               \
+         "a free into memory of an ended thread adopts that memory")                       \
+  OPTION(max_segment_reclaim, 10, 0, 100,                                                  \
+         "percentage of the abandoned segments that one slow path may adopt")              \
+  OPTION(generic_collect, 10000, 1, 1000000,                                               \
+         "collect after this many slow-path calls of a thread")                            \
+  OPTION(allow_thp, 1, 0, 1, "let the system use transparent huge pages")                  \
   OPTION(disallow_os_alloc, 0, 0, 1, "never ask the system for more memory")
 
 typedef enum mi_option_e {

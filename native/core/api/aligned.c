@@ -19,7 +19,7 @@ static void* hand_out_inside(uint8_t* block, size_t align, size_t offset) {
 
 static mi_noinline void*
 alloc_huge(mi_heap_t* heap, size_t size, size_t align, size_t offset, bool zero) {
-  uint8_t* block = mi_alloc_slow(heap, (mi_request_t){size, align, offset}, zero);
+  uint8_t* block = mi_alloc_slow_aligned(heap, (mi_request_t){size, align, offset}, zero);
   return block == NULL ? NULL : hand_out_inside(block, align, offset);
 }
 

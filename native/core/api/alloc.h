@@ -7,7 +7,9 @@
 #include "heap/heap.h"
 
 /* The path for everything that mi_alloc cannot pop at once. */
-mi_noinline void* mi_alloc_slow(mi_heap_t* heap, mi_request_t request, bool zero);
+mi_noinline void* mi_alloc_slow(mi_heap_t* heap, size_t size, bool zero);
+/* The same for what needs a huge block because of its alignment. */
+mi_noinline void* mi_alloc_slow_aligned(mi_heap_t* heap, mi_request_t request, bool zero);
 
 /* Pops a block of the page. With `zero` it is all zero. */
 mi_inline void* mi_page_alloc(mi_page_t* page, bool zero) {
@@ -23,17 +25,16 @@ mi_inline void* mi_page_alloc(mi_page_t* page, bool zero) {
 
 mi_inline void* mi_alloc_small(mi_heap_t* heap, size_t size, bool zero) {
   mi_page_t* page = heap->pages_free_direct[(size + MI_WORD_SIZE - 1) / MI_WORD_SIZE];
-  if (mi_unlikely(page->free == NULL)) return mi_alloc_slow(heap, (mi_request_t){size, 1, 0}, zero);
+  if (mi_unlikely(page->free == NULL)) return mi_alloc_slow(heap, size, zero);
   return mi_page_alloc(page, zero);
 }
 
 mi_inline void* mi_alloc(mi_heap_t* heap, size_t size, bool zero) {
   if (mi_likely(size <= MI_SMALL_SIZE_MAX)) return mi_alloc_small(heap, size, zero);
-  if (mi_unlikely(size > MI_LARGE_BLOCK_MAX))
-    return mi_alloc_slow(heap, (mi_request_t){size, 1, 0}, zero);
+  if (mi_unlikely(size > MI_LARGE_BLOCK_MAX)) return mi_alloc_slow(heap, size, zero);
   mi_page_t* page = heap->pages[mi_bin_of(size)].first;
   if (mi_unlikely(page == NULL || page->free == NULL)) {
-    return mi_alloc_slow(heap, (mi_request_t){size, 1, 0}, zero);
+    return mi_alloc_slow(heap, size, zero);
   }
   return mi_page_alloc(page, zero);
 }

@@ -3,13 +3,17 @@
 
 #include "api/alloc.h"
 
-void* mi_alloc_slow(mi_heap_t* heap, mi_request_t request, bool zero) {
+void* mi_alloc_slow_aligned(mi_heap_t* heap, mi_request_t request, bool zero) {
   mi_page_t* page = mi_heap_page_for(&heap, request);
   if (mi_unlikely(page == NULL)) return NULL;
   void* p = mi_page_alloc(page, zero);
   mi_assert_expensive(mi_heap_is_valid(heap));
   if (mi_unlikely(mi_thread_is_ending())) mi_thread_detach();
   return p;
+}
+
+void* mi_alloc_slow(mi_heap_t* heap, size_t size, bool zero) {
+  return mi_alloc_slow_aligned(heap, (mi_request_t){size, 1, 0}, zero);
 }
 
 /* False with ENOMEM if count * size overflows. */

@@ -86,6 +86,10 @@ void mi_process_attach(void) {
   mi_stats_start();
   mi_os_register_thread_exit(at_thread_exit);
   if (!mi_option_is_enabled(mi_option_allow_thp)) mi_os_forbid_huge_pages();
+  if (mi_option_is_enabled(mi_option_verbose)) {
+    mi_message("version %d.%d\n", MI_MALLOC_VERSION / 100, MI_MALLOC_VERSION % 100);
+    mi_options_print();
+  }
 }
 
 /* pthread_atfork may allocate, and hold its lock while it does: so it is not called from inside malloc. */
