@@ -28,13 +28,16 @@ static void settle_page(mi_heap_t* heap, mi_page_t* page, void* arg) {
   mi_page_settle(page);
 }
 
-static void abandon_page(mi_heap_t* heap, mi_page_t* page, void* arg) {
+static void free_if_empty(mi_heap_t* heap, mi_page_t* page, void* arg) {
   (void)arg;
   mi_page_free_collect_all(page);
-  if (mi_page_is_empty(page)) {
-    mi_heap_free_page(heap, page);
-    return;
-  }
+  if (mi_page_is_empty(page)) mi_heap_free_page(heap, page);
+}
+
+/* Also a page that has become empty just now: its segment counts how many of its pages are let go, and a
+   page that vanished in between would be counted wrongly. Who adopts the segment frees it. */
+static void abandon_page(mi_heap_t* heap, mi_page_t* page, void* arg) {
+  (void)arg;
   if (page->bin == MI_BIN_HUGE) {
     abandon_huge(heap, page);
     return;
@@ -55,6 +58,7 @@ void mi_heap_abandon(mi_heap_t* heap) {
   /* After this nobody can reach the heap through a page; what was put on its delayed list is complete. */
   mi_heap_for_each_page(heap, settle_page, NULL);
   mi_heap_delayed_free(heap);
+  mi_heap_for_each_page(heap, free_if_empty, NULL);
   mi_heap_for_each_page(heap, abandon_page, NULL);
   mi_assert(heap->page_count == 0);
 }

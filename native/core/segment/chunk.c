@@ -59,6 +59,11 @@ static bool commit_units(mi_slot_ref_t ref, uint64_t mask) {
   return true;
 }
 
+/* Units count from the time they leave `clean` until they are back. */
+static void count_committed(uint64_t units, int sign) {
+  mi_gauge_change(&mi_gauges.committed, sign * (int64_t)(mi_popcount64(units) * MI_UNIT_SIZE));
+}
+
 bool mi_units_take(mi_slot_ref_t ref, uint64_t mask, bool* zero) {
   mi_slot_t* slot = mi_slot_state(ref);
   /* Acquire pairs with the release of who set the bits: its writes to the memory, or its purge, are
@@ -68,18 +73,21 @@ bool mi_units_take(mi_slot_ref_t ref, uint64_t mask, bool* zero) {
   if (was_dirty != mask) {
     was_clean = atomic_fetch_and_explicit(&slot->clean, ~mask, memory_order_acquire) & mask;
   }
+  if (was_clean != 0) count_committed(was_clean, 1);
   if ((was_dirty | was_clean) != mask || !commit_units(ref, was_clean)) {
     mi_units_release(ref, was_dirty, was_clean);
     return false;
   }
-  if (was_clean != 0) mi_stat_up(committed, (size_t)mi_popcount64(was_clean) << MI_UNIT_SHIFT);
   *zero = was_dirty == 0 && atomic_load_explicit(&slot->clean_is_zero, memory_order_relaxed);
   return true;
 }
 
 void mi_units_release(mi_slot_ref_t ref, uint64_t dirty, uint64_t clean) {
   mi_slot_t* slot = mi_slot_state(ref);
-  if (clean != 0) atomic_fetch_or_explicit(&slot->clean, clean, memory_order_release);
+  if (clean != 0) {
+    count_committed(clean, -1);
+    atomic_fetch_or_explicit(&slot->clean, clean, memory_order_release);
+  }
   if (dirty == 0) return;
   atomic_fetch_or_explicit(&slot->dirty, dirty, memory_order_release);
   mi_purge_schedule(ref);
