@@ -258,9 +258,9 @@ typedef struct mi_heap_s {
 /* Thread-local data: one per thread that has allocated, in memory of its own (heap/thread.c). */
 typedef struct mi_tld_s {
   unsigned long long heartbeat;
-  uint32_t slow_calls; /* since the last collect that the heartbeat caused */
-  bool in_callback;    /* the deferred-free callback is running */
-  mi_heap_t* heaps;    /* every heap of the thread, the backing heap too */
+  long until_collect; /* slow paths left before the heartbeat collects */
+  bool in_callback;   /* the deferred-free callback is running */
+  mi_heap_t* heaps;   /* every heap of the thread, the backing heap too */
   mi_segments_tld_t segments;
   mi_counters_t counters;
   mi_heap_t backing;

@@ -27,8 +27,8 @@ static void heartbeat(mi_heap_t* heap) {
   tld->counters.slow_calls++;
   mi_deferred_free(heap, false);
   mi_heap_delayed_free(heap);
-  if (mi_unlikely(++tld->slow_calls >= (uint32_t)mi_option_get(mi_option_generic_collect))) {
-    tld->slow_calls = 0;
+  if (mi_unlikely(tld->until_collect-- == 0)) {
+    tld->until_collect = mi_option_get(mi_option_generic_collect);
     mi_heap_collect_pages(heap, false);
   }
   mi_purge_tick();

@@ -103,6 +103,7 @@ mi_heap_t* mi_heap_get(void) {
   mi_process_attach();
   mi_tld_t* tld = tld_alloc();
   if (tld == NULL) return NULL;
+  tld->until_collect = mi_option_get(mi_option_generic_collect);
   mi_heap_init(&tld->backing, tld);
   mi_heap_default = &tld->backing;
   mi_stat_up(threads, 1);
