@@ -23,6 +23,6 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
 
 NODE_API_MODULE(NODE_GYP_MODULE_NAME, Init)
 
-}  // namespace
+} // namespace
 
-}  // namespace miheap
+} // namespace miheap

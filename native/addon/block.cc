@@ -15,16 +15,13 @@ namespace {
 std::atomic<size_t> bytes_held{0};
 std::atomic<size_t> blocks_held{0};
 
-}  // namespace
+} // namespace
 
 size_t BytesHeld() { return bytes_held.load(std::memory_order_relaxed); }
 size_t BlocksHeld() { return blocks_held.load(std::memory_order_relaxed); }
 
 Block::Block(Heap& owner, size_t bytes, size_t align, bool is_external)
-    : size(bytes),
-      alignment(align),
-      heap(&owner),
-      environment(owner.environment),
+    : size(bytes), alignment(align), heap(&owner), environment(owner.environment),
       external(is_external) {
   environment.Retain();
 }
@@ -132,4 +129,4 @@ void Block::Finalize(napi_env, void* data, void* hint) {
   environment.Release();
 }
 
-}  // namespace miheap
+} // namespace miheap

@@ -30,17 +30,17 @@ struct Block {
   // runtime owns it.
   void* Spend();
 
-  void* memory = nullptr;  // null until handed out, and once spent
+  void* memory = nullptr; // null until handed out, and once spent
   const size_t size;
-  const size_t alignment;  // 0 if none was asked for
+  const size_t alignment; // 0 if none was asked for
   Heap* heap;
   Environment& environment;
-  napi_ref buffer = nullptr;  // weak; gone once spent
+  napi_ref buffer = nullptr; // weak; gone once spent
   const bool external;
   Block* next = nullptr;
   Block* previous = nullptr;
 
- private:
+private:
   Block(Heap& heap, size_t size, size_t alignment, bool external);
   static void Finalize(napi_env env, void* data, void* hint);
   void Publish(void* start, napi_value value);
@@ -50,4 +50,4 @@ struct Block {
 size_t BytesHeld();
 size_t BlocksHeld();
 
-}  // namespace miheap
+} // namespace miheap

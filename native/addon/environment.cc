@@ -21,7 +21,7 @@ bool AllowsExternalBuffers(napi_env env) {
              env, probe, sizeof probe, [](napi_env, void*, void*) {}, nullptr, &buffer) == napi_ok;
 }
 
-}  // namespace
+} // namespace
 
 Environment::Environment(napi_env owner) : env(owner), external(AllowsExternalBuffers(owner)) {}
 
@@ -70,4 +70,4 @@ bool Environment::CollectIfIdle() {
   return true;
 }
 
-}  // namespace miheap
+} // namespace miheap

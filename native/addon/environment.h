@@ -34,14 +34,14 @@ struct Environment {
   napi_env const env;
   // False where the runtime only takes memory that it allocated itself.
   bool external;
-  std::unordered_map<void*, Block*> blocks;  // live ones, by address
-  Heap* heaps = nullptr;                     // list of those with an mi_heap_t
-  uint64_t operations = 0;                   // blocks handed out and given back so far
+  std::unordered_map<void*, Block*> blocks; // live ones, by address
+  Heap* heaps = nullptr;                    // list of those with an mi_heap_t
+  uint64_t operations = 0;                  // blocks handed out and given back so far
 
   // For the environment's own end: no JavaScript is called from here on.
   void Close();
 
- private:
+private:
   ~Environment() = default;
 
   size_t references = 1;
@@ -51,4 +51,4 @@ struct Environment {
   uint64_t operations_seen = 0;
 };
 
-}  // namespace miheap
+} // namespace miheap

@@ -10,7 +10,7 @@ namespace {
 
 void Detach(napi_env env, napi_value buffer) { napi_detach_arraybuffer(env, buffer); }
 
-}  // namespace
+} // namespace
 
 Heap::Heap(Environment& owner, mi_heap_t* mi_heap, double most_bytes)
     : heap(mi_heap), environment(owner), next(owner.heaps), previous(nullptr), limit(most_bytes) {
@@ -160,7 +160,9 @@ napi_value DestroyHeap(napi_env env, napi_callback_info info) {
 
 napi_value CollectHeap(napi_env env, napi_callback_info info) {
   Arguments arguments(env, info);
-  mi_heap_collect(arguments.HeapAt(0).heap, arguments.BoolAt(1));
+  const bool force = arguments.BoolAt(1);
+  mi_heap_collect(arguments.HeapAt(0).heap, force);
+  mi_collect(force);
   return nullptr;
 }
 
@@ -198,8 +200,8 @@ napi_value Allocate(napi_env env, napi_callback_info info) {
 }
 
 // The bytes both blocks have are copied, or stay where they are.
-napi_value ReallocateInternal(napi_env env, Heap& heap, Block& block, napi_value old_buffer,
-                              size_t size) {
+napi_value
+ReallocateInternal(napi_env env, Heap& heap, Block& block, napi_value old_buffer, size_t size) {
   Status status;
   napi_value buffer = Block::HandOutInternal(heap, size, block.alignment, status);
   if (buffer == nullptr) {
@@ -273,7 +275,7 @@ void Export(napi_env env, napi_value exports, const char* name, napi_callback ca
   napi_set_named_property(env, exports, name, function);
 }
 
-}  // namespace
+} // namespace
 
 void ExportHeap(Napi::Env env, Napi::Object exports) {
   Export(env, exports, "newHeap", NewHeap);
@@ -286,4 +288,4 @@ void ExportHeap(Napi::Env env, Napi::Object exports) {
   Export(env, exports, "usableSize", UsableSize);
 }
 
-}  // namespace miheap
+} // namespace miheap

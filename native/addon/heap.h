@@ -31,20 +31,20 @@ struct Heap {
   void Add(Block& block);
   void Remove(Block& block);
 
-  mi_heap_t* heap;  // null once destroyed
+  mi_heap_t* heap; // null once destroyed
   Environment& environment;
   Heap* next;
   Heap* previous;
 
-  double limit;  // bytes, or infinity
+  double limit; // bytes, or infinity
   Block* blocks = nullptr;
   size_t block_count = 0;
-  size_t bytes = 0;  // as asked for
+  size_t bytes = 0; // as asked for
   size_t peak_bytes = 0;
-  size_t allocated = 0;  // blocks, ever
-  size_t collected = 0;  // of these, given back by the garbage collector
+  size_t allocated = 0; // blocks, ever
+  size_t collected = 0; // of these, given back by the garbage collector
 
- private:
+private:
   Heap(Environment& environment, mi_heap_t* heap, double limit);
   void Unlink();
   void DeleteIfUnused();
@@ -54,4 +54,4 @@ struct Heap {
 
 void ExportHeap(Napi::Env env, Napi::Object exports);
 
-}  // namespace miheap
+} // namespace miheap

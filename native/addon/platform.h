@@ -13,4 +13,4 @@ void PinModule();
 int Execute(const std::string& file, const std::vector<std::string>& arguments,
             const std::vector<std::string>& environment);
 
-}  // namespace miheap
+} // namespace miheap

@@ -4,6 +4,7 @@
 #include <csignal>
 
 #include <dlfcn.h>
+#include <fcntl.h>
 #include <unistd.h>
 
 extern char** environ;
@@ -20,7 +21,7 @@ std::vector<char*> Pointers(const std::vector<std::string>& strings) {
   return pointers;
 }
 
-}  // namespace
+} // namespace
 
 void PinModule() {
   Dl_info info;
@@ -34,7 +35,11 @@ int Execute(const std::string& file, const std::vector<std::string>& arguments,
   std::vector<char*> argv = Pointers(arguments);
   std::vector<char*> envp = Pointers(environment);
 
-  // Node ignores SIGPIPE and blocks some signals; both would outlive the exec.
+  // Node marks the standard streams to be closed by an exec; it ignores SIGPIPE and blocks some
+  // signals, and both would outlive one.
+  for (int stream = 0; stream <= 2; stream++) {
+    fcntl(stream, F_SETFD, fcntl(stream, F_GETFD) & ~FD_CLOEXEC);
+  }
   struct sigaction by_default = {};
   struct sigaction before = {};
   by_default.sa_handler = SIG_DFL;
@@ -55,4 +60,4 @@ int Execute(const std::string& file, const std::vector<std::string>& arguments,
   return error;
 }
 
-}  // namespace miheap
+} // namespace miheap

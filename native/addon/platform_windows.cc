@@ -16,4 +16,4 @@ int Execute(const std::string&, const std::vector<std::string>&, const std::vect
   return ENOSYS;
 }
 
-}  // namespace miheap
+} // namespace miheap

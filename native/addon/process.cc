@@ -45,7 +45,7 @@ Napi::Value Run(const Napi::CallbackInfo& info) {
   return Napi::Number::New(info.Env(), Execute(file, Strings(info[1]), Strings(info[2])));
 }
 
-}  // namespace
+} // namespace
 
 void ExportProcess(Napi::Env env, Napi::Object exports) {
   exports["external"] = Environment::Of(env).external;
@@ -55,4 +55,4 @@ void ExportProcess(Napi::Env env, Napi::Object exports) {
   exports["execute"] = Napi::Function::New<Run>(env, "execute");
 }
 
-}  // namespace miheap
+} // namespace miheap

@@ -7,4 +7,4 @@ namespace miheap {
 // What concerns the process, not one heap.
 void ExportProcess(Napi::Env env, Napi::Object exports);
 
-}  // namespace miheap
+} // namespace miheap

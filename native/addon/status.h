@@ -5,12 +5,12 @@ namespace miheap {
 
 enum class Status : int {
   kOk = 0,
-  kNotOwned = -1,    // no live block of this environment is at that address
-  kOtherHeap = -2,   // a live block, but of another heap
-  kDetached = -3,    // freed, transferred away, or its heap was destroyed
+  kNotOwned = -1,  // no live block of this environment is at that address
+  kOtherHeap = -2, // a live block, but of another heap
+  kDetached = -3,  // freed, transferred away, or its heap was destroyed
   kNoMemory = -4,
-  kLimit = -5,       // the heap's byte limit would be passed
-  kUnaligned = -6,   // the runtime owns the memory and cannot align it so
+  kLimit = -5,     // the heap's byte limit would be passed
+  kUnaligned = -6, // the runtime owns the memory and cannot align it so
 };
 
-}  // namespace miheap
+} // namespace miheap

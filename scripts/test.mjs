@@ -1,0 +1,81 @@
+// Builds and runs the C tests and the TypeScript tests, and counts. The last line is
+// "N passed, N failed"; the exit code is 0 only if there were tests of both kinds and none failed.
+import { spawn, spawnSync } from 'node:child_process';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { availableParallelism, tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const root = fileURLToPath(new URL('..', import.meta.url));
+const jobs = String(availableParallelism());
+
+function run(command, ...args) {
+  return spawnSync(command, args, { cwd: root, stdio: 'inherit' }).status === 0;
+}
+
+/** Runs a command and shows its output as it comes; resolves to the exit code and that output. */
+function capture(command, ...args) {
+  return new Promise((resolve) => {
+    const child = spawn(command, args, { cwd: root, stdio: ['ignore', 'pipe', 'inherit'] });
+    let output = '';
+    child.stdout.on('data', (text) => {
+      process.stdout.write(text);
+      output += text;
+    });
+    child.on('error', () => resolve({ code: 1, output }));
+    child.on('close', (code) => resolve({ code, output }));
+  });
+}
+
+/** What a suite that did not get as far as counting, or found nothing to run, counts as. */
+const broken = { passed: 0, failed: 1 };
+
+async function runCtest() {
+  const configured = run('cmake', '-S', '.', '-B', 'build-ctest', '-DMI_BUILD_TESTS=ON');
+  if (!configured || !run('cmake', '--build', 'build-ctest', '-j', jobs)) return broken;
+  const { code, output } = await capture(
+    'ctest',
+    '--test-dir',
+    'build-ctest',
+    '--output-on-failure',
+    '--no-tests=error',
+    '-j',
+    jobs,
+  );
+  const summary = /(\d+) tests? failed out of (\d+)/.exec(output);
+  if (summary === null) return broken;
+  const failed = Number(summary[1]);
+  if (code !== 0 && failed === 0) return broken;
+  return { passed: Number(summary[2]) - failed, failed };
+}
+
+async function runJest() {
+  const folder = mkdtempSync(join(tmpdir(), 'miheap-jest-'));
+  const file = join(folder, 'results.json');
+  const jest = join(root, 'node_modules', 'jest', 'bin', 'jest.js');
+  try {
+    const { code } = await capture(
+      process.execPath,
+      jest,
+      '--ci',
+      '--json',
+      `--outputFile=${file}`,
+    );
+    const results = JSON.parse(readFileSync(file, 'utf8'));
+    const failed = results.numFailedTests + results.numRuntimeErrorTestSuites;
+    if (results.numPassedTests === 0 || (code !== 0 && failed === 0)) return broken;
+    return { passed: results.numPassedTests, failed };
+  } catch {
+    return broken;
+  } finally {
+    rmSync(folder, { recursive: true });
+  }
+}
+
+const ctest = await runCtest();
+const jest = await runJest();
+const failed = ctest.failed + jest.failed;
+console.log(`\nctest: ${ctest.passed} passed, ${ctest.failed} failed`);
+console.log(`jest: ${jest.passed} passed, ${jest.failed} failed`);
+console.log(`${ctest.passed + jest.passed} passed, ${failed} failed`);
+process.exitCode = failed === 0 ? 0 : 1;

@@ -1,0 +1,190 @@
+import { type SpawnSyncReturns, spawn, spawnSync } from 'node:child_process';
+import { chmodSync, cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { constants, tmpdir } from 'node:os';
+import { isAbsolute, join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
+import { root } from './support';
+
+const cli = join(root, 'dist', 'cli.js');
+let folder: string;
+beforeAll(() => {
+  folder = mkdtempSync(join(tmpdir(), 'miheap-cli-'));
+});
+afterAll(() => rmSync(folder, { recursive: true }));
+
+function miheap(args: string[], env: NodeJS.ProcessEnv = {}, program = cli) {
+  return spawnSync(process.execPath, [program, ...args], {
+    encoding: 'utf8',
+    env: { ...process.env, ...env },
+  });
+}
+
+function outcome({ status, stdout, stderr }: SpawnSyncReturns<string>) {
+  return [status, stdout, stderr];
+}
+
+const library = () => miheap(['lib']).stdout.trim();
+
+test('--version prints the version of the package', () => {
+  const { version } = require('../../package.json');
+  expect(outcome(miheap(['--version']))).toEqual([0, `${version}\n`, '']);
+});
+
+test('--help names every command and option', () => {
+  const { status, stdout } = miheap(['--help']);
+  expect(status).toBe(0);
+  for (const word of ['run', 'lib', '--show-stats', '--no-inherit']) expect(stdout).toContain(word);
+  expect(outcome(miheap(['-h']))).toEqual([0, stdout, '']);
+});
+
+describe('misuse ends with code 2 and one line', () => {
+  test.each([
+    [[], 'miheap: run, lib, --help or --version is missing; see miheap --help\n'],
+    [['walk'], 'miheap: unknown command walk; see miheap --help\n'],
+    [['--verbose'], 'miheap: unknown option --verbose; see miheap --help\n'],
+    [['run'], 'miheap: run needs a command; see miheap --help\n'],
+    [['run', '--'], 'miheap: run needs a command; see miheap --help\n'],
+    [['run', '--', ''], 'miheap: run needs a command; see miheap --help\n'],
+    [['run', '--show-stats'], 'miheap: run needs a command; see miheap --help\n'],
+    [['run', '--stats', '--', 'true'], 'miheap: unknown option --stats; see miheap --help\n'],
+    [['run', '-x', 'true'], 'miheap: unknown option -x; see miheap --help\n'],
+    [['lib', '--json'], 'miheap: lib takes no argument, got --json; see miheap --help\n'],
+  ])('%j', (args, line) => {
+    expect(outcome(miheap(args))).toEqual([2, '', line]);
+  });
+});
+
+test('a copy of the package without the library says so, with code 2', () => {
+  const bare = join(folder, 'bare');
+  mkdirSync(join(bare, 'prebuilds', 'plan9-mips'), { recursive: true });
+  cpSync(join(root, 'dist'), join(bare, 'dist'), { recursive: true });
+  const line =
+    `miheap: no library to preload on ${process.platform}-${process.arch} ` +
+    '(platforms shipped: plan9-mips)\n';
+  for (const args of [['lib'], ['run', '--', 'true']]) {
+    const program = join(bare, 'dist', 'cli.js');
+    expect(outcome(miheap(args, {}, program))).toEqual([2, '', line]);
+  }
+});
+
+test('a library that LD_PRELOAD cannot name is not used', () => {
+  const spaced = join(folder, 'with space');
+  cpSync(join(root, 'dist'), join(spaced, 'dist'), { recursive: true });
+  mkdirSync(join(spaced, 'build', 'Release'), { recursive: true });
+  cpSync(library(), join(spaced, 'build', 'Release', 'libmiheap.so'));
+  const { status, stderr } = miheap(['run', 'true'], {}, join(spaced, 'dist', 'cli.js'));
+  expect(status).toBe(2);
+  expect(stderr).toMatch(/^miheap: LD_PRELOAD cannot name a path with a space .*\n$/);
+});
+
+test('lib prints an absolute path that can be preloaded', () => {
+  expect(isAbsolute(library())).toBe(true);
+  const { status, stderr } = spawnSync('/bin/true', { env: { LD_PRELOAD: library() } });
+  expect([status, String(stderr)]).toEqual([0, '']);
+});
+
+describe('run', () => {
+  const shell = (script: string, ...flags: string[]) => [
+    'run',
+    ...flags,
+    '--',
+    '/bin/sh',
+    '-c',
+    script,
+  ];
+  const preloads = 'grep -c libmiheap /proc/$$/maps';
+
+  test('passes arguments, input and output through', () => {
+    const script = 'const [, ...rest] = process.argv; console.log(JSON.stringify(rest))';
+    const args = ['--', '-x', 'a b', '', '"', '--show-stats', 'é'];
+    const { stdout } = miheap(['run', process.execPath, '-e', script, ...args]);
+    expect(JSON.parse(stdout)).toEqual(args.slice(1));
+    const echo = spawnSync(process.execPath, [cli, 'run', 'cat'], { input: 'in and out' });
+    expect(String(echo.stdout)).toBe('in and out');
+  });
+
+  test('preloads the library, also without --', () => {
+    expect(Number(miheap(shell(preloads)).stdout)).toBeGreaterThan(0);
+    expect(miheap(['run', 'printenv', 'LD_PRELOAD']).stdout.trim()).toBe(library());
+  });
+
+  test('keeps a library that was already preloaded, after its own', () => {
+    const env = { LD_PRELOAD: library() };
+    const { stdout } = miheap(['run', 'printenv', 'LD_PRELOAD'], env);
+    expect(stdout).toBe(`${library()}:${library()}\n`);
+  });
+
+  test('leaves the rest of the environment alone', () => {
+    const env = { GREETING: 'hello = world\nsecond line' };
+    expect(miheap(['run', 'printenv', 'GREETING'], env).stdout).toBe(`${env.GREETING}\n`);
+  });
+
+  test.each([0, 1, 2, 42, 255])('passes exit code %i through', (code) => {
+    expect(outcome(miheap(shell(`exit ${code}`)))).toEqual([code, '', '']);
+  });
+
+  test('ends with 127 for a command that is not found', () => {
+    expect(outcome(miheap(['run', '--', 'no-such-command']))).toEqual([
+      127,
+      '',
+      'miheap: no-such-command: command not found\n',
+    ]);
+  });
+
+  test('ends with 126 for a command that cannot be run', () => {
+    const file = join(folder, 'plain-file');
+    writeFileSync(file, 'text');
+    chmodSync(file, 0o644);
+    expect(outcome(miheap(['run', '--', file]))).toEqual([
+      126,
+      '',
+      `miheap: ${file}: cannot be run (EACCES)\n`,
+    ]);
+  });
+
+  test.each(['SIGTERM', 'SIGINT', 'SIGKILL', 'SIGHUP', 'SIGABRT', 'SIGPIPE'] as const)(
+    'dies by %s when its command does',
+    (signal) => {
+      expect(miheap(shell(`kill -${constants.signals[signal]} $$; sleep 5`)).signal).toBe(signal);
+    },
+  );
+
+  test.each(['SIGTERM', 'SIGINT', 'SIGUSR1', 'SIGHUP'] as const)(
+    '%s reaches the command',
+    async (signal) => {
+      const name = signal.slice(3);
+      const script = `trap 'echo got ${name}; exit 9' ${name}; echo ready; while :; do sleep 0.02; done`;
+      const child = spawn(process.execPath, [cli, ...shell(script)]);
+      let output = '';
+      child.stdout.on('data', (text) => {
+        if (output === '') child.kill(signal);
+        output += text;
+      });
+      const code = await new Promise((resolve) => child.on('exit', resolve));
+      expect([code, output]).toEqual([9, `ready\ngot ${name}\n`]);
+    },
+  );
+
+  test('a child process is preloaded too, unless --no-inherit', () => {
+    const child = `/bin/sh -c '${preloads}'; true`;
+    expect(Number(miheap(shell(child)).stdout)).toBeGreaterThan(0);
+    expect(Number(miheap(shell(preloads, '--no-inherit')).stdout)).toBeGreaterThan(0);
+    expect(Number(miheap(shell(child, '--no-inherit')).stdout)).toBe(0);
+    const { stdout } = miheap(shell('env', '--no-inherit'));
+    expect(stdout).not.toMatch(/libmiheap|MIHEAP_NO_INHERIT/);
+  });
+
+  test('--no-inherit keeps what else was preloaded', () => {
+    const kept = join(folder, 'libkept.so');
+    cpSync(library(), kept);
+    const { stdout } = miheap(shell('printenv LD_PRELOAD', '--no-inherit'), { LD_PRELOAD: kept });
+    expect(stdout.trim()).toBe(kept);
+  });
+
+  test('--show-stats prints a table on stderr', () => {
+    const { status, stdout, stderr } = miheap(['run', '--show-stats', '--', 'echo', 'hi']);
+    expect([status, stdout]).toEqual([0, 'hi\n']);
+    expect(stderr).toMatch(/peak/);
+    expect(miheap(['run', '--', 'echo', 'hi']).stderr).toBe('');
+  });
+});

@@ -1,0 +1,58 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { expect, test } from '@jest/globals';
+import { root } from '../js/support';
+import { packedFiles } from './pack';
+
+const manifest = require('../../package.json');
+const modules = [
+  'cli',
+  'empty',
+  'errors',
+  'heap',
+  'idle',
+  'index',
+  'native',
+  'process-stats',
+  'shipped',
+  'validate',
+];
+
+test('the package holds the compiled façade, its types, the sources, and nothing else', () => {
+  const files = packedFiles(root);
+  const isSource = (path: string) => /^(native|cmake)\/.*\.(c|cc|h|def|txt|cmake|in)$/.test(path);
+  const isBinary = (path: string) =>
+    /^prebuilds\/[a-z0-9]+-[a-z0-9]+\/(miheap(\.\w+)?\.node|libmiheap\.\w+\.so)$/.test(path);
+  expect(files.filter((path) => !isSource(path) && !isBinary(path))).toEqual(
+    [
+      'CMakeLists.txt',
+      'LICENSE',
+      'README.md',
+      'package.json',
+      'dist/index.mjs',
+      'types/index.d.mts',
+      ...modules.map((name) => `dist/${name}.js`),
+      ...modules.map((name) => `types/${name}.d.ts`),
+    ].sort(),
+  );
+  for (const path of ['native/include/miheap.h', 'native/core/types.h', 'native/addon/addon.cc']) {
+    expect(files).toContain(path);
+  }
+});
+
+test('a published package runs no script when it is installed', () => {
+  for (const name of ['preinstall', 'install', 'postinstall']) {
+    expect(manifest.scripts).not.toHaveProperty(name);
+  }
+  expect(existsSync(join(root, 'binding.gyp'))).toBe(false);
+});
+
+test('the only runtime dependency is node-gyp-build', () => {
+  expect(Object.keys(manifest.dependencies)).toEqual(['node-gyp-build']);
+});
+
+test('the lock file names no other registry', () => {
+  const hosts = readFileSync(join(root, 'package-lock.json'), 'utf8').match(/https?:\/\/[^/"]+/g);
+  const registries = (hosts ?? []).filter((host) => /registry|npm/.test(host));
+  expect(registries.filter((host) => host !== 'https://registry.npmjs.org')).toEqual([]);
+});
