@@ -97,10 +97,12 @@ void mi_segment_queue_remove(mi_segments_tld_t* tld, mi_segment_t* segment) {
 
 /* ---- Segments ---- */
 
+/* A segment with the units of its page 0 taken too: a slot whose units are being purged is passed over, and
+   does not look like the end of memory. */
 static mi_segment_t* segment_alloc(mi_segments_tld_t* tld, mi_page_kind_t kind) {
   mi_slot_ref_t ref;
   bool zero;
-  if (!mi_slot_take(&ref, 1, &zero)) return NULL;
+  if (!mi_slot_take(&ref, 1 | units_of_page(kind, 0), &zero)) return NULL;
   mi_segment_t* segment = (mi_segment_t*)mi_slot_start(ref);
   unsigned page_count = MI_UNITS_PER_SEGMENT / kinds[kind].units_per_page;
   size_t header_size = offsetof(mi_segment_t, pages) + page_count * sizeof(mi_page_t);
@@ -177,10 +179,9 @@ static void init_page(mi_segment_t* segment, mi_page_t* page, size_t block_size,
   mi_assert(page->reserved > 0);
 }
 
-static mi_page_t* page_alloc_in(mi_segments_tld_t* tld, mi_segment_t* segment, size_t block_size) {
-  bool zero;
-  unsigned index = take_page_units(segment, &zero);
-  if (index == segment->page_count) return NULL;
+/* The units of the page are taken; `zero`: all of them read as zero, but for a header. */
+static mi_page_t* page_begin(mi_segments_tld_t* tld, mi_segment_t* segment, unsigned index,
+                             size_t block_size, bool zero) {
   if (index == 0 && !segment->first_page_zero) zero = false;
   if (index == 0) segment->first_page_zero = false;
   segment->pages_used |= (uint64_t)1 << index;
@@ -189,6 +190,12 @@ static mi_page_t* page_alloc_in(mi_segments_tld_t* tld, mi_segment_t* segment, s
   mi_page_t* page = &segment->pages[index];
   init_page(segment, page, block_size, zero);
   return page;
+}
+
+static mi_page_t* page_alloc_in(mi_segments_tld_t* tld, mi_segment_t* segment, size_t block_size) {
+  bool zero;
+  unsigned index = take_page_units(segment, &zero);
+  return index == segment->page_count ? NULL : page_begin(tld, segment, index, block_size, zero);
 }
 
 mi_page_t* mi_segment_page_alloc(mi_segments_tld_t* tld, size_t block_size) {
@@ -200,10 +207,7 @@ mi_page_t* mi_segment_page_alloc(mi_segments_tld_t* tld, size_t block_size) {
     }
   }
   mi_segment_t* segment = segment_alloc(tld, kind);
-  if (segment == NULL) return NULL;
-  mi_page_t* page = page_alloc_in(tld, segment, block_size);
-  if (page == NULL) segment_free(tld, segment); /* no memory for its units */
-  return page;
+  return segment == NULL ? NULL : page_begin(tld, segment, 0, block_size, true);
 }
 
 void mi_segment_page_free(mi_segments_tld_t* tld, mi_page_t* page) {
