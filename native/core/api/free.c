@@ -17,10 +17,11 @@ static mi_page_t* living_page_of(const void* p) {
 
 #if MI_CHECKED
 /* What is right for every block: p is the start of one, or lies in one that was handed out aligned, and that
-   block was laid out. */
-static bool is_block_address(const mi_page_t* page, const void* p) {
+   block was laid out. How many are, only the owner may read: another thread cannot hold one of the rest. */
+static bool is_block_address(const mi_page_t* page, const void* p, bool mine) {
   size_t offset = (size_t)((const uint8_t*)p - page->start);
-  if (offset >= page->capacity * page->block_size) return false;
+  size_t count = mine ? page->capacity : page->reserved;
+  if (offset >= count * page->block_size) return false;
   return offset % page->block_size == 0 || (mi_page_flags(page) & MI_PAGE_HAS_ALIGNED) != 0;
 }
 #endif
@@ -35,7 +36,7 @@ mi_page_t* mi_checked_page_of(const char* function, const void* p) {
 #if MI_CHECKED
   /* Lists of the owner may be looked at by the owner only. */
   bool mine = mi_segment_is_mine(mi_segment_of(page));
-  if (!is_block_address(page, p)) {
+  if (!is_block_address(page, p, mine)) {
     mi_misuse(EINVAL, "%s: %p is inside of a block, or of none\n", function, p);
     return NULL;
   }
