@@ -52,15 +52,22 @@ set(MI_OVERRIDE_SOURCES ${CMAKE_CURRENT_SOURCE_DIR}/native/override/malloc.c
 set(THREADS_PREFER_PTHREAD_FLAG ON)
 find_package(Threads REQUIRED)
 
-# What every build of the core has in common. Callers add a TLS model.
+# What every build of the core has in common. Callers add a TLS model. DEBUG and HARDENED, each followed by
+# a value, stand in for the options MI_DEBUG and MI_HARDENED.
 function(mi_configure_core target)
+  cmake_parse_arguments(core "" "DEBUG;HARDENED" "" ${ARGN})
+  if(NOT DEFINED core_DEBUG)
+    set(core_DEBUG $<IF:$<STREQUAL:${MI_DEBUG},>,$<IF:$<CONFIG:Debug>,1,0>,${MI_DEBUG}>)
+  endif()
+  if(NOT DEFINED core_HARDENED)
+    set(core_HARDENED $<BOOL:${MI_HARDENED}>)
+  endif()
   target_include_directories(
     ${target}
     PUBLIC $<BUILD_INTERFACE:${miheap_SOURCE_DIR}/native/include> $<INSTALL_INTERFACE:include>
     PRIVATE ${miheap_SOURCE_DIR}/native/core)
-  target_compile_definitions(
-    ${target} PRIVATE MI_DEBUG=$<IF:$<STREQUAL:${MI_DEBUG},>,$<IF:$<CONFIG:Debug>,1,0>,${MI_DEBUG}>
-                      MI_HARDENED=$<BOOL:${MI_HARDENED}> _GNU_SOURCE)
+  target_compile_definitions(${target} PRIVATE MI_DEBUG=${core_DEBUG} MI_HARDENED=${core_HARDENED}
+                                               _GNU_SOURCE)
   target_compile_options(
     ${target}
     PRIVATE -fvisibility=hidden

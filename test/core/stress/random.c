@@ -1,0 +1,190 @@
+/* A long random sequence of every operation by one thread, against a model of what must be alive. */
+#include "random.h"
+#include "heap/heap.h"
+#include "memory.h"
+#include "pattern.h"
+
+enum { BLOCKS = 600, HEAPS = 4, STEPS = 60000 };
+
+typedef struct model_s {
+  unsigned char* p; /* NULL: no block */
+  size_t size;
+  uint64_t seed;
+  int heap; /* index in `heaps`; -1: the backing heap */
+} model_t;
+
+static random_t rng;
+static model_t blocks[BLOCKS];
+static mi_heap_t* heaps[HEAPS];
+
+static void verify(const model_t* b) { CHECK(pattern_holds(b->p, b->size, b->seed)); }
+
+static void write_pattern(model_t* b) {
+  b->seed = random_next(&rng);
+  pattern_fill(b->p, b->size, b->seed);
+}
+
+static bool is_aligned_at(const void* p, size_t align, size_t offset) {
+  return ((uintptr_t)p + offset) % align == 0;
+}
+
+static size_t random_align(void) {
+  return (size_t)1 << random_below(&rng, random_one_in(&rng, 50) ? 24 : 13);
+}
+
+static size_t natural_align(size_t size) { return size >= 16 ? 16 : 8; }
+
+static void allocate(model_t* b) {
+  int h = (int)random_below(&rng, HEAPS * 2) - HEAPS;
+  if (h < 0 || heaps[h] == NULL) h = -1;
+  mi_heap_t* heap = h < 0 ? mi_heap_get_backing() : heaps[h];
+  size_t size = random_size(&rng);
+  size_t align = random_align();
+  size_t offset = random_one_in(&rng, 3) ? random_below(&rng, size + 1) : 0;
+  bool zero = false;
+  *b = (model_t){.size = size, .heap = h};
+  switch (random_below(&rng, 9)) {
+  case 0:
+    b->p = h < 0 ? mi_malloc(size) : mi_heap_malloc(heap, size);
+    align = natural_align(size);
+    break;
+  case 1:
+    b->p = h < 0 ? mi_calloc(size, 1) : mi_heap_calloc(heap, 1, size);
+    align = natural_align(size);
+    zero = true;
+    break;
+  case 2:
+    b->p = h < 0 ? mi_zalloc(size) : mi_heap_zalloc(heap, size);
+    align = natural_align(size);
+    zero = true;
+    break;
+  case 3: b->p = mi_heap_malloc_aligned(heap, size, align); break;
+  case 4:
+    b->p = mi_heap_zalloc_aligned(heap, size, align);
+    zero = true;
+    break;
+  case 5:
+    b->p = mi_heap_malloc_aligned_at(heap, size, align, offset);
+    CHECK(is_aligned_at(b->p, align, offset));
+    align = 1;
+    break;
+  case 6:
+    b->p = mi_heap_zalloc_aligned_at(heap, size, align, offset);
+    CHECK(is_aligned_at(b->p, align, offset));
+    align = 1;
+    zero = true;
+    break;
+  case 7:
+    b->p = mi_heap_realloc(heap, NULL, size);
+    align = natural_align(size);
+    break;
+  default:
+    b->size = size % (MI_SMALL_SIZE_MAX + 1);
+    b->p = mi_heap_malloc_small(heap, b->size);
+    align = natural_align(b->size);
+    break;
+  }
+  CHECK(b->p != NULL);
+  CHECK(is_aligned_at(b->p, align, 0));
+  CHECK_CMP(mi_usable_size(b->p), >=, b->size);
+  if (zero) CHECK(is_all_zero(b->p, b->size));
+  write_pattern(b);
+}
+
+static void resize(model_t* b) {
+  size_t size = random_size(&rng);
+  size_t align = random_one_in(&rng, 4) ? random_align() : 1;
+  mi_heap_t* heap = b->heap < 0 ? mi_heap_get_backing() : heaps[b->heap];
+  unsigned char* before = b->p;
+  verify(b);
+  if (random_one_in(&rng, 8)) {
+    size_t usable = mi_usable_size(b->p);
+    CHECK_PTR(mi_expand(b->p, usable), ==, b->p);
+    CHECK_PTR(mi_expand(b->p, usable + 1), ==, NULL);
+    b->size = usable;
+    write_pattern(b);
+    return;
+  }
+  b->p = align > 1 ? mi_heap_realloc_aligned(heap, b->p, size, align)
+                   : mi_heap_realloc(heap, b->p, size);
+  CHECK(b->p != NULL);
+  CHECK(is_aligned_at(b->p, align, 0));
+  CHECK_CMP(mi_usable_size(b->p), >=, size);
+  CHECK(pattern_holds_prefix(b->p, size < b->size ? size : b->size, b->size, b->seed));
+  (void)before;
+  b->size = size;
+  write_pattern(b);
+}
+
+static void release(model_t* b) {
+  verify(b);
+  mi_free(b->p);
+  b->p = NULL;
+}
+
+static void change_heap(void) {
+  int h = (int)random_below(&rng, HEAPS);
+  if (heaps[h] == NULL) {
+    heaps[h] = mi_heap_new();
+    CHECK(heaps[h] != NULL);
+    return;
+  }
+  bool destroy = random_one_in(&rng, 2);
+  if (destroy) {
+    mi_heap_destroy(heaps[h]);
+  } else {
+    mi_heap_delete(heaps[h]);
+  }
+  heaps[h] = NULL;
+  for (int i = 0; i < BLOCKS; i++) {
+    if (blocks[i].p == NULL || blocks[i].heap != h) continue;
+    if (destroy) {
+      blocks[i].p = NULL;
+    } else {
+      blocks[i].heap = -1;
+    }
+  }
+}
+
+static void step(void) {
+  model_t* b = &blocks[random_below(&rng, BLOCKS)];
+  size_t kind = random_below(&rng, 1000);
+  if (kind < 1) {
+    mi_collect(random_one_in(&rng, 2));
+  } else if (kind < 3) {
+    mi_heap_collect(mi_heap_get_backing(), random_one_in(&rng, 2));
+  } else if (kind < 10) {
+    change_heap();
+  } else if (b->p == NULL) {
+    allocate(b);
+  } else if (kind < 300) {
+    resize(b);
+  } else {
+    release(b);
+  }
+}
+
+int main(void) {
+  rng.state = test_seed();
+  /* Some runs give memory back at once, so that it comes and goes all the time. */
+  if (random_one_in(&rng, 2)) mi_option_set(mi_option_purge_delay, 0);
+  if (random_one_in(&rng, 4)) mi_option_set(mi_option_purge_decommits, 0);
+  int steps = STEPS / TEST_SLOWNESS / (TEST_VARIANT_CHECKED ? 4 : 1);
+  for (int i = 0; i < steps; i++) {
+    step();
+    if (TEST_VARIANT_CHECKED || i % 64 == 0) heaps_check();
+    if (i % 512 == 0) memory_check();
+  }
+  for (int h = 0; h < HEAPS; h++) {
+    if (heaps[h] != NULL) mi_heap_delete(heaps[h]);
+  }
+  for (int i = 0; i < BLOCKS; i++) {
+    if (blocks[i].p != NULL) release(&blocks[i]);
+  }
+  mi_collect(true);
+  memory_check();
+  CHECK_EQ(memory_gauges().segments, 0);
+  CHECK_EQ(memory_gauges().huge, 0);
+  CHECK_EQ(memory_gauges().committed, 0);
+  return 0;
+}
