@@ -12,6 +12,7 @@ import {
 } from './errors';
 import { collectWhenIdle } from './idle';
 import { type HeapHandle, native, Status } from './native';
+import { transferable } from './transfer';
 import {
   arrayBufferOf,
   checkAlign,
@@ -72,6 +73,9 @@ export interface TypedArrayConstructor<T> {
  * A view stands for the whole block it shows: `free(buffer.subarray(3))` frees `buffer`.
  *
  * A heap belongs to the thread that made it. When that thread ends, its buffers end with it.
+ *
+ * Node 24 stops the process when a buffer given to `worker_threads.markAsUntransferable` is detached:
+ * do not mark these. No thread can take them away as it is.
  */
 export class Heap {
   /** The most bytes that may be held at one time, or Infinity. */
@@ -175,9 +179,8 @@ export class Heap {
   }
 
   /**
-   * Frees every block and detaches its buffer. The same warning as for `free` holds. Two kinds of
-   * buffer cannot be reached and come back when the garbage collector finds them: one it has found
-   * already, and one moved by `ArrayBuffer.prototype.transfer`, which stays valid until then.
+   * Frees every block and detaches its buffer. The same warning as for `free` holds. Blocks that the
+   * garbage collector has found already come back when the event loop turns.
    */
   destroy(): void {
     if (this.#handle === undefined) return;
@@ -204,7 +207,7 @@ export class Heap {
     if (size === 0) return this.#empty.add();
     const buffer = native.allocate(handle, size, align ?? 0, zero);
     if (typeof buffer === 'number') throw this.#failure(buffer, size, align);
-    return buffer;
+    return transferable(buffer);
   }
 
   #reallocate(handle: HeapHandle, old: ArrayBuffer, size: number, zero: boolean): ArrayBuffer {
@@ -219,7 +222,7 @@ export class Heap {
     }
     const resized = native.reallocate(handle, old, size, zero);
     if (typeof resized === 'number') throw this.#failure(resized, size);
-    return resized;
+    return transferable(resized);
   }
 
   #failure(status: Status, size = 0, align = 0): Error {

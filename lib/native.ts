@@ -39,6 +39,8 @@ export interface Native {
     zero: boolean,
   ): ArrayBuffer | Status;
   free(heap: HeapHandle, buffer: ArrayBuffer): Status;
+  /** Detaches `buffer`, of any heap, and shows its block in a new one. */
+  transfer(buffer: ArrayBuffer): ArrayBuffer | Status;
   /** Bytes, or a negative status. */
   usableSize(heap: HeapHandle, buffer: ArrayBuffer): number;
 

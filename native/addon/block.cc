@@ -65,7 +65,13 @@ void Block::Publish(void* start, napi_value value) {
 }
 
 Block* Block::Find(Heap& heap, napi_value buffer, Status& status) {
-  Environment& environment = heap.environment;
+  Block* block = Find(heap.environment, buffer, status);
+  if (block == nullptr || block->heap == &heap) return block;
+  status = Status::kOtherHeap;
+  return nullptr;
+}
+
+Block* Block::Find(Environment& environment, napi_value buffer, Status& status) {
   void* data = nullptr;
   size_t length = 0;
   bool detached = false;
@@ -79,14 +85,14 @@ Block* Block::Find(Heap& heap, napi_value buffer, Status& status) {
   if (found == environment.blocks.end()) return nullptr;
   Block* block = found->second;
   if (!block->external) {
-    // The runtime may have moved the memory on, freed it and used the address again.
+    // Moved out of sight, the memory may have been freed and its address used again.
     napi_value own = block->Buffer();
     bool same = false;
     if (own != nullptr) napi_strict_equals(environment.env, own, buffer, &same);
     if (!same) return nullptr;
   }
-  status = block->heap == &heap ? Status::kOk : Status::kOtherHeap;
-  return status == Status::kOk ? block : nullptr;
+  status = Status::kOk;
+  return block;
 }
 
 napi_value Block::Buffer() const {
@@ -121,8 +127,10 @@ void Block::Finalize(napi_env, void* data, void* hint) {
   Environment& environment = block->environment;
   if (block->memory != nullptr) {
     const size_t size = block->size;
-    block->heap->collected++;
+    Heap* heap = block->heap;
+    heap->collected++;
     mi_free(block->Spend());
+    heap->DeleteIfUnused();
     environment.NoteFreed(size);
   }
   delete block;

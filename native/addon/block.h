@@ -21,6 +21,8 @@ struct Block {
   static napi_value HandOutInternal(Heap& heap, size_t size, size_t alignment, Status& status);
 
   // The live block that `buffer` shows, or null and the reason.
+  static Block* Find(Environment& environment, napi_value buffer, Status& status);
+  // As above, and it must be of `heap`.
   static Block* Find(Heap& heap, napi_value buffer, Status& status);
 
   // The ArrayBuffer, if it is alive and still shows this block; else null. Needs a handle scope.

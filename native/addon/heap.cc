@@ -86,7 +86,6 @@ void Heap::Remove(Block& block) {
   (block.previous != nullptr ? block.previous->next : blocks) = block.next;
   block_count--;
   bytes -= block.size;
-  DeleteIfUnused();
 }
 
 // ---- What JavaScript calls. lib/native.ts documents the arguments; lib/heap.ts has checked them.
@@ -199,22 +198,32 @@ napi_value Allocate(napi_env env, napi_callback_info info) {
   return AnswerNoMemory(env);
 }
 
-// The bytes both blocks have are copied, or stay where they are.
-napi_value
-ReallocateInternal(napi_env env, Heap& heap, Block& block, napi_value old_buffer, size_t size) {
+// The bytes both blocks have are copied.
+napi_value MoveInternal(napi_env env, Block& block, napi_value old_buffer, size_t size) {
   Status status;
-  napi_value buffer = Block::HandOutInternal(heap, size, block.alignment, status);
+  napi_value buffer = Block::HandOutInternal(*block.heap, size, block.alignment, status);
   if (buffer == nullptr) {
     return status == Status::kNoMemory ? AnswerNoMemory(env) : Answer(env, status);
   }
   void* memory = nullptr;
   size_t length = 0;
   napi_get_arraybuffer_info(env, buffer, &memory, &length);
-  const size_t common = size < block.size ? size : block.size;
-  if (common != 0) std::memcpy(memory, block.memory, common);
+  std::memcpy(memory, block.memory, size < block.size ? size : block.size);
   Detach(env, old_buffer);
   block.Spend();
   return buffer;
+}
+
+// `memory` is where the block is now; no JavaScript has run since it went there.
+napi_value
+MoveExternal(napi_env env, Block& block, napi_value old_buffer, void* memory, size_t size) {
+  Heap& heap = *block.heap;
+  block.Spend();
+  Detach(env, old_buffer);
+  napi_value buffer = Block::HandOut(heap, memory, size, block.alignment);
+  if (buffer != nullptr) return buffer;
+  mi_free(memory);
+  return AnswerNoMemory(env);
 }
 
 napi_value Reallocate(napi_env env, napi_callback_info info) {
@@ -228,22 +237,26 @@ napi_value Reallocate(napi_env env, napi_callback_info info) {
   const size_t old_size = block->size;
   const size_t alignment = block->alignment;
   if (!heap.Allows(size, old_size)) return Answer(env, Status::kLimit);
-  if (!block->external) return ReallocateInternal(env, heap, *block, old_buffer, size);
+  if (!block->external) return MoveInternal(env, *block, old_buffer, size);
 
   void* memory = alignment == 0
                      ? mi_heap_realloc(heap.heap, block->memory, size)
                      : mi_heap_realloc_aligned(heap.heap, block->memory, size, alignment);
   if (memory == nullptr) return Answer(env, Status::kNoMemory);
-  // From here on the old address may be gone. No JavaScript runs before the detach.
-  block->Spend();
-  Detach(env, old_buffer);
   if (arguments.BoolAt(3) && size > old_size) {
     std::memset(static_cast<char*>(memory) + old_size, 0, size - old_size);
   }
-  napi_value buffer = Block::HandOut(heap, memory, size, alignment);
-  if (buffer != nullptr) return buffer;
-  mi_free(memory);
-  return AnswerNoMemory(env);
+  return MoveExternal(env, *block, old_buffer, memory, size);
+}
+
+napi_value Transfer(napi_env env, napi_callback_info info) {
+  Arguments arguments(env, info);
+  napi_value old_buffer = arguments.values[0];
+  Status status;
+  Block* block = Block::Find(Environment::Of(env), old_buffer, status);
+  if (block == nullptr) return Answer(env, status);
+  if (!block->external) return MoveInternal(env, *block, old_buffer, block->size);
+  return MoveExternal(env, *block, old_buffer, block->memory, block->size);
 }
 
 napi_value Free(napi_env env, napi_callback_info info) {
@@ -285,6 +298,7 @@ void ExportHeap(Napi::Env env, Napi::Object exports) {
   Export(env, exports, "allocate", Allocate);
   Export(env, exports, "reallocate", Reallocate);
   Export(env, exports, "free", Free);
+  Export(env, exports, "transfer", Transfer);
   Export(env, exports, "usableSize", UsableSize);
 }
 

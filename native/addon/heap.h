@@ -18,9 +18,8 @@ struct Block;
 struct Heap {
   static Heap* Create(Environment& environment, double limit);
 
-  // Detaches every ArrayBuffer that still shows a block, and frees the block. A block whose
-  // ArrayBuffer was moved by ArrayBuffer.prototype.transfer cannot be reached from here: it stays
-  // valid until that one is collected.
+  // Detaches every ArrayBuffer that still shows a block, and frees the block. Where none does, it was
+  // collected, or the block was moved out of sight: the finaliser will free that one.
   void Destroy();
   // The façade was collected. Blocks stay valid.
   void Abandon();
@@ -30,6 +29,8 @@ struct Heap {
 
   void Add(Block& block);
   void Remove(Block& block);
+  // To be called when the last block may have gone.
+  void DeleteIfUnused();
 
   mi_heap_t* heap; // null once destroyed
   Environment& environment;
@@ -47,7 +48,6 @@ struct Heap {
 private:
   Heap(Environment& environment, mi_heap_t* heap, double limit);
   void Unlink();
-  void DeleteIfUnused();
 
   bool has_facade = true;
 };

@@ -274,6 +274,47 @@ describe('other buffers', () => {
   });
 });
 
+if ('transfer' in ArrayBuffer.prototype) {
+  describe('ArrayBuffer.prototype.transfer', () => {
+    const transfer = (buffer: ArrayBuffer, length?: number): ArrayBuffer =>
+      // biome-ignore lint/suspicious/noExplicitAny: newer than the types we compile against
+      (buffer as any).transfer(length);
+
+    test('moves the block to the new ArrayBuffer', () => {
+      const old = heap.alloc(100).fill(3);
+      const moved = transfer(old.buffer as ArrayBuffer);
+      expect([old.length, moved.byteLength, heap.stats().blocks]).toEqual([0, 100, 1]);
+      expect(codeOf(() => heap.free(old))).toBe('ERR_MIHEAP_ALREADY_FREED');
+      const bigger = Buffer.from(heap.realloc(moved, 200));
+      expect(bigger.subarray(0, 100).equals(Buffer.alloc(100, 3))).toBe(true);
+      heap.free(bigger);
+      expect(heap.stats().blocks).toBe(0);
+    });
+
+    test('to another length makes a copy, which is not ours', () => {
+      const copy = transfer(heap.allocArrayBuffer(100), 50);
+      expect(copy.byteLength).toBe(50);
+      expect(codeOf(() => heap.free(copy))).toBe('ERR_MIHEAP_NOT_OWNED');
+    });
+
+    test('does not let the memory go to another thread', () => {
+      const moved = transfer(heap.allocArrayBuffer(100));
+      const send = () => structuredClone(moved, { transfer: [moved] });
+      expect(send).toThrow(expect.objectContaining({ name: 'DataCloneError' }));
+      expect(moved.byteLength).toBe(100);
+    });
+
+    test('moves the block of a runtime that forbids external buffers', () => {
+      const env = { MIHEAP_NO_EXTERNAL_BUFFERS: '1' };
+      expect(runProgram('internal-transfer', { flags: ['--expose-gc'], env })).toEqual({
+        before: 1,
+        after: 0,
+        length: 0,
+      });
+    });
+  });
+}
+
 test('a runtime that forbids external buffers gets the same façade over its own memory', () => {
   expect(heap.external).toBe(true);
   expect(runProgram('internal', { env: { MIHEAP_NO_EXTERNAL_BUFFERS: '1' } })).toEqual({

@@ -15,6 +15,7 @@ const modules = [
   'native',
   'process-stats',
   'shipped',
+  'transfer',
   'validate',
 ];
 

@@ -100,9 +100,18 @@ const transferring = {
     await collect();
     o.heap.destroy();
   },
-  async 'transfer, destroy, use, drop, collect'(o) {
+  async 'transfer, destroy, drop, collect'(o) {
     fill(o);
-    o.buffers = o.buffers.map((buffer) => buffer.buffer.transfer());
+    o.buffers = o.buffers.map((buffer) => buffer.buffer.transfer().transferToFixedLength());
+    o.heap.destroy();
+    if (o.buffers.some((buffer) => !buffer.detached)) throw new Error('destroy missed a buffer');
+    o.buffers.length = 0;
+    await collect();
+  },
+  async 'transfer behind our back, destroy, use, drop, collect'(o) {
+    fill(o);
+    const { transfer } = ArrayBuffer.prototype;
+    o.buffers = o.buffers.map(({ buffer }) => transfer.call(buffer));
     o.heap.destroy();
     for (const buffer of o.buffers) new Uint8Array(buffer).fill(3);
     await collect();

@@ -1,0 +1,32 @@
+import { native } from './native';
+
+type Transfer = (this: ArrayBuffer, newLength?: number) => ArrayBuffer;
+type Transferable = { [name in 'transfer' | 'transferToFixedLength']?: Transfer };
+
+/**
+ * `ArrayBuffer.prototype.transfer` (Node 22) moves memory into a new ArrayBuffer that nobody was told
+ * of. A heap could not detach it, and Node would let it go to another thread, where it outlives the
+ * memory if this thread ends. So our ArrayBuffers have their own. Whoever goes around it, with
+ * `ArrayBuffer.prototype.transfer.call`, answers for both.
+ */
+const prototype = Object.create(ArrayBuffer.prototype);
+
+for (const name of ['transfer', 'transferToFixedLength'] as const) {
+  const original = (ArrayBuffer.prototype as Transferable)[name];
+  if (original === undefined) continue;
+  const method = {
+    [name](this: ArrayBuffer, newLength?: number): ArrayBuffer {
+      const sameLength = newLength === undefined || newLength === this.byteLength;
+      const moved = sameLength ? native.transfer(this) : undefined;
+      // Another length makes a copy, which V8 owns. What is not ours, or detached, is V8's to judge.
+      return typeof moved === 'object' ? transferable(moved) : original.call(this, newLength);
+    },
+  }[name];
+  Object.defineProperty(prototype, name, { value: method, writable: true, configurable: true });
+}
+
+/** `buffer`, with our way to transfer it, where there is one at all. */
+export const transferable: (buffer: ArrayBuffer) => ArrayBuffer =
+  'transfer' in prototype
+    ? (buffer) => Object.setPrototypeOf(buffer, prototype)
+    : (buffer) => buffer;
