@@ -7,27 +7,27 @@
 /* Not later than the earliest time at which anything is due; 0: nothing is. */
 static _Atomic(int64_t) next_due;
 
-void mi_time_lower(_Atomic(int64_t)* at, int64_t time) {
-  int64_t present = atomic_load_explicit(at, memory_order_relaxed);
-  while (time != 0 && (present == 0 || time < present) &&
-         !atomic_compare_exchange_weak_explicit(at, &present, time, memory_order_relaxed,
-                                                memory_order_relaxed)) {
+/* Sequentially consistent, as the start of a round and all stores and loads of due times: the announcer
+   stores its time and then reads next_due; the round clears next_due and then reads the times. One of
+   them sees the other. */
+void mi_purge_announce(int64_t time) {
+  if (time == 0) return;
+  int64_t present = atomic_load(&next_due);
+  while ((present == 0 || time < present) &&
+         !atomic_compare_exchange_weak(&next_due, &present, time)) {
   }
 }
 
 int64_t mi_purge_due_time(void) {
   long delay = mi_option_get(mi_option_purge_delay);
-  if (delay < 0) return 0;
-  int64_t at = mi_os_now() + delay;
-  mi_time_lower(&next_due, at);
-  return at;
+  return delay < 0 ? 0 : mi_os_now() + delay;
 }
 
 static void purge_slot(mi_slot_ref_t ref) {
   mi_slot_t* slot = mi_slot_state(ref);
   /* In this order: a unit that becomes dirty in between is either purged now or scheduled anew. */
-  atomic_store_explicit(&slot->purge_at, 0, memory_order_seq_cst);
-  uint64_t dirty = atomic_exchange_explicit(&slot->dirty, 0, memory_order_seq_cst);
+  atomic_store(&slot->purge_at, 0);
+  uint64_t dirty = atomic_exchange(&slot->dirty, 0);
   while (dirty != 0) {
     mi_run_t run = mi_first_run(dirty);
     uint64_t mask = mi_bits64(run.first, run.count);
@@ -51,23 +51,26 @@ static void purge_slot(mi_slot_ref_t ref) {
 
 void mi_purge_schedule(mi_slot_ref_t ref) {
   mi_slot_t* slot = mi_slot_state(ref);
-  if (atomic_load_explicit(&slot->purge_at, memory_order_seq_cst) != 0) return;
+  if (atomic_load(&slot->purge_at) != 0) return;
   if (mi_option_get(mi_option_purge_delay) == 0) {
     purge_slot(ref);
   } else {
-    atomic_store_explicit(&slot->purge_at, mi_purge_due_time(), memory_order_relaxed);
+    int64_t at = mi_purge_due_time();
+    atomic_store(&slot->purge_at, at);
+    mi_purge_announce(at);
   }
 }
 
-/* Purges the slots that are due before `now`. Returns when the next one is, 0 if none. */
+/* Purges the slots that are due before `now`. Returns when the next one is, 0 if none. INT64_MAX: also what
+   never becomes due, and what the system refused to take before. */
 static int64_t purge_slots_until(int64_t now) {
   int64_t next = 0;
   size_t count = mi_chunk_count();
   for (size_t i = 0; i < count; i++) {
     mi_chunk_t* chunk = mi_chunk_at(i);
     for (unsigned index = 0; index < MI_SLOTS_PER_CHUNK; index++) {
-      int64_t at = atomic_load_explicit(&chunk->slots[index].purge_at, memory_order_acquire);
-      if (at == 0) continue;
+      int64_t at = atomic_load(&chunk->slots[index].purge_at);
+      if (at == 0 && now != INT64_MAX) continue;
       if (at <= now) {
         purge_slot((mi_slot_ref_t){chunk, index});
       } else if (next == 0 || at < next) {
@@ -84,12 +87,9 @@ void mi_purge_tick(void) {
   int64_t now = mi_os_now();
   if (now < due) return;
   /* One thread does the round. What becomes due meanwhile lowers next_due again. */
-  if (!atomic_compare_exchange_strong_explicit(&next_due, &due, 0, memory_order_relaxed,
-                                               memory_order_relaxed)) {
-    return;
-  }
-  mi_time_lower(&next_due, purge_slots_until(now));
-  mi_time_lower(&next_due, mi_huge_cache_drop_until(now));
+  if (!atomic_compare_exchange_strong(&next_due, &due, 0)) return;
+  mi_purge_announce(purge_slots_until(now));
+  mi_purge_announce(mi_huge_cache_drop_until(now));
 }
 
 void mi_purge_all(void) {
