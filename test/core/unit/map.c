@@ -1,0 +1,89 @@
+/* From a pointer to what it points into. The addresses here are made up; the tables do not look at them. */
+#include "segment/map.h"
+
+#include <pthread.h>
+
+#include "check.h"
+#include "memory.h"
+#include "os/os.h"
+
+enum { THREADS = 4, PER_THREAD = 2000 };
+
+static void* address(size_t segment_number) {
+  return (void*)(((uintptr_t)0x2000 << 32) + (segment_number << MI_SEGMENT_SHIFT));
+}
+
+static void chunks(void) {
+  uint8_t* chunk = (uint8_t*)((uintptr_t)0x1234 << 32);
+  CHECK(!mi_is_in_chunk(NULL));
+  CHECK(!mi_is_in_chunk(chunk));
+  CHECK(mi_chunk_map_add(chunk));
+  CHECK(mi_is_in_chunk(chunk));
+  CHECK(mi_is_in_chunk(chunk + MI_CHUNK_SIZE - 1));
+  CHECK(!mi_is_in_chunk(chunk - 1));
+  CHECK(!mi_is_in_chunk(chunk + MI_CHUNK_SIZE));
+  void* beyond = (void*)((uintptr_t)1 << MI_ADDRESS_BITS);
+  CHECK(!mi_chunk_map_add(beyond));
+  CHECK(!mi_is_in_chunk(beyond));
+  CHECK(!mi_is_in_chunk((void*)UINTPTR_MAX));
+}
+
+static void one_entry(void) {
+  uint8_t* block = (uint8_t*)address(1 << 20) + 4096;
+  mi_segment_t* segment = address(1 << 20);
+  CHECK_PTR(mi_huge_table_find(block), ==, NULL);
+  CHECK_PTR(mi_huge_table_find(NULL), ==, NULL);
+  CHECK_PTR(mi_huge_table_find((void*)UINTPTR_MAX), ==, NULL);
+  CHECK(!mi_huge_table_add((void*)((uintptr_t)1 << MI_ADDRESS_BITS), segment));
+  CHECK(mi_huge_table_add(block, segment));
+  CHECK_PTR(mi_huge_table_find(block), ==, segment);
+  CHECK_PTR(mi_huge_table_find(block + 100), ==, segment);
+  CHECK_PTR(mi_huge_table_find((uint8_t*)segment + MI_SEGMENT_SIZE), ==, NULL);
+  mi_huge_table_remove(block);
+  CHECK_PTR(mi_huge_table_find(block), ==, NULL);
+}
+
+static void no_memory_for_a_leaf(void) {
+  void* block = address((size_t)5 << 20);
+  int64_t reserved = memory_gauges().reserved;
+  mi_os_fail_from(1);
+  CHECK(!mi_huge_table_add(block, block));
+  mi_os_fail_from(0);
+  CHECK_EQ(memory_gauges().reserved, reserved);
+  CHECK(mi_huge_table_add(block, block));
+  mi_huge_table_remove(block);
+}
+
+/* Neighbours in the table by different threads, so that all of them make the same leaves. */
+static void* add_many(void* arg) {
+  size_t first = *(size_t*)arg;
+  for (size_t i = 0; i < PER_THREAD; i++) {
+    void* block = address(((size_t)9 << 20) + i * THREADS + first);
+    CHECK(mi_huge_table_add(block, block));
+    CHECK_PTR(mi_huge_table_find(block), ==, block);
+  }
+  return NULL;
+}
+
+static void concurrent_adds(void) {
+  pthread_t threads[THREADS];
+  size_t first[THREADS];
+  for (size_t i = 0; i < THREADS; i++) {
+    first[i] = i;
+    CHECK_EQ(pthread_create(&threads[i], NULL, add_many, &first[i]), 0);
+  }
+  for (size_t i = 0; i < THREADS; i++) pthread_join(threads[i], NULL);
+  for (size_t i = 0; i < THREADS * PER_THREAD; i++) {
+    void* block = address(((size_t)9 << 20) + i);
+    CHECK_PTR(mi_huge_table_find(block), ==, block);
+    mi_huge_table_remove(block);
+  }
+}
+
+int main(void) {
+  chunks();
+  one_entry();
+  no_memory_for_a_leaf();
+  concurrent_adds();
+  return 0;
+}

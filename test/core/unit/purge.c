@@ -1,0 +1,108 @@
+/* When free memory goes back to the system; whether it does is asked of the system. */
+#include <time.h>
+
+#include "memory.h"
+#include "os/os.h"
+#include "resident.h"
+#include "segment/chunk.h"
+#include "segment/purge.h"
+
+enum { FIRST = 8, COUNT = 16 };
+#define MASK mi_bits64(FIRST, COUNT)
+#define SIZE ((size_t)COUNT << MI_UNIT_SHIFT)
+
+static mi_slot_ref_t slot;
+static uint8_t* memory;
+
+static void wait_ms(long ms) {
+  struct timespec t = {ms / 1000, ms % 1000 * 1000000};
+  nanosleep(&t, NULL);
+}
+
+static void write_and_release(void) {
+  bool zero;
+  CHECK(mi_units_take(slot, MASK, &zero));
+  memset(memory, 1, SIZE);
+  CHECK_EQ(resident_in(memory, SIZE), SIZE);
+  mi_units_release(slot, MASK, 0);
+}
+
+static void after_the_delay(void) {
+  mi_option_set(mi_option_purge_delay, 300);
+  mi_purge_tick();
+  write_and_release();
+  mi_purge_tick();
+  CHECK_EQ(resident_in(memory, SIZE), SIZE);
+  wait_ms(320);
+  CHECK_EQ(resident_in(memory, SIZE), SIZE); /* nothing happens by itself */
+  mi_purge_tick();
+  CHECK_EQ(resident_in(memory, SIZE), 0);
+}
+
+static void at_once(void) {
+  mi_option_set(mi_option_purge_delay, 0);
+  write_and_release();
+  CHECK_EQ(resident_in(memory, SIZE), 0);
+}
+
+static void forced(void) {
+  mi_option_set(mi_option_purge_delay, 3600000);
+  write_and_release();
+  mi_purge_tick();
+  CHECK_EQ(resident_in(memory, SIZE), SIZE);
+  mi_purge_all();
+  CHECK_EQ(resident_in(memory, SIZE), 0);
+}
+
+static void never_but_forced(void) {
+  mi_option_set(mi_option_purge_delay, -1);
+  write_and_release();
+  wait_ms(20);
+  mi_purge_tick();
+  CHECK_EQ(resident_in(memory, SIZE), SIZE);
+  mi_purge_all();
+  CHECK_EQ(resident_in(memory, SIZE), 0);
+}
+
+/* The system refuses: the memory is as it was, still free, and a later purge gets it. */
+static void refused(void) {
+  mi_option_set(mi_option_purge_delay, 3600000);
+  int64_t committed = memory_gauges().committed;
+  write_and_release();
+  mi_os_fail_from(1);
+  mi_purge_all();
+  mi_os_fail_from(0);
+  CHECK_EQ(resident_in(memory, SIZE), SIZE);
+  CHECK_EQ(memory_gauges().committed - committed, (int64_t)SIZE);
+  mi_purge_all();
+  CHECK_EQ(resident_in(memory, SIZE), 0);
+  CHECK_EQ(memory_gauges().committed, committed);
+}
+
+/* Memory that is taken again before it is due stays. */
+static void taken_again(void) {
+  bool zero;
+  mi_option_set(mi_option_purge_delay, 1);
+  write_and_release();
+  CHECK(mi_units_take(slot, MASK, &zero));
+  wait_ms(20);
+  mi_purge_tick();
+  CHECK_EQ(resident_in(memory, SIZE), SIZE);
+  CHECK_EQ(memory[SIZE - 1], 1);
+  mi_units_release(slot, MASK, 0);
+  mi_purge_all();
+}
+
+int main(void) {
+  bool zero;
+  mi_os_forbid_huge_pages();
+  CHECK(mi_slot_take(&slot, 1, &zero));
+  memory = mi_slot_start(slot) + ((size_t)FIRST << MI_UNIT_SHIFT);
+  after_the_delay();
+  at_once();
+  forced();
+  never_but_forced();
+  refused();
+  taken_again();
+  return 0;
+}

@@ -1,0 +1,93 @@
+/* Empty pages: the last one of a class is kept for a while, others go back at once. */
+#include "heap/heap.h"
+
+#include "check.h"
+#include "memory.h"
+
+static mi_tld_t* tld(void) { return mi_heap_get()->tld; }
+
+static size_t pages_of(size_t size) {
+  mi_heap_t* heap = mi_heap_get_backing();
+  unsigned bin = mi_bin_of(size);
+  size_t count = 0;
+  for (mi_page_t* page = heap->pages[bin].first; page != NULL; page = page->next) count++;
+  for (mi_page_t* page = heap->pages[MI_BIN_FULL].first; page != NULL; page = page->next)
+    count += page->bin == bin;
+  return count;
+}
+
+static void alternate(size_t size) {
+  mi_free(mi_malloc(size));
+  uint64_t taken = tld()->counters.pages;
+  for (int i = 0; i < 1000; i++) {
+    void* p = mi_malloc(size);
+    CHECK(p != NULL);
+    mi_free(p);
+  }
+  CHECK_EQ(tld()->counters.pages, taken);
+}
+
+/* Also when its page is the only one with room, beside full ones. */
+static void alternate_beside_full(size_t size) {
+  void* blocks[20000];
+  size_t n = 0;
+  blocks[n++] = mi_malloc(size);
+  size_t per_page = mi_page_of(blocks[0])->reserved;
+  while (n < per_page) blocks[n++] = mi_malloc(size);
+  alternate(size);
+  while (n > 0) mi_free(blocks[--n]);
+}
+
+static void several(size_t size) {
+  void* blocks[10000];
+  mi_collect(true);
+  size_t n = 0;
+  while (pages_of(size) < 6 && n < 10000) blocks[n++] = mi_malloc(size);
+  CHECK_EQ(pages_of(size), 6);
+  uint64_t freed = tld()->counters.pages_freed;
+  while (n > 0) mi_free(blocks[--n]);
+  CHECK_CMP(tld()->counters.pages_freed - freed, >=, 5);
+  CHECK_CMP(pages_of(size), <=, 1);
+}
+
+/* The one that is kept goes back after some slow paths of its heap. */
+static void expires(size_t size, size_t other) {
+  mi_free(mi_malloc(size));
+  CHECK_EQ(pages_of(size), 1);
+  void* keep[200];
+  size_t n = 0;
+  uint64_t fresh = tld()->counters.pages;
+  while (tld()->counters.pages < fresh + 20 && n < 200) keep[n++] = mi_malloc(other);
+  CHECK_EQ(tld()->counters.pages, fresh + 20);
+  CHECK_EQ(pages_of(size), 0);
+  while (n > 0) mi_free(keep[--n]);
+}
+
+static void forced(size_t size) {
+  mi_free(mi_malloc(size));
+  CHECK_EQ(pages_of(size), 1);
+  mi_collect(true);
+  CHECK_EQ(pages_of(size), 0);
+}
+
+int main(void) {
+  alternate(8);
+  alternate(16);
+  alternate(1000);
+  alternate(8000);
+  alternate(20000);
+  alternate(MI_MEDIUM_BLOCK_MAX);
+  alternate_beside_full(64);
+  alternate_beside_full(1000);
+  several(1000);
+  several(5000);
+  several(30000);
+  several(300000);
+  expires(1000, 60000);
+  expires(20000, 60000);
+  forced(100);
+  mi_collect(true);
+  memory_check();
+  CHECK_EQ(memory_gauges().segments, 0);
+  return 0;
+}

@@ -1,0 +1,105 @@
+/* Pages of each kind from segments, and the segments' end. */
+#include "segment/segment.h"
+
+#include "check.h"
+#include "memory.h"
+#include "segment/purge.h"
+
+static mi_segments_tld_t tld;
+
+static void check_page(const mi_page_t* page, size_t block_size) {
+  mi_segment_t* segment = mi_segment_of(page);
+  size_t size;
+  uint8_t* area = mi_segment_page_area(segment, page, &size);
+  uint8_t* end = page->start + page->reserved * block_size;
+  CHECK_EQ(page->block_size, block_size);
+  CHECK_CMP(page->reserved, >, 0);
+  CHECK_EQ((uintptr_t)page->start % mi_lowest_bit(block_size), 0);
+  CHECK_PTR(page->start, >=, area);
+  CHECK_PTR(end, <=, area + size);
+  CHECK_PTR(mi_page_of(page->start), ==, page);
+  CHECK_PTR(mi_page_of(end - 1), ==, page);
+  CHECK(mi_segment_is_mine(segment));
+}
+
+/* Fills two segments with pages of one block size, and gives all of them back. */
+static void kind(size_t block_size, unsigned per_segment) {
+  mi_page_t* pages[2 * MI_UNITS_PER_SEGMENT];
+  int64_t segments = memory_gauges().segments;
+  for (unsigned i = 0; i < 2 * per_segment; i++) {
+    pages[i] = mi_segment_page_alloc(&tld, block_size);
+    CHECK(pages[i] != NULL);
+    check_page(pages[i], block_size);
+    for (unsigned k = 0; k < i; k++) CHECK(pages[k] != pages[i]);
+    CHECK_EQ(memory_gauges().segments - segments, i / per_segment + 1);
+  }
+  mi_segment_t* first = mi_segment_of(pages[0]);
+  CHECK_EQ(first->used, per_segment);
+  CHECK(!first->in_free_queue);
+  for (unsigned i = 1; i < 2 * per_segment; i++) {
+    mi_segment_page_free(&tld, pages[i]);
+    if (i >= per_segment) continue;
+    CHECK(first->in_free_queue);
+    CHECK_EQ(pages[i]->block_size, 0);
+    CHECK_EQ(atomic_load(&pages[i]->flags), MI_PAGE_UNUSED);
+  }
+  CHECK_EQ(memory_gauges().segments - segments, 1);
+  CHECK_EQ(first->cookie, mi_segment_cookie(first));
+  mi_segment_page_free(&tld, pages[0]);
+  CHECK_EQ(memory_gauges().segments, segments);
+  CHECK_EQ(first->cookie, 0);
+  CHECK_EQ(mi_segment_owner(first), 0);
+  CHECK_EQ(tld.count, 0);
+  CHECK_PTR(tld.free[0].first, ==, NULL);
+  CHECK_PTR(tld.free[1].first, ==, NULL);
+}
+
+/* A page whose memory was never written is known to be zero; one that was written is not, until purged. */
+static void zero(void) {
+  mi_purge_all();
+  mi_page_t* keep = mi_segment_page_alloc(&tld, 1024);
+  mi_page_t* page = mi_segment_page_alloc(&tld, 1024);
+  CHECK_EQ(page->zero, MI_ZERO_MEMORY);
+  memset(page->start, 1, 64 * 63);
+  page->capacity = 63;
+  mi_segment_page_free(&tld, page);
+  page = mi_segment_page_alloc(&tld, 1024);
+  CHECK_EQ(page->zero, 0);
+  mi_segment_page_free(&tld, page);
+  mi_purge_all();
+  page = mi_segment_page_alloc(&tld, 1024);
+  CHECK_EQ(page->zero, MI_ZERO_MEMORY);
+  for (size_t i = 0; i < 1024; i++) CHECK_EQ(page->start[i], 0);
+  mi_segment_page_free(&tld, page);
+  mi_segment_page_free(&tld, keep);
+}
+
+/* Of a page that was never written in full, only the part laid out needs a purge. */
+static void only_what_was_laid_out_is_dirty(void) {
+  mi_purge_all();
+  mi_page_t* page = mi_segment_page_alloc(&tld, MI_LARGE_BLOCK_MAX / 2);
+  mi_segment_t* segment = mi_segment_of(page);
+  mi_slot_t* slot = &segment->chunk->slots[segment->slot_index];
+  page->capacity = 1;
+  size_t end = (size_t)(page->start - (uint8_t*)segment) + page->block_size;
+  unsigned written = (unsigned)((end + MI_UNIT_SIZE - 1) / MI_UNIT_SIZE);
+  mi_segment_page_free(&tld, page);
+  CHECK_EQ(atomic_load(&slot->dirty), mi_bits64(0, written));
+  CHECK_EQ(atomic_load(&slot->clean), mi_bits64(written, 64 - written));
+  mi_purge_all();
+}
+
+int main(void) {
+  mi_option_set(mi_option_purge_delay, 3600000);
+  kind(8, 64);
+  kind(MI_SMALL_BLOCK_MAX, 64);
+  kind(mi_align_up(MI_SMALL_BLOCK_MAX + 1, 1024), 8);
+  kind(MI_MEDIUM_BLOCK_MAX, 8);
+  kind(MI_LARGE_BLOCK_MAX, 1);
+  zero();
+  only_what_was_laid_out_is_dirty();
+  mi_purge_all();
+  memory_check();
+  CHECK_EQ(memory_gauges().committed, 0);
+  return 0;
+}
