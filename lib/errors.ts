@@ -44,7 +44,7 @@ export class MiheapError extends Error {
 
   constructor(code: string, message: string, options?: ErrorOptions) {
     super(message, options);
-    this.name = 'MiheapError';
+    this.name = new.target.name;
     this.code = code;
   }
 }

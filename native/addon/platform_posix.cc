@@ -3,9 +3,12 @@
 #include <cerrno>
 #include <csignal>
 
-#include <dlfcn.h>
 #include <fcntl.h>
 #include <unistd.h>
+
+#if defined(__APPLE__)
+#include <dlfcn.h>
+#endif
 
 extern char** environ;
 
@@ -23,11 +26,14 @@ std::vector<char*> Pointers(const std::vector<std::string>& strings) {
 
 } // namespace
 
+// An ELF module is linked with -z nodelete instead.
 void PinModule() {
+#if defined(__APPLE__)
   Dl_info info;
   if (dladdr(reinterpret_cast<void*>(&PinModule), &info) != 0) {
     (void)dlopen(info.dli_fname, RTLD_LAZY | RTLD_LOCAL | RTLD_NODELETE);
   }
+#endif
 }
 
 int Execute(const std::string& file, const std::vector<std::string>& arguments,
@@ -35,19 +41,13 @@ int Execute(const std::string& file, const std::vector<std::string>& arguments,
   std::vector<char*> argv = Pointers(arguments);
   std::vector<char*> envp = Pointers(environment);
 
-  // Node marks the standard streams to be closed by an exec; it ignores SIGPIPE and blocks some
-  // signals, and both would outlive one.
+  // Node marks the standard streams to be closed by an exec, and ignores two signals; that would
+  // outlive the exec.
   for (int stream = 0; stream <= 2; stream++) {
     fcntl(stream, F_SETFD, fcntl(stream, F_GETFD) & ~FD_CLOEXEC);
   }
-  struct sigaction by_default = {};
-  struct sigaction before = {};
-  by_default.sa_handler = SIG_DFL;
-  sigaction(SIGPIPE, &by_default, &before);
-  sigset_t none;
-  sigset_t mask;
-  sigemptyset(&none);
-  pthread_sigmask(SIG_SETMASK, &none, &mask);
+  std::signal(SIGPIPE, SIG_DFL);
+  std::signal(SIGXFSZ, SIG_DFL);
 
   char** const own = environ;
   environ = envp.data();
@@ -55,8 +55,8 @@ int Execute(const std::string& file, const std::vector<std::string>& arguments,
   const int error = errno;
 
   environ = own;
-  pthread_sigmask(SIG_SETMASK, &mask, nullptr);
-  sigaction(SIGPIPE, &before, nullptr);
+  std::signal(SIGPIPE, SIG_IGN);
+  std::signal(SIGXFSZ, SIG_IGN);
   return error;
 }
 

@@ -165,6 +165,13 @@ describe('run', () => {
     },
   );
 
+  if (process.platform === 'linux') {
+    test('starts the command with no signal blocked or ignored', () => {
+      const { stdout } = miheap(['run', 'grep', '-E', '^Sig(Blk|Ign)', '/proc/self/status']);
+      expect(stdout).toBe('SigBlk:\t0000000000000000\nSigIgn:\t0000000000000000\n');
+    });
+  }
+
   test('a child process is preloaded too, unless --no-inherit', () => {
     const child = `/bin/sh -c '${preloads}'; true`;
     expect(Number(miheap(shell(child)).stdout)).toBeGreaterThan(0);

@@ -113,6 +113,14 @@ describe('realloc', () => {
     expect(heap.stats()).toMatchObject({ bytes: 5, blocks: 1 });
   });
 
+  test('clears bytes that the block had all along', () => {
+    const small = heap.realloc(heap.alloc(1000).fill(0xff), 600);
+    const unclear = heap.realloc(small, 700, { zero: false });
+    expect(unclear.subarray(0, 600).every((byte) => byte === 0xff)).toBe(true);
+    const cleared = heap.realloc(unclear, 1000);
+    expect(cleared.subarray(700).every((byte) => byte === 0)).toBe(true);
+  });
+
   test('returns an ArrayBuffer for an ArrayBuffer, else a Buffer over the whole block', () => {
     const arrayBuffer = heap.realloc(heap.allocArrayBuffer(8), 16);
     expect(arrayBuffer).toBeInstanceOf(ArrayBuffer);
