@@ -32,6 +32,7 @@ set(MI_CORE_SOURCES
     native/core/heap/reclaim.c
     native/core/heap/collect.c
     native/core/heap/thread.c
+    native/core/heap/process.c
     native/core/heap/heap.c
     native/core/heap/check.c
     native/core/api/malloc.c
@@ -74,7 +75,7 @@ function(mi_configure_core target)
             -fno-strict-aliasing
             $<$<CONFIG:Release>:-O3>
             $<$<COMPILE_LANGUAGE:C>:-fno-builtin-malloc>
-            $<$<COMPILE_LANGUAGE:CXX>:-fno-exceptions>
+            -fexceptions # std::bad_alloc passes through mi_new
             $<$<COMPILE_LANGUAGE:CXX>:-fno-rtti>)
   set_target_properties(${target} PROPERTIES POSITION_INDEPENDENT_CODE ON)
   target_link_libraries(${target} PRIVATE $<BUILD_INTERFACE:miheap_flags> PUBLIC Threads::Threads)
@@ -84,6 +85,8 @@ add_library(miheap SHARED ${MI_CORE_SOURCES} ${MI_OVERRIDE_SOURCES})
 mi_configure_core(miheap)
 target_compile_definitions(miheap PRIVATE MI_OVERRIDE=1)
 target_compile_options(miheap PRIVATE -ftls-model=initial-exec)
+# A thread that outlives dlclose still runs our exit handler.
+target_link_options(miheap PRIVATE -Wl,-z,nodelete)
 # The library calls nothing of libstdc++: its operators are plain functions.
 set_target_properties(
   miheap

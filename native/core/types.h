@@ -217,6 +217,7 @@ typedef struct mi_segment_queue_s {
 typedef struct mi_chunk_s {
   uint8_t* start;
   size_t number;          /* mi_chunk_at(number) is this one */
+  unsigned slot_count;    /* MI_SLOTS_PER_CHUNK, or 1 where addresses were short */
   _Atomic(uint32_t) free; /* bit per slot that holds no segment; clearing it takes the slot */
   _Atomic(uint32_t)
       abandoned; /* bit per slot with an abandoned segment; clearing it takes the segment */
@@ -229,6 +230,7 @@ typedef struct mi_chunk_s {
 typedef struct mi_segments_tld_s {
   mi_segment_queue_t free[2]; /* segments with free pages: small, medium */
   size_t count;
+  size_t adopt_cursor; /* the chunk at which to look for abandoned segments next */
 } mi_segments_tld_t;
 
 /* Counters of events on slow paths; see stats/stats.def. */
@@ -253,14 +255,15 @@ typedef struct mi_heap_s {
   mi_page_queue_t pages[MI_BIN_COUNT];
   /* Blocks that other threads freed in full pages of this heap. In a line of its own. */
   _Alignas(64) _Atomic(uintptr_t) delayed_free;
+  _Atomic(size_t) delayed_huge; /* bytes of huge blocks on that list */
 } mi_heap_t;
 
 /* Thread-local data: one per thread that has allocated, in memory of its own (heap/thread.c). */
 typedef struct mi_tld_s {
   unsigned long long heartbeat;
-  long until_collect; /* slow paths left before the heartbeat collects */
-  bool in_callback;   /* the deferred-free callback is running */
-  mi_heap_t* heaps;   /* every heap of the thread, the backing heap too */
+  long until_collect;              /* slow paths left before the heartbeat collects */
+  struct mi_heap_s* callback_heap; /* for which the deferred-free callback is running, or NULL */
+  mi_heap_t* heaps;                /* every heap of the thread, the backing heap too */
   mi_segments_tld_t segments;
   mi_counters_t counters;
   mi_heap_t backing;

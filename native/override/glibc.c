@@ -24,7 +24,7 @@ void* __libc_calloc(size_t count, size_t size) { return calloc(count, size); }
 void* __libc_realloc(void* p, size_t size) { return realloc(p, size); }
 void __libc_free(void* p) { free(p); }
 void __libc_cfree(void* p) { free(p); }
-void* __libc_memalign(size_t alignment, size_t size) { return mi_memalign(alignment, size); }
+void* __libc_memalign(size_t alignment, size_t size) { return memalign(alignment, size); }
 void* __libc_valloc(size_t size) { return mi_valloc(size); }
 void* __libc_pvalloc(size_t size) { return mi_pvalloc(size); }
 int __posix_memalign(void** p, size_t alignment, size_t size) {

@@ -28,11 +28,7 @@ void cfree(void* p) { mi_free_inline(p); }
 
 void* calloc(size_t count, size_t size) {
   size_t total;
-  if (mi_unlikely(mi_mul_overflow(count, size, &total))) {
-    errno = ENOMEM;
-    return NULL;
-  }
-  return mi_alloc(mi_heap_default, total, true);
+  return mi_count_bytes(count, size, &total) ? mi_alloc(mi_heap_default, total, true) : NULL;
 }
 
 /* As glibc: size 0 frees. */
@@ -46,19 +42,24 @@ void* realloc(void* p, size_t size) {
 
 void* reallocarray(void* p, size_t count, size_t size) {
   size_t total;
-  if (mi_unlikely(mi_mul_overflow(count, size, &total))) {
-    errno = ENOMEM;
-    return NULL;
-  }
-  return realloc(p, total);
+  return mi_count_bytes(count, size, &total) ? realloc(p, total) : NULL;
 }
 
 int reallocarr(void* p, size_t count, size_t size) { return mi_reallocarr(p, count, size); }
 int posix_memalign(void** p, size_t alignment, size_t size) {
   return mi_posix_memalign(p, alignment, size);
 }
-void* memalign(size_t alignment, size_t size) { return mi_memalign(alignment, size); }
-void* aligned_alloc(size_t alignment, size_t size) { return mi_aligned_alloc(alignment, size); }
+/* As glibc: an alignment that is no power of two is rounded up to one. */
+void* memalign(size_t alignment, size_t size) {
+  size_t power = 1;
+  while (power < alignment && power != 0) power <<= 1;
+  return mi_memalign(power, size);
+}
+
+/* As glibc: alignment 0 asks for nothing. */
+void* aligned_alloc(size_t alignment, size_t size) {
+  return mi_aligned_alloc(alignment == 0 ? 1 : alignment, size);
+}
 void* valloc(size_t size) { return mi_valloc(size); }
 void* pvalloc(size_t size) { return mi_pvalloc(size); }
 size_t malloc_usable_size(void* p) { return mi_usable_size(p); }

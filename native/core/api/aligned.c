@@ -26,6 +26,10 @@ alloc_huge(mi_heap_t* heap, size_t size, size_t align, size_t offset, bool zero)
 /* Room to move the address within the block. */
 static mi_noinline void*
 alloc_at_offset(mi_heap_t* heap, size_t size, size_t align, size_t offset, bool zero) {
+  if (mi_unlikely(mi_thread_is_unwatched())) { /* the page is abandoned before we could mark it */
+    errno = ENOMEM;
+    return NULL;
+  }
   if (size > MI_LARGE_BLOCK_MAX || align > MI_LARGE_BLOCK_MAX ||
       size + align - 1 > MI_LARGE_BLOCK_MAX) {
     return alloc_huge(heap, size, align, offset, zero);
@@ -81,9 +85,7 @@ void* mi_zalloc_aligned(size_t size, size_t alignment) mi_attr_noexcept {
 }
 void* mi_calloc_aligned(size_t count, size_t size, size_t alignment) mi_attr_noexcept {
   size_t total;
-  if (mi_unlikely(mi_mul_overflow(count, size, &total))) {
-    errno = ENOMEM;
-    return NULL;
-  }
-  return mi_alloc_aligned(mi_heap_default, total, alignment, 0, true);
+  return mi_count_bytes(count, size, &total)
+             ? mi_alloc_aligned(mi_heap_default, total, alignment, 0, true)
+             : NULL;
 }

@@ -43,6 +43,9 @@ mi_inline void* mi_alloc(mi_heap_t* heap, size_t size, bool zero) {
    not a power of two. */
 void* mi_alloc_aligned(mi_heap_t* heap, size_t size, size_t align, size_t offset, bool zero);
 
+/* *total = count * size. False, with ENOMEM, if that overflows. */
+bool mi_count_bytes(size_t count, size_t size, size_t* total);
+
 /* As mi_realloc. `align` 1: none asked for. */
 void* mi_realloc_from(mi_heap_t* heap, void* p, size_t newsize, size_t align);
 

@@ -8,7 +8,7 @@
 /* Memory of ours that may be read: is it a page in use? A stale pointer sees a segment without a cookie, or
    a page without blocks. */
 static mi_page_t* living_page_of(const void* p) {
-  mi_segment_t* segment = mi_is_in_chunk(p) ? mi_segment_of(p) : mi_huge_table_find(p);
+  mi_segment_t* segment = mi_segment_find(p);
   if (segment == NULL || segment->cookie != mi_segment_cookie(segment)) return NULL;
   mi_page_t* page =
       mi_segment_is_huge(segment) ? &segment->pages[0] : mi_segment_page_of(segment, p);
@@ -52,7 +52,7 @@ mi_page_t* mi_checked_page_of(const char* function, const void* p) {
 static bool adopt_segment_of(mi_page_t* page) {
   mi_segment_t* segment = mi_segment_of(page);
   return mi_segment_owner(segment) == 0 && !mi_segment_is_huge(segment) &&
-         mi_heap_is_initialized(mi_heap_default) && !mi_thread_is_ending() &&
+         mi_heap_is_initialized(mi_heap_default) &&
          mi_option_is_enabled(mi_option_abandoned_reclaim_on_free) &&
          mi_heap_reclaim_segment(mi_heap_default, segment);
 }
@@ -66,6 +66,7 @@ void mi_free_slow(void* p) {
 #endif
   if (mi_segment_is_mine(mi_segment_of(page)) || adopt_segment_of(page)) {
     mi_page_free_block(page, block);
+    mi_deliver_misuse();
     mi_assert_expensive(!mi_heap_is_initialized(mi_heap_default) ||
                         mi_heap_is_valid(mi_heap_default));
   } else {

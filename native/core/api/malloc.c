@@ -5,10 +5,15 @@
 
 void* mi_alloc_slow_aligned(mi_heap_t* heap, mi_request_t request, bool zero) {
   mi_page_t* page = mi_heap_page_for(&heap, request);
-  if (mi_unlikely(page == NULL)) return NULL;
+  if (mi_unlikely(page == NULL)) {
+    mi_deliver_misuse();
+    mi_out_of_memory(ENOMEM, 1, request.size);
+    return NULL;
+  }
   void* p = mi_page_alloc(page, zero);
+  mi_deliver_misuse();
   mi_assert_expensive(mi_heap_is_valid(heap));
-  if (mi_unlikely(mi_thread_is_ending())) mi_thread_detach();
+  if (mi_unlikely(mi_thread_is_unwatched())) mi_thread_detach();
   return p;
 }
 
@@ -16,10 +21,9 @@ void* mi_alloc_slow(mi_heap_t* heap, size_t size, bool zero) {
   return mi_alloc_slow_aligned(heap, (mi_request_t){size, 1, 0}, zero);
 }
 
-/* False with ENOMEM if count * size overflows. */
-static bool multiply(size_t count, size_t size, size_t* total) {
+bool mi_count_bytes(size_t count, size_t size, size_t* total) {
   if (mi_likely(!mi_mul_overflow(count, size, total))) return true;
-  mi_error(EOVERFLOW, "an allocation of %zu * %zu bytes was asked for\n", count, size);
+  mi_out_of_memory(EOVERFLOW, count, size);
   errno = ENOMEM;
   return false;
 }
@@ -45,7 +49,7 @@ void* mi_heap_malloc_small(mi_heap_t* heap, size_t size) mi_attr_noexcept {
 
 void* mi_heap_calloc(mi_heap_t* heap, size_t count, size_t size) mi_attr_noexcept {
   size_t total;
-  return multiply(count, size, &total) ? mi_alloc(heap, total, true) : NULL;
+  return mi_count_bytes(count, size, &total) ? mi_alloc(heap, total, true) : NULL;
 }
 
 void* mi_calloc(size_t count, size_t size) mi_attr_noexcept {
@@ -54,7 +58,7 @@ void* mi_calloc(size_t count, size_t size) mi_attr_noexcept {
 
 void* mi_mallocn(size_t count, size_t size) mi_attr_noexcept {
   size_t total;
-  return multiply(count, size, &total) ? mi_malloc(total) : NULL;
+  return mi_count_bytes(count, size, &total) ? mi_malloc(total) : NULL;
 }
 
 size_t mi_good_size(size_t size) mi_attr_noexcept {

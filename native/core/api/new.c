@@ -27,7 +27,8 @@ static bool call_new_handler(void) {
 }
 
 static mi_noinline void* retry(size_t size, size_t align, bool nothrow) {
-  while (call_new_handler()) {
+  /* An alignment that cannot be does not become possible by freeing memory. */
+  while (mi_is_power_of_two(align) && call_new_handler()) {
     void* p = mi_alloc_aligned(mi_heap_default, size, align, 0, false);
     if (p != NULL) return p;
   }

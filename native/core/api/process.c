@@ -14,8 +14,17 @@ bool mi_is_redirected(void) mi_attr_noexcept {
 }
 
 void mi_process_init(void) mi_attr_noexcept { mi_process_attach(); }
-void mi_thread_init(void) mi_attr_noexcept { mi_heap_get(); }
-void mi_thread_done(void) mi_attr_noexcept { mi_thread_detach(); }
+
+void mi_thread_init(void) mi_attr_noexcept {
+  if (!mi_thread_is_unwatched()) mi_heap_get();
+}
+
+void mi_thread_done(void) mi_attr_noexcept {
+  mi_heap_t* heap = mi_heap_default;
+  /* The deferred-free callback runs in the middle of an allocation from these heaps. */
+  if (mi_heap_is_initialized(heap) && heap->tld->callback_heap != NULL) return;
+  mi_thread_detach();
+}
 
 void mi_collect(bool force) mi_attr_noexcept {
   mi_heap_t* heap = mi_heap_default;
@@ -50,9 +59,7 @@ void mi_process_info(size_t* elapsed_msecs, size_t* user_msecs, size_t* system_m
   set(page_faults, info.page_faults);
 }
 
-void mi_stats_merge(void) mi_attr_noexcept {
-  if (mi_heap_is_initialized(mi_heap_default)) mi_counters_merge(&mi_heap_default->tld->counters);
-}
+void mi_stats_merge(void) mi_attr_noexcept { mi_thread_merge_counters(); }
 
 void mi_stats_reset(void) mi_attr_noexcept {
   mi_stats_merge();
@@ -65,12 +72,3 @@ void mi_stats_print_out(mi_output_fun* out, void* arg) mi_attr_noexcept {
 }
 
 void mi_stats_print(void* out) mi_attr_noexcept { mi_stats_print_out((mi_output_fun*)out, NULL); }
-
-__attribute__((constructor)) static void at_process_start(void) {
-  if (mi_option_is_enabled(mi_option_show_stats)) mi_os_keep_stderr();
-}
-
-/* After the program's own exit handlers. */
-__attribute__((destructor)) static void at_process_exit(void) {
-  if (mi_option_is_enabled(mi_option_show_stats)) mi_stats_print_out(NULL, NULL);
-}

@@ -53,15 +53,9 @@ void* mi_realloc(void* p, size_t newsize) mi_attr_noexcept {
   return mi_realloc_from(mi_heap_default, p, newsize, 1);
 }
 
-static bool multiply(size_t count, size_t size, size_t* total) {
-  if (mi_likely(!mi_mul_overflow(count, size, total))) return true;
-  errno = ENOMEM;
-  return false;
-}
-
 void* mi_reallocn(void* p, size_t count, size_t size) mi_attr_noexcept {
   size_t total;
-  return multiply(count, size, &total) ? mi_realloc(p, total) : NULL;
+  return mi_count_bytes(count, size, &total) ? mi_realloc(p, total) : NULL;
 }
 
 void* mi_reallocf(void* p, size_t newsize) mi_attr_noexcept {

@@ -18,5 +18,7 @@ void mi_heap_collect_pages(mi_heap_t* heap, bool force) {
   if (force) mi_deferred_free(heap, true);
   mi_heap_delayed_free(heap);
   mi_heap_collect_retired(heap, force);
-  mi_heap_for_each_page(heap, collect_page, &force);
+  /* What comes back to a full page is announced; only a forced collect looks for itself. */
+  mi_heap_for_each_page(heap, force ? MI_BIN_COUNT : MI_BIN_FULL, collect_page, &force);
+  mi_deliver_misuse();
 }

@@ -26,6 +26,15 @@ static void push_delayed(mi_heap_t* heap, mi_block_t* block) {
                                                   memory_order_release, memory_order_relaxed));
 }
 
+/* An owner that allocates soon uses the memory of a huge block again. One that sleeps would hold it for ever: more
+   than a little goes back to the system at once. The caller holds NOTIFYING. */
+static void put_huge_aside(mi_heap_t* heap, mi_page_t* page) {
+  enum { LARGEST_TOTAL = 16 << 20 };
+  size_t before =
+      atomic_fetch_add_explicit(&heap->delayed_huge, page->block_size, memory_order_relaxed);
+  if (before + page->block_size > LARGEST_TOTAL) mi_huge_page_purge(page);
+}
+
 void mi_page_free_block_mt(mi_page_t* page, mi_block_t* block) {
   /* Acquire: of an UNOWNED page we see the header as its owner left it. */
   uintptr_t word = atomic_load_explicit(&page->thread_free, memory_order_acquire);
@@ -49,8 +58,9 @@ void mi_page_free_block_mt(mi_page_t* page, mi_block_t* block) {
       continue;
     }
     if (state != MI_TF_FULL) return;
-    if (page->bin == MI_BIN_HUGE) mi_huge_page_purge(page);
-    push_delayed(atomic_load_explicit(&page->heap, memory_order_acquire), block);
+    mi_heap_t* heap = atomic_load_explicit(&page->heap, memory_order_acquire);
+    if (page->bin == MI_BIN_HUGE) put_huge_aside(heap, page);
+    push_delayed(heap, block);
     /* NOTIFYING -> NORMAL, keeping what others pushed meanwhile. Release: our use of the heap is over. After
        this the page may be gone. */
     atomic_fetch_and_explicit(&page->thread_free, ~(uintptr_t)MI_TF_NOTIFYING,
@@ -71,6 +81,9 @@ void mi_heap_delayed_free(mi_heap_t* heap) {
       push_delayed(heap, block); /* until then it keeps the page alive */
       block = next;
       continue;
+    }
+    if (page->bin == MI_BIN_HUGE) {
+      atomic_fetch_sub_explicit(&heap->delayed_huge, page->block_size, memory_order_relaxed);
     }
     mi_page_free_collect(page); /* what came after it, so that the page may turn out empty */
     mi_page_free_block(page, block);

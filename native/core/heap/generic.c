@@ -16,10 +16,10 @@ void mi_deferred_free(mi_heap_t* heap, bool force) {
   mi_tld_t* tld = heap->tld;
   tld->heartbeat++;
   mi_deferred_free_fun* fun = atomic_load_explicit(&deferred_fun, memory_order_acquire);
-  if (mi_likely(fun == NULL) || tld->in_callback) return;
-  tld->in_callback = true; /* the callback may allocate, and so come here */
+  if (mi_likely(fun == NULL) || tld->callback_heap != NULL) return;
+  tld->callback_heap = heap; /* the callback may allocate, and so come here */
   fun(force, tld->heartbeat, atomic_load_explicit(&deferred_arg, memory_order_relaxed));
-  tld->in_callback = false;
+  tld->callback_heap = NULL;
 }
 
 static void heartbeat(mi_heap_t* heap) {

@@ -12,8 +12,8 @@ void mi_heap_init(mi_heap_t* heap, mi_tld_t* tld) {
   tld->heaps = heap;
 }
 
-void mi_heap_for_each_page(mi_heap_t* heap, mi_page_fun* fn, void* arg) {
-  for (unsigned bin = 0; bin < MI_BIN_COUNT; bin++) {
+void mi_heap_for_each_page(mi_heap_t* heap, unsigned bins, mi_page_fun* fn, void* arg) {
+  for (unsigned bin = 0; bin < bins; bin++) {
     mi_page_t* next;
     for (mi_page_t* page = heap->pages[bin].first; page != NULL; page = next) {
       next = page->next;
@@ -39,7 +39,7 @@ static void absorb_page(mi_heap_t* heap, mi_page_t* page, void* arg) {
 }
 
 void mi_heap_absorb(mi_heap_t* target, mi_heap_t* heap) {
-  mi_heap_for_each_page(heap, absorb_page, target);
+  mi_heap_for_each_page(heap, MI_BIN_COUNT, absorb_page, target);
   /* Every page has settled, so nothing is added to the list any more. */
   mi_heap_delayed_free(heap);
 }
@@ -52,8 +52,9 @@ static void free_page(mi_heap_t* heap, mi_page_t* page, void* arg) {
 }
 
 void mi_heap_free_pages(mi_heap_t* heap) {
-  mi_heap_for_each_page(heap, free_page, NULL);
+  mi_heap_for_each_page(heap, MI_BIN_COUNT, free_page, NULL);
   atomic_store_explicit(&heap->delayed_free, 0, memory_order_relaxed);
+  atomic_store_explicit(&heap->delayed_huge, 0, memory_order_relaxed);
 }
 
 void mi_heap_free_memory(mi_heap_t* heap) {

@@ -21,11 +21,20 @@ mi_heap_t* mi_heap_get(void);
 /* Ends all heaps of the thread: what lives in them is abandoned. */
 void mi_thread_detach(void);
 
-/* True in a thread whose exit handlers run: what it allocates is to be abandoned at once, since nobody
-   will be told when it is gone. */
-bool mi_thread_is_ending(void);
+/* The exit handler of every thread that has a heap. */
+void mi_thread_at_exit(void);
 
-/* Once per process, by the first thread that allocates. */
+/* True in the last exit handlers of a thread, and where the system could not give us one: we are not told when
+   this thread is gone. What it allocates is abandoned at once, and it has no heap between two calls. */
+bool mi_thread_is_unwatched(void);
+
+/* Adds the thread's counters to the process's. */
+void mi_thread_merge_counters(void);
+
+/* In a forked child. */
+void mi_thread_note_fork(void);
+
+/* Prepares the process. Done by the first thread that allocates; others wait for it. */
 void mi_process_attach(void);
 
 /* ---- Heaps (heap.c) ---- */
@@ -42,9 +51,10 @@ void mi_heap_free_memory(mi_heap_t* heap);
 /* Frees all pages of the heap, with whatever lives in them. */
 void mi_heap_free_pages(mi_heap_t* heap);
 
-/* Calls fn for every page; fn may free the page or move it elsewhere. */
+/* Calls fn for every page in the queues below `bins` (MI_BIN_FULL: not the full ones; MI_BIN_COUNT: all);
+   fn may free the page or move it elsewhere. */
 typedef void mi_page_fun(mi_heap_t* heap, mi_page_t* page, void* arg);
-void mi_heap_for_each_page(mi_heap_t* heap, mi_page_fun* fn, void* arg);
+void mi_heap_for_each_page(mi_heap_t* heap, unsigned bins, mi_page_fun* fn, void* arg);
 
 /* Checks every page, queue and table of the heap. */
 bool mi_heap_is_valid(mi_heap_t* heap);
@@ -79,7 +89,9 @@ bool mi_page_to_full(mi_heap_t* heap, mi_page_t* page);
 /* Moves a page of the full queue back to that of its bin. */
 void mi_page_unfull(mi_heap_t* heap, mi_page_t* page);
 
-/* A page has become empty: keeps it a while if it is the last of its class, else gives it back. */
+/* Retires a page: moves it to the back of its queue. False if another one is there already. */
+bool mi_heap_retire_at_back(mi_heap_t* heap, mi_page_t* page, uint8_t expire);
+/* A page has become empty: keeps one of each class a while, and gives the others back. */
 void mi_page_retire(mi_page_t* page);
 /* Gives an empty page back. */
 void mi_heap_free_page(mi_heap_t* heap, mi_page_t* page);

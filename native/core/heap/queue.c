@@ -1,21 +1,21 @@
 /* Queues of pages, and the table that leads malloc to the first page of each small one. */
 #include "heap/heap.h"
 
-/* Only the one page of a queue may be retired: that is where mi_heap_collect_retired looks. */
+/* Only the last page of a queue may be retired: that is where mi_heap_collect_retired looks. So what is added
+   at the back goes before it. */
 static void link_page(mi_page_queue_t* queue, mi_page_t* page, bool front) {
-  if (queue->first != NULL) queue->first->retire_expire = 0;
-  if (queue->first == NULL) {
-    page->next = page->prev = NULL;
-    queue->first = queue->last = page;
-  } else if (front) {
-    page->prev = NULL;
-    page->next = queue->first;
-    queue->first->prev = page;
-    queue->first = page;
+  mi_page_t* after = front ? NULL : queue->last; /* NULL: at the front */
+  if (after != NULL && after->retire_expire != 0) after = after->prev;
+  page->prev = after;
+  page->next = after == NULL ? queue->first : after->next;
+  if (page->prev != NULL) {
+    page->prev->next = page;
   } else {
-    page->next = NULL;
-    page->prev = queue->last;
-    queue->last->next = page;
+    queue->first = page;
+  }
+  if (page->next != NULL) {
+    page->next->prev = page;
+  } else {
     queue->last = page;
   }
 }
@@ -67,6 +67,17 @@ void mi_heap_remove_page(mi_heap_t* heap, mi_page_t* page) {
   unlink_page(queue, page);
   if (queue->first != first) update_direct(heap, index);
   heap->page_count--;
+}
+
+bool mi_heap_retire_at_back(mi_heap_t* heap, mi_page_t* page, uint8_t expire) {
+  mi_page_queue_t* queue = &heap->pages[queue_index(page)];
+  if (queue->last->retire_expire != 0) return false;
+  if (queue->last != page) {
+    mi_heap_remove_page(heap, page);
+    mi_heap_add_page(heap, page, false);
+  }
+  page->retire_expire = expire;
+  return true;
 }
 
 bool mi_page_to_full(mi_heap_t* heap, mi_page_t* page) {

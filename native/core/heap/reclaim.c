@@ -2,8 +2,8 @@
 #include "heap/heap.h"
 #include "segment/abandoned.h"
 
-/* Even if the percentage of max_segment_reclaim is less. */
-enum { LEAST_TRIES = 8, MOST_TRIES = 1024 };
+/* Bounds on what one slow path adopts, whatever max_segment_reclaim says. */
+enum { LEAST_TRIES = 8, MOST_TRIES = 64 };
 
 /* ---- Abandon ---- */
 
@@ -56,10 +56,10 @@ static void abandon_page(mi_heap_t* heap, mi_page_t* page, void* arg) {
 
 void mi_heap_abandon(mi_heap_t* heap) {
   /* After this nobody can reach the heap through a page; what was put on its delayed list is complete. */
-  mi_heap_for_each_page(heap, settle_page, NULL);
+  mi_heap_for_each_page(heap, MI_BIN_COUNT, settle_page, NULL);
   mi_heap_delayed_free(heap);
-  mi_heap_for_each_page(heap, free_if_empty, NULL);
-  mi_heap_for_each_page(heap, abandon_page, NULL);
+  mi_heap_for_each_page(heap, MI_BIN_COUNT, free_if_empty, NULL);
+  mi_heap_for_each_page(heap, MI_BIN_COUNT, abandon_page, NULL);
   mi_assert(heap->page_count == 0);
 }
 
@@ -99,9 +99,9 @@ mi_page_t* mi_heap_reclaim(mi_heap_t* heap, unsigned bin) {
   size_t tries = abandoned * (size_t)mi_option_get(mi_option_max_segment_reclaim) / 100;
   if (tries < LEAST_TRIES) tries = LEAST_TRIES;
   if (tries > MOST_TRIES) tries = MOST_TRIES;
-  size_t cursor = 0;
+  mi_segments_tld_t* tld = &heap->tld->segments;
   while (tries-- > 0) {
-    mi_segment_t* segment = mi_segment_adopt_next(&heap->tld->segments, &cursor);
+    mi_segment_t* segment = mi_segment_adopt_next(tld);
     if (segment == NULL) return NULL;
     mi_page_t* page = take_pages(heap, segment, bin);
     if (page == NULL) continue;
@@ -115,9 +115,8 @@ mi_page_t* mi_heap_reclaim(mi_heap_t* heap, unsigned bin) {
 
 void mi_heap_reclaim_all(mi_heap_t* heap) {
   heap = &heap->tld->backing;
-  size_t cursor = 0;
   mi_segment_t* segment;
-  while ((segment = mi_segment_adopt_next(&heap->tld->segments, &cursor)) != NULL) {
+  while ((segment = mi_segment_adopt_next(&heap->tld->segments)) != NULL) {
     take_pages(heap, segment, MI_BIN_FULL);
   }
 }

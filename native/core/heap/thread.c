@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "segment/abandoned.h"
 #include "segment/memory.h"
 #include "stats/stats.h"
 
@@ -17,9 +18,12 @@ const mi_heap_t mi_heap_empty = {
 /* The heap is written only through a pointer that mi_heap_is_initialized has accepted. */
 _Thread_local mi_heap_t* mi_heap_default = (mi_heap_t*)&mi_heap_empty;
 
-static _Thread_local bool ending;
+/* Times that our exit handler has run in this thread. */
+static _Thread_local unsigned exit_rounds;
+/* Our exit handler will not run again in this thread, or not at all. */
+static _Thread_local bool unwatched;
 
-bool mi_thread_is_ending(void) { return ending; }
+bool mi_thread_is_unwatched(void) { return unwatched; }
 
 /* ---- Memory for mi_tld_t ----
    The first one is static. Those of ended threads are kept for new ones. */
@@ -42,7 +46,7 @@ static mi_tld_t* tld_alloc(void) {
     memset(tld, 0, sizeof(*tld));
     return tld;
   }
-  return mi_memory_map(tld_size(), MI_WORD_SIZE);
+  return mi_memory_map(tld_size(), MI_WORD_SIZE, MI_MAP_MEMORY);
 }
 
 static void tld_free(mi_tld_t* tld) {
@@ -58,56 +62,34 @@ static void tld_free(mi_tld_t* tld) {
 
 /* ---- Attach and detach ---- */
 
-static void at_thread_exit(void) {
-  ending = true;
+void mi_thread_at_exit(void) {
+  if (++exit_rounds >= MI_OS_EXIT_ROUNDS) unwatched = true;
   mi_thread_detach();
 }
 
-/* A thread that was notifying one of our pages is not there in the child. */
-static void settle_after_fork(mi_heap_t* heap, mi_page_t* page, void* arg) {
-  (void)heap;
-  (void)arg;
-  if (mi_page_is_notifying(page)) {
-    atomic_fetch_and_explicit(&page->thread_free, ~(uintptr_t)MI_TF_NOTIFYING,
-                              memory_order_relaxed);
-  }
+void mi_thread_merge_counters(void) {
+  if (mi_heap_is_initialized(mi_heap_default)) mi_counters_merge(&mi_heap_default->tld->counters);
 }
 
-static void in_forked_child(void) {
-  if (!mi_heap_is_initialized(mi_heap_default)) return;
-  for (mi_heap_t* heap = mi_heap_default->tld->heaps; heap != NULL; heap = heap->next) {
-    mi_heap_for_each_page(heap, settle_after_fork, NULL);
-  }
-}
+/* In a forked child, segments that carry the ids of threads which are not there. A new thread may get such an
+   id, and must not take their segments for its own. */
+static _Atomic(bool) has_orphans;
 
-void mi_process_attach(void) {
-  static _Atomic(bool) attached;
-  if (atomic_exchange_explicit(&attached, true, memory_order_acq_rel)) return;
-  mi_stats_start();
-  mi_os_register_thread_exit(at_thread_exit);
-  if (!mi_option_is_enabled(mi_option_allow_thp)) mi_os_forbid_huge_pages();
-  if (mi_option_is_enabled(mi_option_verbose)) {
-    mi_message("version %d.%d\n", MI_MALLOC_VERSION / 100, MI_MALLOC_VERSION % 100);
-    mi_options_print();
-  }
-}
-
-/* pthread_atfork may allocate, and hold its lock while it does: so it is not called from inside malloc. */
-__attribute__((constructor)) static void watch_forks(void) {
-  mi_process_attach();
-  mi_os_register_fork_child(in_forked_child);
-}
+void mi_thread_note_fork(void) { atomic_store_explicit(&has_orphans, true, memory_order_relaxed); }
 
 mi_heap_t* mi_heap_get(void) {
   if (mi_likely(mi_heap_is_initialized(mi_heap_default))) return mi_heap_default;
   mi_process_attach();
+  if (atomic_load_explicit(&has_orphans, memory_order_relaxed))
+    mi_segments_orphan(mi_os_thread_id());
   mi_tld_t* tld = tld_alloc();
   if (tld == NULL) return NULL;
   tld->until_collect = mi_option_get(mi_option_generic_collect);
   mi_heap_init(&tld->backing, tld);
   mi_heap_default = &tld->backing;
   mi_stat_up(threads, 1);
-  if (!ending) mi_os_thread_at_exit(); /* may allocate, and finds the heap ready */
+  if (!unwatched && !mi_os_thread_at_exit())
+    unwatched = true; /* it may allocate: the heap is ready */
   return mi_heap_default;
 }
 

@@ -27,13 +27,18 @@ void mi_register_error(mi_error_fun* fun, void* arg) mi_attr_noexcept {
   atomic_store(&error_fun, fun);
 }
 
+/* A callback of the user is running in this thread. What it causes is not reported to it again. */
+static _Thread_local bool in_callback;
+
 static void emit(mi_output_fun* out, void* arg, const char* text) {
   if (out == NULL) {
     out = atomic_load(&output_fun);
     arg = atomic_load(&output_arg);
   }
-  if (out != NULL) {
+  if (out != NULL && !in_callback) {
+    in_callback = true;
     out(text, arg);
+    in_callback = false;
   } else {
     mi_os_write_stderr(text, strlen(text));
   }
@@ -80,16 +85,22 @@ void mi_warning(const char* format, ...) {
   va_end(args);
 }
 
+static void call_error_fun(int err) {
+  mi_error_fun* fun = atomic_load(&error_fun);
+  if (fun == NULL || in_callback) return;
+  int saved = errno;
+  in_callback = true;
+  fun(err, atomic_load(&error_arg));
+  in_callback = false;
+  errno = saved;
+}
+
 static void report_error(int err, const char* format, va_list args) {
   if (mi_option_is_enabled(mi_option_show_errors) &&
       under_limit(&errors_seen, mi_option_max_errors)) {
     emit_format(NULL, NULL, "miheap: error: ", format, args);
   }
-  mi_error_fun* fun = atomic_load(&error_fun);
-  if (fun == NULL) return;
-  int saved = errno;
-  fun(err, atomic_load(&error_arg));
-  errno = saved;
+  call_error_fun(err);
 }
 
 void mi_error(int err, const char* format, ...) {
@@ -107,6 +118,35 @@ void mi_misuse(int err, const char* format, ...) {
 #if MI_CHECKED
   abort();
 #endif
+}
+
+static _Thread_local struct {
+  int err; /* 0: nothing waits */
+  const char* what;
+  const void* address;
+} waiting;
+
+void mi_misuse_later(int err, const char* what, const void* address) {
+  if (waiting.err == 0) {
+    waiting.err = err;
+    waiting.what = what;
+    waiting.address = address;
+  }
+  if (MI_CHECKED) mi_deliver_misuse();
+}
+
+void mi_deliver_misuse(void) {
+  int err = waiting.err;
+  if (mi_likely(err == 0)) return;
+  waiting.err = 0;
+  mi_misuse(err, "page %p: %s\n", waiting.address, waiting.what);
+}
+
+void mi_out_of_memory(int err, size_t count, size_t size) {
+  if (mi_option_is_enabled(mi_option_verbose)) {
+    mi_message("no memory for %zu * %zu bytes\n", count, size);
+  }
+  call_error_fun(err);
 }
 
 #if MI_DEBUG > 0

@@ -22,10 +22,9 @@ size_t mi_prim_page_size(void) {
   return size >= 4096 ? size : 4096;
 }
 
-void* mi_prim_map(size_t size) {
-  /* Address space is taken long before it is used, and mostly not used: no swap is reserved for it. */
-  void* p =
-      mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+void* mi_prim_map(size_t size, mi_map_t kind) {
+  int flags = MAP_PRIVATE | MAP_ANONYMOUS | (kind == MI_MAP_ADDRESSES ? MAP_NORESERVE : 0);
+  void* p = mmap(NULL, size, PROT_READ | PROT_WRITE, flags, -1, 0);
   return p == MAP_FAILED ? NULL : p;
 }
 
@@ -66,21 +65,27 @@ void mi_os_forbid_huge_pages(void) { prctl(PR_SET_THP_DISABLE, 1, 0, 0, 0); }
 /* ---- Threads ---- */
 
 static pthread_key_t exit_key;
-static void (*exit_fn)(void);
+static void (*volatile exit_fn)(void); /* NULL: there is no key */
 
 static void at_thread_exit(void* value) {
   (void)value;
-  exit_fn();
+  void (*fn)(void) = exit_fn;
+  if (fn != NULL) fn();
 }
 
 void mi_os_register_thread_exit(void (*fn)(void)) {
-  exit_fn = fn;
-  pthread_key_create(&exit_key, at_thread_exit);
+  if (pthread_key_create(&exit_key, at_thread_exit) == 0) exit_fn = fn;
 }
 
-void mi_os_thread_at_exit(void) {
+void mi_os_unregister_thread_exit(void) {
+  if (exit_fn == NULL) return;
+  exit_fn = NULL; /* first: the key's number may soon be another's */
+  pthread_key_delete(exit_key);
+}
+
+bool mi_os_thread_at_exit(void) {
   /* Any value but NULL makes the destructor run. */
-  if (exit_fn != NULL) pthread_setspecific(exit_key, &exit_key);
+  return exit_fn != NULL && pthread_setspecific(exit_key, &exit_key) == 0;
 }
 
 void mi_os_register_fork_child(void (*fn)(void)) { pthread_atfork(NULL, NULL, fn); }

@@ -38,13 +38,13 @@ size_t mi_os_page_size(void) {
 }
 
 /* Maps more than is needed and returns the ends. */
-static void* map_and_trim(size_t size, size_t align) {
+static void* map_and_trim(size_t size, size_t align, mi_map_t kind) {
   size_t total;
   if (__builtin_add_overflow(size, align, &total)) {
     errno = ENOMEM;
     return NULL;
   }
-  uint8_t* p = mi_prim_map(total);
+  uint8_t* p = mi_prim_map(total, kind);
   if (p == NULL) return NULL;
   uint8_t* aligned = (uint8_t*)mi_align_up((uintptr_t)p, align);
   size_t head = (size_t)(aligned - p);
@@ -53,17 +53,17 @@ static void* map_and_trim(size_t size, size_t align) {
   return aligned;
 }
 
-void* mi_os_map(size_t size, size_t align) {
+void* mi_os_map(size_t size, size_t align, mi_map_t kind) {
   if (injected_fault()) return NULL;
-  if (align <= mi_os_page_size()) return mi_prim_map(size);
+  if (align <= mi_os_page_size()) return mi_prim_map(size, kind);
   /* Systems place mappings next to each other, so once one is aligned its successors of the same size
      are too, with a single call. */
   if (mi_is_aligned((void*)size, align)) {
-    void* p = mi_prim_map(size);
+    void* p = mi_prim_map(size, kind);
     if (p == NULL || mi_is_aligned(p, align)) return p;
     mi_prim_unmap(p, size);
   }
-  return map_and_trim(size, align);
+  return map_and_trim(size, align, kind);
 }
 
 void mi_os_unmap(void* p, size_t size) { mi_prim_unmap(p, size); }

@@ -14,9 +14,14 @@
 /* Bytes in a page of the system; a power of two of at least 4096. */
 size_t mi_os_page_size(void);
 
+typedef enum mi_map_e {
+  MI_MAP_ADDRESSES, /* most of it will never be touched: the system need not have so much memory */
+  MI_MAP_MEMORY,    /* the caller asked for that much: fails if the system knows that it has not */
+} mi_map_t;
+
 /* Maps `size` bytes of readable, writable, zeroed memory whose address is a multiple of `align`, a power
    of two (of any size). No memory is resident until touched. NULL and ENOMEM if there is no room. */
-void* mi_os_map(size_t size, size_t align);
+void* mi_os_map(size_t size, size_t align, mi_map_t kind);
 
 /* Returns what mi_os_map gave; also part of it. */
 void mi_os_unmap(void* p, size_t size);
@@ -62,10 +67,15 @@ mi_inline uintptr_t mi_os_thread_id(void) {
 #endif
 }
 
-/* From now on `fn` runs in each ending thread that called mi_os_thread_at_exit. `fn` may run more than
-   once in a thread whose other exit handlers allocate. Called once per process. */
+/* From now on `fn` runs in each ending thread that called mi_os_thread_at_exit. Called once per process, and
+   undone when the library is unloaded. */
 void mi_os_register_thread_exit(void (*fn)(void));
-void mi_os_thread_at_exit(void);
+void mi_os_unregister_thread_exit(void);
+
+/* Has `fn` run when the calling thread ends. May allocate. Called again by what runs while the thread is ending,
+   it has `fn` run once more, MI_OS_EXIT_ROUNDS times at most. False if `fn` will not run. */
+bool mi_os_thread_at_exit(void);
+#define MI_OS_EXIT_ROUNDS 4 /* _POSIX_THREAD_DESTRUCTOR_ITERATIONS */
 
 /* `fn` runs in a forked child, in the thread that forked. Called once per process. */
 void mi_os_register_fork_child(void (*fn)(void));
@@ -110,8 +120,8 @@ mi_decl_export unsigned long mi_os_fail_from(unsigned long n);
 
 /* ---- Supplied by the platform file; only os.c calls these ---- */
 
-void* mi_prim_map(size_t size);           /* NULL on failure */
-void mi_prim_unmap(void* p, size_t size); /* any sub-range of a mapping */
+void* mi_prim_map(size_t size, mi_map_t kind); /* NULL on failure */
+void mi_prim_unmap(void* p, size_t size);      /* any sub-range of a mapping */
 size_t mi_prim_page_size(void);
 bool mi_prim_commit(void* p, size_t size);
 mi_purge_t mi_prim_purge(void* p, size_t size, bool decommit);

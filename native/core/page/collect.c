@@ -15,13 +15,12 @@ static void collect_thread_free(mi_page_t* page) {
   uint32_t count = 1;
   for (mi_block_t* next; (next = mi_block_next(page, tail)) != NULL; tail = next) {
     if (mi_unlikely(++count > page->capacity)) {
-      mi_misuse(EFAULT, "the list of blocks that other threads freed in page %p is broken\n",
-                (void*)page->start);
+      mi_misuse_later(EFAULT, "the list of what other threads freed is broken", page->start);
       return; /* its blocks are lost, and stay counted as used */
     }
   }
   if (mi_unlikely(count > page->used)) {
-    mi_misuse(EAGAIN, "blocks in page %p were freed twice by other threads\n", (void*)page->start);
+    mi_misuse_later(EAGAIN, "other threads freed a block twice", page->start);
     return;
   }
   mi_block_set_next(page, tail, page->local_free);

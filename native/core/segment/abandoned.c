@@ -39,18 +39,48 @@ bool mi_segment_try_adopt(mi_segments_tld_t* tld, mi_segment_t* segment) {
   return true;
 }
 
-mi_segment_t* mi_segment_adopt_next(mi_segments_tld_t* tld, size_t* cursor) {
-  for (size_t end = mi_chunk_count(); *cursor < end; ++*cursor) {
-    mi_chunk_t* chunk = mi_chunk_at(*cursor);
-    uint32_t marks = atomic_load_explicit(&chunk->abandoned, memory_order_relaxed);
-    while (marks != 0) {
-      uint32_t bit = marks & (0u - marks);
-      marks &= ~bit;
-      if (!clear_mark(chunk, bit)) continue;
-      mi_segment_t* segment = (mi_segment_t*)mi_slot_start((mi_slot_ref_t){chunk, mi_ctz64(bit)});
-      own(tld, segment);
-      return segment;
-    }
+static mi_segment_t* adopt_in(mi_segments_tld_t* tld, mi_chunk_t* chunk) {
+  uint32_t marks = atomic_load_explicit(&chunk->abandoned, memory_order_relaxed);
+  while (marks != 0) {
+    uint32_t bit = marks & (0u - marks);
+    marks &= ~bit;
+    if (!clear_mark(chunk, bit)) continue;
+    mi_segment_t* segment = (mi_segment_t*)mi_slot_start((mi_slot_ref_t){chunk, mi_ctz64(bit)});
+    own(tld, segment);
+    return segment;
   }
   return NULL;
+}
+
+mi_segment_t* mi_segment_adopt_next(mi_segments_tld_t* tld) {
+  size_t chunks = mi_chunk_count();
+  for (size_t looked_at = 0; looked_at < chunks && mi_abandoned_count() > 0; looked_at++) {
+    if (tld->adopt_cursor >= chunks) tld->adopt_cursor = 0;
+    mi_segment_t* segment = adopt_in(tld, mi_chunk_at(tld->adopt_cursor));
+    if (segment != NULL) return segment;
+    tld->adopt_cursor++;
+  }
+  return NULL;
+}
+
+/* No thread has this id, and it is not that of an abandoned segment. */
+#define ORPHAN ((uintptr_t)1)
+
+static void orphan(mi_segment_t* segment, void* thread_id) {
+  uintptr_t owner = *(uintptr_t*)thread_id;
+  atomic_compare_exchange_strong_explicit(&segment->thread_id, &owner, ORPHAN, memory_order_relaxed,
+                                          memory_order_relaxed);
+}
+
+void mi_segments_orphan(uintptr_t thread_id) {
+  size_t chunks = mi_chunk_count();
+  for (size_t i = 0; i < chunks; i++) {
+    mi_chunk_t* chunk = mi_chunk_at(i);
+    uint32_t free = atomic_load_explicit(&chunk->free, memory_order_acquire);
+    for (unsigned index = 0; index < chunk->slot_count; index++) {
+      if ((free >> index & 1) != 0) continue;
+      orphan((mi_segment_t*)mi_slot_start((mi_slot_ref_t){chunk, index}), &thread_id);
+    }
+  }
+  mi_segment_table_for_each(orphan, &thread_id);
 }

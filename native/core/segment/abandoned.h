@@ -13,11 +13,15 @@ void mi_segment_abandon(mi_segments_tld_t* tld, mi_segment_t* segment);
    that it cannot vanish meanwhile. */
 bool mi_segment_try_adopt(mi_segments_tld_t* tld, mi_segment_t* segment);
 
+/* In a forked child: takes every segment of the thread that had this id in the parent from it. Nobody owns
+   them from then on; their blocks can be freed, but not used again. Before the calling thread has a segment. */
+void mi_segments_orphan(uintptr_t thread_id);
+
 /* Segments abandoned at this moment. */
 size_t mi_abandoned_count(void);
 
-/* Takes some abandoned segment, or returns NULL. *cursor starts at 0 and makes successive calls go
-   through all chunks once. */
-mi_segment_t* mi_segment_adopt_next(mi_segments_tld_t* tld, size_t* cursor);
+/* Takes some abandoned segment, or returns NULL if no chunk has one. Goes on where the last search of this
+   thread ended. */
+mi_segment_t* mi_segment_adopt_next(mi_segments_tld_t* tld);
 
 #endif

@@ -34,7 +34,7 @@ static bool make_descriptor(size_t index) {
   if (index >= BLOCK_COUNT * PER_BLOCK) return false;
   if (atomic_load_explicit(&directory[index / PER_BLOCK], memory_order_acquire) != NULL)
     return true;
-  chunk_block_t* made = mi_memory_map(sizeof(chunk_block_t), MI_WORD_SIZE);
+  chunk_block_t* made = mi_memory_map(sizeof(chunk_block_t), MI_WORD_SIZE, MI_MAP_ADDRESSES);
   if (made == NULL) return false;
   chunk_block_t* other = NULL;
   if (!atomic_compare_exchange_strong_explicit(&directory[index / PER_BLOCK], &other, made,
@@ -89,7 +89,7 @@ void mi_units_release(mi_slot_ref_t ref, uint64_t dirty, uint64_t clean) {
     atomic_fetch_or_explicit(&slot->clean, clean, memory_order_release);
   }
   if (dirty == 0) return;
-  atomic_fetch_or_explicit(&slot->dirty, dirty, memory_order_release);
+  atomic_fetch_or(&slot->dirty, dirty); /* before the look at purge_at: see purge_slot */
   mi_purge_schedule(ref);
 }
 
@@ -126,17 +126,20 @@ take_slot_in_range(size_t from, size_t to, mi_slot_ref_t* ref, uint64_t mask, bo
 /* Room for a chunk; *slots of it are there. */
 static uint8_t* map_chunk(unsigned* slots) {
   *slots = MI_SLOTS_PER_CHUNK;
-  uint8_t* start = mi_memory_map(MI_CHUNK_SIZE, MI_CHUNK_SIZE);
+  uint8_t* start = mi_memory_map(MI_CHUNK_SIZE, MI_CHUNK_SIZE, MI_MAP_ADDRESSES);
   if (start == NULL) {
     /* Address space is short: a single slot may still fit. */
     *slots = 1;
-    start = mi_memory_map(MI_SEGMENT_SIZE, MI_SEGMENT_SIZE);
-  }
-  if (start != NULL && !mi_chunk_map_add(start)) {
-    mi_memory_unmap(start, (size_t)*slots << MI_SEGMENT_SHIFT);
-    start = NULL;
+    start = mi_memory_map(MI_SEGMENT_SIZE, MI_SEGMENT_SIZE, MI_MAP_ADDRESSES);
   }
   return start;
+}
+
+/* From now on pointers into it are recognised. A single slot is not entered in the chunk map, which says that
+   all of 32 MiB is ours. */
+static bool make_findable(uint8_t* start, unsigned slots) {
+  return slots == MI_SLOTS_PER_CHUNK ? mi_chunk_map_add(start)
+                                     : mi_segment_table_add(start, (mi_segment_t*)start);
 }
 
 /* Adds a chunk and takes its first slot. */
@@ -152,9 +155,14 @@ static bool take_slot_in_new_chunk(mi_slot_ref_t* ref, uint64_t mask, bool* zero
     }
   } while (!atomic_compare_exchange_weak_explicit(&chunk_count, &index, index + 1,
                                                   memory_order_acq_rel, memory_order_relaxed));
+  if (!make_findable(start, slots)) {
+    mi_memory_unmap(start, (size_t)slots << MI_SEGMENT_SHIFT);
+    return false; /* the descriptor stays as it is, and is nobody's */
+  }
   mi_chunk_t* chunk = mi_chunk_at(index);
   chunk->start = start;
   chunk->number = index;
+  chunk->slot_count = slots;
   for (unsigned i = 0; i < slots; i++) {
     atomic_store_explicit(&chunk->slots[i].clean_is_zero, true, memory_order_relaxed);
     atomic_store_explicit(&chunk->slots[i].clean, ~(uint64_t)0, memory_order_relaxed);

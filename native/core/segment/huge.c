@@ -36,7 +36,9 @@ static mi_mapping_t map_block(size_t size, size_t align, size_t offset, size_t* 
     }
     align = MI_SEGMENT_SIZE;
   }
-  uint8_t* base = mi_memory_map(total, align);
+  /* A large alignment maps much that is unmapped again at once. */
+  mi_map_t kind = align <= MI_SEGMENT_SIZE ? MI_MAP_MEMORY : MI_MAP_ADDRESSES;
+  uint8_t* base = mi_memory_map(total, align, kind);
   if (base == NULL) return (mi_mapping_t){NULL, 0};
   /* Whole segment sizes before the block are of no use. */
   size_t unused = mi_align_down(*start - header_size(), MI_SEGMENT_SIZE);
@@ -62,7 +64,7 @@ mi_page_t* mi_huge_page_alloc(size_t size, size_t align, size_t offset) {
   if (size == 0) size = 1;
   mi_mapping_t mapping = map_block(size, align, offset, &start, &zero);
   if (mapping.start == NULL || !mi_os_commit(mapping.start, mapping.size) ||
-      !mi_huge_table_add(mapping.start + start, (mi_segment_t*)mapping.start)) {
+      !mi_segment_table_add(mapping.start + start, (mi_segment_t*)mapping.start)) {
     if (mapping.start != NULL) unmap_block(mapping);
     errno = ENOMEM;
     return NULL;
@@ -95,7 +97,7 @@ mi_page_t* mi_huge_page_alloc(size_t size, size_t align, size_t offset) {
 void mi_huge_page_free(mi_page_t* page) {
   mi_segment_t* segment = mi_segment_of(page);
   mi_mapping_t mapping = {(uint8_t*)segment, segment->huge_size};
-  mi_huge_table_remove(page->start);
+  mi_segment_table_remove(page->start);
   mi_stat_down(huge, page->block_size);
   segment->cookie = 0;
   atomic_store_explicit(&segment->thread_id, 0, memory_order_relaxed);
@@ -113,18 +115,18 @@ void mi_huge_page_purge(mi_page_t* page) {
 static mi_segment_t* move(mi_segment_t* segment, size_t total) {
   uint8_t* block = segment->pages[0].start;
   size_t start = (size_t)(block - (uint8_t*)segment);
-  mi_segment_t* target = mi_memory_map(total, MI_SEGMENT_SIZE);
+  mi_segment_t* target = mi_memory_map(total, MI_SEGMENT_SIZE, MI_MAP_MEMORY);
   if (target == NULL) return NULL;
-  if (mi_huge_table_add((uint8_t*)target + start, target)) {
+  if (mi_segment_table_add((uint8_t*)target + start, target)) {
     /* Before the move: after it, the old address may already be another segment's. */
-    mi_huge_table_remove(block);
+    mi_segment_table_remove(block);
     if (mi_os_move(segment, segment->huge_size, target, total)) {
       target->pages[0].start = (uint8_t*)target + start;
       target->cookie = mi_segment_cookie(target);
       return target;
     }
-    mi_huge_table_add(block, segment); /* the leaf is there, so this succeeds */
-    mi_huge_table_remove((uint8_t*)target + start);
+    mi_segment_table_add(block, segment); /* the leaf is there, so this succeeds */
+    mi_segment_table_remove((uint8_t*)target + start);
   }
   mi_memory_unmap(target, total);
   return NULL;

@@ -23,7 +23,7 @@ static uint8_t busy_marker;
 
 /* The entry's mapping, now the caller's, with the entry still BUSY; NULL if it is empty or BUSY. */
 static uint8_t* claim(entry_t* entry) {
-  uint8_t* start = atomic_load_explicit(&entry->start, memory_order_relaxed);
+  uint8_t* start = atomic_load(&entry->start);
   if (start == NULL || start == BUSY) return NULL;
   /* Acquire pairs with the release of put. */
   bool won = atomic_compare_exchange_strong_explicit(&entry->start, &start, BUSY,
@@ -31,9 +31,8 @@ static uint8_t* claim(entry_t* entry) {
   return won ? start : NULL;
 }
 
-static void set(entry_t* entry, uint8_t* start) {
-  atomic_store_explicit(&entry->start, start, memory_order_release);
-}
+/* Sequentially consistent: see mi_purge_announce. */
+static void set(entry_t* entry, uint8_t* start) { atomic_store(&entry->start, start); }
 
 static void unmap(mi_mapping_t mapping) {
   mi_memory_unmap(mapping.start, mapping.size);
@@ -51,7 +50,9 @@ mi_mapping_t mi_huge_cache_take(size_t size) {
       set(entry, NULL);
       return (mi_mapping_t){start, found};
     }
+    int64_t at = entry->drop_at;
     set(entry, start);
+    mi_purge_announce(at); /* a round may have passed it over meanwhile */
   }
   return (mi_mapping_t){NULL, 0};
 }
@@ -73,8 +74,10 @@ void mi_huge_cache_put(mi_mapping_t mapping) {
         continue;
       }
       entry->size = mapping.size;
-      entry->drop_at = mi_purge_due_time();
+      int64_t at = mi_purge_due_time();
+      entry->drop_at = at;
       set(entry, mapping.start);
+      mi_purge_announce(at);
       return;
     }
     atomic_fetch_sub_explicit(&total, mapping.size, memory_order_relaxed);

@@ -35,7 +35,7 @@ static _Atomic(mi_segment_t*)* entry_of(leaf_t* leaf, const void* p) {
 static leaf_t* make_leaf(const void* p) {
   size_t index = (uintptr_t)p >> (MI_SEGMENT_SHIFT + LEAF_SHIFT);
   if (index >= ROOT_COUNT) return NULL;
-  leaf_t* made = mi_memory_map(sizeof(leaf_t), MI_WORD_SIZE);
+  leaf_t* made = mi_memory_map(sizeof(leaf_t), MI_WORD_SIZE, MI_MAP_MEMORY);
   if (made == NULL) return NULL;
   leaf_t* present = NULL;
   if (atomic_compare_exchange_strong_explicit(&root[index], &present, made, memory_order_acq_rel,
@@ -46,20 +46,31 @@ static leaf_t* make_leaf(const void* p) {
   return present;
 }
 
-bool mi_huge_table_add(const void* block, mi_segment_t* segment) {
-  leaf_t* leaf = leaf_of(block);
-  if (leaf == NULL) leaf = make_leaf(block);
+bool mi_segment_table_add(const void* p, mi_segment_t* segment) {
+  leaf_t* leaf = leaf_of(p);
+  if (leaf == NULL) leaf = make_leaf(p);
   if (leaf == NULL) return false;
   /* Release: who finds the segment sees its header. */
-  atomic_store_explicit(entry_of(leaf, block), segment, memory_order_release);
+  atomic_store_explicit(entry_of(leaf, p), segment, memory_order_release);
   return true;
 }
 
-void mi_huge_table_remove(const void* block) {
-  atomic_store_explicit(entry_of(leaf_of(block), block), NULL, memory_order_release);
+void mi_segment_table_remove(const void* p) {
+  atomic_store_explicit(entry_of(leaf_of(p), p), NULL, memory_order_release);
 }
 
-mi_segment_t* mi_huge_table_find(const void* p) {
+mi_segment_t* mi_segment_table_find(const void* p) {
   leaf_t* leaf = leaf_of(p);
   return leaf == NULL ? NULL : atomic_load_explicit(entry_of(leaf, p), memory_order_acquire);
+}
+
+void mi_segment_table_for_each(void (*fn)(mi_segment_t* segment, void* arg), void* arg) {
+  for (size_t i = 0; i < ROOT_COUNT; i++) {
+    leaf_t* leaf = atomic_load_explicit(&root[i], memory_order_acquire);
+    if (leaf == NULL) continue;
+    for (size_t j = 0; j < LEAF_COUNT; j++) {
+      mi_segment_t* segment = atomic_load_explicit(&leaf->segments[j], memory_order_acquire);
+      if (segment != NULL) fn(segment, arg);
+    }
+  }
 }

@@ -1,9 +1,10 @@
 /* From any pointer to what it points into. Two tables, both read without locks:
 
-   the chunk map    a byte per 32 MiB of address space: memory there is ours, and readable, so that
-                    a segment header may be looked for by masking
-   the huge table   for each 4 MiB of address space, the huge segment whose block starts there; at most
-                    one does, since such segments start on 4 MiB boundaries */
+   the chunk map      a byte per 32 MiB of address space: memory there is ours, and readable, so that
+                      a segment header may be looked for by masking
+   the segment table  for each 4 MiB of address space outside of chunks, the huge segment whose block starts
+                      there, or the single slot that fills it. At most one does, since all of these start
+                      on 4 MiB boundaries */
 #ifndef MI_MAP_H
 #define MI_MAP_H
 
@@ -26,12 +27,16 @@ mi_inline bool mi_is_in_chunk(const void* p) {
 /* False if the address is beyond the map. */
 bool mi_chunk_map_add(const void* p);
 
-/* Any thread. `block` is the first byte that a caller gets. Add fails for lack of memory. */
-bool mi_huge_table_add(const void* block, mi_segment_t* segment);
-void mi_huge_table_remove(const void* block);
+/* Any thread. `p` is the first byte of a block that a caller gets, or of a slot. Add fails for lack of
+   memory; after a remove at the same place it cannot. */
+bool mi_segment_table_add(const void* p, mi_segment_t* segment);
+void mi_segment_table_remove(const void* p);
 
-/* The segment whose block starts in the 4 MiB around p, or NULL. p may be anything. The segment may be
-   read only while its block is alive. */
-mi_segment_t* mi_huge_table_find(const void* p);
+/* What the table has for the 4 MiB around p, or NULL. p may be anything. What it is may be read only while
+   the caller holds a block in it. */
+mi_segment_t* mi_segment_table_find(const void* p);
+
+/* Calls fn for each entry. Only where no other thread can remove one. */
+void mi_segment_table_for_each(void (*fn)(mi_segment_t* segment, void* arg), void* arg);
 
 #endif

@@ -4,12 +4,12 @@
 
 #include "stats/stats.h"
 
-void* mi_memory_map(size_t size, size_t align) {
+void* mi_memory_map(size_t size, size_t align, mi_map_t kind) {
   if (mi_option_is_enabled(mi_option_disallow_os_alloc)) {
     errno = ENOMEM;
     return NULL;
   }
-  void* p = mi_os_map(size, align);
+  void* p = mi_os_map(size, align, kind);
   if (p != NULL) mi_stat_up(reserved, size);
   return p;
 }

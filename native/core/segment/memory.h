@@ -5,7 +5,7 @@
 #include "os/os.h"
 
 /* As mi_os_map, but NULL when disallow_os_alloc is set. Any thread. */
-void* mi_memory_map(size_t size, size_t align);
+void* mi_memory_map(size_t size, size_t align, mi_map_t kind);
 void mi_memory_unmap(void* p, size_t size);
 
 /* As mi_os_purge, as the option purge_decommits says. */

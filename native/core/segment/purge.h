@@ -15,10 +15,11 @@ void mi_purge_tick(void);
 /* Purges every dirty unit of the process. */
 void mi_purge_all(void);
 
-/* When something that was put aside at a time like `now` is due; 0: never. */
+/* When something that is put aside now is due; 0: never. */
 int64_t mi_purge_due_time(void);
 
-/* Lowers *at to `time`, where 0 stands for never. Any thread. */
-void mi_time_lower(_Atomic(int64_t)* at, int64_t time);
+/* Something is due at `time` (0: nothing is). The caller has stored that time where the round of
+   mi_purge_tick finds it, so that either that round sees it or the next one begins early enough. */
+void mi_purge_announce(int64_t time);
 
 #endif

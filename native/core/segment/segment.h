@@ -17,19 +17,23 @@ mi_inline mi_page_t* mi_segment_page_of(mi_segment_t* segment, const void* p) {
   return &segment->pages[((uintptr_t)p & MI_SEGMENT_MASK) >> segment->page_shift];
 }
 
-/* The page of any block, huge ones too; NULL if p lies in nothing of ours. */
+mi_inline bool mi_segment_is_huge(const mi_segment_t* segment) {
+  return segment->kind == MI_PAGE_HUGE;
+}
+
+/* The segment of any block, also of a huge one; NULL if p lies in nothing of ours. */
+mi_inline mi_segment_t* mi_segment_find(const void* p) {
+  return mi_likely(mi_is_in_chunk(p)) ? mi_segment_of(p) : mi_segment_table_find(p);
+}
+
+/* The page of any block. */
 mi_inline mi_page_t* mi_page_of(const void* p) {
-  if (mi_likely(mi_is_in_chunk(p))) return mi_segment_page_of(mi_segment_of(p), p);
-  mi_segment_t* segment = mi_huge_table_find(p);
-  return segment == NULL ? NULL : &segment->pages[0];
+  mi_segment_t* segment = mi_segment_find(p);
+  return mi_segment_is_huge(segment) ? &segment->pages[0] : mi_segment_page_of(segment, p);
 }
 
 mi_inline unsigned mi_page_index(const mi_segment_t* segment, const mi_page_t* page) {
   return (unsigned)(page - segment->pages);
-}
-
-mi_inline bool mi_segment_is_huge(const mi_segment_t* segment) {
-  return segment->kind == MI_PAGE_HUGE;
 }
 
 /* Any thread may ask. Relaxed: the answer "mine" cannot change behind my back, and any other answer only

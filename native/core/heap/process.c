@@ -1,0 +1,65 @@
+/* The process: once at its start, in forked children, and at its end. */
+#include "heap/heap.h"
+#include "stats/stats.h"
+
+static void prepare(void) {
+  mi_stats_start();
+  mi_os_register_thread_exit(mi_thread_at_exit);
+  if (!mi_option_is_enabled(mi_option_allow_thp)) mi_os_forbid_huge_pages();
+  if (mi_option_is_enabled(mi_option_verbose)) {
+    mi_message("version %d.%d\n", MI_MALLOC_VERSION / 100, MI_MALLOC_VERSION % 100);
+    mi_options_print();
+  }
+}
+
+void mi_process_attach(void) {
+  static _Atomic(uintptr_t) attaching; /* the thread that does it */
+  static _Atomic(bool) attached;
+  if (mi_likely(atomic_load_explicit(&attached, memory_order_acquire))) return;
+  uintptr_t nobody = 0;
+  if (atomic_compare_exchange_strong(&attaching, &nobody, mi_os_thread_id())) {
+    prepare();
+    atomic_store_explicit(&attached, true, memory_order_release);
+    return;
+  }
+  if (nobody == mi_os_thread_id()) return; /* an output callback of ours that allocates */
+  for (unsigned round = 0; !atomic_load_explicit(&attached, memory_order_acquire); round++)
+    mi_os_yield(round);
+}
+
+/* ---- Fork ----
+   The child has one thread. What the others were doing to their own heaps stays undone for ever; nothing of
+   theirs is used but to free blocks into it, which is always allowed. */
+
+/* A thread that was notifying this page is not there. The block it held is lost. */
+static void settle_in_child(mi_heap_t* heap, mi_page_t* page, void* arg) {
+  (void)arg;
+  if (!mi_page_is_notifying(page)) return;
+  atomic_fetch_and_explicit(&page->thread_free, ~(uintptr_t)MI_TF_NOTIFYING, memory_order_relaxed);
+  if (mi_page_is_in_full(page) && page->bin != MI_BIN_HUGE) mi_page_unfull(heap, page);
+}
+
+static void in_forked_child(void) {
+  mi_thread_note_fork();
+  if (!mi_heap_is_initialized(mi_heap_default)) return;
+  for (mi_heap_t* heap = mi_heap_default->tld->heaps; heap != NULL; heap = heap->next) {
+    mi_heap_for_each_page(heap, MI_BIN_COUNT, settle_in_child, NULL);
+  }
+}
+
+/* ---- Start and end ---- */
+
+/* pthread_atfork may allocate, and hold its lock while it does: so it is not called from inside malloc. */
+__attribute__((constructor)) static void at_process_start(void) {
+  mi_process_attach();
+  mi_os_register_fork_child(in_forked_child);
+  if (mi_option_is_enabled(mi_option_show_stats)) mi_os_keep_stderr();
+}
+
+/* After the program's own exit handlers, or when a library that we are part of is unloaded. */
+__attribute__((destructor)) static void at_process_end(void) {
+  mi_os_unregister_thread_exit();
+  if (!mi_option_is_enabled(mi_option_show_stats)) return;
+  mi_thread_merge_counters();
+  mi_stats_print_table(NULL, NULL);
+}
