@@ -1,9 +1,10 @@
-// npm run demo: the same work three times, each in a process of its own, side by side.
+// npm run demo: the same work in several ways, each in a process of its own, side by side.
 //
 // Every file under node_modules is read into buffers on two worker threads and hashed; half of the
 // buffers are kept and half freed; and again. Everything in the table is measured.
 import { spawn } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
+import { preloadLibrary } from '../dist/shipped.js';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const work = fileURLToPath(new URL('demo-work.mjs', import.meta.url));
@@ -12,11 +13,15 @@ const program = (buffers) => [process.execPath, '--expose-gc', work, buffers];
 const variants = [
   { name: 'miheap Heap', command: program('heap') },
   { name: "Node's Buffer", command: program('node') },
-  {
+];
+if (preloadLibrary() === undefined) {
+  console.log('There is no library to preload on this platform: no run under npx miheap run.\n');
+} else {
+  variants.push({
     name: "Node's Buffer, npx miheap run",
     command: ['npx', '--no', 'miheap', 'run', '--', ...program('node')],
-  },
-];
+  });
+}
 
 function measure({ name, command: [file, ...args] }) {
   return new Promise((resolve, reject) => {
