@@ -26,8 +26,9 @@ export interface Native {
   newHeap(limit: number): HeapHandle | Status;
   destroyHeap(heap: HeapHandle): void;
   collectHeap(heap: HeapHandle, force: boolean): void;
-  /** bytes, blocks, peak bytes, blocks ever allocated, blocks garbage collected */
-  heapStats(heap: HeapHandle): [number, number, number, number, number];
+  heapStats(
+    heap: HeapHandle,
+  ): [bytes: number, blocks: number, peakBytes: number, allocated: number, collected: number];
 
   /** `align` 0 means the natural alignment; `size` is at least 1. */
   allocate(heap: HeapHandle, size: number, align: number, zero: boolean): ArrayBuffer | Status;
@@ -44,9 +45,18 @@ export interface Native {
   /** Bytes, or a negative status. */
   usableSize(heap: HeapHandle, buffer: ArrayBuffer): number;
 
-  /** Milliseconds elapsed, user, system; bytes resident, peak, committed, peak; faults; held
-   * bytes, held blocks. */
-  processStats(): number[];
+  processStats(): [
+    elapsed: number,
+    user: number,
+    system: number,
+    rss: number,
+    peakRss: number,
+    commit: number,
+    peakCommit: number,
+    pageFaults: number,
+    heldBytes: number,
+    heldBlocks: number,
+  ];
   /** `callback` is called once after a burst of frees, then not before collectIfIdle was true. */
   onCollectWanted(callback: () => void): void;
   /** Returns free memory to the system; false if blocks came or went since the last call. */

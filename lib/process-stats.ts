@@ -30,18 +30,7 @@ export function processStats(): ProcessStats {
     pageFaults,
     heldBytes,
     heldBlocks,
-  ] = native.processStats() as [
-    number,
-    number,
-    number,
-    number,
-    number,
-    number,
-    number,
-    number,
-    number,
-    number,
-  ];
+  ] = native.processStats();
   return {
     elapsed,
     user,

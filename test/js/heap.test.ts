@@ -192,6 +192,21 @@ test('stats counts bytes as asked for', () => {
   expect(heap.stats()).toMatchObject({ bytes: 23, peakBytes: 123, blocks: 1, allocated: 2 });
 });
 
+test('processStats agrees with what Node says of the process', () => {
+  const buffer = heap.alloc(8_000_000).fill(1);
+  const stats = processStats();
+  const { rss } = process.memoryUsage();
+  expect(Math.abs(stats.rss - rss)).toBeLessThan(rss / 5);
+  expect(stats.peakRss).toBeGreaterThanOrEqual(stats.rss * 0.99);
+  expect(stats.commit).toBeGreaterThanOrEqual(8_000_000);
+  expect(stats.peakCommit).toBeGreaterThanOrEqual(stats.commit);
+  const { user, system } = process.cpuUsage();
+  expect(Math.abs(stats.user + stats.system - (user + system) / 1000)).toBeLessThan(500);
+  expect(stats.pageFaults).toBeGreaterThanOrEqual(0);
+  expect(stats.elapsed).toBeGreaterThan(0);
+  heap.free(buffer);
+});
+
 test('collect leaves live blocks alone', () => {
   const buffer = heap.alloc(100_000).fill(3);
   heap.collect();
