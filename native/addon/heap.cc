@@ -161,7 +161,6 @@ napi_value CollectHeap(napi_env env, napi_callback_info info) {
   Arguments arguments(env, info);
   const bool force = arguments.BoolAt(1);
   mi_heap_collect(arguments.HeapAt(0).heap, force);
-  mi_collect(force);
   return nullptr;
 }
 

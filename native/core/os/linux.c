@@ -179,5 +179,7 @@ void mi_os_process_info(mi_process_info_t* info) {
   info->peak_rss = (size_t)usage.ru_maxrss * 1024;
   info->page_faults = (size_t)usage.ru_majflt;
   info->rss = current_rss();
+  /* The kernel updates the peak now and then only. */
+  if (info->peak_rss < info->rss) info->peak_rss = info->rss;
   errno = saved;
 }
