@@ -36,8 +36,7 @@ static void* race(void* arg) {
   racer_t* r = arg;
   pthread_barrier_wait(&barrier);
   if (r->by_cursor) {
-    size_t cursor = 0;
-    for (mi_segment_t* s; (s = mi_segment_adopt_next(&r->tld, &cursor)) != NULL;) {
+    for (mi_segment_t* s; (s = mi_segment_adopt_next(&r->tld)) != NULL;) {
       give_back(r, s);
       for (int i = 0; i < SEGMENTS; i++) r->won[i] |= segments[i] == s;
     }
@@ -94,9 +93,8 @@ int main(void) {
   for (int round = 0; round < 20; round++) one_winner();
   CHECK_EQ(mi_abandoned_count(), SEGMENTS);
 
-  size_t cursor = 0;
-  for (int i = 0; i < SEGMENTS; i++) CHECK(mi_segment_adopt_next(&tld, &cursor) != NULL);
-  CHECK_PTR(mi_segment_adopt_next(&tld, &cursor), ==, NULL);
+  for (int i = 0; i < SEGMENTS; i++) CHECK(mi_segment_adopt_next(&tld) != NULL);
+  CHECK_PTR(mi_segment_adopt_next(&tld), ==, NULL);
   CHECK_EQ(mi_abandoned_count(), 0);
   for (int i = 0; i < SEGMENTS; i++) mi_segment_page_free(&tld, pages[i]);
   CHECK_EQ(tld.count, 0);

@@ -52,7 +52,7 @@ static mi_page_t* resize(mi_page_t* page, size_t size, size_t kept, uint64_t see
   CHECK_CMP(moved->block_size, >=, size);
   CHECK_PTR(mi_page_of(moved->start), ==, moved);
   CHECK_EQ(mi_segment_of(moved)->cookie, mi_segment_cookie(mi_segment_of(moved)));
-  if (moved != page) CHECK_PTR(mi_page_of(before), ==, NULL);
+  if (moved != page) CHECK_PTR(mi_segment_find(before), ==, NULL);
   CHECK(pattern_holds_prefix(moved->start, kept, filled, seed));
   return moved;
 }
@@ -101,9 +101,10 @@ static void cache(void) {
   mi_page_t* page = mi_huge_page_alloc(10 * MIB, 1, 0);
   mi_segment_t* segment = mi_segment_of(page);
   CHECK_EQ(page->zero, MI_ZERO_MEMORY);
-  memset(page->start, 1, 10 * MIB);
+  uint8_t* start = page->start;
+  memset(start, 1, 10 * MIB);
   mi_huge_page_free(page);
-  CHECK_PTR(mi_page_of(page->start), ==, NULL);
+  CHECK_PTR(mi_segment_find(start), ==, NULL);
   /* Not for one that would waste more than an eighth of it. */
   mi_page_t* small = mi_huge_page_alloc(8 * MIB, 1, 0);
   CHECK(mi_segment_of(small) != segment);

@@ -31,27 +31,27 @@ static void chunks(void) {
 static void one_entry(void) {
   uint8_t* block = (uint8_t*)address(1 << 20) + 4096;
   mi_segment_t* segment = address(1 << 20);
-  CHECK_PTR(mi_huge_table_find(block), ==, NULL);
-  CHECK_PTR(mi_huge_table_find(NULL), ==, NULL);
-  CHECK_PTR(mi_huge_table_find((void*)UINTPTR_MAX), ==, NULL);
-  CHECK(!mi_huge_table_add((void*)((uintptr_t)1 << MI_ADDRESS_BITS), segment));
-  CHECK(mi_huge_table_add(block, segment));
-  CHECK_PTR(mi_huge_table_find(block), ==, segment);
-  CHECK_PTR(mi_huge_table_find(block + 100), ==, segment);
-  CHECK_PTR(mi_huge_table_find((uint8_t*)segment + MI_SEGMENT_SIZE), ==, NULL);
-  mi_huge_table_remove(block);
-  CHECK_PTR(mi_huge_table_find(block), ==, NULL);
+  CHECK_PTR(mi_segment_table_find(block), ==, NULL);
+  CHECK_PTR(mi_segment_table_find(NULL), ==, NULL);
+  CHECK_PTR(mi_segment_table_find((void*)UINTPTR_MAX), ==, NULL);
+  CHECK(!mi_segment_table_add((void*)((uintptr_t)1 << MI_ADDRESS_BITS), segment));
+  CHECK(mi_segment_table_add(block, segment));
+  CHECK_PTR(mi_segment_table_find(block), ==, segment);
+  CHECK_PTR(mi_segment_table_find(block + 100), ==, segment);
+  CHECK_PTR(mi_segment_table_find((uint8_t*)segment + MI_SEGMENT_SIZE), ==, NULL);
+  mi_segment_table_remove(block);
+  CHECK_PTR(mi_segment_table_find(block), ==, NULL);
 }
 
 static void no_memory_for_a_leaf(void) {
   void* block = address((size_t)5 << 20);
   int64_t reserved = memory_gauges().reserved;
   mi_os_fail_from(1);
-  CHECK(!mi_huge_table_add(block, block));
+  CHECK(!mi_segment_table_add(block, block));
   mi_os_fail_from(0);
   CHECK_EQ(memory_gauges().reserved, reserved);
-  CHECK(mi_huge_table_add(block, block));
-  mi_huge_table_remove(block);
+  CHECK(mi_segment_table_add(block, block));
+  mi_segment_table_remove(block);
 }
 
 /* Neighbours in the table by different threads, so that all of them make the same leaves. */
@@ -59,8 +59,8 @@ static void* add_many(void* arg) {
   size_t first = *(size_t*)arg;
   for (size_t i = 0; i < PER_THREAD; i++) {
     void* block = address(((size_t)9 << 20) + i * THREADS + first);
-    CHECK(mi_huge_table_add(block, block));
-    CHECK_PTR(mi_huge_table_find(block), ==, block);
+    CHECK(mi_segment_table_add(block, block));
+    CHECK_PTR(mi_segment_table_find(block), ==, block);
   }
   return NULL;
 }
@@ -75,8 +75,8 @@ static void concurrent_adds(void) {
   for (size_t i = 0; i < THREADS; i++) pthread_join(threads[i], NULL);
   for (size_t i = 0; i < THREADS * PER_THREAD; i++) {
     void* block = address(((size_t)9 << 20) + i);
-    CHECK_PTR(mi_huge_table_find(block), ==, block);
-    mi_huge_table_remove(block);
+    CHECK_PTR(mi_segment_table_find(block), ==, block);
+    mi_segment_table_remove(block);
   }
 }
 

@@ -1,0 +1,59 @@
+/* The address space itself runs out (RLIMIT_AS), so that not even a chunk fits, and is there again. */
+#include <sys/resource.h>
+
+#include "check.h"
+#include "memory.h"
+#include "miheap.h"
+#include "pattern.h"
+#include "random.h"
+#include "segment/segment.h"
+
+#define MIB ((size_t)1 << 20)
+enum { BLOCKS = 4000 };
+
+static size_t address_space(void) {
+  unsigned long pages = 0;
+  FILE* f = fopen("/proc/self/statm", "r");
+  CHECK(f != NULL && fscanf(f, "%lu", &pages) == 1);
+  fclose(f);
+  return pages * 4096;
+}
+
+static void limit(size_t bytes) {
+  struct rlimit r;
+  CHECK_EQ(getrlimit(RLIMIT_AS, &r), 0);
+  r.rlim_cur = bytes == 0 ? r.rlim_max : bytes;
+  CHECK_EQ(setrlimit(RLIMIT_AS, &r), 0);
+}
+
+int main(void) {
+  static void* blocks[BLOCKS];
+  static size_t sizes[BLOCKS];
+  random_t rng = {test_seed()};
+  limit(address_space() + 50 * MIB); /* less than it takes to align a chunk */
+  size_t n = 0;
+  for (; n < BLOCKS; n++) {
+    static const size_t kinds[] = {100, 5000, 50000, 500000, 3000000};
+    sizes[n] = 1 + random_below(&rng, kinds[n % 5]);
+    errno = 0;
+    blocks[n] = n % 7 == 0 ? mi_malloc_aligned(sizes[n], (size_t)4 * MIB) : mi_malloc(sizes[n]);
+    if (blocks[n] == NULL) {
+      CHECK_EQ(errno, ENOMEM);
+      break;
+    }
+    CHECK_CMP(mi_usable_size(blocks[n]), >=, sizes[n]);
+    pattern_fill(blocks[n], sizes[n], n);
+  }
+  CHECK_CMP(n, >, 5);
+  CHECK_CMP(n, <, BLOCKS);
+  for (size_t i = 0; i < n; i++) CHECK(pattern_holds(blocks[i], sizes[i], i));
+  for (size_t i = 0; i < n; i++) mi_free(blocks[i]);
+  mi_collect(true);
+  CHECK_EQ(memory_gauges().segments, 0);
+  CHECK_EQ(memory_gauges().committed, 0);
+  limit(0);
+  void* p = mi_malloc(200 * MIB);
+  CHECK(p != NULL);
+  mi_free(p);
+  return 0;
+}

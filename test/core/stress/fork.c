@@ -1,0 +1,103 @@
+/* A threaded parent forks while its threads allocate. The child has only the forking thread; it allocates,
+   frees blocks of threads that it does not have, starts threads of its own, and ends. */
+#include <pthread.h>
+#include <stdatomic.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "check.h"
+#include "memory.h"
+#include "miheap.h"
+#include "pattern.h"
+#include "random.h"
+
+enum { THREADS = 2, FORKS = 100, PLACES = 64, STEPS = 300 };
+
+typedef struct block_s {
+  size_t size;
+  uint64_t seed;
+} block_t;
+
+static _Atomic(block_t*) shared[PLACES];
+static _Atomic(bool) stop;
+
+static block_t* make(random_t* rng) {
+  size_t size = sizeof(block_t) + random_size(rng);
+  block_t* b = mi_malloc(size);
+  CHECK(b != NULL);
+  *b = (block_t){size, random_next(rng)};
+  pattern_fill(b + 1, size - sizeof(*b), b->seed);
+  return b;
+}
+
+static void unmake(block_t* b) {
+  if (b == NULL) return;
+  CHECK(pattern_holds(b + 1, b->size - sizeof(*b), b->seed));
+  mi_free(b);
+}
+
+static void exchange_some(random_t* rng, int steps) {
+  for (int i = 0; i < steps; i++) {
+    block_t* b = random_one_in(rng, 2) ? make(rng) : NULL;
+    unmake(atomic_exchange(&shared[random_below(rng, PLACES)], b));
+  }
+}
+
+static void* churn(void* arg) {
+  random_t rng = {*(uint64_t*)arg};
+  while (!atomic_load(&stop)) exchange_some(&rng, 100);
+  return NULL;
+}
+
+static void* thread_of_child(void* arg) {
+  exchange_some(arg, STEPS);
+  return NULL;
+}
+
+_Noreturn static void child(uint64_t seed) {
+  random_t rng = {seed};
+  alarm(60);
+  exchange_some(&rng, STEPS);
+#if !TEST_TSAN /* it cannot follow threads that start in a child of a threaded process */
+  pthread_t threads[THREADS];
+  random_t rngs[THREADS] = {{seed + 1}, {seed + 2}};
+  for (int i = 0; i < THREADS; i++) {
+    CHECK_EQ(pthread_create(&threads[i], NULL, thread_of_child, &rngs[i]), 0);
+  }
+  for (int i = 0; i < THREADS; i++) pthread_join(threads[i], NULL);
+#else
+  (void)thread_of_child;
+#endif
+  for (int i = 0; i < PLACES; i++) unmake(atomic_exchange(&shared[i], NULL));
+  mi_collect(true);
+  heaps_check();
+  _exit(0);
+}
+
+int main(void) {
+  pthread_t threads[THREADS];
+  uint64_t seeds[THREADS];
+  uint64_t seed = test_seed();
+  random_t rng = {seed};
+  mi_option_set(mi_option_purge_delay, 1);
+  for (int i = 0; i < THREADS; i++) {
+    seeds[i] = random_next(&rng);
+    CHECK_EQ(pthread_create(&threads[i], NULL, churn, &seeds[i]), 0);
+  }
+  for (int i = 0; i < FORKS / (TEST_SLOWNESS > 1 ? 4 : 1); i++) {
+    exchange_some(&rng, 50);
+    pid_t pid = fork();
+    CHECK_CMP(pid, >=, 0);
+    if (pid == 0) child(seed + (uint64_t)i);
+    int status;
+    CHECK_EQ(waitpid(pid, &status, 0), pid);
+    CHECK_EQ(status, 0);
+  }
+  atomic_store(&stop, true);
+  for (int i = 0; i < THREADS; i++) pthread_join(threads[i], NULL);
+  for (int i = 0; i < PLACES; i++) unmake(atomic_exchange(&shared[i], NULL));
+  mi_collect(true);
+  memory_check();
+  CHECK_EQ(memory_gauges().committed, 0);
+  return 0;
+}

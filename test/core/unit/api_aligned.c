@@ -1,0 +1,124 @@
+/* Blocks at an alignment. */
+#include "bits.h"
+#include "check.h"
+#include "memory.h"
+#include "miheap.h"
+#include "pattern.h"
+
+#define MIB ((size_t)1 << 20)
+
+static void check_block(uint8_t* p, size_t size, size_t align, size_t offset) {
+  CHECK(p != NULL);
+  CHECK_EQ(((uintptr_t)p + offset) % align, 0);
+  size_t usable = mi_usable_size(p);
+  CHECK_CMP(usable, >=, size);
+  if (usable < MIB) {
+    memset(p, 0xEE, usable);
+  } else {
+    p[0] = p[usable - 1] = 0xEE;
+  }
+}
+
+/* Neighbours must not touch each other: each is filled to its usable size before any is freed. */
+static void every_alignment(void) {
+  static const size_t sizes[] = {0, 1, 7, 16, 33, 100, 1000, 4096, 10000, 70000, MIB, 3 * MIB};
+  static const size_t offsets[] = {0, 1, 8, 24, 333, 5000};
+  for (size_t align = 1; align <= 1024 * MIB; align *= 2) {
+    for (size_t s = 0; s < sizeof(sizes) / sizeof(sizes[0]); s++) {
+      uint8_t* blocks[12];
+      size_t count = align >= MIB ? 2 : 12;
+      for (size_t i = 0; i < count; i++) {
+        size_t offset = offsets[i % 6];
+        blocks[i] = i % 3 == 0   ? mi_malloc_aligned_at(sizes[s], align, offset)
+                    : i % 3 == 1 ? mi_zalloc_aligned_at(sizes[s], align, offset)
+                                 : mi_malloc_aligned(sizes[s], align);
+        if (i % 3 == 1) CHECK(is_all_zero(blocks[i], sizes[s]));
+        check_block(blocks[i], sizes[s], align, i % 3 == 2 ? 0 : offset);
+      }
+      for (size_t i = 0; i < count; i++) {
+        CHECK_EQ(blocks[i][0], 0xEE);
+        CHECK_EQ(blocks[i][mi_usable_size(blocks[i]) - 1], 0xEE);
+      }
+      for (size_t i = 0; i < count; i++) mi_free(blocks[i]);
+    }
+    mi_collect(true);
+  }
+}
+
+static void posix(void) {
+  char mark;
+  void* p = &mark;
+  static const size_t bad[] = {0, 1, 2, 4, 3, 24, 100, SIZE_MAX, (size_t)PTRDIFF_MAX};
+  errno = 7;
+  for (size_t i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
+    CHECK_EQ(mi_posix_memalign(&p, bad[i], 100), EINVAL);
+    CHECK_PTR(p, ==, &mark);
+  }
+  CHECK_EQ(mi_posix_memalign(&p, 64, PTRDIFF_MAX), ENOMEM);
+  CHECK_EQ(mi_posix_memalign(&p, 64, SIZE_MAX), ENOMEM);
+  CHECK_EQ(mi_posix_memalign(NULL, 64, 1), EINVAL);
+  CHECK_PTR(p, ==, &mark);
+  CHECK_EQ(mi_posix_memalign(&p, 4096, 0), 0);
+  check_block(p, 0, 4096, 0);
+  mi_free(p);
+  CHECK_EQ(errno, 7);
+}
+
+static void others(void) {
+  size_t page = 4096;
+  void* p = mi_aligned_alloc(64, 100); /* not a multiple: allowed */
+  check_block(p, 100, 64, 0);
+  mi_free(p);
+  p = mi_memalign(256, 1);
+  check_block(p, 1, 256, 0);
+  mi_free(p);
+  p = mi_valloc(10);
+  check_block(p, 10, page, 0);
+  mi_free(p);
+  p = mi_pvalloc(page + 1);
+  check_block(p, 2 * page, page, 0);
+  mi_free(p);
+  p = mi_calloc_aligned(10, 100, 128);
+  CHECK(is_all_zero(p, 1000));
+  check_block(p, 1000, 128, 0);
+  mi_free(p);
+  errno = 0;
+  CHECK_PTR(mi_aligned_alloc(48, 100), ==, NULL);
+  CHECK_EQ(errno, EINVAL);
+  errno = 0;
+  CHECK_PTR(mi_malloc_aligned(10, 0), ==, NULL);
+  CHECK_EQ(errno, EINVAL);
+  errno = 0;
+  CHECK_PTR(mi_realloc_aligned(NULL, 10, 3), ==, NULL);
+  CHECK_EQ(errno, EINVAL);
+}
+
+static void realloc_keeps_contents(void) {
+  for (size_t align = 16; align <= 8 * MIB; align *= 2) {
+    size_t size = 100;
+    uint8_t* p = mi_malloc_aligned(size, align);
+    pattern_fill(p, size, align);
+    for (int i = 0; i < 16; i++) {
+      size_t next = i < 8 ? size * 7 : size / 7;
+      p = mi_realloc_aligned(p, next, align);
+      CHECK(p != NULL);
+      CHECK_EQ((uintptr_t)p % align, 0);
+      CHECK(pattern_holds_prefix(p, next < size ? next : size, size, align));
+      size = next;
+      pattern_fill(p, size, align);
+      if (size > 20 * MIB) break;
+    }
+    mi_free(p);
+  }
+}
+
+int main(void) {
+  every_alignment();
+  posix();
+  others();
+  realloc_keeps_contents();
+  mi_collect(true);
+  memory_check();
+  CHECK_EQ(memory_gauges().committed, 0);
+  return 0;
+}

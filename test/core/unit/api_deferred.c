@@ -1,0 +1,58 @@
+/* The deferred-free callback: called on slow paths, may allocate and free, is not called within itself. */
+#include <pthread.h>
+
+#include "check.h"
+#include "memory.h"
+#include "miheap.h"
+
+static int depth;
+static unsigned long calls;
+static unsigned long forced;
+static unsigned long long last_heartbeat;
+static void* pending[1000];
+static int pending_count;
+static char argument;
+
+static void deferred(bool force, unsigned long long heartbeat, void* arg) {
+  CHECK_EQ(depth, 0);
+  depth++;
+  CHECK_PTR(arg, ==, &argument);
+  CHECK_CMP(heartbeat, >, last_heartbeat);
+  last_heartbeat = heartbeat;
+  calls++;
+  forced += force;
+  for (int i = 0; pending_count > 0 && (force || i < 3); i++) mi_free(pending[--pending_count]);
+  /* Enough to need slow paths itself. */
+  void* p = mi_malloc(3000000);
+  void* q = mi_malloc(50000);
+  CHECK(p != NULL && q != NULL);
+  mi_free(p);
+  mi_free(q);
+  depth--;
+}
+
+int main(void) {
+  mi_register_deferred_free(deferred, &argument);
+  for (int i = 0; i < 1000; i++) {
+    void* p = mi_malloc(100); /* may call back, and so change the count */
+    pending[pending_count++] = p;
+  }
+  void* blocks[2000];
+  for (int i = 0; i < 2000; i++) blocks[i] = mi_malloc(4000);
+  CHECK_CMP(calls, >, 100);
+  CHECK_EQ(forced, 0);
+  CHECK_CMP(pending_count, <, 700);
+  mi_collect(false);
+  CHECK_EQ(forced, 0);
+  mi_collect(true);
+  CHECK_EQ(forced, 1);
+  CHECK_EQ(pending_count, 0);
+  for (int i = 0; i < 2000; i++) mi_free(blocks[i]);
+  unsigned long before = calls;
+  mi_register_deferred_free(NULL, NULL);
+  mi_collect(true);
+  CHECK_EQ(calls, before);
+  memory_check();
+  CHECK_EQ(memory_gauges().committed, 0);
+  return 0;
+}
