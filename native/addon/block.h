@@ -11,9 +11,10 @@ namespace miheap {
 
 struct Heap;
 
-// The record of one block handed to JavaScript. The block is freed exactly once: whoever comes first
-// (free, realloc, destroy, or the finaliser) spends the record. The record itself lives until the
-// finaliser of the ArrayBuffer has run, whenever that is, since the runtime holds its address.
+// The record of one block handed to JavaScript. The block is freed exactly once: whoever comes
+// first (free, realloc, destroy, or the finaliser) spends the record. The record itself lives
+// until the finaliser of the ArrayBuffer has run, whenever that is, since the runtime holds its
+// address.
 struct Block {
   // Hands `memory` out as a new ArrayBuffer, or returns null and leaves `memory` to the caller.
   static napi_value HandOut(Heap& heap, void* memory, size_t size, size_t alignment);

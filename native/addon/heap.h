@@ -18,8 +18,8 @@ struct Block;
 struct Heap {
   static Heap* Create(Environment& environment, double limit);
 
-  // Detaches every ArrayBuffer that still shows a block, and frees the block. Where none does, it was
-  // collected, or the block was moved out of sight: the finaliser will free that one.
+  // Detaches every ArrayBuffer that still shows a block, and frees the block. Where none does,
+  // it was collected, or the block was moved out of sight: the finaliser will free that one.
   void Destroy();
   // The façade was collected. Blocks stay valid.
   void Abandon();

@@ -6,13 +6,15 @@
      slot      4 MiB, aligned; holds one segment, or nothing
      segment   the content of a slot: a header, then pages of one kind
      unit     64 KiB: the grain at which memory is committed, dirtied and purged; 64 in a slot
-     page      a run of blocks of one size: 1 unit (small), 8 units (medium), or the whole segment (large)
+     page      a run of blocks of one size: 1 unit (small), 8 units (medium), or the whole
+               segment (large)
      block     what the caller gets
 
-   A block above MI_LARGE_BLOCK_MAX is huge: a segment of its own size, mapped by itself outside of any
-   chunk, and found through a table (segment/map.h) instead of by masking.
+   A block above MI_LARGE_BLOCK_MAX is huge: a segment of its own size, mapped by itself outside
+   of any chunk, and found through a table (segment/map.h) instead of by masking.
 
-   From any block:  segment = p & ~(MI_SEGMENT_SIZE - 1);  page = segment->pages[offset >> page_shift].
+   From any block:  segment = p & ~(MI_SEGMENT_SIZE - 1)
+                    page = segment->pages[(p - segment) >> page_shift]
 
         slot (4 MiB)
         +--------+---------+---------+---------+-- - --+---------+
@@ -33,8 +35,8 @@
 
 #include "miheap.h"
 
-/* Build modes, set by CMake. MI_DEBUG 1: assertions and pointer checks; 2: every invariant is walked.
-   MI_HARDENED: pointer checks, encoded lists, and misuse stops the process. */
+/* Build modes, set by CMake. MI_DEBUG 1: assertions and pointer checks; 2: every invariant is
+   walked. MI_HARDENED: pointer checks, encoded lists, and misuse stops the process. */
 #ifndef MI_DEBUG
 #define MI_DEBUG 0
 #endif
@@ -69,8 +71,9 @@
 /* Sizes up to MI_SMALL_SIZE_MAX find their page by their number of words. */
 #define MI_DIRECT_COUNT (MI_SMALL_SIZE_MAX / MI_WORD_SIZE + 1)
 
-/* Size classes: 8, then every 16 up to 128, then eight to each doubling up to MI_LARGE_BLOCK_MAX, so
-   that a block wastes at most an eighth once its size is rounded to 16. See page/size_class.h. */
+/* Size classes: 8, then every 16 up to 128, then eight to each doubling up to
+   MI_LARGE_BLOCK_MAX, so that a block wastes at most an eighth once its size is rounded to 16.
+   See page/size_class.h. */
 #define MI_BIN_HUGE 122u
 #define MI_BIN_FULL 123u
 #define MI_BIN_COUNT 124u
@@ -80,24 +83,28 @@
 
 /* ---- Block ---- */
 
-/* A free block; its first word links it. All access goes through page/block.h, since hardened builds
-   encode the link. */
+/* A free block; its first word links it. All access goes through page/block.h, since hardened
+   builds encode the link. */
 typedef struct mi_block_s {
   uintptr_t next;
 } mi_block_t;
 
 /* ---- Page ---- */
 
-/* The word `thread_free` is a list of blocks and, in its two low bits, who must be told of a push:
+/* The word `thread_free` is a list of blocks and, in its two low bits, who must be told of a
+   push:
 
      NORMAL     nobody: the owner looks at this page by itself
-     FULL       the list is empty, and the page sits in its heap's full queue, where nobody looks: the next thread that frees a
-                block here must put that block on the heap's delayed list instead
-     NOTIFYING  that thread is doing so. It may use page->heap, so until it is back at NORMAL the heap may
-                not end, and the block on the delayed list stays there, which keeps the page alive
+     FULL       the list is empty, and the page sits in its heap's full queue, where nobody
+                looks: the next thread that frees a block here must put that block on the heap's
+                delayed list instead
+     NOTIFYING  that thread is doing so. It may use page->heap, so until it is back at NORMAL the
+                heap may not end, and the block on the delayed list stays there, which keeps the
+                page alive
      UNOWNED    a huge page whose thread has ended: who frees its block frees the segment
 
-   owner:        NORMAL -> FULL (only when the list is empty), FULL -> NORMAL, FULL -> UNOWNED (huge)
+   owner:        NORMAL -> FULL (only when the list is empty), FULL -> NORMAL, FULL -> UNOWNED
+                 (huge)
    other thread: FULL -> NOTIFYING -> NORMAL */
 enum { MI_TF_NORMAL = 0, MI_TF_FULL = 1, MI_TF_NOTIFYING = 2, MI_TF_UNOWNED = 3, MI_TF_MASK = 3 };
 
@@ -134,7 +141,7 @@ typedef struct mi_page_s {
   _Atomic(uint8_t) flags; /* MI_PAGE_…; written by the owner, read by all who hold a block here */
   uint8_t zero;           /* MI_ZERO_… */
   uint8_t bin;
-  uint8_t retire_expire; /* heartbeats left before an empty page is given back; 0: not retired */
+  uint8_t retire_expire; /* fresh pages of its heap until it is given back; 0: not retired */
   size_t block_size;
   uint8_t* start; /* the first block */
   struct mi_page_s* next;
@@ -163,13 +170,14 @@ typedef enum mi_page_kind_e {
   MI_PAGE_HUGE,
 } mi_page_kind_t;
 
-/* The state of the 64 units of a slot. It belongs to the memory, not to the segment in it, and outlives
-   it. A unit is in exactly one of these states:
+/* The state of the 64 units of a slot. It belongs to the memory, not to the segment in it, and
+   outlives it. A unit is in exactly one of these states:
 
      in use   in neither mask: part of a segment's header or of a page in use
      dirty    free, and holds memory: may be purged by anyone
      clean    free, and holds none: untouched or purged
-     purging  in neither mask, for the moment: some thread took its dirty bit and will set its clean bit
+     purging  in neither mask, for the moment: some thread took its dirty bit and will set its
+              clean bit
 
    Taking a unit, to use it or to purge it, is clearing its bit and finding that it was set. */
 typedef struct mi_slot_s {
@@ -181,12 +189,12 @@ typedef struct mi_slot_s {
 
 struct mi_chunk_s;
 
-/* Header of a segment, at the start of its slot (huge: of its mapping). Zeroed when the segment is
-   freed, so that a stale pointer into it is recognised.
+/* Header of a segment, at the start of its slot (huge: of its mapping). Zeroed when the segment
+   is freed, so that a stale pointer into it is recognised.
 
    thread_id is the owner: only that thread may touch the rest, and the first line of each page.
-   0: abandoned, or not a segment. An abandoned segment of a chunk is marked in chunk->abandoned; who
-   clears that mark becomes the owner. */
+   0: abandoned, or not a segment. An abandoned segment of a chunk is marked in chunk->abandoned;
+   who clears that mark becomes the owner. */
 typedef struct mi_segment_s {
   _Atomic(uintptr_t) thread_id;
   uint8_t page_shift;
@@ -251,7 +259,6 @@ typedef struct mi_heap_s {
   size_t page_count;
   uint32_t retired_min; /* bins that may hold a retired page */
   uint32_t retired_max;
-  uintptr_t key_seed;
   mi_page_queue_t pages[MI_BIN_COUNT];
   /* Blocks that other threads freed in full pages of this heap. In a line of its own. */
   _Alignas(64) _Atomic(uintptr_t) delayed_free;

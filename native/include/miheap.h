@@ -6,14 +6,16 @@
 
    Units       Every size is in bytes, every time in milliseconds.
    Alignment   A block of 16 bytes or more is aligned to 16; a smaller one to 8. More on request.
-   Errors      A function that cannot give memory returns NULL and sets errno to ENOMEM; nothing has
-               changed then. A size above PTRDIFF_MAX, or a count * size that overflows, is such a case.
+   Errors      A function that cannot give memory returns NULL and sets errno to ENOMEM; nothing
+               has changed then. A size above PTRDIFF_MAX, or a count * size that overflows, is
+               such a case.
    Threads     Every function may be called by any thread at any time, also before main, inside a
                thread's exit handlers and in a forked child. A block may be freed by any thread.
                A `mi_heap_t` is the exception: only the thread that made it may allocate from it.
-   Ownership   A block belongs to the caller until it goes to mi_free, mi_realloc or one of their kin.
-               Passing any other pointer, or the same one twice, is misuse: it is reported on stderr in
-               one line; hardened and debug builds stop the process there, others ignore the call. */
+   Ownership   A block belongs to the caller until it goes to mi_free, mi_realloc or one of their
+               kin. Passing any other pointer, or the same one twice, is misuse: it is reported
+               on stderr in one line; hardened and debug builds stop the process there, others
+               ignore the call. */
 #ifndef MIHEAP_H
 #define MIHEAP_H
 
@@ -56,7 +58,7 @@ extern "C" {
 #define mi_attr_noexcept
 #endif
 
-/* ---- Blocks ---------------------------------------------------------------------------------- */
+/* ---- Blocks ---- */
 
 /* A block of at least `size` bytes, not initialised. Size 0 gives a block too, distinct from every
    other live one. */
@@ -67,9 +69,10 @@ mi_decl_nodiscard mi_decl_export mi_decl_restrict void* mi_malloc(size_t size)
 mi_decl_nodiscard mi_decl_export mi_decl_restrict void* mi_calloc(size_t count, size_t size)
     mi_attr_noexcept mi_attr_malloc mi_attr_alloc_size2(1, 2);
 
-/* Resizes the block at `p`, moving it if it must; the contents up to the smaller of the two sizes
-   stay. NULL for `p` allocates. On failure the old block is untouched and still the caller's.
-   Size 0 gives a minimal block (the `realloc` of the overriding library frees instead, as glibc). */
+/* Resizes the block at `p`, moving it if it must; the contents up to the smaller of the two
+   sizes stay. NULL for `p` allocates. On failure the old block is untouched and still the
+   caller's. Size 0 gives a minimal block (the `realloc` of the overriding library frees instead,
+   as glibc). */
 mi_decl_nodiscard mi_decl_export void* mi_realloc(void* p, size_t newsize)
     mi_attr_noexcept mi_attr_alloc_size(2);
 
@@ -119,7 +122,7 @@ mi_decl_nodiscard mi_decl_export size_t mi_usable_size(const void* p) mi_attr_no
 /* The usable size a mi_malloc(size) would have. */
 mi_decl_nodiscard mi_decl_export size_t mi_good_size(size_t size) mi_attr_noexcept;
 
-/* ---- Blocks at an alignment -------------------------------------------------------------------
+/* ---- Blocks at an alignment ----
    `alignment` is any power of two, or the call fails with EINVAL (where a function returns an error
    code) or NULL and errno EINVAL. With `_at`, it is the address plus `offset` that is aligned. */
 
@@ -141,7 +144,7 @@ mi_calloc_aligned(size_t count, size_t size, size_t alignment)
 mi_decl_nodiscard mi_decl_export void* mi_realloc_aligned(void* p, size_t newsize, size_t alignment)
     mi_attr_noexcept mi_attr_alloc_size(2) mi_attr_alloc_align(3);
 
-/* ---- POSIX and glibc names -------------------------------------------------------------------- */
+/* ---- POSIX and glibc names ---- */
 
 /* posix_memalign(3): 0, EINVAL or ENOMEM; `*p` changes only on 0. */
 mi_decl_export int mi_posix_memalign(void** p, size_t alignment, size_t size) mi_attr_noexcept;
@@ -161,10 +164,10 @@ mi_decl_nodiscard mi_decl_export void* mi_reallocarray(void* p, size_t count, si
     mi_attr_noexcept mi_attr_alloc_size2(2, 3);
 mi_decl_export int mi_reallocarr(void* p, size_t count, size_t size) mi_attr_noexcept;
 
-/* ---- C++ operator new -------------------------------------------------------------------------
-   Out of memory: the handler of std::set_new_handler is called until there is memory or no handler;
-   then std::bad_alloc is thrown (C callers: the process stops with a message), except in the nothrow
-   forms, which return NULL. */
+/* ---- C++ operator new ----
+   Out of memory: the handler of std::set_new_handler is called until there is memory or no
+   handler; then std::bad_alloc is thrown (C callers: the process stops with a message), except in
+   the nothrow forms, which return NULL. */
 
 mi_decl_nodiscard mi_decl_export mi_decl_restrict void* mi_new(size_t size)
     mi_attr_malloc mi_attr_alloc_size(1);
@@ -177,11 +180,11 @@ mi_decl_nodiscard mi_decl_export mi_decl_restrict void*
 mi_new_aligned_nothrow(size_t size, size_t alignment)
     mi_attr_noexcept mi_attr_malloc mi_attr_alloc_size(1) mi_attr_alloc_align(2);
 
-/* ---- Heaps ------------------------------------------------------------------------------------
-   A heap is a set of blocks that can be dropped together. Only the thread that made it may allocate
-   from it, collect it, delete it or destroy it; its blocks may be freed by anyone. Every thread has a
-   backing heap of its own from the start; it cannot be deleted or destroyed. A thread that ends
-   deletes the heaps it still has. */
+/* ---- Heaps ----
+   A heap is a set of blocks that can be dropped together. Only the thread that made it may
+   allocate from it, collect it, delete it or destroy it; its blocks may be freed by anyone. Every
+   thread has a backing heap of its own from the start; it cannot be deleted or destroyed. A thread
+   that ends deletes the heaps it still has. */
 
 typedef struct mi_heap_s mi_heap_t;
 
@@ -226,7 +229,7 @@ mi_decl_nodiscard mi_decl_export void*
 mi_heap_realloc_aligned(mi_heap_t* heap, void* p, size_t newsize, size_t alignment)
     mi_attr_noexcept mi_attr_alloc_size(3) mi_attr_alloc_align(4);
 
-/* ---- Process and threads ---------------------------------------------------------------------- */
+/* ---- Process and threads ---- */
 
 /* MI_MALLOC_VERSION of the library that runs. */
 mi_decl_nodiscard mi_decl_export int mi_version(void) mi_attr_noexcept;
@@ -235,18 +238,18 @@ mi_decl_nodiscard mi_decl_export bool mi_is_redirected(void) mi_attr_noexcept;
 /* Both run by themselves; calling them is allowed and changes nothing but when. */
 mi_decl_export void mi_process_init(void) mi_attr_noexcept;
 mi_decl_export void mi_thread_init(void) mi_attr_noexcept;
-/* Ends the calling thread's heaps now: live blocks are abandoned for other threads to adopt. A later
-   allocation by this thread starts anew. Runs by itself when a thread ends. */
+/* Ends the calling thread's heaps now: live blocks are abandoned for other threads to adopt. A
+   later allocation by this thread starts anew. Runs by itself when a thread ends. */
 mi_decl_export void mi_thread_done(void) mi_attr_noexcept;
-/* mi_heap_collect on the thread's default heap. With `force` also adopts what ended threads left, and
-   returns every free page of the process to the system. */
+/* mi_heap_collect on the thread's default heap. With `force` also adopts what ended threads
+   left, and returns every free page of the process to the system. */
 mi_decl_export void mi_collect(bool force) mi_attr_noexcept;
 /* Any pointer may be NULL. Times in milliseconds, the rest in bytes, page_faults a count. */
 mi_decl_export void mi_process_info(size_t* elapsed_msecs, size_t* user_msecs, size_t* system_msecs,
                                     size_t* current_rss, size_t* peak_rss, size_t* current_commit,
                                     size_t* peak_commit, size_t* page_faults) mi_attr_noexcept;
 
-/* ---- Callbacks --------------------------------------------------------------------------------
+/* ---- Callbacks ----
    Each replaces the previous one; NULL restores ours. They may allocate and free. */
 
 /* Called by a thread on its slow path, never on the fast one: a place to free a little at a time.
@@ -257,15 +260,15 @@ mi_decl_export void mi_register_deferred_free(mi_deferred_free_fun* deferred_fre
 /* Receives every line we would write to stderr. */
 typedef void mi_output_fun(const char* msg, void* arg);
 mi_decl_export void mi_register_output(mi_output_fun* out, void* arg) mi_attr_noexcept;
-/* Called after an error was reported, with its errno value: EINVAL (misuse: a pointer that is not ours),
-   EAGAIN (double free), EFAULT (corrupted memory), ENOMEM, EOVERFLOW (count * size). */
+/* Called after an error was reported, with its errno value: EINVAL (misuse: a pointer that is
+   not ours), EAGAIN (double free), EFAULT (corrupted memory), ENOMEM, EOVERFLOW (count * size). */
 typedef void mi_error_fun(int err, void* arg);
 mi_decl_export void mi_register_error(mi_error_fun* fun, void* arg) mi_attr_noexcept;
 
-/* ---- Options ----------------------------------------------------------------------------------
-   Read once from the environment, as MIHEAP_<NAME> or MIMALLOC_<NAME> in capitals, when first used.
-   Switches take 0/1, on/off, true/false, yes/no; numbers may end in K, M or G (bytes, where the unit
-   is KiB). A value that is malformed or out of range is reported once and ignored.
+/* ---- Options ----
+   Read once from the environment, as MIHEAP_<NAME> or MIMALLOC_<NAME> in capitals, when first
+   used. Switches take 0/1, on/off, true/false, yes/no; numbers may end in K, M or G (bytes, where
+   the unit is KiB). A value that is malformed or out of range is reported once and ignored.
 
    OPTION(name, default, least, most, what it does) */
 #define MI_OPTIONS(OPTION)                                                                 \
@@ -305,7 +308,7 @@ mi_decl_export void mi_option_set(mi_option_t option, long value) mi_attr_noexce
 mi_decl_export void mi_option_set_default(mi_option_t option, long value) mi_attr_noexcept;
 mi_decl_export void mi_options_print(void) mi_attr_noexcept;
 
-/* ---- Statistics -------------------------------------------------------------------------------
+/* ---- Statistics ----
    What is counted: segments, pages, memory and threads, on slow paths only. Single blocks are not,
    except huge ones: the fast paths do no accounting. */
 

@@ -1,5 +1,5 @@
-/* Names that only glibc has: the ones its own code and old programs call directly, and the ones that ask or
-   tune the allocator. */
+/* Names that only glibc has: the ones its own code and old programs call directly, and the ones
+   that ask or tune the allocator. */
 #include <errno.h>
 #include <malloc.h>
 #include <stdio.h>

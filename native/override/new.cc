@@ -1,7 +1,7 @@
 // operator new and delete, in all their forms, as ours.
 //
-// Nothing of the C++ library is linked. What the handlers below need of it is weak: it is there in every process
-// in which something can be thrown.
+// Nothing of the C++ library is linked. What the handlers below need of it is weak: it is there
+// in every process in which something can be thrown.
 #include <new>
 
 #include "miheap.h"

@@ -1,6 +1,7 @@
-/* Aligned allocation. A block of a size class is aligned to the largest power of two that divides its
-   size, and a size that is a multiple of `align` gets such a class (the steps between classes are powers
-   of two). So rounding the size up is all it takes, up to MI_LARGE_BLOCK_MAX. */
+/* Aligned allocation. A block of a size class is aligned to the largest power of two that
+   divides its size, and a size that is a multiple of `align` gets such a class (the steps
+   between classes are powers of two). So rounding the size up is all it takes, up to
+   MI_LARGE_BLOCK_MAX. */
 #include <errno.h>
 
 #include "api/alloc.h"

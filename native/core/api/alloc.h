@@ -39,8 +39,8 @@ mi_inline void* mi_alloc(mi_heap_t* heap, size_t size, bool zero) {
   return mi_page_alloc(page, zero);
 }
 
-/* The block is at an address p such that p + offset is a multiple of `align`. NULL with EINVAL if `align` is
-   not a power of two. */
+/* The block is at an address p such that p + offset is a multiple of `align`. NULL with EINVAL
+   if `align` is not a power of two. */
 void* mi_alloc_aligned(mi_heap_t* heap, size_t size, size_t align, size_t offset, bool zero);
 
 /* *total = count * size. False, with ENOMEM, if that overflows. */

@@ -5,8 +5,8 @@
 
 #include "segment/abandoned.h"
 
-/* Memory of ours that may be read: is it a page in use? A stale pointer sees a segment without a cookie, or
-   a page without blocks. */
+/* Memory of ours that may be read: is it a page in use? A stale pointer sees a segment without a
+   cookie, or a page without blocks. */
 static mi_page_t* living_page_of(const void* p) {
   mi_segment_t* segment = mi_segment_find(p);
   if (segment == NULL || segment->cookie != mi_segment_cookie(segment)) return NULL;
@@ -16,8 +16,9 @@ static mi_page_t* living_page_of(const void* p) {
 }
 
 #if MI_CHECKED
-/* What is right for every block: p is the start of one, or lies in one that was handed out aligned, and that
-   block was laid out. How many are, only the owner may read: another thread cannot hold one of the rest. */
+/* What is right for every block: p is the start of one, or lies in one that was handed out
+   aligned, and that block was laid out. How many are, only the owner may read: another thread
+   cannot hold one of the rest. */
 static bool is_block_address(const mi_page_t* page, const void* p, bool mine) {
   size_t offset = (size_t)((const uint8_t*)p - page->start);
   size_t count = mine ? page->capacity : page->reserved;

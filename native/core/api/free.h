@@ -6,8 +6,8 @@
 
 #include "heap/heap.h"
 
-/* The path for all but a plain block of this thread: other threads' blocks, huge blocks, blocks handed out
-   at an aligned address, NULL, and what is not ours. */
+/* The path for all but a plain block of this thread: other threads' blocks, huge blocks, blocks
+   handed out at an aligned address, NULL, and what is not ours. */
 mi_noinline void mi_free_slow(void* p);
 
 /* The page of p, after all the checks there are, or NULL: p is NULL, or was reported as misuse of

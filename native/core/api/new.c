@@ -1,5 +1,5 @@
-/* What C++ operators do when memory runs out. miheap does not link the C++ library: it finds what it needs
-   there only in processes that have loaded it. */
+/* What C++ operators do when memory runs out. miheap does not link the C++ library: it finds
+   what it needs there only in processes that have loaded it. */
 #include <errno.h>
 #include <stdlib.h>
 

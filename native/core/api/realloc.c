@@ -18,7 +18,8 @@ static void* resize_huge(mi_page_t* page, void* p, size_t newsize) {
   }
   size_t inside = (size_t)((uint8_t*)p - page->start);
   mi_heap_t* heap = atomic_load_explicit(&page->heap, memory_order_relaxed);
-  /* No other thread knows the page: its block is ours. So it may leave its queue and its address. */
+  /* No other thread knows the page: its block is ours. So it may leave its queue and its
+     address. */
   mi_heap_remove_page(heap, page);
   mi_page_t* moved = mi_huge_page_resize(page, newsize + inside);
   mi_heap_add_page(heap, moved == NULL ? page : moved, false);

@@ -1,5 +1,5 @@
-/* free(), but for its fast path: the owner's side and the other threads'. The protocol between them is that
-   of mi_page_t.thread_free in types.h. */
+/* free(), but for its fast path: the owner's side and the other threads'. The protocol between
+   them is that of mi_page_t.thread_free in types.h. */
 #include "heap/heap.h"
 
 void mi_page_free_block(mi_page_t* page, mi_block_t* block) {
@@ -7,7 +7,8 @@ void mi_page_free_block(mi_page_t* page, mi_block_t* block) {
   page->local_free = block;
   page->used--;
   if (mi_page_is_in_full(page)) {
-    /* Its first free block: it has a place among the others again. A huge one has no other place. */
+    /* Its first free block: it has a place among the others again. A huge one has no other
+       place. */
     if (page->bin != MI_BIN_HUGE) {
       mi_page_unfull(atomic_load_explicit(&page->heap, memory_order_relaxed), page);
     } else {
@@ -26,8 +27,8 @@ static void push_delayed(mi_heap_t* heap, mi_block_t* block) {
                                                   memory_order_release, memory_order_relaxed));
 }
 
-/* An owner that allocates soon uses the memory of a huge block again. One that sleeps would hold it for ever: more
-   than a little goes back to the system at once. The caller holds NOTIFYING. */
+/* An owner that allocates soon uses the memory of a huge block again. One that sleeps would hold
+   it for ever: more than a little goes back to the system at once. The caller holds NOTIFYING. */
 static void put_huge_aside(mi_heap_t* heap, mi_page_t* page) {
   enum { LARGEST_TOTAL = 16 << 20 };
   size_t before =
@@ -51,8 +52,8 @@ void mi_page_free_block_mt(mi_page_t* page, mi_block_t* block) {
       mi_block_set_next(page, block, mi_tf_list(word));
       wanted = mi_tf_make(block, state);
     }
-    /* Release: who collects the block sees its link and our last writes to it. Acquire: with NOTIFYING, we
-       see page->heap. */
+    /* Release: who collects the block sees its link and our last writes to it. Acquire: with
+       NOTIFYING, we see page->heap. */
     if (!atomic_compare_exchange_weak_explicit(&page->thread_free, &word, wanted,
                                                memory_order_acq_rel, memory_order_acquire)) {
       continue;
@@ -61,8 +62,8 @@ void mi_page_free_block_mt(mi_page_t* page, mi_block_t* block) {
     mi_heap_t* heap = atomic_load_explicit(&page->heap, memory_order_acquire);
     if (page->bin == MI_BIN_HUGE) put_huge_aside(heap, page);
     push_delayed(heap, block);
-    /* NOTIFYING -> NORMAL, keeping what others pushed meanwhile. Release: our use of the heap is over. After
-       this the page may be gone. */
+    /* NOTIFYING -> NORMAL, keeping what others pushed meanwhile. Release: our use of the heap is
+       over. After this the page may be gone. */
     atomic_fetch_and_explicit(&page->thread_free, ~(uintptr_t)MI_TF_NOTIFYING,
                               memory_order_release);
     return;

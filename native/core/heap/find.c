@@ -33,7 +33,8 @@ static bool make_available(mi_heap_t* heap, mi_page_t* page) {
       return true;
     }
     if (mi_page_to_full(heap, page)) return false;
-    /* Either a block has just come back, or a thread is notifying us; then we look again another time. */
+    /* Either a block has just come back, or a thread is notifying us; then we look again another
+       time. */
     if (mi_page_is_notifying(page)) return false;
   }
 }

@@ -1,5 +1,5 @@
-/* A thread's heaps: queues of pages by size class, and the slow path of malloc. Everything here is for the
-   thread that owns the heap, unless said otherwise. */
+/* A thread's heaps: queues of pages by size class, and the slow path of malloc. Everything here
+   is for the thread that owns the heap, unless said otherwise. */
 #ifndef MI_HEAP_H
 #define MI_HEAP_H
 
@@ -8,8 +8,8 @@
 
 /* ---- The calling thread's heap (thread.c) ---- */
 
-/* What mi_malloc uses. Points to mi_heap_empty, which has nothing to pop and must not be written, until the
-   thread's first slow path. */
+/* What mi_malloc uses. Points to mi_heap_empty, which has nothing to pop and must not be
+   written, until the thread's first slow path. */
 extern _Thread_local mi_heap_t* mi_heap_default;
 extern const mi_heap_t mi_heap_empty;
 
@@ -24,8 +24,9 @@ void mi_thread_detach(void);
 /* The exit handler of every thread that has a heap. */
 void mi_thread_at_exit(void);
 
-/* True in the last exit handlers of a thread, and where the system could not give us one: we are not told when
-   this thread is gone. What it allocates is abandoned at once, and it has no heap between two calls. */
+/* True in the last exit handlers of a thread, and where the system could not give us one: we are
+   not told when this thread is gone. What it allocates is abandoned at once, and it has no heap
+   between two calls. */
 bool mi_thread_is_unwatched(void);
 
 /* Adds the thread's counters to the process's. */
@@ -51,8 +52,8 @@ void mi_heap_free_memory(mi_heap_t* heap);
 /* Frees all pages of the heap, with whatever lives in them. */
 void mi_heap_free_pages(mi_heap_t* heap);
 
-/* Calls fn for every page in the queues below `bins` (MI_BIN_FULL: not the full ones; MI_BIN_COUNT: all);
-   fn may free the page or move it elsewhere. */
+/* Calls fn for every page in the queues below `bins` (MI_BIN_FULL: not the full ones;
+   MI_BIN_COUNT: all); fn may free the page or move it elsewhere. */
 typedef void mi_page_fun(mi_heap_t* heap, mi_page_t* page, void* arg);
 void mi_heap_for_each_page(mi_heap_t* heap, unsigned bins, mi_page_fun* fn, void* arg);
 
@@ -67,8 +68,8 @@ typedef struct mi_request_s {
   size_t offset; /* address + offset is to be aligned */
 } mi_request_t;
 
-/* A page from which a block for the request can be popped. Runs the heartbeat. NULL and ENOMEM. The heap
-   may be mi_heap_empty; it is then made first, and *heap changes. */
+/* A page from which a block for the request can be popped. Runs the heartbeat. NULL and ENOMEM.
+   The heap may be mi_heap_empty; it is then made first, and *heap changes. */
 mi_page_t* mi_heap_page_for(mi_heap_t** heap, mi_request_t request);
 
 /* The queue's first page with free blocks, found or made; NULL if there is no memory. */
@@ -83,8 +84,8 @@ mi_page_t* mi_heap_huge_page(mi_heap_t* heap, mi_request_t request);
 void mi_heap_add_page(mi_heap_t* heap, mi_page_t* page, bool front);
 void mi_heap_remove_page(mi_heap_t* heap, mi_page_t* page);
 
-/* Moves an exhausted page to the full queue. False if there is something to pop after all, or if a thread
-   is just notifying us: then the page stays. */
+/* Moves an exhausted page to the full queue. False if there is something to pop after all, or if
+   a thread is just notifying us: then the page stays. */
 bool mi_page_to_full(mi_heap_t* heap, mi_page_t* page);
 /* Moves a page of the full queue back to that of its bin. */
 void mi_page_unfull(mi_heap_t* heap, mi_page_t* page);
@@ -104,7 +105,8 @@ void mi_heap_collect_retired(mi_heap_t* heap, bool force);
 void mi_page_free_block(mi_page_t* page, mi_block_t* block);
 /* Frees a block of a page that another thread owns, or none. */
 void mi_page_free_block_mt(mi_page_t* page, mi_block_t* block);
-/* Completes the frees that other threads made into full pages, but for those that are just being made. */
+/* Completes the frees that other threads made into full pages, but for those that are just being
+   made. */
 void mi_heap_delayed_free(mi_heap_t* heap);
 
 /* ---- Collecting, reclaiming (collect.c, reclaim.c) ---- */
@@ -115,11 +117,13 @@ void mi_deferred_free(mi_heap_t* heap, bool force);
 
 /* Lets go of all pages that have live blocks. The heap is empty afterwards. */
 void mi_heap_abandon(mi_heap_t* heap);
-/* Adopts some abandoned segments. Returns a page of `bin` with free blocks if one was among them. */
+/* Adopts some abandoned segments. Returns a page of `bin` with free blocks if one was among
+   them. */
 mi_page_t* mi_heap_reclaim(mi_heap_t* heap, unsigned bin);
 /* Adopts all abandoned segments. */
 void mi_heap_reclaim_all(mi_heap_t* heap);
-/* Adopts the abandoned segment in which the caller holds a live block. False if somebody else did. */
+/* Adopts the abandoned segment in which the caller holds a live block. False if somebody else
+   did. */
 bool mi_heap_reclaim_segment(mi_heap_t* heap, mi_segment_t* segment);
 
 #endif

@@ -28,8 +28,9 @@ void mi_process_attach(void) {
 }
 
 /* ---- Fork ----
-   The child has one thread. What the others were doing to their own heaps stays undone for ever; nothing of
-   theirs is used but to free blocks into it, which is always allowed. */
+   The child has one thread. What the others were doing to their own heaps stays
+   undone for ever; nothing of theirs is used but to free blocks into it, which is always
+   allowed. */
 
 /* A thread that was notifying this page is not there. The block it held is lost. */
 static void settle_in_child(mi_heap_t* heap, mi_page_t* page, void* arg) {
@@ -49,7 +50,8 @@ static void in_forked_child(void) {
 
 /* ---- Start and end ---- */
 
-/* pthread_atfork may allocate, and hold its lock while it does: so it is not called from inside malloc. */
+/* pthread_atfork may allocate, and hold its lock while it does: so it is not called from inside
+   malloc. */
 __attribute__((constructor)) static void at_process_start(void) {
   mi_process_attach();
   mi_os_register_fork_child(in_forked_child);

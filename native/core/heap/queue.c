@@ -1,8 +1,8 @@
 /* Queues of pages, and the table that leads malloc to the first page of each small one. */
 #include "heap/heap.h"
 
-/* Only the last page of a queue may be retired: that is where mi_heap_collect_retired looks. So what is added
-   at the back goes before it. */
+/* Only the last page of a queue may be retired: that is where mi_heap_collect_retired looks. So
+   what is added at the back goes before it. */
 static void link_page(mi_page_queue_t* queue, mi_page_t* page, bool front) {
   mi_page_t* after = front ? NULL : queue->last; /* NULL: at the front */
   if (after != NULL && after->retire_expire != 0) after = after->prev;

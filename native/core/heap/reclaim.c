@@ -14,7 +14,8 @@ static void abandon_huge(mi_heap_t* heap, mi_page_t* page) {
   atomic_store_explicit(&page->heap, NULL, memory_order_relaxed);
   atomic_store_explicit(&segment->thread_id, 0, memory_order_relaxed);
   uintptr_t expected = mi_tf_make(NULL, MI_TF_NORMAL);
-  /* Release: who frees the block sees the header as we left it. Acquire: we see that a block was pushed. */
+  /* Release: who frees the block sees the header as we left it. Acquire: we see that a block was
+     pushed. */
   if (!atomic_compare_exchange_strong_explicit(&page->thread_free, &expected,
                                                mi_tf_make(NULL, MI_TF_UNOWNED),
                                                memory_order_acq_rel, memory_order_acquire)) {
@@ -34,8 +35,9 @@ static void free_if_empty(mi_heap_t* heap, mi_page_t* page, void* arg) {
   if (mi_page_is_empty(page)) mi_heap_free_page(heap, page);
 }
 
-/* Also a page that has become empty just now: its segment counts how many of its pages are let go, and a
-   page that vanished in between would be counted wrongly. Who adopts the segment frees it. */
+/* Also a page that has become empty just now: its segment counts how many of its pages are let
+   go, and a page that vanished in between would be counted wrongly. Who adopts the segment frees
+   it. */
 static void abandon_page(mi_heap_t* heap, mi_page_t* page, void* arg) {
   (void)arg;
   if (page->bin == MI_BIN_HUGE) {
@@ -55,7 +57,8 @@ static void abandon_page(mi_heap_t* heap, mi_page_t* page, void* arg) {
 }
 
 void mi_heap_abandon(mi_heap_t* heap) {
-  /* After this nobody can reach the heap through a page; what was put on its delayed list is complete. */
+  /* After this nobody can reach the heap through a page; what was put on its delayed list is
+     complete. */
   mi_heap_for_each_page(heap, MI_BIN_COUNT, settle_page, NULL);
   mi_heap_delayed_free(heap);
   mi_heap_for_each_page(heap, MI_BIN_COUNT, free_if_empty, NULL);
@@ -69,8 +72,8 @@ static bool has_room(mi_page_t* page) {
   return page->free != NULL || page->capacity < page->reserved;
 }
 
-/* Takes the pages of a segment that this thread has just come to own into the heap. Returns one of `bin`
-   that has room. The segment is gone afterwards if no block in it was alive. */
+/* Takes the pages of a segment that this thread has just come to own into the heap. Returns one
+   of `bin` that has room. The segment is gone afterwards if no block in it was alive. */
 static mi_page_t* take_pages(mi_heap_t* heap, mi_segment_t* segment, unsigned bin) {
   mi_page_t* found = NULL;
   heap->tld->counters.reclaims++;

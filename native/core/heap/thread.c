@@ -71,8 +71,8 @@ void mi_thread_merge_counters(void) {
   if (mi_heap_is_initialized(mi_heap_default)) mi_counters_merge(&mi_heap_default->tld->counters);
 }
 
-/* In a forked child, segments that carry the ids of threads which are not there. A new thread may get such an
-   id, and must not take their segments for its own. */
+/* In a forked child, segments that carry the ids of threads which are not there. A new thread
+   may get such an id, and must not take their segments for its own. */
 static _Atomic(bool) has_orphans;
 
 void mi_thread_note_fork(void) { atomic_store_explicit(&has_orphans, true, memory_order_relaxed); }

@@ -8,8 +8,8 @@
 
 #include "os/os.h"
 
-/* Function and argument are two words: who registers while another thread reports may see its argument
-   reach the previous function. */
+/* Function and argument are two words: who registers while another thread reports may see its
+   argument reach the previous function. */
 static _Atomic(mi_output_fun*) output_fun;
 static _Atomic(void*) output_arg;
 static _Atomic(mi_error_fun*) error_fun;

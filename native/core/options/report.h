@@ -20,21 +20,21 @@ void mi_message(const char* format, ...) MI_PRINTF(1, 2);
 /* "miheap: warning: …", at most max_warnings of them. */
 void mi_warning(const char* format, ...) MI_PRINTF(1, 2);
 
-/* "miheap: error: …", at most max_errors of them; then the callback of mi_register_error gets `err`.
-   Leaves errno alone. */
+/* "miheap: error: …", at most max_errors of them; then the callback of mi_register_error gets
+   `err`. Leaves errno alone. */
 void mi_error(int err, const char* format, ...) MI_PRINTF(2, 3);
 
 /* As mi_error, for misuse that would corrupt memory. Hardened and debug builds do not return. */
 mi_cold void mi_misuse(int err, const char* format, ...) MI_PRINTF(2, 3);
 
-/* As mi_misuse, for code in the middle of a list that a callback, which may allocate and free, would change. The
-   report waits for the next mi_deliver_misuse of this thread; of several, the first is kept. `what` is
-   a constant, `address` that of a page. */
+/* As mi_misuse, for code in the middle of a list that a callback, which may allocate and free,
+   would change. The report waits for the next mi_deliver_misuse of this thread; of several, the
+   first is kept. `what` is a constant, `address` that of a page. */
 mi_cold void mi_misuse_later(int err, const char* what, const void* address);
 void mi_deliver_misuse(void);
 
-/* As mi_error, but prints only if `verbose` is set: running out of memory is no misuse, and programs that
-   handle it expect nothing on stderr. */
+/* As mi_error, but prints only if `verbose` is set: running out of memory is no misuse, and
+   programs that handle it expect nothing on stderr. */
 mi_cold void mi_out_of_memory(int err, size_t count, size_t size);
 
 /* Assertions of debug builds. */

@@ -1,4 +1,5 @@
-/* The part of the platform layer that is the same everywhere: alignment, moving, fault injection. */
+/* The part of the platform layer that is the same everywhere: alignment, moving, fault
+   injection. */
 #include "os/os.h"
 
 #include <errno.h>
@@ -56,8 +57,8 @@ static void* map_and_trim(size_t size, size_t align, mi_map_t kind) {
 void* mi_os_map(size_t size, size_t align, mi_map_t kind) {
   if (injected_fault()) return NULL;
   if (align <= mi_os_page_size()) return mi_prim_map(size, kind);
-  /* Systems place mappings next to each other, so once one is aligned its successors of the same size
-     are too, with a single call. */
+  /* Systems place mappings next to each other, so once one is aligned its successors of the same
+     size are too, with a single call. */
   if (mi_is_aligned((void*)size, align)) {
     void* p = mi_prim_map(size, kind);
     if (p == NULL || mi_is_aligned(p, align)) return p;

@@ -1,9 +1,10 @@
-/* The platform contract: all that miheap asks of a system. os.c holds what is the same everywhere;
-   exactly one other file of this folder, chosen by CMake, supplies the mi_prim_ functions.
+/* The platform contract: all that miheap asks of a system. os.c holds what is the same
+   everywhere; exactly one other file of this folder, chosen by CMake, supplies the mi_prim_
+   functions.
 
-   Addresses and sizes passed in are multiples of mi_os_page_size() unless a comment says otherwise.
-   Any thread may call any of these at any time. None allocates from miheap. Those that fail leave errno
-   as the system set it. */
+   Addresses and sizes passed in are multiples of mi_os_page_size() unless a comment says
+   otherwise. Any thread may call any of these at any time. None allocates from miheap. Those
+   that fail leave errno as the system set it. */
 #ifndef MI_OS_H
 #define MI_OS_H
 
@@ -19,15 +20,16 @@ typedef enum mi_map_e {
   MI_MAP_MEMORY,    /* the caller asked for that much: fails if the system knows that it has not */
 } mi_map_t;
 
-/* Maps `size` bytes of readable, writable, zeroed memory whose address is a multiple of `align`, a power
-   of two (of any size). No memory is resident until touched. NULL and ENOMEM if there is no room. */
+/* Maps `size` bytes of readable, writable, zeroed memory whose address is a multiple of `align`,
+   a power of two (of any size). No memory is resident until touched. NULL and ENOMEM if there is
+   no room. */
 void* mi_os_map(size_t size, size_t align, mi_map_t kind);
 
 /* Returns what mi_os_map gave; also part of it. */
 void mi_os_unmap(void* p, size_t size);
 
-/* Must be called before the first use of mapped memory, and before the next use of purged memory. May
-   fail where the system accounts for memory in advance. */
+/* Must be called before the first use of mapped memory, and before the next use of purged
+   memory. May fail where the system accounts for memory in advance. */
 bool mi_os_commit(void* p, size_t size);
 
 typedef enum mi_purge_e {
@@ -42,8 +44,8 @@ mi_purge_t mi_os_purge(void* p, size_t size, bool decommit);
 /* Grows or shrinks a mapping where it is. New bytes are zero. False if the system cannot. */
 bool mi_os_resize(void* p, size_t size, size_t new_size);
 
-/* Moves the contents of a mapping to `target`, a mapping of `target_size` bytes that was never written;
-   p is unmapped by it. False if the system cannot: both are as they were. */
+/* Moves the contents of a mapping to `target`, a mapping of `target_size` bytes that was never
+   written; p is unmapped by it. False if the system cannot: both are as they were. */
 bool mi_os_move(void* p, size_t size, void* target, size_t target_size);
 
 /* Asks for no transparent huge pages in this process. */
@@ -67,13 +69,14 @@ mi_inline uintptr_t mi_os_thread_id(void) {
 #endif
 }
 
-/* From now on `fn` runs in each ending thread that called mi_os_thread_at_exit. Called once per process, and
-   undone when the library is unloaded. */
+/* From now on `fn` runs in each ending thread that called mi_os_thread_at_exit. Called once per
+   process, and undone when the library is unloaded. */
 void mi_os_register_thread_exit(void (*fn)(void));
 void mi_os_unregister_thread_exit(void);
 
-/* Has `fn` run when the calling thread ends. May allocate. Called again by what runs while the thread is ending,
-   it has `fn` run once more, MI_OS_EXIT_ROUNDS times at most. False if `fn` will not run. */
+/* Has `fn` run when the calling thread ends. May allocate. Called again by what runs while the
+   thread is ending, it has `fn` run once more, MI_OS_EXIT_ROUNDS times at most. False if `fn`
+   will not run. */
 bool mi_os_thread_at_exit(void);
 #define MI_OS_EXIT_ROUNDS 4 /* _POSIX_THREAD_DESTRUCTOR_ITERATIONS */
 
@@ -85,7 +88,8 @@ void mi_os_yield(unsigned round);
 
 /* ---- The rest ---- */
 
-/* Milliseconds since some fixed time before the process began; never 0, coarse (about 4 ms), cheap. */
+/* Milliseconds since some fixed time before the process began; never 0, coarse (about 4 ms),
+   cheap. */
 int64_t mi_os_now(void);
 
 /* Writes to stderr, whole or not at all; never blocks on a lock of the C library. */
@@ -94,8 +98,8 @@ void mi_os_write_stderr(const char* text, size_t length);
 /* Keeps a way to stderr for when the program has closed it, as many do when they end. */
 void mi_os_keep_stderr(void);
 
-/* The value of an environment variable, or NULL; also NULL as long as the C library has not set up the
-   environment, and in set-user-id programs. *ready says whether the answer is final. */
+/* The value of an environment variable, or NULL; also NULL as long as the C library has not set
+   up the environment, and in set-user-id programs. *ready says whether the answer is final. */
 const char* mi_os_getenv(const char* name, bool* ready);
 
 /* Bits that an attacker cannot foretell. */
@@ -111,9 +115,9 @@ typedef struct mi_process_info_s {
 void mi_os_process_info(mi_process_info_t* info);
 
 /* ---- Fault injection ----
-   Only in builds with MI_TEST_FAULTS: the n-th call from now on of a function above that may fail does
-   fail, and so do all after it until it is set again. 0: none fails. Returns the calls seen since the
-   last time. */
+   Only in builds with MI_TEST_FAULTS: the n-th call from now on of a
+   function above that may fail does fail, and so do all after it until it is set again. 0: none
+   fails. Returns the calls seen since the last time. */
 #if defined(MI_TEST_FAULTS)
 mi_decl_export unsigned long mi_os_fail_from(unsigned long n);
 #endif

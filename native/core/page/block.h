@@ -1,5 +1,5 @@
-/* The link in a free block. Hardened builds encode it with the page's key, so that a write after free
-   is noticed instead of followed. These four are the only code that reads or writes a link. */
+/* The link in a free block. Hardened builds encode it with the page's key, so that a write after
+   free is noticed instead of followed. These four are the only code that reads or writes a link. */
 #ifndef MI_BLOCK_H
 #define MI_BLOCK_H
 

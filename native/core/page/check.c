@@ -1,8 +1,8 @@
 /* The walker of a page's invariants, and the test for double frees. */
 #include "page/page.h"
 
-/* Length of a list whose blocks all lie on block boundaries below capacity; capacity + 1 if one does not,
-   or the list has a cycle. */
+/* Length of a list whose blocks all lie on block boundaries below capacity; capacity + 1 if one
+   does not, or the list has a cycle. */
 static size_t checked_length(const mi_page_t* page, const mi_block_t* block) {
   size_t bad = (size_t)page->capacity + 1;
   size_t length = 0;

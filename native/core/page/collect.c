@@ -5,8 +5,8 @@ static void collect_thread_free(mi_page_t* page) {
   uintptr_t word = atomic_load_explicit(&page->thread_free, memory_order_relaxed);
   do {
     if (mi_tf_list(word) == NULL) return;
-    /* Acquire pairs with the release of each push: the links are seen, and what the freeing threads wrote
-       to their blocks before is over. The state stays. */
+    /* Acquire pairs with the release of each push: the links are seen, and what the freeing
+       threads wrote to their blocks before is over. The state stays. */
   } while (!atomic_compare_exchange_weak_explicit(&page->thread_free, &word,
                                                   mi_tf_make(NULL, mi_tf_state(word)),
                                                   memory_order_acquire, memory_order_relaxed));

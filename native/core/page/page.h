@@ -18,8 +18,8 @@ mi_inline uintptr_t mi_tf_make(const mi_block_t* list, uintptr_t state) {
 
 /* ---- Flags ---- */
 
-/* Relaxed: IN_FULL matters to the owner only, and HAS_ALIGNED is set before the address it is about is
-   handed out. There is one writer, so no read-modify-write is needed. */
+/* Relaxed: IN_FULL matters to the owner only, and HAS_ALIGNED is set before the address it is
+   about is handed out. There is one writer, so no read-modify-write is needed. */
 mi_inline uint8_t mi_page_flags(const mi_page_t* page) {
   return atomic_load_explicit(&page->flags, memory_order_relaxed);
 }
@@ -42,19 +42,19 @@ mi_inline mi_block_t* mi_page_pop(mi_page_t* page) {
   return block;
 }
 
-/* The block that holds p, an address in the page's blocks. Any thread that holds that block. Divides: not
-   for a fast path. */
+/* The block that holds p, an address in the page's blocks. Any thread that holds that block.
+   Divides: not for a fast path. */
 mi_inline mi_block_t* mi_page_block_of(const mi_page_t* page, const void* p) {
   size_t offset = (size_t)((const uint8_t*)p - page->start);
   return (mi_block_t*)(page->start + offset - offset % page->block_size);
 }
 
-/* Lays out some more blocks: about a system page's worth, so that memory is touched no sooner than needed.
-   `free` must be empty and capacity < reserved. */
+/* Lays out some more blocks: about a system page's worth, so that memory is touched no sooner
+   than needed. `free` must be empty and capacity < reserved. */
 void mi_page_extend(mi_page_t* page);
 
-/* Takes what other threads and the owner freed into `free`, if `free` is empty; else only what other
-   threads freed, into local_free. */
+/* Takes what other threads and the owner freed into `free`, if `free` is empty; else only what
+   other threads freed, into local_free. */
 void mi_page_free_collect(mi_page_t* page);
 
 /* As mi_page_free_collect, and empties local_free whatever `free` holds. */
@@ -69,10 +69,11 @@ mi_inline bool mi_page_is_empty(const mi_page_t* page) { return page->used == 0;
 bool mi_page_set_full(mi_page_t* page);
 /* FULL -> NORMAL. Does nothing in another state: a thread that notifies sets NORMAL itself. */
 void mi_page_clear_full(mi_page_t* page);
-/* As mi_page_clear_full, and waits for a thread that notifies to be done: a few instructions of that
-   thread. From then on no other thread uses page->heap until the page is FULL again. */
+/* As mi_page_clear_full, and waits for a thread that notifies to be done: a few instructions of
+   that thread. From then on no other thread uses page->heap until the page is FULL again. */
 void mi_page_settle(mi_page_t* page);
-/* A thread is notifying, which it does with a block that is on the heap's delayed list, or will be. */
+/* A thread is notifying, which it does with a block that is on the heap's delayed list, or will
+   be. */
 mi_inline bool mi_page_is_notifying(const mi_page_t* page) {
   /* Acquire pairs with the notifier's last release. */
   return mi_tf_state(atomic_load_explicit(&page->thread_free, memory_order_acquire)) ==
@@ -84,8 +85,8 @@ mi_inline bool mi_page_is_notifying(const mi_page_t* page) {
 /* Walks the three lists and tests every invariant of mi_page_t. For a page at rest. */
 bool mi_page_is_valid(mi_page_t* page);
 
-/* True if the block is on `free` or `local_free` of the page: it was freed already. Cheap unless the block
-   looks like a free one. */
+/* True if the block is on `free` or `local_free` of the page: it was freed already. Cheap unless
+   the block looks like a free one. */
 bool mi_page_block_is_free(const mi_page_t* page, const mi_block_t* block);
 
 #endif

@@ -1,5 +1,5 @@
-/* Size classes, called bins. Bin 1 is 8 bytes; 2 to 9 are 16, 32, … 128; then eight to each doubling up to
-   MI_LARGE_BLOCK_MAX: 144, 160, … 256, 288, … */
+/* Size classes, called bins. Bin 1 is 8 bytes; 2 to 9 are 16, 32, … 128; then eight to each
+   doubling up to MI_LARGE_BLOCK_MAX: 144, 160, … 256, 288, … */
 #ifndef MI_SIZE_CLASS_H
 #define MI_SIZE_CLASS_H
 

@@ -1,27 +1,30 @@
-/* Segments without an owner: what ended threads left. There is no list: an abandoned segment is a bit in
-   its chunk, and clearing that bit takes it, so there is neither an ABA problem nor a lock. */
+/* Segments without an owner: what ended threads left. There is no list: an abandoned segment is
+   a bit in its chunk, and clearing that bit takes it, so there is neither an ABA problem nor a
+   lock. */
 #ifndef MI_ABANDONED_H
 #define MI_ABANDONED_H
 
 #include "segment/segment.h"
 
-/* Makes the segment ownerless. The caller owns it, no page of it is in a heap any more, every page with
-   live blocks is in state NORMAL, and it is in no queue. The caller must not touch it afterwards. */
+/* Makes the segment ownerless. The caller owns it, no page of it is in a heap any more, every
+   page with live blocks is in state NORMAL, and it is in no queue. The caller must not touch it
+   afterwards. */
 void mi_segment_abandon(mi_segments_tld_t* tld, mi_segment_t* segment);
 
-/* Takes the segment if it is abandoned; the caller then owns it. The caller holds a live block in it, so
-   that it cannot vanish meanwhile. */
+/* Takes the segment if it is abandoned; the caller then owns it. The caller holds a live block
+   in it, so that it cannot vanish meanwhile. */
 bool mi_segment_try_adopt(mi_segments_tld_t* tld, mi_segment_t* segment);
 
-/* In a forked child: takes every segment of the thread that had this id in the parent from it. Nobody owns
-   them from then on; their blocks can be freed, but not used again. Before the calling thread has a segment. */
+/* In a forked child: takes every segment of the thread that had this id in the parent from it.
+   Nobody owns them from then on; their blocks can be freed, but not used again. Before the
+   calling thread has a segment. */
 void mi_segments_orphan(uintptr_t thread_id);
 
 /* Segments abandoned at this moment. */
 size_t mi_abandoned_count(void);
 
-/* Takes some abandoned segment, or returns NULL if no chunk has one. Goes on where the last search of this
-   thread ended. */
+/* Takes some abandoned segment, or returns NULL if no chunk has one. Goes on where the last
+   search of this thread ended. */
 mi_segment_t* mi_segment_adopt_next(mi_segments_tld_t* tld);
 
 #endif

@@ -135,8 +135,8 @@ static uint8_t* map_chunk(unsigned* slots) {
   return start;
 }
 
-/* From now on pointers into it are recognised. A single slot is not entered in the chunk map, which says that
-   all of 32 MiB is ours. */
+/* From now on pointers into it are recognised. A single slot is not entered in the chunk map,
+   which says that all of 32 MiB is ours. */
 static bool make_findable(uint8_t* start, unsigned slots) {
   return slots == MI_SLOTS_PER_CHUNK ? mi_chunk_map_add(start)
                                      : mi_segment_table_add(start, (mi_segment_t*)start);

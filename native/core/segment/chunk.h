@@ -1,5 +1,5 @@
-/* Chunks, the slots in them, and the units of a slot: memory that no page uses, shared by all threads.
-   Everything here may be called by any thread; nothing waits for another one. */
+/* Chunks, the slots in them, and the units of a slot: memory that no page uses, shared by all
+   threads. Everything here may be called by any thread; nothing waits for another one. */
 #ifndef MI_CHUNK_H
 #define MI_CHUNK_H
 
@@ -15,22 +15,22 @@ mi_inline uint8_t* mi_slot_start(mi_slot_ref_t ref) {
 }
 mi_inline mi_slot_t* mi_slot_state(mi_slot_ref_t ref) { return &ref.chunk->slots[ref.index]; }
 
-/* Takes a slot in which the units of `mask` can be taken, and takes them; *zero as in mi_units_take.
-   Reserves another chunk if need be. False and ENOMEM if there is no memory. */
+/* Takes a slot in which the units of `mask` can be taken, and takes them; *zero as in
+   mi_units_take. Reserves another chunk if need be. False and ENOMEM if there is no memory. */
 bool mi_slot_take(mi_slot_ref_t* ref, uint64_t mask, bool* zero);
 /* The caller has released every unit of the slot. */
 void mi_slot_release(mi_slot_ref_t ref);
 
-/* Takes all units of `mask` or none. Fails if one is being purged, or cannot be committed. *zero: they
-   all read as zero. The caller holds the slot. */
+/* Takes all units of `mask` or none. Fails if one is being purged, or cannot be committed.
+   *zero: they all read as zero. The caller holds the slot. */
 bool mi_units_take(mi_slot_ref_t ref, uint64_t mask, bool* zero);
 
-/* Gives units back: `dirty` those that were written, `clean` those that were not. Dirty ones are due for
-   a purge after purge_delay. */
+/* Gives units back: `dirty` those that were written, `clean` those that were not. Dirty ones are
+   due for a purge after purge_delay. */
 void mi_units_release(mi_slot_ref_t ref, uint64_t dirty, uint64_t clean);
 
-/* Chunks are numbered from 0 and never go away. Until the thread that adds one is done, its descriptor
-   is all zero: no slot in it is free, abandoned or due. */
+/* Chunks are numbered from 0 and never go away. Until the thread that adds one is done, its
+   descriptor is all zero: no slot in it is free, abandoned or due. */
 size_t mi_chunk_count(void);
 mi_chunk_t* mi_chunk_at(size_t index);
 

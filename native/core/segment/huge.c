@@ -7,8 +7,8 @@
 #include "segment/memory.h"
 #include "stats/stats.h"
 
-/* The layout of a huge segment: the header at a segment boundary, then the block, at most one segment
-   size (and a page) further on. */
+/* The layout of a huge segment: the header at a segment boundary, then the block, at most one
+   segment size (and a page) further on. */
 
 static size_t header_size(void) {
   return mi_align_up(offsetof(mi_segment_t, pages) + sizeof(mi_page_t), mi_os_page_size());
@@ -23,8 +23,8 @@ static size_t block_offset(size_t align, size_t offset) {
 
 /* A mapping for a block of `size`; *start is the offset of the block in it. */
 static mi_mapping_t map_block(size_t size, size_t align, size_t offset, size_t* start, bool* zero) {
-  /* The base will be a multiple of `align` if that is at most a segment, and of a segment otherwise, so the
-     block's place is known before the base. */
+  /* The base will be a multiple of `align` if that is at most a segment, and of a segment
+     otherwise, so the block's place is known before the base. */
   *start = block_offset(align, offset & (align - 1));
   size_t total = mi_huge_good_size(*start + size);
   *zero = true;
@@ -81,8 +81,9 @@ mi_page_t* mi_huge_page_alloc(size_t size, size_t align, size_t offset) {
   segment->huge_size = mapping.size;
   atomic_store_explicit(&segment->thread_id, mi_os_thread_id(), memory_order_relaxed);
   mi_page_t* page = &segment->pages[0];
-  /* A block begins on a multiple of MI_MAX_ALIGN, since lists use its low bits; for an odd `offset` what
-     the caller gets is a little further on. Both lie in the same 4 MiB, so either finds the segment. */
+  /* A block begins on a multiple of MI_MAX_ALIGN, since lists use its low bits; for an odd
+     `offset` what the caller gets is a little further on. Both lie in the same 4 MiB, so either
+     finds the segment. */
   page->start = mapping.start + mi_align_down(start, MI_MAX_ALIGN);
   page->block_size = mi_huge_good_size(start + size) - mi_align_down(start, MI_MAX_ALIGN);
   page->reserved = 1;

@@ -1,26 +1,29 @@
-/* Segments of one block above MI_LARGE_BLOCK_MAX, or of one that needs more alignment than a page can
-   give. Each is a mapping of its own. */
+/* Segments of one block above MI_LARGE_BLOCK_MAX, or of one that needs more alignment than a
+   page can give. Each is a mapping of its own. */
 #ifndef MI_HUGE_H
 #define MI_HUGE_H
 
 #include "segment/segment.h"
 
-/* A page that holds one block in which an address x with at least `size` bytes after it exists such that x +
-   offset is a multiple of `align` (a power of two); x is the first such address in the block. The segment belongs to this thread; the descriptor is as from
-   mi_segment_page_alloc, with the block laid out by mi_page_extend. NULL and ENOMEM if there is no memory. */
+/* A page that holds one block in which an address x with at least `size` bytes after it exists
+   such that x + offset is a multiple of `align` (a power of two); x is the first such address in
+   the block. The segment belongs to this thread; the descriptor is as from
+   mi_segment_page_alloc, with the block laid out by mi_page_extend. NULL and ENOMEM if there is
+   no memory. */
 mi_page_t* mi_huge_page_alloc(size_t size, size_t align, size_t offset);
 
-/* Frees the segment of a page whose block is not alive. Any thread that may: the owner, or who freed the
-   block of an unowned one. */
+/* Frees the segment of a page whose block is not alive. Any thread that may: the owner, or who
+   freed the block of an unowned one. */
 void mi_huge_page_free(mi_page_t* page);
 
-/* Gives back the memory of a block that is being freed by another thread than its owner, who will free
-   the rest. The first word stays usable. */
+/* Gives back the memory of a block that is being freed by another thread than its owner, who
+   will free the rest. The first word stays usable. */
 void mi_huge_page_purge(mi_page_t* page);
 
-/* Grows or shrinks the block in place or by moving its pages; the contents stay. Returns the page where it
-   is now, with block_size at least `size`; NULL if the system cannot, and nothing has changed. For the
-   owner, while the page is in no queue and nobody else can reach it but through its block. */
+/* Grows or shrinks the block in place or by moving its pages; the contents stay. Returns the
+   page where it is now, with block_size at least `size`; NULL if the system cannot, and nothing
+   has changed. For the owner, while the page is in no queue and nobody else can reach it but
+   through its block. */
 mi_page_t* mi_huge_page_resize(mi_page_t* page, size_t size);
 
 /* The block_size that mi_huge_page_alloc gives a block of `size` without special alignment. */

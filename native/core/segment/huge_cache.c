@@ -8,8 +8,8 @@
 #define LARGEST ((size_t)32 << 20)
 #define LARGEST_TOTAL ((size_t)64 << 20)
 
-/* Claimed by exchanging `start` with BUSY, so that its other fields are read and written by one thread
-   only. */
+/* Claimed by exchanging `start` with BUSY, so that its other fields are read and written by one
+   thread only. */
 typedef struct entry_s {
   _Atomic(uint8_t*) start; /* NULL: empty */
   size_t size;

@@ -1,5 +1,5 @@
-/* Mappings of huge segments that were freed a moment ago, to be used again before they are unmapped. Any
-   thread; an entry belongs to who takes it. */
+/* Mappings of huge segments that were freed a moment ago, to be used again before they are
+   unmapped. Any thread; an entry belongs to who takes it. */
 #ifndef MI_HUGE_CACHE_H
 #define MI_HUGE_CACHE_H
 
@@ -10,8 +10,8 @@ typedef struct mi_mapping_s {
   size_t size;
 } mi_mapping_t;
 
-/* A mapping of at least `size` bytes and at most an eighth more; start NULL if there is none. Its contents
-   are undefined. */
+/* A mapping of at least `size` bytes and at most an eighth more; start NULL if there is none.
+   Its contents are undefined. */
 mi_mapping_t mi_huge_cache_take(size_t size);
 
 /* Keeps the mapping for a while, or unmaps it. */

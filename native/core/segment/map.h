@@ -1,16 +1,17 @@
 /* From any pointer to what it points into. Two tables, both read without locks:
 
-   the chunk map      a byte per 32 MiB of address space: memory there is ours, and readable, so that
-                      a segment header may be looked for by masking
-   the segment table  for each 4 MiB of address space outside of chunks, the huge segment whose block starts
-                      there, or the single slot that fills it. At most one does, since all of these start
-                      on 4 MiB boundaries */
+   chunk map        a byte per 32 MiB of address space: all of that is ours, and readable, so that
+                    a segment header may be looked for by masking
+   segment table    for each 4 MiB of address space outside of chunks, the huge segment whose block
+                    starts there, or the single slot that fills it. At most one does, since all of
+                    these start on 4 MiB boundaries */
 #ifndef MI_MAP_H
 #define MI_MAP_H
 
 #include "bits.h"
 
-/* User addresses have at most 47 bits on x86-64 and 48 on arm64, unless asked for more, which we never do. */
+/* User addresses have at most 47 bits on x86-64 and 48 on arm64, unless asked for more, which we
+   never do. */
 #define MI_ADDRESS_BITS 48
 #define MI_CHUNK_MAP_SIZE ((size_t)1 << (MI_ADDRESS_BITS - MI_CHUNK_SHIFT))
 
@@ -27,13 +28,13 @@ mi_inline bool mi_is_in_chunk(const void* p) {
 /* False if the address is beyond the map. */
 bool mi_chunk_map_add(const void* p);
 
-/* Any thread. `p` is the first byte of a block that a caller gets, or of a slot. Add fails for lack of
-   memory; after a remove at the same place it cannot. */
+/* Any thread. `p` is the first byte of a block that a caller gets, or of a slot. Add fails for
+   lack of memory; after a remove at the same place it cannot. */
 bool mi_segment_table_add(const void* p, mi_segment_t* segment);
 void mi_segment_table_remove(const void* p);
 
-/* What the table has for the 4 MiB around p, or NULL. p may be anything. What it is may be read only while
-   the caller holds a block in it. */
+/* What the table has for the 4 MiB around p, or NULL. p may be anything. What it is may be read
+   only while the caller holds a block in it. */
 mi_segment_t* mi_segment_table_find(const void* p);
 
 /* Calls fn for each entry. Only where no other thread can remove one. */

@@ -7,9 +7,9 @@
 /* Not later than the earliest time at which anything is due; 0: nothing is. */
 static _Atomic(int64_t) next_due;
 
-/* Sequentially consistent, as the start of a round and all stores and loads of due times: the announcer
-   stores its time and then reads next_due; the round clears next_due and then reads the times. One of
-   them sees the other. */
+/* Sequentially consistent, as the start of a round and all stores and loads of due times: the
+   announcer stores its time and then reads next_due; the round clears next_due and then reads
+   the times. One of them sees the other. */
 void mi_purge_announce(int64_t time) {
   if (time == 0) return;
   int64_t present = atomic_load(&next_due);
@@ -61,8 +61,8 @@ void mi_purge_schedule(mi_slot_ref_t ref) {
   }
 }
 
-/* Purges the slots that are due before `now`. Returns when the next one is, 0 if none. INT64_MAX: also what
-   never becomes due, and what the system refused to take before. */
+/* Purges the slots that are due before `now`. Returns when the next one is, 0 if none.
+   INT64_MAX: also what never becomes due, and what the system refused to take before. */
 static int64_t purge_slots_until(int64_t now) {
   int64_t next = 0;
   size_t count = mi_chunk_count();

@@ -1,5 +1,5 @@
-/* Returns free memory to the system: dirty units become clean ones. Any thread may purge any slot, in
-   use or not, since units are taken one by one (see mi_slot_t). */
+/* Returns free memory to the system: dirty units become clean ones. Any thread may purge any
+   slot, in use or not, since units are taken one by one (see mi_slot_t). */
 #ifndef MI_PURGE_H
 #define MI_PURGE_H
 
@@ -8,8 +8,8 @@
 /* The slot has dirty units: they are due in purge_delay milliseconds (or now, if that is 0). */
 void mi_purge_schedule(mi_slot_ref_t ref);
 
-/* Purges what is due, of any thread. Cheap when nothing is: one load if no memory waits, else also a look
-   at the clock. */
+/* Purges what is due, of any thread. Cheap when nothing is: one load if no memory waits, else
+   also a look at the clock. */
 void mi_purge_tick(void);
 
 /* Purges every dirty unit of the process. */

@@ -24,7 +24,8 @@ static mi_slot_ref_t slot_of(const mi_segment_t* segment) {
   return (mi_slot_ref_t){segment->chunk, segment->slot_index};
 }
 
-/* The units that come and go with a page. Unit 0 holds the header and stays as long as the segment. */
+/* The units that come and go with a page. Unit 0 holds the header and stays as long as the
+   segment. */
 static uint64_t units_of_page(mi_page_kind_t kind, unsigned index) {
   unsigned count = kinds[kind].units_per_page;
   return mi_bits64(index * count, count) & ~(uint64_t)1;
@@ -97,8 +98,8 @@ void mi_segment_queue_remove(mi_segments_tld_t* tld, mi_segment_t* segment) {
 
 /* ---- Segments ---- */
 
-/* A segment with the units of its page 0 taken too: a slot whose units are being purged is passed over, and
-   does not look like the end of memory. */
+/* A segment with the units of its page 0 taken too: a slot whose units are being purged is
+   passed over, and does not look like the end of memory. */
 static mi_segment_t* segment_alloc(mi_segments_tld_t* tld, mi_page_kind_t kind) {
   mi_slot_ref_t ref;
   bool zero;
@@ -106,7 +107,8 @@ static mi_segment_t* segment_alloc(mi_segments_tld_t* tld, mi_page_kind_t kind) 
   mi_segment_t* segment = (mi_segment_t*)mi_slot_start(ref);
   unsigned page_count = MI_UNITS_PER_SEGMENT / kinds[kind].units_per_page;
   size_t header_size = offsetof(mi_segment_t, pages) + page_count * sizeof(mi_page_t);
-  /* thread_id last and apart: a stale pointer may be looked up here by another thread at any time. */
+  /* thread_id last and apart: a stale pointer may be looked up here by another thread at any
+     time. */
   if (!zero) {
     size_t first = offsetof(mi_segment_t, page_shift);
     memset((uint8_t*)segment + first, 0, header_size - first);
@@ -166,8 +168,8 @@ static void init_page(mi_segment_t* segment, mi_page_t* page, size_t block_size,
   size_t area_size;
   uint8_t* area = mi_segment_page_area(segment, page, &area_size);
   memset(page, 0, sizeof(*page));
-  /* Every block of a class is aligned to the largest power of two that divides its size, so that aligned
-     allocation need only choose the right class. */
+  /* Every block of a class is aligned to the largest power of two that divides its size, so that
+     aligned allocation need only choose the right class. */
   size_t align = mi_lowest_bit(block_size);
   page->start = (uint8_t*)mi_align_up((uintptr_t)area, align);
   page->block_size = block_size;

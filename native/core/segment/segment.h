@@ -1,4 +1,5 @@
-/* Segments and the pages in them. Unless said otherwise a function is for the segment's owner only. */
+/* Segments and the pages in them. Unless said otherwise a function is for the segment's owner
+   only. */
 #ifndef MI_SEGMENT_H
 #define MI_SEGMENT_H
 
@@ -36,8 +37,8 @@ mi_inline unsigned mi_page_index(const mi_segment_t* segment, const mi_page_t* p
   return (unsigned)(page - segment->pages);
 }
 
-/* Any thread may ask. Relaxed: the answer "mine" cannot change behind my back, and any other answer only
-   says that the atomic protocol is to be used. */
+/* Any thread may ask. Relaxed: the answer "mine" cannot change behind my back, and any other
+   answer only says that the atomic protocol is to be used. */
 mi_inline uintptr_t mi_segment_owner(mi_segment_t* segment) {
   return atomic_load_explicit(&segment->thread_id, memory_order_relaxed);
 }
@@ -48,8 +49,9 @@ mi_inline bool mi_segment_is_mine(mi_segment_t* segment) {
 /* What segment->cookie holds in every living segment. */
 uintptr_t mi_segment_cookie(const mi_segment_t* segment);
 
-/* A page for blocks of `block_size`, at most MI_LARGE_BLOCK_MAX, from a segment of this thread or a new one. Its
-   descriptor is zero but for start, block_size, reserved, zero, key. NULL and ENOMEM if there is no memory. */
+/* A page for blocks of `block_size`, at most MI_LARGE_BLOCK_MAX, from a segment of this thread
+   or a new one. Its descriptor is zero but for start, block_size, reserved, zero, key. NULL and
+   ENOMEM if there is no memory. */
 mi_page_t* mi_segment_page_alloc(mi_segments_tld_t* tld, size_t block_size);
 
 /* Gives back a page no block of which is alive. Its segment goes too when it was the last one. */
