@@ -267,8 +267,8 @@ mi_decl_export void mi_register_error(mi_error_fun* fun, void* arg) mi_attr_noex
 
 /* ---- Options ----
    Read once from the environment, as MIHEAP_<NAME> or MIMALLOC_<NAME> in capitals, when first
-   used. Switches take 0/1, on/off, true/false, yes/no; numbers may end in K, M or G (bytes, where
-   the unit is KiB). A value that is malformed or out of range is reported once and ignored.
+   used. Switches take 0/1, on/off, true/false, yes/no; numbers may end in K, M or G (powers of
+   1024). A value that is malformed or out of range is reported once and ignored.
 
    OPTION(name, default, least, most, what it does) */
 #define MI_OPTIONS(OPTION)                                                                 \
