@@ -6,13 +6,13 @@
 #include "segment/abandoned.h"
 
 /* Memory of ours that may be read: is it a page in use? A stale pointer sees a segment without a
-   cookie, or a page without blocks. */
+   cookie, or a page without blocks; other people's memory may share 4 MiB with a huge block. */
 static mi_page_t* living_page_of(const void* p) {
   mi_segment_t* segment = mi_segment_find(p);
   if (segment == NULL || segment->cookie != mi_segment_cookie(segment)) return NULL;
   mi_page_t* page =
       mi_segment_is_huge(segment) ? &segment->pages[0] : mi_segment_page_of(segment, p);
-  return page->block_size == 0 || (const uint8_t*)p < page->start ? NULL : page;
+  return mi_page_contains(page, p) ? page : NULL;
 }
 
 #if MI_CHECKED
