@@ -257,6 +257,7 @@ typedef struct mi_heap_s {
   uintptr_t thread_id;
   struct mi_heap_s* next; /* in tld->heaps */
   size_t page_count;
+  size_t retired_bytes;
   uint32_t retired_min; /* bins that may hold a retired page */
   uint32_t retired_max;
   mi_page_queue_t pages[MI_BIN_COUNT];
@@ -268,7 +269,8 @@ typedef struct mi_heap_s {
 /* Thread-local data: one per thread that has allocated, in memory of its own (heap/thread.c). */
 typedef struct mi_tld_s {
   unsigned long long heartbeat;
-  long until_collect;              /* slow paths left before the heartbeat collects */
+  long until_collect; /* slow paths left before the heartbeat collects */
+  long quick_blocks;  /* that mi_heap_quick_page may still supply before the next heartbeat */
   struct mi_heap_s* callback_heap; /* for which the deferred-free callback is running, or NULL */
   mi_heap_t* heaps;                /* every heap of the thread, the backing heap too */
   mi_segments_tld_t segments;

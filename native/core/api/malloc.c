@@ -18,6 +18,8 @@ void* mi_alloc_slow_aligned(mi_heap_t* heap, mi_request_t request, bool zero) {
 }
 
 void* mi_alloc_slow(mi_heap_t* heap, size_t size, bool zero) {
+  mi_page_t* page = mi_heap_quick_page(heap, size);
+  if (page != NULL) return mi_page_alloc(page, zero);
   return mi_alloc_slow_aligned(heap, (mi_request_t){size, 1, 0}, zero);
 }
 

@@ -72,6 +72,11 @@ typedef struct mi_request_s {
    The heap may be mi_heap_empty; it is then made first, and *heap changes. */
 mi_page_t* mi_heap_page_for(mi_heap_t** heap, mi_request_t request);
 
+/* The first page of the class, if what this thread freed there can be had without a heartbeat: now
+   and then only, so that the heartbeat goes on. NULL if not. For when `free` of that page, if there
+   is one, is empty. */
+mi_page_t* mi_heap_quick_page(mi_heap_t* heap, size_t size);
+
 /* The queue's first page with free blocks, found or made; NULL if there is no memory. */
 mi_page_t* mi_heap_find_page(mi_heap_t* heap, unsigned bin);
 
@@ -90,12 +95,13 @@ bool mi_page_to_full(mi_heap_t* heap, mi_page_t* page);
 /* Moves a page of the full queue back to that of its bin. */
 void mi_page_unfull(mi_heap_t* heap, mi_page_t* page);
 
-/* Retires a page: moves it to the back of its queue. False if another one is there already. */
-bool mi_heap_retire_at_back(mi_heap_t* heap, mi_page_t* page, uint8_t expire);
-/* A page has become empty: keeps one of each class a while, and gives the others back. */
+/* A page has become empty: keeps one of each class a while, at the back of its queue, as long as
+   they are not too big together; gives the others back. */
 void mi_page_retire(mi_page_t* page);
 /* Gives an empty page back. */
 void mi_heap_free_page(mi_heap_t* heap, mi_page_t* page);
+/* The page is an ordinary one again. */
+void mi_heap_unretire(mi_heap_t* heap, mi_page_t* page);
 /* Ages retired pages; with `force`, gives them back now. */
 void mi_heap_collect_retired(mi_heap_t* heap, bool force);
 

@@ -32,7 +32,6 @@ static void unlink_page(mi_page_queue_t* queue, mi_page_t* page) {
     queue->last = page->prev;
   }
   page->next = page->prev = NULL;
-  page->retire_expire = 0;
 }
 
 /* The first page of the bin has changed. */
@@ -61,23 +60,13 @@ void mi_heap_add_page(mi_heap_t* heap, mi_page_t* page, bool front) {
 }
 
 void mi_heap_remove_page(mi_heap_t* heap, mi_page_t* page) {
+  mi_heap_unretire(heap, page);
   unsigned index = queue_index(page);
   mi_page_queue_t* queue = &heap->pages[index];
   mi_page_t* first = queue->first;
   unlink_page(queue, page);
   if (queue->first != first) update_direct(heap, index);
   heap->page_count--;
-}
-
-bool mi_heap_retire_at_back(mi_heap_t* heap, mi_page_t* page, uint8_t expire) {
-  mi_page_queue_t* queue = &heap->pages[queue_index(page)];
-  if (queue->last->retire_expire != 0) return false;
-  if (queue->last != page) {
-    mi_heap_remove_page(heap, page);
-    mi_heap_add_page(heap, page, false);
-  }
-  page->retire_expire = expire;
-  return true;
 }
 
 bool mi_page_to_full(mi_heap_t* heap, mi_page_t* page) {

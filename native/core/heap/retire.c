@@ -1,9 +1,17 @@
 /* Pages that became empty. */
 #include "heap/heap.h"
-#include "stats/stats.h"
 
 /* How many fresh pages its heap takes before an empty page is given back. */
-enum { RETIRE_SMALL = 16, RETIRE_MEDIUM = 4 };
+enum { RETIRE_SMALL = 16, RETIRE_OTHER = 4 };
+
+/* Bytes that the retired medium and large pages of a heap may have, so that a thread which falls
+   asleep holds little. */
+#define RETIRED_MAX MI_SEGMENT_SIZE
+
+/* What a retired page counts for. */
+static size_t retired_bytes(const mi_page_t* page) {
+  return page->block_size <= MI_SMALL_BLOCK_MAX ? 0 : page->reserved * page->block_size;
+}
 
 void mi_heap_free_page(mi_heap_t* heap, mi_page_t* page) {
   mi_assert(mi_page_is_empty(page) && !mi_page_is_notifying(page));
@@ -16,18 +24,32 @@ void mi_heap_free_page(mi_heap_t* heap, mi_page_t* page) {
   }
 }
 
+void mi_heap_unretire(mi_heap_t* heap, mi_page_t* page) {
+  if (mi_likely(page->retire_expire == 0)) return;
+  page->retire_expire = 0;
+  heap->retired_bytes -= retired_bytes(page);
+}
+
+static bool may_retire(const mi_heap_t* heap, const mi_page_t* page) {
+  return !mi_page_is_in_full(page) && heap->pages[page->bin].last->retire_expire == 0 &&
+         heap->retired_bytes + retired_bytes(page) <= RETIRED_MAX;
+}
+
 void mi_page_retire(mi_page_t* page) {
   if (mi_likely(page->retire_expire != 0)) return; /* it is waiting already */
   mi_heap_t* heap = atomic_load_explicit(&page->heap, memory_order_relaxed);
-  if (page->block_size <= MI_MEDIUM_BLOCK_MAX && !mi_page_is_in_full(page)) {
-    uint8_t expire = page->block_size <= MI_SMALL_BLOCK_MAX ? RETIRE_SMALL : RETIRE_MEDIUM;
-    if (mi_heap_retire_at_back(heap, page, expire)) {
-      if (page->bin < heap->retired_min) heap->retired_min = page->bin;
-      if (page->bin > heap->retired_max) heap->retired_max = page->bin;
-      return;
-    }
+  if (!may_retire(heap, page)) {
+    mi_heap_free_page(heap, page);
+    return;
   }
-  mi_heap_free_page(heap, page);
+  if (page->next != NULL) {
+    mi_heap_remove_page(heap, page);
+    mi_heap_add_page(heap, page, false);
+  }
+  page->retire_expire = page->block_size <= MI_SMALL_BLOCK_MAX ? RETIRE_SMALL : RETIRE_OTHER;
+  heap->retired_bytes += retired_bytes(page);
+  if (page->bin < heap->retired_min) heap->retired_min = page->bin;
+  if (page->bin > heap->retired_max) heap->retired_max = page->bin;
 }
 
 void mi_heap_collect_retired(mi_heap_t* heap, bool force) {
@@ -37,15 +59,14 @@ void mi_heap_collect_retired(mi_heap_t* heap, bool force) {
     mi_page_t* page = heap->pages[bin].last;
     if (page == NULL || page->retire_expire == 0) continue;
     if (!mi_page_is_empty(page)) {
-      page->retire_expire = 0; /* in use again */
+      mi_heap_unretire(heap, page); /* in use again */
       continue;
     }
-    page->retire_expire--;
-    if (force || page->retire_expire == 0) {
-      page->retire_expire = 0;
+    if (force || page->retire_expire == 1) {
       mi_heap_free_page(heap, page);
       continue;
     }
+    page->retire_expire--;
     if (bin < min) min = bin;
     if (bin > max) max = bin;
   }

@@ -28,7 +28,7 @@ static void collect_thread_free(mi_page_t* page) {
   page->used -= count;
 }
 
-static void adopt_local_free(mi_page_t* page) {
+void mi_page_adopt_local_free(mi_page_t* page) {
   page->free = page->local_free;
   page->local_free = NULL;
   page->zero &= (uint8_t)~MI_ZERO_FREE;
@@ -36,7 +36,7 @@ static void adopt_local_free(mi_page_t* page) {
 
 void mi_page_free_collect(mi_page_t* page) {
   collect_thread_free(page);
-  if (page->free == NULL && page->local_free != NULL) adopt_local_free(page);
+  if (page->free == NULL && page->local_free != NULL) mi_page_adopt_local_free(page);
 }
 
 void mi_page_free_collect_all(mi_page_t* page) {
@@ -45,5 +45,5 @@ void mi_page_free_collect_all(mi_page_t* page) {
   mi_block_t* tail = page->local_free;
   for (mi_block_t* next; (next = mi_block_next(page, tail)) != NULL;) tail = next;
   mi_block_set_next(page, tail, page->free);
-  adopt_local_free(page);
+  mi_page_adopt_local_free(page);
 }

@@ -53,6 +53,10 @@ mi_inline mi_block_t* mi_page_block_of(const mi_page_t* page, const void* p) {
    than needed. `free` must be empty and capacity < reserved. */
 void mi_page_extend(mi_page_t* page);
 
+/* Makes local_free, which is not empty, the new `free`. What was on `free` must be on it, or
+   nothing. */
+void mi_page_adopt_local_free(mi_page_t* page);
+
 /* Takes what other threads and the owner freed into `free`, if `free` is empty; else only what
    other threads freed, into local_free. */
 void mi_page_free_collect(mi_page_t* page);
