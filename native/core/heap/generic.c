@@ -22,15 +22,16 @@ void mi_deferred_free(mi_heap_t* heap, bool force) {
   tld->callback_heap = NULL;
 }
 
-enum { QUICK_BLOCKS = 64 };
+enum { QUICK_BLOCKS = 32 };
 
 mi_page_t* mi_heap_quick_page(mi_heap_t* heap, size_t size) {
   if (size > MI_LARGE_BLOCK_MAX) return NULL;
   mi_page_t* page = heap->pages[mi_bin_of(size)].first;
   if (page == NULL || page->local_free == NULL) return NULL;
   mi_tld_t* tld = heap->tld;
-  if (tld->quick_blocks <= 0) return NULL;
-  tld->quick_blocks -= page->capacity - page->used; /* the length of local_free, as free is empty */
+  long blocks = (long)(page->capacity - page->used); /* on local_free, as `free` is empty */
+  if (blocks > tld->quick_blocks) return NULL;
+  tld->quick_blocks -= blocks;
   mi_assert(page->free == NULL);
   mi_page_adopt_local_free(page);
   return page;
