@@ -1,0 +1,32 @@
+/* Runs a program that misuses miheap and checks how it ends and what it says.
+
+   expect STATUS TEXT PROGRAM     STATUS: the exit code, or "abort". TEXT: exactly what is on stderr, with
+   a line feed at the end unless it is empty; @ stands for the pointer that the program writes to stdout. */
+#include "child.h"
+
+static void put_pointer(char* to, size_t size, const char* text, const char* pointer) {
+  size_t used = 0;
+  size_t length = strcspn(pointer, "\n");
+  for (; *text != 0 && used + length + 2 < size; text++) {
+    if (*text == '@') {
+      memcpy(to + used, pointer, length);
+      used += length;
+    } else {
+      to[used++] = *text;
+    }
+  }
+  to[used] = 0;
+}
+
+int main(int argc, char** argv) {
+  CHECK_EQ(argc, 4);
+  int status = strcmp(argv[1], "abort") == 0 ? -SIGABRT : atoi(argv[1]);
+  child_t child;
+  child_run(&child, argv[3], NULL, NULL);
+  char expected[CHILD_TEXT];
+  put_pointer(expected, sizeof(expected), argv[2], child.out);
+  if (*expected != 0) strcat(expected, "\n");
+  CHECK_STR(child.err, expected);
+  CHECK_EQ(child.status, status);
+  return 0;
+}

@@ -1,0 +1,9 @@
+#include "crime.h"
+
+int main(void) {
+  static char foreign[64];
+  prepare();
+  announce(foreign + 16);
+  mi_free(foreign + 16);
+  return unharmed();
+}
