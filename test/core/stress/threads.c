@@ -9,7 +9,7 @@
 #include "pattern.h"
 #include "random.h"
 
-enum { THREADS = 4, SHARED = 256, OWN = 64, GENERATIONS = 6, PHASES = 3, STEPS = 6000 };
+enum { THREADS = 4, SHARED = 256, OWN = 64, GENERATIONS = 6, PHASES = 3, STEPS = 12000 };
 
 /* At the front of each block of this size or more; smaller ones are all pattern. */
 typedef struct block_s {
@@ -120,7 +120,7 @@ static void quiet_point(worker_t* w) {
 
 static void* work(void* arg) {
   worker_t* w = arg;
-  int steps = STEPS / TEST_SLOWNESS / (TEST_VARIANT_CHECKED ? 4 : 1);
+  int steps = STEPS / (TEST_SLOWNESS > 1 ? 3 : 1) / (TEST_VARIANT_CHECKED ? 4 : 1);
   for (int phase = 0; phase < PHASES; phase++) {
     for (int i = 0; i < steps; i++) step(w);
     quiet_point(w);

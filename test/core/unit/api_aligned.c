@@ -26,7 +26,7 @@ static void every_alignment(void) {
   for (size_t align = 1; align <= 1024 * MIB; align *= 2) {
     for (size_t s = 0; s < sizeof(sizes) / sizeof(sizes[0]); s++) {
       uint8_t* blocks[12];
-      size_t count = align >= MIB ? 2 : 12;
+      size_t count = align >= MIB ? 2 : sizes[s] >= MIB ? 3 : 12;
       for (size_t i = 0; i < count; i++) {
         size_t offset = offsets[i % 6];
         blocks[i] = i % 3 == 0   ? mi_malloc_aligned_at(sizes[s], align, offset)

@@ -23,7 +23,7 @@ static void deferred(bool force, unsigned long long heartbeat, void* arg) {
   forced += force;
   for (int i = 0; pending_count > 0 && (force || i < 3); i++) mi_free(pending[--pending_count]);
   /* Enough to need slow paths itself. */
-  void* p = mi_malloc(3000000);
+  void* p = mi_malloc(100000);
   void* q = mi_malloc(50000);
   CHECK(p != NULL && q != NULL);
   mi_free(p);

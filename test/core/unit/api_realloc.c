@@ -53,10 +53,10 @@ static void huge_by_remapping(void) {
   size_t before = memory_resident();
   p = mi_realloc(p, 200 * MIB);
   CHECK(p != NULL);
-  CHECK_CMP(memory_resident(), <, before + 8 * MIB);
+  if (TEST_SLOWNESS == 1) CHECK_CMP(memory_resident(), <, before + 8 * MIB);
   for (size_t i = 0; i < size; i += 4096) CHECK_EQ(p[i], (uint8_t)(i >> 12));
   p = mi_realloc(p, 10 * MIB);
-  CHECK_CMP(memory_resident(), <, before);
+  if (TEST_SLOWNESS == 1) CHECK_CMP(memory_resident(), <, before);
   CHECK_CMP(mi_usable_size(p), <, 11 * MIB);
   for (size_t i = 0; i < 10 * MIB; i += 4096) CHECK_EQ(p[i], (uint8_t)(i >> 12));
   mi_free(p);
