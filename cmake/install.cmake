@@ -26,6 +26,6 @@ write_basic_package_version_file(${CMAKE_BINARY_DIR}/miheapConfigVersion.cmake
                                  COMPATIBILITY SameMajorVersion)
 install(FILES ${CMAKE_BINARY_DIR}/miheapConfig.cmake ${CMAKE_BINARY_DIR}/miheapConfigVersion.cmake
         DESTINATION ${CMAKE_INSTALL_LIBDIR}/cmake/miheap)
-file(RELATIVE_PATH MI_PC_PREFIX /${CMAKE_INSTALL_LIBDIR}/pkgconfig /)
+file(RELATIVE_PATH MI_PC_INCLUDEDIR ${CMAKE_INSTALL_FULL_LIBDIR}/pkgconfig ${CMAKE_INSTALL_FULL_INCLUDEDIR})
 configure_file(cmake/miheap.pc.in ${CMAKE_BINARY_DIR}/miheap.pc @ONLY)
 install(FILES ${CMAKE_BINARY_DIR}/miheap.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)

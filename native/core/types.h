@@ -103,7 +103,7 @@ typedef struct mi_block_s {
                 page alive
      UNOWNED    a huge page whose thread has ended: who frees its block frees the segment
 
-   owner:        NORMAL -> FULL (only when the list is empty), FULL -> NORMAL, FULL -> UNOWNED
+   owner:        NORMAL -> FULL (only when the list is empty), FULL -> NORMAL, NORMAL -> UNOWNED
                  (huge)
    other thread: FULL -> NOTIFYING -> NORMAL */
 enum { MI_TF_NORMAL = 0, MI_TF_FULL = 1, MI_TF_NOTIFYING = 2, MI_TF_UNOWNED = 3, MI_TF_MASK = 3 };
@@ -123,14 +123,15 @@ enum {
 
 /* A run of blocks of one size.
 
-   Only the owner (the thread whose id is in the segment) reads or writes the first cache line. The
-   second is for everyone. While no call is under way in the owner:
+   Only the owner (the thread whose id is in the segment) writes the first cache line. Other
+   threads that hold a block read from it what stays the same as long as they do (start,
+   block_size, reserved, bin) and the flags. The second line is for everyone. While no call is
+   under way in the owner:
 
-     used + |free| + |local_free| == capacity <= reserved
-     `used` counts the blocks on thread_free and on the heap's delayed list too
-     every listed block lies at start + i * block_size with i < capacity, on one list only
-     the page is in exactly one queue of its heap: that of its bin, or the full queue (flag IN_FULL)
-     IN_FULL implies that `free` and `local_free` are empty
+     used + |free| + |local_free| == capacity <= reserved `used` counts the blocks on thread_free
+     and on the heap's delayed list too every listed block lies at start + i * block_size with i
+     < capacity, on one list only the page is in exactly one queue of its heap: that of its bin,
+     or the full queue (flag IN_FULL) IN_FULL implies that `free` and `local_free` are empty
      thread_free is FULL only if IN_FULL is set */
 typedef struct mi_page_s {
   _Alignas(64) mi_block_t* free; /* malloc pops here */
@@ -263,7 +264,6 @@ typedef struct mi_heap_s {
   mi_page_queue_t pages[MI_BIN_COUNT];
   /* Blocks that other threads freed in full pages of this heap. In a line of its own. */
   _Alignas(64) _Atomic(uintptr_t) delayed_free;
-  _Atomic(size_t) delayed_huge; /* bytes of huge blocks on that list */
 } mi_heap_t;
 
 /* Thread-local data: one per thread that has allocated, in memory of its own (heap/thread.c). */

@@ -164,10 +164,10 @@ mi_decl_nodiscard mi_decl_export void* mi_reallocarray(void* p, size_t count, si
     mi_attr_noexcept mi_attr_alloc_size2(2, 3);
 mi_decl_export int mi_reallocarr(void* p, size_t count, size_t size) mi_attr_noexcept;
 
-/* ---- C++ operator new ----
-   Out of memory: the handler of std::set_new_handler is called until there is memory or no
-   handler; then std::bad_alloc is thrown (C callers: the process stops with a message), except in
-   the nothrow forms, which return NULL. */
+/* ---- C++ operator new ---- Out of memory: the handler of std::set_new_handler is called until
+   there is memory or no handler; then std::bad_alloc is thrown (C callers: the process stops
+   with a message), except in the nothrow forms, which return NULL at once. (The nothrow
+   operators that libmiheap replaces do call the handler, and return NULL if it throws.) */
 
 mi_decl_nodiscard mi_decl_export mi_decl_restrict void* mi_new(size_t size)
     mi_attr_malloc mi_attr_alloc_size(1);

@@ -79,7 +79,5 @@ void mi_free(void* p) mi_attr_noexcept { mi_free_inline(p); }
 
 size_t mi_usable_size(const void* p) mi_attr_noexcept {
   mi_page_t* page = mi_checked_page_of("usable_size", p);
-  if (page == NULL) return 0;
-  const uint8_t* block = (const uint8_t*)mi_block_of(page, (void*)p);
-  return page->block_size - (size_t)((const uint8_t*)p - block);
+  return page == NULL ? 0 : mi_usable_from(page, p);
 }

@@ -20,6 +20,12 @@ mi_inline mi_block_t* mi_block_of(const mi_page_t* page, void* p) {
   return mi_page_block_of(page, p);
 }
 
+/* The bytes from p to the end of its block. */
+mi_inline size_t mi_usable_from(const mi_page_t* page, const void* p) {
+  return page->block_size -
+         (size_t)((const uint8_t*)p - (const uint8_t*)mi_block_of(page, (void*)p));
+}
+
 mi_inline void mi_free_inline(void* p) {
   /* Also false for NULL. */
   if (!MI_CHECKED && mi_likely(mi_is_in_chunk(p))) {

@@ -3,7 +3,7 @@
 
 #include "api/alloc.h"
 
-void* mi_alloc_slow_aligned(mi_heap_t* heap, mi_request_t request, bool zero) {
+static void* alloc_generic(mi_heap_t* heap, mi_request_t request, bool zero) {
   mi_page_t* page = mi_heap_page_for(&heap, request);
   if (mi_unlikely(page == NULL)) {
     mi_deliver_misuse();
@@ -13,7 +13,16 @@ void* mi_alloc_slow_aligned(mi_heap_t* heap, mi_request_t request, bool zero) {
   void* p = mi_page_alloc(page, zero);
   mi_deliver_misuse();
   mi_assert_expensive(mi_heap_is_valid(heap));
-  if (mi_unlikely(mi_thread_is_unwatched())) mi_thread_detach();
+  return p;
+}
+
+void* mi_alloc_slow_aligned(mi_heap_t* heap, mi_request_t request, bool zero) {
+  /* Callbacks allocate too; an unwatched thread keeps its heap until the outermost call is done. */
+  static _Thread_local unsigned depth;
+  depth++;
+  void* p = alloc_generic(heap, request, zero);
+  depth--;
+  if (mi_unlikely(mi_thread_is_unwatched()) && depth == 0) mi_thread_detach();
   return p;
 }
 

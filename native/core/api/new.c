@@ -26,32 +26,28 @@ static bool call_new_handler(void) {
   return true;
 }
 
-static mi_noinline void* retry(size_t size, size_t align, bool nothrow) {
+static mi_noinline void* retry(size_t size, size_t align) {
   /* An alignment that cannot be does not become possible by freeing memory. */
   while (mi_is_power_of_two(align) && call_new_handler()) {
     void* p = mi_alloc_aligned(mi_heap_default, size, align, 0, false);
     if (p != NULL) return p;
   }
-  if (!nothrow) throw_bad_alloc(size);
+  throw_bad_alloc(size);
   return NULL;
 }
 
 void* mi_new(size_t size) {
   void* p = mi_alloc(mi_heap_default, size, false);
-  return mi_likely(p != NULL) ? p : retry(size, 1, false);
-}
-
-void* mi_new_nothrow(size_t size) mi_attr_noexcept {
-  void* p = mi_alloc(mi_heap_default, size, false);
-  return mi_likely(p != NULL) ? p : retry(size, 1, true);
+  return mi_likely(p != NULL) ? p : retry(size, 1);
 }
 
 void* mi_new_aligned(size_t size, size_t alignment) {
   void* p = mi_alloc_aligned(mi_heap_default, size, alignment, 0, false);
-  return mi_likely(p != NULL) ? p : retry(size, alignment, false);
+  return mi_likely(p != NULL) ? p : retry(size, alignment);
 }
 
+/* A handler may throw, which C cannot catch: so it is not called. */
+void* mi_new_nothrow(size_t size) mi_attr_noexcept { return mi_malloc(size); }
 void* mi_new_aligned_nothrow(size_t size, size_t alignment) mi_attr_noexcept {
-  void* p = mi_alloc_aligned(mi_heap_default, size, alignment, 0, false);
-  return mi_likely(p != NULL) ? p : retry(size, alignment, true);
+  return mi_malloc_aligned(size, alignment);
 }

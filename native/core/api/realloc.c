@@ -4,9 +4,10 @@
 #include "api/alloc.h"
 #include "api/free.h"
 
-/* A block that is at most half used moves to a smaller one. */
-static bool fits(size_t newsize, size_t usable) {
-  return newsize <= usable && newsize >= usable - usable / 2;
+/* A block that is less than half used moves, if that makes it smaller. */
+static bool stays(size_t newsize, size_t usable, size_t align) {
+  if (newsize > usable) return false;
+  return newsize >= usable - usable / 2 || mi_good_size(mi_align_up(newsize, align)) >= usable;
 }
 
 /* A huge block of this thread changes its size without a copy. NULL if it cannot. */
@@ -33,15 +34,16 @@ void* mi_realloc_from(mi_heap_t* heap, void* p, size_t newsize, size_t align) {
     errno = EINVAL;
     return NULL;
   }
-  size_t usable = page->block_size - (size_t)((uint8_t*)p - (uint8_t*)mi_block_of(page, p));
+  size_t usable = mi_usable_from(page, p);
   bool aligned = mi_is_aligned(p, align);
-  if (mi_likely(fits(newsize, usable) && aligned)) return p;
+  if (mi_likely(aligned && stays(newsize, usable, align))) return p;
   if (aligned && align <= MI_SEGMENT_SIZE) {
     void* resized = resize_huge(page, p, newsize);
     if (resized != NULL) return resized;
   }
   void* moved = mi_alloc_aligned(heap, newsize, align, 0, false);
-  if (mi_unlikely(moved == NULL)) return NULL;
+  if (mi_unlikely(moved == NULL))
+    return aligned && newsize <= usable ? p : NULL; /* never fail to shrink */
   memcpy(moved, p, newsize < usable ? newsize : usable);
   mi_free_inline(p);
   return moved;

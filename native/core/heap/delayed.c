@@ -27,21 +27,39 @@ static void push_delayed(mi_heap_t* heap, mi_block_t* block) {
                                                   memory_order_release, memory_order_relaxed));
 }
 
-/* An owner that allocates soon uses the memory of a huge block again. One that sleeps would hold
-   it for ever: more than a little goes back to the system at once. The caller holds NOTIFYING. */
-static void put_huge_aside(mi_heap_t* heap, mi_page_t* page) {
-  enum { LARGEST_TOTAL = 16 << 20 };
-  size_t before =
-      atomic_fetch_add_explicit(&heap->delayed_huge, page->block_size, memory_order_relaxed);
-  if (before + page->block_size > LARGEST_TOTAL) mi_huge_page_purge(page);
+/* Bytes of huge blocks that other threads freed and whose owners have not noticed yet. An owner
+   that allocates soon uses that memory again; one that sleeps would hold it for ever. So no more
+   than this is left to wait; of the rest only the addresses are. */
+enum { HUGE_WAITING_MAX = 16 << 20 };
+static _Atomic(size_t) huge_waiting;
+
+static void start_waiting(mi_page_t* page) {
+  size_t size = page->block_size;
+  size_t before = atomic_fetch_add_explicit(&huge_waiting, size, memory_order_relaxed);
+  if (before + size > HUGE_WAITING_MAX && mi_option_get(mi_option_purge_delay) >= 0) {
+    mi_huge_page_purge(page);
+  }
+}
+
+static void stop_waiting(const mi_page_t* page) {
+  atomic_fetch_sub_explicit(&huge_waiting, page->block_size, memory_order_relaxed);
 }
 
 void mi_page_free_block_mt(mi_page_t* page, mi_block_t* block) {
   /* Acquire: of an UNOWNED page we see the header as its owner left it. */
   uintptr_t word = atomic_load_explicit(&page->thread_free, memory_order_acquire);
+  bool huge = page->bin == MI_BIN_HUGE;
+  bool waiting = false;
   for (;;) {
     uintptr_t wanted;
     uintptr_t state = mi_tf_state(word);
+    if (mi_unlikely(huge && waiting != (state == MI_TF_FULL))) {
+      /* May take a while, so it is done before NOTIFYING, for which others wait. */
+      waiting = !waiting;
+      waiting ? start_waiting(page) : stop_waiting(page);
+      word = atomic_load_explicit(&page->thread_free, memory_order_acquire);
+      continue;
+    }
     if (mi_unlikely(state == MI_TF_UNOWNED)) {
       mi_huge_page_free(page);
       return;
@@ -60,7 +78,6 @@ void mi_page_free_block_mt(mi_page_t* page, mi_block_t* block) {
     }
     if (state != MI_TF_FULL) return;
     mi_heap_t* heap = atomic_load_explicit(&page->heap, memory_order_acquire);
-    if (page->bin == MI_BIN_HUGE) put_huge_aside(heap, page);
     push_delayed(heap, block);
     /* NOTIFYING -> NORMAL, keeping what others pushed meanwhile. Release: our use of the heap is
        over. After this the page may be gone. */
@@ -83,9 +100,7 @@ void mi_heap_delayed_free(mi_heap_t* heap) {
       block = next;
       continue;
     }
-    if (page->bin == MI_BIN_HUGE) {
-      atomic_fetch_sub_explicit(&heap->delayed_huge, page->block_size, memory_order_relaxed);
-    }
+    if (page->bin == MI_BIN_HUGE) stop_waiting(page);
     mi_page_free_collect(page); /* what came after it, so that the page may turn out empty */
     mi_page_free_block(page, block);
     block = next;

@@ -22,15 +22,24 @@ void mi_heap_for_each_page(mi_heap_t* heap, unsigned bins, mi_page_fun* fn, void
   }
 }
 
+static void settle_page(mi_heap_t* heap, mi_page_t* page, void* arg) {
+  (void)heap;
+  (void)arg;
+  mi_page_settle(page);
+}
+
+void mi_heap_settle(mi_heap_t* heap) {
+  mi_heap_for_each_page(heap, MI_BIN_COUNT, settle_page, NULL);
+  mi_heap_delayed_free(heap);
+}
+
 static void absorb_page(mi_heap_t* heap, mi_page_t* page, void* arg) {
   mi_heap_t* target = arg;
-  mi_page_settle(page);
   mi_heap_remove_page(heap, page);
   bool huge = page->bin == MI_BIN_HUGE;
   /* A full page is found out again on the next walk. */
   if (!huge) mi_page_set_flag(page, MI_PAGE_IN_FULL, false);
-  atomic_store_explicit(&page->heap, target,
-                        memory_order_relaxed); /* published by mi_page_set_full */
+  atomic_store_explicit(&page->heap, target, memory_order_relaxed); /* see mi_page_set_full */
   mi_heap_add_page(target, page, false);
   if (huge && !mi_page_set_full(page)) {
     mi_page_free_collect(page); /* its block has just come back */
@@ -39,22 +48,19 @@ static void absorb_page(mi_heap_t* heap, mi_page_t* page, void* arg) {
 }
 
 void mi_heap_absorb(mi_heap_t* target, mi_heap_t* heap) {
+  mi_heap_settle(heap);
   mi_heap_for_each_page(heap, MI_BIN_COUNT, absorb_page, target);
-  /* Every page has settled, so nothing is added to the list any more. */
-  mi_heap_delayed_free(heap);
 }
 
 static void free_page(mi_heap_t* heap, mi_page_t* page, void* arg) {
   (void)arg;
-  mi_page_settle(page);
   page->used = 0;
   mi_heap_free_page(heap, page);
 }
 
 void mi_heap_free_pages(mi_heap_t* heap) {
+  mi_heap_settle(heap);
   mi_heap_for_each_page(heap, MI_BIN_COUNT, free_page, NULL);
-  atomic_store_explicit(&heap->delayed_free, 0, memory_order_relaxed);
-  atomic_store_explicit(&heap->delayed_huge, 0, memory_order_relaxed);
 }
 
 void mi_heap_free_memory(mi_heap_t* heap) {

@@ -32,16 +32,17 @@ bool mi_thread_is_unwatched(void);
 /* Adds the thread's counters to the process's. */
 void mi_thread_merge_counters(void);
 
-/* In a forked child. */
-void mi_thread_note_fork(void);
-
 /* Prepares the process. Done by the first thread that allocates; others wait for it. */
 void mi_process_attach(void);
 
 /* ---- Heaps (heap.c) ---- */
 
-/* Makes `heap`, memory that is all zero, an empty heap of the thread with this tld. */
+/* Makes `heap` an empty heap of the thread with this tld. */
 void mi_heap_init(mi_heap_t* heap, mi_tld_t* tld);
+
+/* Brings every page to NORMAL and completes the delayed frees: from now on no other thread can
+   reach the heap through a page, until a page is FULL again. Waits for threads that notify. */
+void mi_heap_settle(mi_heap_t* heap);
 
 /* Moves all pages of `heap` to `target`, another heap of the thread. */
 void mi_heap_absorb(mi_heap_t* target, mi_heap_t* heap);

@@ -1,9 +1,11 @@
 /* The process: once at its start, in forked children, and at its end. */
 #include "heap/heap.h"
+#include "segment/abandoned.h"
 #include "stats/stats.h"
 
 static void prepare(void) {
   mi_stats_start();
+  mi_options_read();
   mi_os_register_thread_exit(mi_thread_at_exit);
   if (!mi_option_is_enabled(mi_option_allow_thp)) mi_os_forbid_huge_pages();
   if (mi_option_is_enabled(mi_option_verbose)) {
@@ -41,7 +43,7 @@ static void settle_in_child(mi_heap_t* heap, mi_page_t* page, void* arg) {
 }
 
 static void in_forked_child(void) {
-  mi_thread_note_fork();
+  mi_segments_orphan();
   if (!mi_heap_is_initialized(mi_heap_default)) return;
   for (mi_heap_t* heap = mi_heap_default->tld->heaps; heap != NULL; heap = heap->next) {
     mi_heap_for_each_page(heap, MI_BIN_COUNT, settle_in_child, NULL);
@@ -54,6 +56,7 @@ static void in_forked_child(void) {
    malloc. */
 __attribute__((constructor)) static void at_process_start(void) {
   mi_process_attach();
+  mi_options_read(); /* the environment may not have been there before */
   mi_os_register_fork_child(in_forked_child);
   if (mi_option_is_enabled(mi_option_show_stats)) mi_os_keep_stderr();
 }

@@ -7,7 +7,7 @@ enum { LEAST_TRIES = 8, MOST_TRIES = 64 };
 
 /* ---- Abandon ---- */
 
-/* FULL or NORMAL -> UNOWNED: from now on who frees the block frees the segment. */
+/* NORMAL -> UNOWNED: from now on who frees the block frees the segment. */
 static void abandon_huge(mi_heap_t* heap, mi_page_t* page) {
   mi_segment_t* segment = mi_segment_of(page);
   mi_heap_remove_page(heap, page);
@@ -21,12 +21,6 @@ static void abandon_huge(mi_heap_t* heap, mi_page_t* page) {
                                                memory_order_acq_rel, memory_order_acquire)) {
     mi_huge_page_free(page); /* its block has just come back */
   }
-}
-
-static void settle_page(mi_heap_t* heap, mi_page_t* page, void* arg) {
-  (void)heap;
-  (void)arg;
-  mi_page_settle(page);
 }
 
 static void free_if_empty(mi_heap_t* heap, mi_page_t* page, void* arg) {
@@ -57,10 +51,7 @@ static void abandon_page(mi_heap_t* heap, mi_page_t* page, void* arg) {
 }
 
 void mi_heap_abandon(mi_heap_t* heap) {
-  /* After this nobody can reach the heap through a page; what was put on its delayed list is
-     complete. */
-  mi_heap_for_each_page(heap, MI_BIN_COUNT, settle_page, NULL);
-  mi_heap_delayed_free(heap);
+  mi_heap_settle(heap);
   mi_heap_for_each_page(heap, MI_BIN_COUNT, free_if_empty, NULL);
   mi_heap_for_each_page(heap, MI_BIN_COUNT, abandon_page, NULL);
   mi_assert(heap->page_count == 0);

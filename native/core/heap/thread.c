@@ -3,7 +3,6 @@
 
 #include <string.h>
 
-#include "segment/abandoned.h"
 #include "segment/memory.h"
 #include "stats/stats.h"
 
@@ -71,17 +70,10 @@ void mi_thread_merge_counters(void) {
   if (mi_heap_is_initialized(mi_heap_default)) mi_counters_merge(&mi_heap_default->tld->counters);
 }
 
-/* In a forked child, segments that carry the ids of threads which are not there. A new thread
-   may get such an id, and must not take their segments for its own. */
-static _Atomic(bool) has_orphans;
-
-void mi_thread_note_fork(void) { atomic_store_explicit(&has_orphans, true, memory_order_relaxed); }
-
 mi_heap_t* mi_heap_get(void) {
   if (mi_likely(mi_heap_is_initialized(mi_heap_default))) return mi_heap_default;
   mi_process_attach();
-  if (atomic_load_explicit(&has_orphans, memory_order_relaxed))
-    mi_segments_orphan(mi_os_thread_id());
+  if (mi_heap_is_initialized(mi_heap_default)) return mi_heap_default; /* a callback allocated */
   mi_tld_t* tld = tld_alloc();
   if (tld == NULL) return NULL;
   tld->until_collect = mi_option_get(mi_option_generic_collect);

@@ -127,6 +127,10 @@ void mi_option_set_default(mi_option_t option, long value) mi_attr_noexcept {
   if (exists(option) && state_of(option) != CHOSEN) mi_option_set(option, value);
 }
 
+void mi_options_read(void) {
+  for (int i = 0; i < _mi_option_last; i++) state_of((mi_option_t)i);
+}
+
 bool mi_option_is_enabled(mi_option_t option) mi_attr_noexcept {
   return mi_option_get(option) != 0;
 }

@@ -57,6 +57,10 @@ bool mi_prim_resize(void* p, size_t size, size_t new_size) {
 }
 
 bool mi_prim_move(void* p, size_t size, void* target, size_t target_size) {
+  /* Some kernels unmap the target before they find out that they cannot move; what they find is
+     that the memory is no longer one mapping (after mlock or madvise on a part). Asking for no
+     change says so first. */
+  if (mremap(p, size, size, 0) == MAP_FAILED) return false;
   return mremap(p, size, target_size, MREMAP_MAYMOVE | MREMAP_FIXED, target) != MAP_FAILED;
 }
 

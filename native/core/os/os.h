@@ -76,7 +76,8 @@ void mi_os_unregister_thread_exit(void);
 
 /* Has `fn` run when the calling thread ends. May allocate. Called again by what runs while the
    thread is ending, it has `fn` run once more, MI_OS_EXIT_ROUNDS times at most. False if `fn`
-   will not run. */
+   will certainly not run: whether a thread is already in the last round of its exit handlers
+   when it calls this for the first time, nobody can say. */
 bool mi_os_thread_at_exit(void);
 #define MI_OS_EXIT_ROUNDS 4 /* _POSIX_THREAD_DESTRUCTOR_ITERATIONS */
 

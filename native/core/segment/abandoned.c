@@ -66,21 +66,22 @@ mi_segment_t* mi_segment_adopt_next(mi_segments_tld_t* tld) {
 /* No thread has this id, and it is not that of an abandoned segment. */
 #define ORPHAN ((uintptr_t)1)
 
-static void orphan(mi_segment_t* segment, void* thread_id) {
-  uintptr_t owner = *(uintptr_t*)thread_id;
-  atomic_compare_exchange_strong_explicit(&segment->thread_id, &owner, ORPHAN, memory_order_relaxed,
-                                          memory_order_relaxed);
+static void orphan(mi_segment_t* segment, void* arg) {
+  (void)arg;
+  uintptr_t owner = mi_segment_owner(segment);
+  if (owner == 0 || owner == mi_os_thread_id()) return;
+  atomic_store_explicit(&segment->thread_id, ORPHAN, memory_order_relaxed);
 }
 
-void mi_segments_orphan(uintptr_t thread_id) {
+void mi_segments_orphan(void) {
   size_t chunks = mi_chunk_count();
   for (size_t i = 0; i < chunks; i++) {
     mi_chunk_t* chunk = mi_chunk_at(i);
     uint32_t free = atomic_load_explicit(&chunk->free, memory_order_acquire);
     for (unsigned index = 0; index < chunk->slot_count; index++) {
       if ((free >> index & 1) != 0) continue;
-      orphan((mi_segment_t*)mi_slot_start((mi_slot_ref_t){chunk, index}), &thread_id);
+      orphan((mi_segment_t*)mi_slot_start((mi_slot_ref_t){chunk, index}), NULL);
     }
   }
-  mi_segment_table_for_each(orphan, &thread_id);
+  mi_segment_table_for_each(orphan, NULL);
 }

@@ -15,10 +15,10 @@ void mi_segment_abandon(mi_segments_tld_t* tld, mi_segment_t* segment);
    in it, so that it cannot vanish meanwhile. */
 bool mi_segment_try_adopt(mi_segments_tld_t* tld, mi_segment_t* segment);
 
-/* In a forked child: takes every segment of the thread that had this id in the parent from it.
-   Nobody owns them from then on; their blocks can be freed, but not used again. Before the
-   calling thread has a segment. */
-void mi_segments_orphan(uintptr_t thread_id);
+/* In a forked child, before it has a second thread: takes every segment from the threads that are
+   not there, whose ids new threads may get. Nobody owns these segments from then on; their blocks
+   can be freed, but not used again. */
+void mi_segments_orphan(void);
 
 /* Segments abandoned at this moment. */
 size_t mi_abandoned_count(void);

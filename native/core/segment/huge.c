@@ -48,11 +48,6 @@ static mi_mapping_t map_block(size_t size, size_t align, size_t offset, size_t* 
   return (mi_mapping_t){base + unused, total - unused};
 }
 
-static void unmap_block(mi_mapping_t mapping) {
-  mi_memory_unmap(mapping.start, mapping.size);
-  mi_stat_down(committed, mapping.size);
-}
-
 mi_page_t* mi_huge_page_alloc(size_t size, size_t align, size_t offset) {
   size_t start;
   bool zero;
@@ -65,7 +60,7 @@ mi_page_t* mi_huge_page_alloc(size_t size, size_t align, size_t offset) {
   mi_mapping_t mapping = map_block(size, align, offset, &start, &zero);
   if (mapping.start == NULL || !mi_os_commit(mapping.start, mapping.size) ||
       !mi_segment_table_add(mapping.start + start, (mi_segment_t*)mapping.start)) {
-    if (mapping.start != NULL) unmap_block(mapping);
+    if (mapping.start != NULL) mi_mapping_unmap(mapping);
     errno = ENOMEM;
     return NULL;
   }

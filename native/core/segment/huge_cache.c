@@ -34,7 +34,7 @@ static uint8_t* claim(entry_t* entry) {
 /* Sequentially consistent: see mi_purge_announce. */
 static void set(entry_t* entry, uint8_t* start) { atomic_store(&entry->start, start); }
 
-static void unmap(mi_mapping_t mapping) {
+void mi_mapping_unmap(mi_mapping_t mapping) {
   mi_memory_unmap(mapping.start, mapping.size);
   mi_stat_down(committed, mapping.size);
 }
@@ -82,7 +82,7 @@ void mi_huge_cache_put(mi_mapping_t mapping) {
     }
     atomic_fetch_sub_explicit(&total, mapping.size, memory_order_relaxed);
   }
-  unmap(mapping);
+  mi_mapping_unmap(mapping);
 }
 
 int64_t mi_huge_cache_drop_until(int64_t now) {
@@ -100,7 +100,7 @@ int64_t mi_huge_cache_drop_until(int64_t now) {
     }
     atomic_fetch_sub_explicit(&total, size, memory_order_relaxed);
     set(entry, NULL);
-    unmap((mi_mapping_t){start, size});
+    mi_mapping_unmap((mi_mapping_t){start, size});
   }
   return next;
 }

@@ -10,6 +10,9 @@ typedef struct mi_mapping_s {
   size_t size;
 } mi_mapping_t;
 
+/* Returns a mapping to the system at once. */
+void mi_mapping_unmap(mi_mapping_t mapping);
+
 /* A mapping of at least `size` bytes and at most an eighth more; start NULL if there is none.
    Its contents are undefined. */
 mi_mapping_t mi_huge_cache_take(size_t size);
