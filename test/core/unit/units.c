@@ -81,6 +81,7 @@ static void other_slot(void) {
 
 enum { THREADS = 3, STEPS = 20000 };
 static mi_slot_ref_t contended;
+/* Relaxed, so that it is the units' own order that ThreadSanitizer sees. */
 static _Atomic(int) holders[MI_UNITS_PER_SEGMENT];
 
 /* While one more thread purges: who has taken a unit is its only holder, and `zero` is true. */
@@ -93,12 +94,14 @@ static void* contend(void* arg) {
     bool zero;
     if (!mi_units_take(contended, mask, &zero)) continue;
     for (unsigned u = first; u < first + count; u++) {
-      CHECK_EQ(atomic_fetch_add(&holders[u], 1), 0);
+      CHECK_EQ(atomic_fetch_add_explicit(&holders[u], 1, memory_order_relaxed), 0);
       uint64_t* word = (uint64_t*)unit(contended, u);
       if (zero) CHECK_EQ(*word, 0);
       *word = i + 1;
     }
-    for (unsigned u = first; u < first + count; u++) atomic_fetch_sub(&holders[u], 1);
+    for (unsigned u = first; u < first + count; u++) {
+      atomic_fetch_sub_explicit(&holders[u], 1, memory_order_relaxed);
+    }
     mi_units_release(contended, mask, 0);
   }
   return NULL;

@@ -1,0 +1,69 @@
+/* Exit handlers of a thread that run after miheap's own may allocate and free as ever. A heap of
+   their own they may get or not: there may be nobody left to end it. */
+#include <pthread.h>
+
+#include "check.h"
+#include "heap/heap.h"
+#include "memory.h"
+#include "pattern.h"
+
+/* ThreadSanitizer takes its leave in the last round that the C library offers. */
+enum { LEFT = 40, ROUNDS = TEST_TSAN ? 3 : 4 };
+
+static pthread_key_t key;
+static void* left[LEFT];
+static void* of_thread;
+
+/* Several rounds: each makes the key's value non-NULL again, so that miheap's handler runs in between. */
+static void at_exit(void* value) {
+  uintptr_t round = (uintptr_t)value;
+  for (int i = 0; i < LEFT / 4; i++) {
+    size_t size = (size_t)i * 3000;
+    void* p = mi_malloc(size);
+    CHECK(p != NULL);
+    pattern_fill(p, size, round);
+    if (i % 2 == 0) p = mi_realloc(p, size + 5000);
+    CHECK(pattern_holds(p, size, round));
+    left[(round - 1) * (LEFT / 4) + (uintptr_t)i] = p;
+  }
+  mi_free(of_thread);
+  of_thread = mi_malloc(100);
+  mi_heap_t* heap = mi_heap_new();
+  if (heap != NULL) {
+    void* p = mi_heap_malloc(heap, 100);
+    void* q = mi_heap_malloc(heap, 3000000);
+    CHECK(p != NULL && q != NULL);
+    mi_free(p);
+    mi_heap_delete(heap);
+    mi_free(q);
+  }
+  heap = mi_heap_get_default();
+  if (heap != NULL) mi_free(mi_heap_malloc(heap, 100));
+  mi_collect(true);
+  if (round < ROUNDS) pthread_setspecific(key, (void*)(round + 1));
+}
+
+static void* work(void* arg) {
+  pthread_setspecific(key, (void*)1);
+  of_thread = mi_malloc(100);
+  return arg;
+}
+
+int main(void) {
+  mi_thread_init();
+  /* After miheap's key, whose handlers therefore run first. */
+  CHECK_EQ(pthread_key_create(&key, at_exit), 0);
+  for (int i = 0; i < 20; i++) {
+    pthread_t thread;
+    CHECK_EQ(pthread_create(&thread, NULL, work, NULL), 0);
+    pthread_join(thread, NULL);
+    for (int k = 0; k < LEFT; k++) mi_free(left[k]);
+    mi_free(of_thread);
+  }
+  mi_collect(true);
+  memory_check();
+  CHECK_EQ(memory_gauges().segments, 0);
+  CHECK_EQ(memory_gauges().threads, 1);
+  CHECK_EQ(memory_gauges().committed, 0);
+  return 0;
+}
