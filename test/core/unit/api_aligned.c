@@ -64,6 +64,10 @@ static void posix(void) {
   CHECK_EQ(errno, 7);
 }
 
+/* Alignments that the compiler must not see. */
+static volatile size_t odd = 48;
+static volatile size_t none = 0;
+
 static void others(void) {
   size_t page = 4096;
   void* p = mi_aligned_alloc(64, 100); /* not a multiple: allowed */
@@ -83,13 +87,13 @@ static void others(void) {
   check_block(p, 1000, 128, 0);
   mi_free(p);
   errno = 0;
-  CHECK_PTR(mi_aligned_alloc(48, 100), ==, NULL);
+  CHECK_PTR(mi_aligned_alloc(odd, 100), ==, NULL);
   CHECK_EQ(errno, EINVAL);
   errno = 0;
-  CHECK_PTR(mi_malloc_aligned(10, 0), ==, NULL);
+  CHECK_PTR(mi_malloc_aligned(10, none), ==, NULL);
   CHECK_EQ(errno, EINVAL);
   errno = 0;
-  CHECK_PTR(mi_realloc_aligned(NULL, 10, 3), ==, NULL);
+  CHECK_PTR(mi_realloc_aligned(NULL, 10, odd), ==, NULL);
   CHECK_EQ(errno, EINVAL);
 }
 
