@@ -118,7 +118,7 @@ export class Heap {
 
   /** An array of `length` elements: `allocTyped(Float64Array, 1000)`. */
   allocTyped<T>(type: TypedArrayConstructor<T>, length: number, options?: AllocOptions): T {
-    if (typeof type !== 'function' || Object.getPrototypeOf(type).name !== 'TypedArray') {
+    if (typeof type !== 'function' || Object.getPrototypeOf(type)?.name !== 'TypedArray') {
       throw new InvalidTypeError('type', 'the constructor of a typed array', type);
     }
     checkSize('length', length);
@@ -134,12 +134,12 @@ export class Heap {
   realloc(buffer: ArrayBuffer, newSize: number, options?: ReallocOptions): ArrayBuffer;
   realloc(buffer: BufferLike, newSize: number, options?: ReallocOptions): Buffer;
   realloc(buffer: BufferLike, newSize: number, options: ReallocOptions = {}): Buffer | ArrayBuffer {
-    const handle = this.#live();
     const old = arrayBufferOf(buffer);
     checkSize('newSize', newSize);
     checkOptions(options);
     const { zero = true } = options;
     checkBoolean('zero', zero);
+    const handle = this.#live();
     const resized = this.#reallocate(handle, old, newSize, zero);
     return buffer === old ? resized : Buffer.from(resized);
   }
@@ -150,8 +150,8 @@ export class Heap {
    * system writes into that memory whoever owns it next.
    */
   free(buffer: BufferLike): void {
-    const handle = this.#live();
     const arrayBuffer = arrayBufferOf(buffer);
+    const handle = this.#live();
     if (this.#empty.remove(arrayBuffer)) return;
     const status = native.free(handle, arrayBuffer);
     if (status !== Status.Ok) throw this.#failure(status);
@@ -159,8 +159,8 @@ export class Heap {
 
   /** The bytes that the block really has: at least its size. `realloc` up to there moves nothing. */
   usableSize(buffer: BufferLike): number {
-    const handle = this.#live();
     const arrayBuffer = arrayBufferOf(buffer);
+    const handle = this.#live();
     if (this.#empty.has(arrayBuffer)) return 0;
     const size = native.usableSize(handle, arrayBuffer);
     if (size < 0) throw this.#failure(size);
@@ -199,11 +199,12 @@ export class Heap {
   }
 
   #allocate(size: number, options: AllocOptions = {}): ArrayBuffer {
-    const handle = this.#live();
     checkOptions(options);
     const { zero = true, align } = options;
     checkBoolean('zero', zero);
     if (align !== undefined) checkAlign(align);
+    // After the options: reading them may run code of the caller, which may destroy the heap.
+    const handle = this.#live();
     if (size === 0) return this.#empty.add();
     const buffer = native.allocate(handle, size, align ?? 0, zero);
     if (typeof buffer === 'number') throw this.#failure(buffer, size, align);

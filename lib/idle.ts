@@ -1,3 +1,4 @@
+import { setTimeout } from 'node:timers';
 import { native } from './native';
 
 const QUIET_MS = 100;

@@ -53,9 +53,13 @@ void Environment::NoteFreed(size_t bytes) {
   Napi::HandleScope scope(env);
   napi_value global;
   napi_value result;
-  // Fails, harmlessly, in an environment that is being torn down.
-  if (napi_get_global(env, &global) != napi_ok) return;
-  napi_call_function(env, global, request_collect.Value(), 0, nullptr, &result);
+  if (napi_get_global(env, &global) == napi_ok &&
+      napi_call_function(env, global, request_collect.Value(), 0, nullptr, &result) == napi_ok) {
+    return;
+  }
+  // An environment that is being torn down. What was freed stays freed: nothing is thrown.
+  napi_get_and_clear_last_exception(env, &result);
+  collect_requested = false;
 }
 
 bool Environment::CollectIfIdle() {

@@ -225,11 +225,11 @@ typedef struct mi_segment_queue_s {
 /* 32 MiB from the system. The descriptor is never freed, so that it may be read at any time. */
 typedef struct mi_chunk_s {
   uint8_t* start;
-  size_t number;          /* mi_chunk_at(number) is this one */
-  unsigned slot_count;    /* MI_SLOTS_PER_CHUNK, or 1 where addresses were short */
-  _Atomic(uint32_t) free; /* bit per slot that holds no segment; clearing it takes the slot */
-  _Atomic(uint32_t)
-      abandoned; /* bit per slot with an abandoned segment; clearing it takes the segment */
+  size_t number;               /* mi_chunk_at(number) is this one */
+  unsigned slot_count;         /* MI_SLOTS_PER_CHUNK, or 1 where addresses were short */
+  _Atomic(bool) vacant;        /* it was unmapped; another may have this descriptor */
+  _Atomic(uint32_t) free;      /* bit per slot that holds no segment; clearing it takes the slot */
+  _Atomic(uint32_t) abandoned; /* bit per slot; clearing it takes the segment in it */
   mi_slot_t slots[MI_SLOTS_PER_CHUNK];
 } mi_chunk_t;
 

@@ -194,7 +194,9 @@ mi_decl_nodiscard mi_decl_export mi_heap_t* mi_heap_new(void) mi_attr_noexcept;
 mi_decl_export void mi_heap_delete(mi_heap_t* heap) mi_attr_noexcept;
 /* Ends the heap and every block in it, at a cost that grows with its pages, not its blocks. */
 mi_decl_export void mi_heap_destroy(mi_heap_t* heap) mi_attr_noexcept;
-/* The heap that mi_malloc uses in this thread. mi_heap_set_default returns the previous one. */
+/* The heap that mi_malloc uses in this thread; NULL and ENOMEM in the last exit handlers of a
+   thread, which can allocate, but have no heap that outlives a call. mi_heap_set_default returns
+   the previous one. */
 mi_decl_nodiscard mi_decl_export mi_heap_t* mi_heap_get_default(void) mi_attr_noexcept;
 mi_decl_export mi_heap_t* mi_heap_set_default(mi_heap_t* heap) mi_attr_noexcept;
 mi_decl_nodiscard mi_decl_export mi_heap_t* mi_heap_get_backing(void) mi_attr_noexcept;
@@ -241,7 +243,7 @@ mi_decl_export void mi_thread_init(void) mi_attr_noexcept;
 /* Ends the calling thread's heaps now: live blocks are abandoned for other threads to adopt. A
    later allocation by this thread starts anew. Runs by itself when a thread ends. */
 mi_decl_export void mi_thread_done(void) mi_attr_noexcept;
-/* mi_heap_collect on the thread's default heap. With `force` also adopts what ended threads
+/* mi_heap_collect on every heap of the thread. With `force` also adopts what ended threads
    left, and returns every free page of the process to the system. */
 mi_decl_export void mi_collect(bool force) mi_attr_noexcept;
 /* Any pointer may be NULL. Times in milliseconds, the rest in bytes, page_faults a count. */

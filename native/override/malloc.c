@@ -49,17 +49,20 @@ int reallocarr(void* p, size_t count, size_t size) { return mi_reallocarr(p, cou
 int posix_memalign(void** p, size_t alignment, size_t size) {
   return mi_posix_memalign(p, alignment, size);
 }
-/* As glibc: an alignment that is no power of two is rounded up to one. */
-void* memalign(size_t alignment, size_t size) {
+/* As glibc does, or did: an alignment that is no power of two is rounded up to one. */
+static size_t rounded_alignment(size_t alignment) {
   size_t power = 1;
   while (power < alignment && power != 0) power <<= 1;
-  return mi_memalign(power, size);
+  return power;
 }
 
-/* As glibc: alignment 0 asks for nothing. */
-void* aligned_alloc(size_t alignment, size_t size) {
-  return mi_aligned_alloc(alignment == 0 ? 1 : alignment, size);
+void* memalign(size_t alignment, size_t size) {
+  return mi_memalign(rounded_alignment(alignment), size);
 }
+void* aligned_alloc(size_t alignment, size_t size) {
+  return mi_aligned_alloc(rounded_alignment(alignment), size);
+}
+
 void* valloc(size_t size) { return mi_valloc(size); }
 void* pvalloc(size_t size) { return mi_pvalloc(size); }
 size_t malloc_usable_size(void* p) { return mi_usable_size(p); }

@@ -85,7 +85,7 @@ void memory_check(void) {
   found_t found = {0, 0, 0};
   for (size_t i = 0; i < mi_chunk_count(); i++) {
     mi_chunk_t* chunk = mi_chunk_at(i);
-    for (unsigned index = 0; index < MI_SLOTS_PER_CHUNK; index++) {
+    for (unsigned index = 0; index < chunk->slot_count; index++) {
       check_slot(chunk, index, &found);
     }
   }

@@ -196,3 +196,37 @@ test('every error class is exported', () => {
   expect(thrownBy(() => heap.free(Buffer.alloc(1)))).toBeInstanceOf(miheap.NotOwnedError);
   expect(thrownBy(() => heap.free(Buffer.alloc(1)))).toBeInstanceOf(miheap.MiheapError);
 });
+
+test('options whose getters destroy the heap find it destroyed', () => {
+  const code = 'ERR_MIHEAP_DESTROYED';
+  const allocating = new Heap();
+  const trap = (heap: Heap) => ({
+    get zero() {
+      heap.destroy();
+      return true;
+    },
+  });
+  expect(() => allocating.alloc(16, trap(allocating))).toThrow(expect.objectContaining({ code }));
+  const resizing = new Heap();
+  const buffer = resizing.alloc(16);
+  expect(() => resizing.realloc(buffer, 32, trap(resizing))).toThrow(
+    expect.objectContaining({ code }),
+  );
+  expect(buffer.length).toBe(0);
+});
+
+test('free does not depend on a setTimeout that the program replaced', () => {
+  const heap = new Heap();
+  const buffer = heap.alloc(8 << 20);
+  const original = globalThis.setTimeout;
+  globalThis.setTimeout = (() => {
+    throw new Error('replaced');
+  }) as unknown as typeof setTimeout;
+  try {
+    heap.free(buffer);
+  } finally {
+    globalThis.setTimeout = original;
+  }
+  expect(heap.stats().bytes).toBe(0);
+  heap.destroy();
+});

@@ -30,13 +30,15 @@ mi_inline void mi_free_inline(void* p) {
   /* Also false for NULL. */
   if (!MI_CHECKED && mi_likely(mi_is_in_chunk(p))) {
     mi_segment_t* segment = mi_segment_of(p);
-    mi_page_t* page = mi_segment_page_of(segment, p);
-    if (mi_likely(mi_segment_is_mine(segment) && mi_page_flags(page) == 0)) {
-      mi_block_t* block = p;
-      mi_block_set_next(page, block, page->local_free);
-      page->local_free = block;
-      if (mi_unlikely(--page->used == 0)) mi_page_retire(page);
-      return;
+    if (mi_likely(mi_segment_is_mine(segment))) {
+      mi_page_t* page = mi_segment_page_of(segment, p);
+      if (mi_likely(mi_page_flags(page) == 0)) {
+        mi_block_t* block = p;
+        mi_block_set_next(page, block, page->local_free);
+        page->local_free = block;
+        if (mi_unlikely(--page->used == 0)) mi_page_retire(page);
+        return;
+      }
     }
   }
   mi_free_slow(p);

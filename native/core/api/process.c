@@ -30,7 +30,9 @@ void mi_collect(bool force) mi_attr_noexcept {
   mi_heap_t* heap = mi_heap_default;
   if (mi_heap_is_initialized(heap)) {
     if (force) mi_heap_reclaim_all(heap);
-    mi_heap_collect_pages(heap, force);
+    for (heap = heap->tld->heaps; heap != NULL; heap = heap->next) {
+      mi_heap_collect_pages(heap, force);
+    }
   }
   if (force) {
     mi_purge_all();

@@ -71,6 +71,7 @@ mi_page_t* mi_heap_page_for(mi_heap_t** heap, mi_request_t request) {
   if (mi_likely(page != NULL)) return page;
   /* Out of memory: what can be freed is freed, and one more try made. */
   mi_heap_collect_pages(*heap, true);
+  mi_purge_all();
   page = find(*heap, request);
   if (page == NULL) errno = ENOMEM;
   return page;

@@ -90,6 +90,9 @@ static bool may_adopt(const mi_heap_t* heap) { return heap == &heap->tld->backin
 mi_page_t* mi_heap_reclaim(mi_heap_t* heap, unsigned bin) {
   size_t abandoned = mi_abandoned_count();
   if (mi_likely(abandoned == 0) || !may_adopt(heap)) return NULL;
+  /* Only instead of a fresh segment: who has pages left would take them from others who need
+     them. */
+  if (mi_segment_has_free_page(&heap->tld->segments, mi_bin_block_size(bin))) return NULL;
   size_t tries = abandoned * (size_t)mi_option_get(mi_option_max_segment_reclaim) / 100;
   if (tries < LEAST_TRIES) tries = LEAST_TRIES;
   if (tries > MOST_TRIES) tries = MOST_TRIES;

@@ -44,6 +44,23 @@ static bool make_descriptor(size_t index) {
   return true;
 }
 
+/* A descriptor that no chunk has. */
+static bool take_descriptor(size_t* index) {
+  size_t count = mi_chunk_count();
+  for (*index = 0; *index < count; ++*index) {
+    mi_chunk_t* chunk = mi_chunk_at(*index);
+    if (atomic_load_explicit(&chunk->vacant, memory_order_relaxed) &&
+        atomic_exchange_explicit(&chunk->vacant, false, memory_order_acquire)) {
+      return true;
+    }
+  }
+  do {
+    if (!make_descriptor(*index)) return false;
+  } while (!atomic_compare_exchange_weak_explicit(&chunk_count, index, *index + 1,
+                                                  memory_order_acq_rel, memory_order_relaxed));
+  return true;
+}
+
 /* ---- Units ---- */
 
 static uint8_t* unit_start(mi_slot_ref_t ref, unsigned unit) {
@@ -147,19 +164,17 @@ static bool take_slot_in_new_chunk(mi_slot_ref_t* ref, uint64_t mask, bool* zero
   unsigned slots;
   uint8_t* start = map_chunk(&slots);
   if (start == NULL) return false;
-  size_t index = atomic_load_explicit(&chunk_count, memory_order_relaxed);
-  do {
-    if (!make_descriptor(index)) {
-      mi_memory_unmap(start, (size_t)slots << MI_SEGMENT_SHIFT);
-      return false;
-    }
-  } while (!atomic_compare_exchange_weak_explicit(&chunk_count, &index, index + 1,
-                                                  memory_order_acq_rel, memory_order_relaxed));
-  if (!make_findable(start, slots)) {
+  size_t index;
+  if (!take_descriptor(&index)) {
     mi_memory_unmap(start, (size_t)slots << MI_SEGMENT_SHIFT);
-    return false; /* the descriptor stays as it is, and is nobody's */
+    return false;
   }
   mi_chunk_t* chunk = mi_chunk_at(index);
+  if (!make_findable(start, slots)) {
+    mi_memory_unmap(start, (size_t)slots << MI_SEGMENT_SHIFT);
+    atomic_store_explicit(&chunk->vacant, true, memory_order_release);
+    return false;
+  }
   chunk->start = start;
   chunk->number = index;
   chunk->slot_count = slots;
@@ -198,5 +213,65 @@ void mi_slot_release(mi_slot_ref_t ref) {
   size_t number = ref.chunk->number;
   if (number < atomic_load_explicit(&search_start, memory_order_relaxed)) {
     atomic_store_explicit(&search_start, number, memory_order_relaxed);
+  }
+}
+
+/* ---- Giving chunks back ---- */
+
+typedef struct units_s {
+  uint64_t dirty;
+  uint64_t clean;
+} units_t;
+
+/* Takes every unit of the chunk, whose slots the caller holds. False, with nothing taken, if one is
+   being purged. */
+static bool take_all_units(mi_chunk_t* chunk, units_t taken[MI_SLOTS_PER_CHUNK]) {
+  bool whole = true;
+  for (unsigned i = 0; i < chunk->slot_count; i++) {
+    taken[i].dirty = atomic_exchange_explicit(&chunk->slots[i].dirty, 0, memory_order_acquire);
+    taken[i].clean = atomic_exchange_explicit(&chunk->slots[i].clean, 0, memory_order_acquire);
+    whole = whole && (taken[i].dirty | taken[i].clean) == ~(uint64_t)0;
+  }
+  for (unsigned i = 0; !whole && i < chunk->slot_count; i++) {
+    atomic_fetch_or(&chunk->slots[i].dirty, taken[i].dirty);
+    atomic_fetch_or_explicit(&chunk->slots[i].clean, taken[i].clean, memory_order_release);
+  }
+  return whole;
+}
+
+static void unmap_chunk(mi_chunk_t* chunk, const units_t taken[MI_SLOTS_PER_CHUNK]) {
+  for (unsigned i = 0; i < chunk->slot_count; i++) {
+    atomic_store(&chunk->slots[i].purge_at, 0);
+    count_committed(taken[i].dirty, -1);
+  }
+  if (chunk->slot_count == MI_SLOTS_PER_CHUNK) {
+    mi_chunk_map_remove(chunk->start);
+  } else {
+    mi_segment_table_remove(chunk->start);
+  }
+  mi_memory_unmap(chunk->start, (size_t)chunk->slot_count << MI_SEGMENT_SHIFT);
+  chunk->start = NULL;
+  chunk->slot_count = 0;
+  atomic_store_explicit(&chunk->vacant, true, memory_order_release);
+}
+
+void mi_chunks_unmap_free(void) {
+  size_t count = mi_chunk_count();
+  for (size_t i = 0; i < count; i++) {
+    mi_chunk_t* chunk = mi_chunk_at(i);
+    /* Acquire: with a bit in `free` we see the rest of the descriptor. */
+    uint32_t slots = atomic_load_explicit(&chunk->free, memory_order_acquire);
+    if (slots == 0 || slots != (uint32_t)mi_bits64(0, chunk->slot_count)) continue;
+    uint32_t all = slots;
+    if (!atomic_compare_exchange_strong_explicit(&chunk->free, &slots, 0, memory_order_acquire,
+                                                 memory_order_relaxed)) {
+      continue;
+    }
+    units_t taken[MI_SLOTS_PER_CHUNK];
+    if (take_all_units(chunk, taken)) {
+      unmap_chunk(chunk, taken);
+    } else {
+      atomic_fetch_or_explicit(&chunk->free, all, memory_order_release);
+    }
   }
 }

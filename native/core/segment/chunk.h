@@ -29,6 +29,9 @@ bool mi_units_take(mi_slot_ref_t ref, uint64_t mask, bool* zero);
    due for a purge after purge_delay. */
 void mi_units_release(mi_slot_ref_t ref, uint64_t dirty, uint64_t clean);
 
+/* Returns the addresses of every chunk in which nothing is in use to the system. */
+void mi_chunks_unmap_free(void);
+
 /* Chunks are numbered from 0 and never go away. Until the thread that adds one is done, its
    descriptor is all zero: no slot in it is free, abandoned or due. */
 size_t mi_chunk_count(void);

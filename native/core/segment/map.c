@@ -11,6 +11,11 @@ bool mi_chunk_map_add(const void* p) {
   return true;
 }
 
+void mi_chunk_map_remove(const void* p) {
+  size_t index = (uintptr_t)p >> MI_CHUNK_SHIFT;
+  atomic_store_explicit(&mi_chunk_map[index], 0, memory_order_release);
+}
+
 /* A table of two levels. Leaves are made when first needed and never freed. */
 #define LEAF_SHIFT 12
 #define LEAF_COUNT ((size_t)1 << LEAF_SHIFT)

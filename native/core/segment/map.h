@@ -27,6 +27,7 @@ mi_inline bool mi_is_in_chunk(const void* p) {
 
 /* False if the address is beyond the map. */
 bool mi_chunk_map_add(const void* p);
+void mi_chunk_map_remove(const void* p);
 
 /* Any thread. `p` is the first byte of a block that a caller gets, or of a slot. Add fails for
    lack of memory; after a remove at the same place it cannot. */

@@ -94,5 +94,6 @@ void mi_purge_tick(void) {
 
 void mi_purge_all(void) {
   mi_huge_cache_drop_until(INT64_MAX);
+  mi_chunks_unmap_free();
   purge_slots_until(INT64_MAX);
 }

@@ -12,7 +12,7 @@ void mi_purge_schedule(mi_slot_ref_t ref);
    also a look at the clock. */
 void mi_purge_tick(void);
 
-/* Purges every dirty unit of the process. */
+/* Purges every dirty unit of the process, and returns the addresses of what is wholly free. */
 void mi_purge_all(void);
 
 /* When something that is put aside now is due; 0: never. */

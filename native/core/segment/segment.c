@@ -200,6 +200,11 @@ static mi_page_t* page_alloc_in(mi_segments_tld_t* tld, mi_segment_t* segment, s
   return index == segment->page_count ? NULL : page_begin(tld, segment, index, block_size, zero);
 }
 
+bool mi_segment_has_free_page(const mi_segments_tld_t* tld, size_t block_size) {
+  mi_page_kind_t kind = kind_of(block_size);
+  return kind <= MI_PAGE_MEDIUM && tld->free[kind].first != NULL;
+}
+
 mi_page_t* mi_segment_page_alloc(mi_segments_tld_t* tld, size_t block_size) {
   mi_page_kind_t kind = kind_of(block_size);
   if (kind <= MI_PAGE_MEDIUM) {

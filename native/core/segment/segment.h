@@ -54,6 +54,9 @@ uintptr_t mi_segment_cookie(const mi_segment_t* segment);
    ENOMEM if there is no memory. */
 mi_page_t* mi_segment_page_alloc(mi_segments_tld_t* tld, size_t block_size);
 
+/* Whether mi_segment_page_alloc will most likely do without a new segment. */
+bool mi_segment_has_free_page(const mi_segments_tld_t* tld, size_t block_size);
+
 /* Gives back a page no block of which is alive. Its segment goes too when it was the last one. */
 void mi_segment_page_free(mi_segments_tld_t* tld, mi_page_t* page);
 

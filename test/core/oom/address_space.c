@@ -26,7 +26,30 @@ static void limit(size_t bytes) {
   CHECK_EQ(setrlimit(RLIMIT_AS, &r), 0);
 }
 
+/* What small blocks filled can be had for huge ones again, without a collect in between. */
+static void small_then_huge(void) {
+  static void* blocks[1 << 20];
+  limit(address_space() + 200 * MIB);
+  size_t n = 0;
+  while (n < sizeof(blocks) / sizeof(blocks[0]) && (blocks[n] = mi_malloc(1000)) != NULL) n++;
+  CHECK_CMP(n, >=, 100000);
+  CHECK_CMP(n, <, sizeof(blocks) / sizeof(blocks[0]));
+  for (size_t i = 0; i < n; i++) mi_free(blocks[i]);
+  for (size_t size = MIB; size <= 64 * MIB; size *= 2) {
+    void* p = mi_malloc(size);
+    CHECK(p != NULL);
+    mi_free(p);
+  }
+  void* small = mi_malloc(1000);
+  CHECK(small != NULL);
+  mi_free(small);
+  mi_collect(true);
+  CHECK_EQ(memory_gauges().segments, 0);
+  limit(0);
+}
+
 int main(void) {
+  small_then_huge();
   static void* blocks[BLOCKS];
   static size_t sizes[BLOCKS];
   random_t rng = {test_seed()};
