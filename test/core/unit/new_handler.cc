@@ -35,7 +35,7 @@ static void throwing() {
   CHECK(throws_bad_alloc([] { return ::operator new[](too_much); }));
   CHECK(throws_bad_alloc([] { return ::operator new(too_much, std::align_val_t(64)); }));
   CHECK(throws_bad_alloc([] { return mi_new(too_much); }));
-  CHECK(throws_bad_alloc([] { return std::vector<char>(too_much / 2).data(); }));
+  CHECK(throws_bad_alloc([] { return std::vector<char>(too_much / 2).size(); }));
   CHECK(::operator new(too_much, std::nothrow) == nullptr);
   CHECK(::operator new(too_much, std::align_val_t(64), std::nothrow) == nullptr);
 }
