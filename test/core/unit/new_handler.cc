@@ -30,12 +30,18 @@ struct alignas(256) wide {
   char bytes[300];
 };
 
+/* Where a pointer goes so that the compiler keeps the allocation. */
+static const void* volatile escaped;
+
 static void throwing() {
   CHECK(throws_bad_alloc([] { return ::operator new(too_much); }));
   CHECK(throws_bad_alloc([] { return ::operator new[](too_much); }));
   CHECK(throws_bad_alloc([] { return ::operator new(too_much, std::align_val_t(64)); }));
   CHECK(throws_bad_alloc([] { return mi_new(too_much); }));
-  CHECK(throws_bad_alloc([] { return std::vector<char>(too_much / 2).size(); }));
+  CHECK(throws_bad_alloc([] {
+    std::vector<char> v(too_much / 2);
+    escaped = v.data();
+  }));
   CHECK(::operator new(too_much, std::nothrow) == nullptr);
   CHECK(::operator new(too_much, std::align_val_t(64), std::nothrow) == nullptr);
 }
