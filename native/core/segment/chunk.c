@@ -205,12 +205,12 @@ bool mi_slot_take(mi_slot_ref_t* ref, uint64_t mask, bool* zero) {
 
 void mi_slot_release(mi_slot_ref_t ref) {
   uint32_t bit = 1u << ref.index;
+  size_t number = ref.chunk->number; /* before the slot is another's, or unmapped */
   /* Release: who takes the slot sees all that was done in it. */
   uint32_t before = atomic_fetch_or_explicit(&ref.chunk->free, bit, memory_order_release);
   mi_assert((before & bit) == 0);
   (void)before;
   /* Low slots first: memory that is resident is used again, and the high end may drain. */
-  size_t number = ref.chunk->number;
   if (number < atomic_load_explicit(&search_start, memory_order_relaxed)) {
     atomic_store_explicit(&search_start, number, memory_order_relaxed);
   }
@@ -256,22 +256,23 @@ static void unmap_chunk(mi_chunk_t* chunk, const units_t taken[MI_SLOTS_PER_CHUN
 }
 
 void mi_chunks_unmap_free(void) {
+  const uint32_t every = (uint32_t)mi_bits64(0, MI_SLOTS_PER_CHUNK);
   size_t count = mi_chunk_count();
   for (size_t i = 0; i < count; i++) {
     mi_chunk_t* chunk = mi_chunk_at(i);
-    /* Acquire: with a bit in `free` we see the rest of the descriptor. */
-    uint32_t slots = atomic_load_explicit(&chunk->free, memory_order_acquire);
-    if (slots == 0 || slots != (uint32_t)mi_bits64(0, chunk->slot_count)) continue;
-    uint32_t all = slots;
+    uint32_t slots = atomic_load_explicit(&chunk->free, memory_order_relaxed);
+    if (slots != every && slots != 1) continue;
+    /* Acquire: who holds a slot of the chunk sees its descriptor, which stays as it is. */
     if (!atomic_compare_exchange_strong_explicit(&chunk->free, &slots, 0, memory_order_acquire,
                                                  memory_order_relaxed)) {
       continue;
     }
     units_t taken[MI_SLOTS_PER_CHUNK];
-    if (take_all_units(chunk, taken)) {
+    bool all = slots == (uint32_t)mi_bits64(0, chunk->slot_count);
+    if (all && take_all_units(chunk, taken)) {
       unmap_chunk(chunk, taken);
     } else {
-      atomic_fetch_or_explicit(&chunk->free, all, memory_order_release);
+      atomic_fetch_or_explicit(&chunk->free, slots, memory_order_release);
     }
   }
 }
