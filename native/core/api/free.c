@@ -10,8 +10,7 @@
 static mi_page_t* living_page_of(const void* p) {
   mi_segment_t* segment = mi_segment_find(p);
   if (segment == NULL || segment->cookie != mi_segment_cookie(segment)) return NULL;
-  mi_page_t* page =
-      mi_segment_is_huge(segment) ? &segment->pages[0] : mi_segment_page_of(segment, p);
+  mi_page_t* page = mi_segment_page_of(segment, p);
   return mi_page_contains(page, p) ? page : NULL;
 }
 

@@ -43,8 +43,12 @@ static void settle_in_child(mi_heap_t* heap, mi_page_t* page, void* arg) {
 }
 
 static void in_forked_child(void) {
-  mi_segments_orphan();
-  if (!mi_heap_is_initialized(mi_heap_default)) return;
+  bool has_heap = mi_heap_is_initialized(mi_heap_default);
+  /* A thread is counted before it has a segment, and until it has none: most children have
+     nothing to look for. */
+  int64_t threads = atomic_load_explicit(&mi_gauges.threads.current, memory_order_relaxed);
+  if (threads > has_heap) mi_segments_orphan();
+  if (!has_heap) return;
   for (mi_heap_t* heap = mi_heap_default->tld->heaps; heap != NULL; heap = heap->next) {
     mi_heap_for_each_page(heap, MI_BIN_COUNT, settle_in_child, NULL);
   }

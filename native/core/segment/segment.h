@@ -13,7 +13,7 @@ mi_inline mi_segment_t* mi_segment_of(const void* p) {
   return (mi_segment_t*)((uintptr_t)p & ~(uintptr_t)MI_SEGMENT_MASK);
 }
 
-/* The page of a block in a chunk. */
+/* The page of a block in the segment; a huge one has the page_shift that always gives page 0. */
 mi_inline mi_page_t* mi_segment_page_of(mi_segment_t* segment, const void* p) {
   return &segment->pages[((uintptr_t)p & MI_SEGMENT_MASK) >> segment->page_shift];
 }
@@ -28,10 +28,7 @@ mi_inline mi_segment_t* mi_segment_find(const void* p) {
 }
 
 /* The page of any block. */
-mi_inline mi_page_t* mi_page_of(const void* p) {
-  mi_segment_t* segment = mi_segment_find(p);
-  return mi_segment_is_huge(segment) ? &segment->pages[0] : mi_segment_page_of(segment, p);
-}
+mi_inline mi_page_t* mi_page_of(const void* p) { return mi_segment_page_of(mi_segment_find(p), p); }
 
 mi_inline unsigned mi_page_index(const mi_segment_t* segment, const mi_page_t* page) {
   return (unsigned)(page - segment->pages);
