@@ -18,9 +18,10 @@ compare 'python: threads' "$python" "$here/workloads/threads.py"
 compare 'python: threads, PYTHONMALLOC=malloc' \
   env PYTHONMALLOC=malloc "$python" "$here/workloads/threads.py"
 
-# How long each test took, and the process id in the name of the scratch directory.
+# How long each test took (a slow one gets a remark), and the process id in the name of the scratch
+# directory.
 normalise() {
-  sed -E -i -e 's/[0-9]+(\.[0-9]+)? (ms|sec|min)/TIME/g' -e 's/^[0-9]+:[0-9]+:[0-9]+ //' \
+  sed -E -i -e 's/ -- [a-z_]+ passed in [0-9].*$//' -e 's/[0-9]+(\.[0-9]+)? (ms|sec|min)/TIME/g' -e 's/^[0-9]+:[0-9]+:[0-9]+ //' \
     -e 's/load avg: [0-9.]+ //' -e 's/in [0-9.]+s$/in TIME/' \
     -e 's/test_python_[0-9]+/test_python_PID/g' "$1/stdout" "$1/stderr"
 }
