@@ -45,10 +45,13 @@ set(MI_CORE_SOURCES
     native/core/api/heap.c
     native/core/api/process.c)
 list(TRANSFORM MI_CORE_SOURCES PREPEND ${CMAKE_CURRENT_SOURCE_DIR}/)
-set(MI_OVERRIDE_SOURCES ${CMAKE_CURRENT_SOURCE_DIR}/native/override/malloc.c
-                        ${CMAKE_CURRENT_SOURCE_DIR}/native/override/glibc.c
-                        ${CMAKE_CURRENT_SOURCE_DIR}/native/override/new.cc
-                        ${CMAKE_CURRENT_SOURCE_DIR}/native/override/preload.c)
+set(MI_OVERRIDE_SOURCES native/override/malloc.c native/override/new.cc native/override/preload.c)
+include(CheckSymbolExists)
+check_symbol_exists(__GLIBC__ features.h MI_HAS_GLIBC)
+if(MI_HAS_GLIBC)
+  list(APPEND MI_OVERRIDE_SOURCES native/override/glibc.c)
+endif()
+list(TRANSFORM MI_OVERRIDE_SOURCES PREPEND ${CMAKE_CURRENT_SOURCE_DIR}/)
 
 set(THREADS_PREFER_PTHREAD_FLAG ON)
 find_package(Threads REQUIRED)
@@ -108,10 +111,12 @@ mi_configure_core(miheap_embedded)
 target_compile_definitions(miheap_embedded PUBLIC MI_EMBEDDED=1)
 target_compile_options(miheap_embedded PRIVATE -ftls-model=local-dynamic)
 
-# One relocatable object, for a link line on which the allocator must come first.
+# One relocatable object, for a link line on which the allocator must come first. Its internals are local to it,
+# as those of the shared library are.
 add_custom_command(
   OUTPUT ${CMAKE_BINARY_DIR}/miheap.o
   COMMAND ${CMAKE_LINKER} -r -o ${CMAKE_BINARY_DIR}/miheap.o --whole-archive $<TARGET_FILE:miheap_static>
+  COMMAND ${CMAKE_OBJCOPY} --localize-hidden ${CMAKE_BINARY_DIR}/miheap.o
   DEPENDS miheap_static
   VERBATIM)
 if(CMAKE_JS_VERSION)

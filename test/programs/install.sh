@@ -2,16 +2,21 @@
 # `cmake --install` into an empty directory, then programs built against what is there: by CMake
 # package, by pkg-config, and one that knows nothing of miheap until it is preloaded.
 source "$(dirname "$0")/common.sh"
-need cmake cc
+need cmake cc nm
 : "${BUILD_DIR:?BUILD_DIR must name the build to install from}"
 
 installed=$work/installed
 cmake --install "$BUILD_DIR" --prefix "$installed" >"$work/install.log"
 libdir=$(dirname "$(find "$installed" -name libmiheap.so)")
-for file in include/miheap.h "${libdir#"$installed"/}"/libmiheap.{so,a} \
-  "${libdir#"$installed"/}"/pkgconfig/miheap.pc; do
-  [[ -e $installed/$file ]] || fail "not installed: $file"
+for file in "$installed/include/miheap.h" "$libdir"/libmiheap.{so,so.[0-9],a} "$libdir/miheap.o" \
+  "$libdir/pkgconfig/miheap.pc" "$libdir/cmake/miheap/miheapConfig.cmake"; do
+  [[ -e $file ]] || fail "not installed: $file"
 done
+
+# The object that is linked first must not bring names of its own into a program.
+comm -13 <(nm -D --defined-only "$libdir/libmiheap.so" | awk '{ print $NF }' | sort -u) \
+  <(nm -g --defined-only "$libdir/miheap.o" | awk '{ print $NF }' | sort -u) >"$work/names"
+[[ ! -s $work/names ]] || fail "miheap.o defines what libmiheap.so does not export: $(head -n 3 "$work/names")"
 if grep -rlF -e "$root" -e "$installed" "$libdir/pkgconfig" "$libdir/cmake"; then
   fail "the files above name a directory of this machine"
 fi
@@ -41,6 +46,10 @@ if command -v pkg-config >/dev/null; then
 elif [[ ${CI:-} == true ]]; then
   missing pkg-config
 fi
+
+echo 'install: miheap.o'
+cc "$libdir/miheap.o" -I"$installed/include" "$here/consumer/main.c" -o "$work/by-object"
+[[ $("$work/by-object") == consumer ]] || fail "install: object"
 
 LIB=$libdir/libmiheap.so
 # shellcheck disable=SC2016 # for the inner shell
