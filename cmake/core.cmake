@@ -115,7 +115,8 @@ target_compile_options(miheap_embedded PRIVATE -ftls-model=local-dynamic)
 # as those of the shared library are.
 add_custom_command(
   OUTPUT ${CMAKE_BINARY_DIR}/miheap.o
-  COMMAND ${CMAKE_LINKER} -r -o ${CMAKE_BINARY_DIR}/miheap.o --whole-archive $<TARGET_FILE:miheap_static>
+  COMMAND ${CMAKE_LINKER} -r --force-group-allocation -o ${CMAKE_BINARY_DIR}/miheap.o
+          --whole-archive $<TARGET_FILE:miheap_static>
   COMMAND ${CMAKE_OBJCOPY} --localize-hidden ${CMAKE_BINARY_DIR}/miheap.o
   DEPENDS miheap_static
   VERBATIM)
