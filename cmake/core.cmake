@@ -10,6 +10,7 @@ set(MI_CORE_SOURCES
     ${MI_OS_SOURCE}
     native/core/os/os.c
     native/core/options/options.c
+    native/core/options/environment.c
     native/core/options/report.c
     native/core/stats/stats.c
     native/core/stats/print.c

@@ -268,46 +268,120 @@ typedef void mi_error_fun(int err, void* arg);
 mi_decl_export void mi_register_error(mi_error_fun* fun, void* arg) mi_attr_noexcept;
 
 /* ---- Options ----
-   Read once from the environment, as MIHEAP_<NAME> or MIMALLOC_<NAME> in capitals, when first
-   used. Switches take 0/1, on/off, true/false, yes/no; numbers may end in K, M or G (powers of
-   1024). A value that is malformed or out of range is reported once and ignored.
+   Read once from the environment, as MIHEAP_<NAME> or MIMALLOC_<NAME> in capitals; MIHEAP_ wins.
+   A switch takes 0/1, off/on, false/true, no/yes; any other option a number. A number may end in K,
+   M, G or T, alone or with B or iB: powers of 1024. A value that is malformed or out of range, and a
+   MIHEAP_ name that does not exist, is reported once and ignored. Set-user-id programs do not read
+   the environment.
 
-   OPTION(name, default, least, most, what it does) */
-#define MI_OPTIONS(OPTION)                                                                 \
-  OPTION(show_errors, 1, 0, 1, "print a line on stderr for every error")                   \
-  OPTION(show_stats, 0, 0, 1, "print statistics when the process ends")                    \
-  OPTION(verbose, 0, 0, 1, "print version and options when the process begins")            \
-  OPTION(max_errors, 32, -1, 1000000, "print at most this many errors (-1: all)")          \
-  OPTION(max_warnings, 32, -1, 1000000, "print at most this many warnings (-1: all)")      \
-  OPTION(purge_delay, 50, -1, 3600000,                                                     \
-         "milliseconds until free memory goes back to the system (-1: never, 0: at once)") \
-  OPTION(purge_decommits, 1, 0, 1,                                                         \
-         "purge so that resident memory falls at once; 0: when it is needed")              \
-  OPTION(abandoned_reclaim_on_free, 1, 0, 1,                                               \
-         "a free into memory of an ended thread adopts that memory")                       \
-  OPTION(max_segment_reclaim, 10, 0, 100,                                                  \
-         "percentage of the abandoned segments that one slow path may adopt")              \
-  OPTION(generic_collect, 10000, 1, 1000000,                                               \
-         "collect after this many slow-path calls of a thread")                            \
-  OPTION(allow_thp, 1, 0, 1, "let the system use transparent huge pages")                  \
-  OPTION(disallow_os_alloc, 0, 0, 1, "never ask the system for more memory")
+   OPTION(name, kind, default, least, most, what it does)
+
+   SWITCH   0 or 1
+   NUMBER   as it says
+   SIZE     KiB, so that it fits a `long` everywhere; in the environment, a number without a letter
+            is bytes, rounded up to KiB
+
+   The enumerators have the values that they have in mimalloc 2.2, for bindings that write them
+   down. Options about things that miheap does not have are accepted, and say so. */
+#define MI_OPTIONS(OPTION)                                                                      \
+  OPTION(show_errors, SWITCH, 1, 0, 1, "print a line on stderr for every error")                \
+  OPTION(show_stats, SWITCH, 0, 0, 1, "print statistics when the process ends")                 \
+  OPTION(verbose, NUMBER, 0, 0, 3,                                                              \
+         "1 to 3: print version and options when the process begins, and failed allocations")   \
+  OPTION(eager_commit, SWITCH, 1, 0, 1, "no effect: memory is committed when it is needed")     \
+  OPTION(arena_eager_commit, NUMBER, 2, 0, 2, "no effect")                                      \
+  OPTION(purge_decommits, SWITCH, 1, 0, 1,                                                      \
+         "purge so that resident memory falls at once; 0: when the system needs it")            \
+  OPTION(allow_large_os_pages, NUMBER, 0, 0, 2, "no effect")                                    \
+  OPTION(reserve_huge_os_pages, NUMBER, 0, 0, 1000000, "no effect")                             \
+  OPTION(reserve_huge_os_pages_at, NUMBER, -1, -1, 1023, "no effect")                           \
+  OPTION(reserve_os_memory, SIZE, 0, 0, 1L << 30, "no effect")                                  \
+  OPTION(segment_cache, NUMBER, 0, 0, 1000000,                                                  \
+         "no effect: free segments wait in their chunk, for all threads")                       \
+  OPTION(page_reset, SWITCH, 0, 0, 1, "purge as purge_decommits=0 does")                        \
+  OPTION(abandoned_page_purge, SWITCH, 0, 0, 1,                                                 \
+         "a thread that ends purges its free memory at once")                                   \
+  OPTION(segment_reset, SWITCH, 0, 0, 1, "no effect: free segments are purged like free pages") \
+  OPTION(eager_commit_delay, NUMBER, 1, 0, 1000000, "no effect: see eager_commit")              \
+  OPTION(purge_delay, NUMBER, 50, -1, 3600000,                                                  \
+         "milliseconds until free memory goes back to the system (-1: never, 0: at once)")      \
+  OPTION(use_numa_nodes, NUMBER, 0, 0, 1024, "no effect")                                       \
+  OPTION(disallow_os_alloc, SWITCH, 0, 0, 1, "never ask the system for more memory")            \
+  OPTION(os_tag, NUMBER, 100, 0, 255, "no effect: only macOS has such tags")                    \
+  OPTION(max_errors, NUMBER, 32, -1, 1000000, "print at most this many errors (-1: all)")       \
+  OPTION(max_warnings, NUMBER, 32, -1, 1000000, "print at most this many warnings (-1: all)")   \
+  OPTION(max_segment_reclaim, NUMBER, 10, 0, 100,                                               \
+         "percentage of the abandoned segments that one slow path may adopt")                   \
+  OPTION(destroy_on_exit, SWITCH, 0, 0, 1, "no effect")                                         \
+  OPTION(arena_reserve, SIZE, 0, 0, 1L << 30, "no effect")                                      \
+  OPTION(arena_purge_mult, NUMBER, 10, 0, 1000000, "no effect: all memory waits purge_delay")   \
+  OPTION(purge_extend_delay, NUMBER, 1, 0, 3600000,                                             \
+         "no effect: what is freed later does not delay a purge")                               \
+  OPTION(abandoned_reclaim_on_free, SWITCH, 1, 0, 1,                                            \
+         "a free into memory of an ended thread adopts that memory")                            \
+  OPTION(disallow_arena_alloc, SWITCH, 0, 0, 1, "no effect")                                    \
+  OPTION(retry_on_oom, NUMBER, 0, 0, 3600000, "no effect")                                      \
+  OPTION(visit_abandoned, SWITCH, 0, 0, 1, "no effect")                                         \
+  OPTION(guarded_min, NUMBER, 0, 0, 1L << 30, "no effect")                                      \
+  OPTION(guarded_max, NUMBER, 1L << 30, 0, 1L << 30, "no effect")                               \
+  OPTION(guarded_precise, SWITCH, 0, 0, 1, "no effect")                                         \
+  OPTION(guarded_sample_rate, NUMBER, 0, 0, 1L << 30, "no effect")                              \
+  OPTION(guarded_sample_seed, NUMBER, 0, 0, 1L << 30, "no effect")                              \
+  OPTION(target_segments_per_thread, NUMBER, 0, 0, 1000000,                                     \
+         "no effect: a thread keeps the segments that its blocks are in")                       \
+  OPTION(generic_collect, NUMBER, 10000, 1, 1000000,                                            \
+         "collect after this many slow-path calls of a thread")                                 \
+  OPTION(allow_thp, SWITCH, 1, 0, 1, "let the system use transparent huge pages")               \
+  OPTION(cache_reset, SWITCH, 0, 0, 1, "no effect: there is no cache that a purge passes by")   \
+  OPTION(secure, NUMBER, 0, 0, 4, "no effect: a build is hardened, or not (-DMI_HARDENED=ON)")
+
+/* Older names of options, in mimalloc's earlier versions: ALIAS(older name, name). They too work
+   in the environment, where the newer name wins. */
+#define MI_OPTION_ALIASES(ALIAS)                       \
+  ALIAS(large_os_pages, allow_large_os_pages)          \
+  ALIAS(eager_region_commit, arena_eager_commit)       \
+  ALIAS(reset_decommits, purge_decommits)              \
+  ALIAS(allow_decommit, purge_decommits)               \
+  ALIAS(reset_delay, purge_delay)                      \
+  ALIAS(decommit_delay, purge_delay)                   \
+  ALIAS(decommit_extend_delay, purge_extend_delay)     \
+  ALIAS(abandoned_page_reset, abandoned_page_purge)    \
+  ALIAS(abandoned_page_decommit, abandoned_page_purge) \
+  ALIAS(limit_os_alloc, disallow_os_alloc)             \
+  ALIAS(segment_decommit_delay, purge_delay)           \
+  ALIAS(deprecated_segment_cache, segment_cache)       \
+  ALIAS(deprecated_page_reset, page_reset)             \
+  ALIAS(deprecated_segment_reset, segment_reset)
 
 typedef enum mi_option_e {
-#define OPTION(name, value, least, most, doc) mi_option_##name,
+#define OPTION(name, kind, value, least, most, doc) mi_option_##name,
   MI_OPTIONS(OPTION)
 #undef OPTION
-      _mi_option_last
+      _mi_option_last,
+#define ALIAS(older, name) mi_option_##older = mi_option_##name,
+  MI_OPTION_ALIASES(ALIAS)
+#undef ALIAS
 } mi_option_t;
 
+/* The value; 0 for an option that does not exist. mi_option_get_clamp brings it into a range;
+   mi_option_get_size is for a SIZE, and gives bytes. */
+mi_decl_nodiscard mi_decl_export long mi_option_get(mi_option_t option) mi_attr_noexcept;
+mi_decl_nodiscard mi_decl_export long mi_option_get_clamp(mi_option_t option, long min, long max)
+    mi_attr_noexcept;
+mi_decl_nodiscard mi_decl_export size_t mi_option_get_size(mi_option_t option) mi_attr_noexcept;
+/* Sets the value, for good or until the next call. A switch takes any number but 0 as 1, another
+   option takes the nearest value that it may have. Those that act when the process begins (verbose,
+   allow_thp, the reserve_ ones) are too late then. An option that does not exist changes nothing. */
+mi_decl_export void mi_option_set(mi_option_t option, long value) mi_attr_noexcept;
+/* As mi_option_set, unless the environment or an earlier mi_option_set chose a value. */
+mi_decl_export void mi_option_set_default(mi_option_t option, long value) mi_attr_noexcept;
+/* The same with a truth value: is it other than 0; set it to 1 or 0. */
 mi_decl_nodiscard mi_decl_export bool mi_option_is_enabled(mi_option_t option) mi_attr_noexcept;
 mi_decl_export void mi_option_enable(mi_option_t option) mi_attr_noexcept;
 mi_decl_export void mi_option_disable(mi_option_t option) mi_attr_noexcept;
 mi_decl_export void mi_option_set_enabled(mi_option_t option, bool enable) mi_attr_noexcept;
-/* 0 for an option that does not exist. */
-mi_decl_nodiscard mi_decl_export long mi_option_get(mi_option_t option) mi_attr_noexcept;
-mi_decl_export void mi_option_set(mi_option_t option, long value) mi_attr_noexcept;
-/* As mi_option_set, unless the environment or an earlier mi_option_set chose a value. */
-mi_decl_export void mi_option_set_default(mi_option_t option, long value) mi_attr_noexcept;
+mi_decl_export void mi_option_set_enabled_default(mi_option_t option, bool enable) mi_attr_noexcept;
+/* Prints every option with its value, one a line. */
 mi_decl_export void mi_options_print(void) mi_attr_noexcept;
 
 /* ---- Statistics ----

@@ -1,5 +1,6 @@
 /* The process: once at its start, in forked children, and at its end. */
 #include "heap/heap.h"
+#include "options/options.h"
 #include "segment/abandoned.h"
 #include "stats/stats.h"
 

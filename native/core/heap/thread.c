@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "segment/memory.h"
+#include "segment/purge.h"
 #include "stats/stats.h"
 
 /* ---- What a thread sees before it has anything ---- */
@@ -101,4 +102,5 @@ void mi_thread_detach(void) {
   mi_stat_down(threads, 1);
   mi_heap_default = (mi_heap_t*)&mi_heap_empty;
   tld_free(tld);
+  if (mi_option_is_enabled(mi_option_abandoned_page_purge)) mi_purge_all();
 }

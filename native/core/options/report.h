@@ -11,10 +11,6 @@
 #define MI_PRINTF(f, a)
 #endif
 
-/* Reads every option from the environment now, so that none is read, and complained about, in the
-   middle of something. */
-void mi_options_read(void);
-
 /* A line without prefix, to `out` (NULL: the registered output). */
 void mi_print_to(mi_output_fun* out, void* arg, const char* format, ...) MI_PRINTF(3, 4);
 

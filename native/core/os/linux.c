@@ -131,14 +131,11 @@ void mi_os_write_stderr(const char* text, size_t length) {
 
 extern char** environ;
 
-const char* mi_os_getenv(const char* name, bool* ready) {
-  *ready = environ != NULL;
-  if (environ == NULL || getauxval(AT_SECURE) != 0) return NULL;
-  size_t length = strlen(name);
-  for (char** entry = environ; *entry != NULL; entry++) {
-    if (strncmp(*entry, name, length) == 0 && (*entry)[length] == '=') return *entry + length + 1;
-  }
-  return NULL;
+bool mi_os_for_each_variable(void (*fn)(const char* entry, void* arg), void* arg) {
+  if (environ == NULL) return false;
+  if (getauxval(AT_SECURE) != 0) return true;
+  for (char** entry = environ; *entry != NULL; entry++) fn(*entry, arg);
+  return true;
 }
 
 uintptr_t mi_os_random(void) {

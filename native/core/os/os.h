@@ -99,9 +99,9 @@ void mi_os_write_stderr(const char* text, size_t length);
 /* Keeps a way to stderr for when the program has closed it, as many do when they end. */
 void mi_os_keep_stderr(void);
 
-/* The value of an environment variable, or NULL; also NULL as long as the C library has not set
-   up the environment, and in set-user-id programs. *ready says whether the answer is final. */
-const char* mi_os_getenv(const char* name, bool* ready);
+/* Calls `fn` with each "NAME=value" of the environment; with none in set-user-id programs. False
+   as long as the C library has not set up the environment. */
+bool mi_os_for_each_variable(void (*fn)(const char* entry, void* arg), void* arg);
 
 /* Bits that an attacker cannot foretell. */
 uintptr_t mi_os_random(void);

@@ -8,7 +8,7 @@
 void* mi_memory_map(size_t size, size_t align, mi_map_t kind);
 void mi_memory_unmap(void* p, size_t size);
 
-/* As mi_os_purge, as the option purge_decommits says. */
+/* As mi_os_purge, as the options purge_decommits and page_reset say. */
 mi_purge_t mi_memory_purge(void* p, size_t size);
 
 #endif

@@ -9,14 +9,14 @@ static int print_option(const char* name) {
     const char* name;
     mi_option_t option;
   } options[] = {
-#define OPTION(name, value, least, most, doc) {#name, mi_option_##name},
+#define OPTION(name, kind, value, least, most, doc) {#name, mi_option_##name},
       MI_OPTIONS(OPTION)
 #undef OPTION
   };
   for (int i = 0; i < _mi_option_last; i++) {
     if (strcmp(options[i].name, name) != 0) continue;
     printf("%ld", mi_option_get(options[i].option));
-    return mi_option_get(options[i].option) == mi_option_get(options[i].option) ? 0 : 1;
+    return 0;
   }
   return 2;
 }
@@ -47,6 +47,39 @@ static void synonyms(void) {
   EXPECT("purge_delay", "8", "", "MIMALLOC_PURGE_DELAY=7", "MIHEAP_PURGE_DELAY=8");
 }
 
+/* Older names: the newer one wins, and ours wins over mimalloc's. */
+static void older_names(void) {
+  EXPECT("purge_delay", "9", "", "MIHEAP_RESET_DELAY=9");
+  EXPECT("purge_delay", "9", "", "MIMALLOC_RESET_DELAY=9");
+  EXPECT("purge_delay", "8", "", "MIHEAP_RESET_DELAY=9", "MIHEAP_PURGE_DELAY=8");
+  EXPECT("purge_delay", "9", "", "MIMALLOC_PURGE_DELAY=8", "MIHEAP_RESET_DELAY=9");
+  EXPECT("purge_delay", "8", "", "MIMALLOC_RESET_DELAY=9", "MIMALLOC_PURGE_DELAY=8");
+  EXPECT("allow_large_os_pages", "1", "", "MIHEAP_LARGE_OS_PAGES=1");
+  EXPECT("page_reset", "1", "", "MIMALLOC_PAGE_RESET=1");
+  CHECK_EQ(mi_option_large_os_pages, mi_option_allow_large_os_pages);
+}
+
+/* Sizes are KiB; a number without a unit is bytes. */
+static void sizes(void) {
+  EXPECT("reserve_os_memory", "1048576", "", "MIHEAP_RESERVE_OS_MEMORY=1GiB");
+  EXPECT("reserve_os_memory", "1048576", "", "MIHEAP_RESERVE_OS_MEMORY=1g");
+  EXPECT("reserve_os_memory", "2048", "", "MIMALLOC_RESERVE_OS_MEMORY=2MB");
+  EXPECT("reserve_os_memory", "3", "", "MIHEAP_RESERVE_OS_MEMORY=3kib");
+  EXPECT("reserve_os_memory", "1073741824", "", "MIHEAP_RESERVE_OS_MEMORY=1T");
+  EXPECT("reserve_os_memory", "2", "", "MIHEAP_RESERVE_OS_MEMORY=1025");
+  EXPECT("reserve_os_memory", "1", "", "MIHEAP_RESERVE_OS_MEMORY=1");
+  EXPECT("reserve_os_memory", "0", "", "MIHEAP_RESERVE_OS_MEMORY=0");
+}
+
+static void unknown(void) {
+  EXPECT("purge_delay", "50", "miheap: warning: MIHEAP_PURGE_DELLAY is not an option: ignored\n",
+         "MIHEAP_PURGE_DELLAY=100");
+  EXPECT("purge_delay", "50", "miheap: warning: MIHEAP_ is not an option: ignored\n", "MIHEAP_=1");
+  EXPECT("purge_delay", "50", "", "MIMALLOC_PURGE_DELLAY=100");
+  EXPECT("purge_delay", "50", "", "MIHEAP_NO_INHERIT=1", "MIHEAP_NO_EXTERNAL_BUFFERS=1");
+  EXPECT("purge_delay", "50", "", "MIHEAPS=1", "MIHEAP=2");
+}
+
 static void malformed(void) {
 #define IGNORED(text, range) "miheap: warning: " text " is not a number from " range ": ignored\n"
   EXPECT("purge_delay", "50", IGNORED("MIHEAP_PURGE_DELAY=\"soon\"", "-1 to 3600000"),
@@ -67,6 +100,17 @@ static void malformed(void) {
   EXPECT("max_warnings", "32", IGNORED("MIHEAP_MAX_WARNINGS=\"x\"", "-1 to 1000000"),
          "MIHEAP_MAX_WARNINGS=x");
   EXPECT("show_errors", "1", IGNORED("MIHEAP_SHOW_ERRORS=\"2\"", "0 to 1"), "MIHEAP_SHOW_ERRORS=2");
+  EXPECT("reserve_os_memory", "0", IGNORED("MIHEAP_RESERVE_OS_MEMORY=\"1KiBB\"", "0 to 1073741824"),
+         "MIHEAP_RESERVE_OS_MEMORY=1KiBB");
+  EXPECT("reserve_os_memory", "0", IGNORED("MIHEAP_RESERVE_OS_MEMORY=\"-1\"", "0 to 1073741824"),
+         "MIHEAP_RESERVE_OS_MEMORY=-1");
+  EXPECT("reserve_os_memory", "0", IGNORED("MIHEAP_RESERVE_OS_MEMORY=\"on\"", "0 to 1073741824"),
+         "MIHEAP_RESERVE_OS_MEMORY=on");
+  EXPECT("purge_delay", "50", IGNORED("MIHEAP_RESET_DELAY=\"x\"", "-1 to 3600000"),
+         "MIHEAP_RESET_DELAY=x");
+  /* As if it were not there. */
+  EXPECT("purge_delay", "7", IGNORED("MIHEAP_PURGE_DELAY=\"x\"", "-1 to 3600000"),
+         "MIHEAP_PURGE_DELAY=x", "MIMALLOC_PURGE_DELAY=7");
   EXPECT("purge_delay", "50", "", "MIHEAP_SHOW_ERRORS=0", "MIHEAP_PURGE_DELAY=x");
   EXPECT("purge_delay", "50", "", "MIHEAP_MAX_WARNINGS=0", "MIHEAP_PURGE_DELAY=x");
 }
@@ -78,16 +122,70 @@ static void by_call(void) {
   mi_option_set(mi_option_max_segment_reclaim, 30);
   mi_option_set_default(mi_option_max_segment_reclaim, 40);
   CHECK_EQ(mi_option_get(mi_option_max_segment_reclaim), 30);
+  mi_option_set(mi_option_max_segment_reclaim, 101);
+  CHECK_EQ(mi_option_get(mi_option_max_segment_reclaim), 100);
+  mi_option_set(mi_option_max_segment_reclaim, -7);
+  CHECK_EQ(mi_option_get(mi_option_max_segment_reclaim), 0);
+  mi_option_set_default(mi_option_generic_collect, 0);
+  CHECK_EQ(mi_option_get(mi_option_generic_collect), 1);
+  mi_option_set(mi_option_show_errors, -1);
+  CHECK_EQ(mi_option_get(mi_option_show_errors), 1);
   mi_option_disable(mi_option_show_errors);
-  mi_option_set(mi_option_max_segment_reclaim, 101); /* out of range */
-  CHECK_EQ(mi_option_get(mi_option_max_segment_reclaim), 30);
+  CHECK(!mi_option_is_enabled(mi_option_show_errors));
   mi_option_enable(mi_option_show_errors);
   CHECK(mi_option_is_enabled(mi_option_show_errors));
+  mi_option_set_enabled_default(mi_option_show_errors, false);
+  CHECK(mi_option_is_enabled(mi_option_show_errors));
+  mi_option_set_enabled_default(mi_option_visit_abandoned, true);
+  CHECK(mi_option_is_enabled(mi_option_visit_abandoned));
   mi_option_set_enabled(mi_option_purge_decommits, false);
   CHECK(!mi_option_is_enabled(mi_option_purge_decommits));
+
+  mi_option_set(mi_option_purge_delay, 100);
+  CHECK_EQ(mi_option_get_clamp(mi_option_purge_delay, 0, 50), 50);
+  CHECK_EQ(mi_option_get_clamp(mi_option_purge_delay, 150, 200), 150);
+  CHECK_EQ(mi_option_get_clamp(mi_option_purge_delay, 0, 200), 100);
+  CHECK_EQ(mi_option_get_size(mi_option_purge_delay), 100);
+  mi_option_set(mi_option_purge_delay, -1);
+  CHECK_EQ(mi_option_get_size(mi_option_purge_delay), 0);
+  mi_option_set(mi_option_arena_reserve, 1L << 20);
+  CHECK_EQ(mi_option_get_size(mi_option_arena_reserve), 1L << 30);
+
   CHECK_EQ(mi_option_get(_mi_option_last), 0);
   CHECK_EQ(mi_option_get((mi_option_t)-1), 0);
+  CHECK_EQ(mi_option_get_size(_mi_option_last), 0);
   mi_option_set(_mi_option_last, 1);
+  mi_option_set_default((mi_option_t)-1, 1);
+}
+
+/* Every default is one that mi_option_set would take. */
+static void defaults(void) {
+#define OPTION(name, kind, value, least, most, doc) \
+  CHECK_CMP(value, >=, least);                      \
+  CHECK_CMP(value, <=, most);                       \
+  CHECK_EQ(mi_option_get(mi_option_##name), value); \
+  mi_option_set_default(mi_option_##name, value);   \
+  CHECK_EQ(mi_option_get(mi_option_##name), value);
+  MI_OPTIONS(OPTION)
+#undef OPTION
+}
+
+static char printed[16384];
+
+static void append(const char* text, void* arg) {
+  (void)arg;
+  strncat(printed, text, sizeof(printed) - strlen(printed) - 1);
+}
+
+static void printing(void) {
+  mi_register_output(append, NULL);
+  mi_options_print();
+  mi_register_output(NULL, NULL);
+#define OPTION(name, kind, value, least, most, doc) \
+  CHECK(strstr(printed, "miheap: option " #name " = ") != NULL);
+  MI_OPTIONS(OPTION)
+#undef OPTION
+  CHECK(strstr(printed, "option arena_reserve = 1048576 KiB\n") != NULL);
 }
 
 int main(int argc, char** argv) {
@@ -95,7 +193,12 @@ int main(int argc, char** argv) {
   if (argc > 1) return print_option(argv[1]);
   environment();
   synonyms();
+  older_names();
+  sizes();
+  unknown();
   malformed();
+  defaults();
   by_call();
+  printing();
   return 0;
 }

@@ -1,4 +1,5 @@
 /* When free memory goes back to the system; whether it does is asked of the system. */
+#include <pthread.h>
 #include <time.h>
 
 #include "memory.h"
@@ -93,6 +94,43 @@ static void taken_again(void) {
   mi_purge_all();
 }
 
+static void* work(void* arg) {
+  char* blocks[64];
+  for (int i = 0; i < 64; i++) memset(blocks[i] = mi_malloc(50000), 1, 50000);
+  for (int i = 0; i < 64; i++) mi_free(blocks[i]);
+  return arg;
+}
+
+static int64_t left_by_a_thread(bool purge) {
+  mi_purge_all();
+  int64_t committed = memory_gauges().committed;
+  mi_option_set_enabled(mi_option_abandoned_page_purge, purge);
+  pthread_t thread;
+  CHECK_EQ(pthread_create(&thread, NULL, work, NULL), 0);
+  pthread_join(thread, NULL);
+  return memory_gauges().committed - committed;
+}
+
+static void by_a_thread_that_ends(void) {
+  mi_option_set(mi_option_purge_delay, 3600000);
+  CHECK_CMP(left_by_a_thread(false), >=, 3000000);
+  CHECK_EQ(left_by_a_thread(true), 0);
+}
+
+/* Either option purges by reset: the contents are undefined from then on. */
+static void by_reset(mi_option_t option, bool enable) {
+  bool was = mi_option_is_enabled(option);
+  atomic_store(&mi_slot_state(slot)->clean_is_zero, true);
+  write_and_release();
+  mi_purge_all();
+  CHECK(atomic_load(&mi_slot_state(slot)->clean_is_zero));
+  mi_option_set_enabled(option, enable);
+  write_and_release();
+  mi_purge_all();
+  CHECK(!atomic_load(&mi_slot_state(slot)->clean_is_zero));
+  mi_option_set_enabled(option, was);
+}
+
 int main(void) {
   bool zero;
   mi_os_forbid_huge_pages();
@@ -104,5 +142,8 @@ int main(void) {
   never_but_forced();
   refused();
   taken_again();
+  by_a_thread_that_ends();
+  by_reset(mi_option_page_reset, true);
+  by_reset(mi_option_purge_decommits, false);
   return 0;
 }

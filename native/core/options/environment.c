@@ -1,0 +1,172 @@
+/* Options from the environment. */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "options/options.h"
+#include "options/report.h"
+#include "os/os.h"
+
+static const struct {
+  const char* name;
+  mi_option_t option;
+} aliases[] = {
+#define ALIAS(older, name) {#older, mi_option_##name},
+    MI_OPTION_ALIASES(ALIAS)
+#undef ALIAS
+};
+
+/* Variables with our prefix that are read elsewhere. */
+static const char* const others[] = {"NO_INHERIT", "NO_EXTERNAL_BUFFERS"};
+
+static char upper(char c) { return c >= 'a' && c <= 'z' ? (char)(c - 'a' + 'A') : c; }
+
+/* Without regard to case. */
+static bool equals(const char* text, size_t length, const char* word) {
+  for (; length > 0 && *word != 0 && upper(*text) == upper(*word); text++, word++, length--) {
+  }
+  return length == 0 && *word == 0;
+}
+
+/* ---- Values ---- */
+
+static bool parse_switch(const char* text, long* value) {
+  static const char* const words[][2] = {
+      {"0", "1"}, {"off", "on"}, {"false", "true"}, {"no", "yes"}};
+  size_t length = strlen(text);
+  for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
+    *value = equals(text, length, words[i][1]);
+    if (*value == 1 || equals(text, length, words[i][0])) return true;
+  }
+  return false;
+}
+
+/* The power of two that a unit stands for; 0 for "", -1 for what is no unit. */
+static int unit_shift(const char* text) {
+  static const char letters[] = "KMGT";
+  if (*text == 0) return 0;
+  const char* letter = strchr(letters, upper(*text));
+  if (letter == NULL) return -1;
+  const char* rest = text + 1;
+  size_t length = strlen(rest);
+  if (length > 0 && !equals(rest, length, "B") && !equals(rest, length, "iB")) return -1;
+  return 10 * (int)(letter - letters + 1);
+}
+
+static bool parse_number(const char* text, mi_option_kind_t kind, long* value) {
+  int saved = errno;
+  char* end;
+  errno = 0;
+  long number = strtol(text, &end, 10);
+  bool ok = errno == 0 && end != text;
+  errno = saved;
+  if (!ok) return false;
+  int shift = unit_shift(end);
+  if (shift < 0) return false;
+  if (kind == SIZE) {
+    if (shift > 0) {
+      shift -= 10;
+    } else if (number > 0) {
+      number = (number - 1) / 1024 + 1;
+    }
+  }
+  return !__builtin_mul_overflow(number, 1LL << shift, value);
+}
+
+static bool parse(const char* text, mi_option_t option, long* value) {
+  const mi_option_desc_t* desc = &mi_option_descs[option];
+  bool ok = desc->kind != SIZE && parse_switch(text, value);
+  if (!ok && desc->kind != SWITCH) ok = parse_number(text, desc->kind, value);
+  return ok && *value >= desc->least && *value <= desc->most;
+}
+
+/* ---- Variables ---- */
+
+/* What is wrong or right with a variable; those right, by precedence. */
+typedef enum meaning_e {
+  FOREIGN,
+  UNKNOWN, /* our prefix, but no option */
+  MALFORMED,
+  OURS,
+  OURS_OLDER,
+  SYNONYM,
+  SYNONYM_OLDER,
+} meaning_t;
+
+static bool find(const char* name, size_t length, mi_option_t* option, bool* older) {
+  for (int i = 0; i < _mi_option_last; i++) {
+    if (!equals(name, length, mi_option_descs[i].name)) continue;
+    *option = (mi_option_t)i;
+    *older = false;
+    return true;
+  }
+  for (size_t i = 0; i < sizeof(aliases) / sizeof(aliases[0]); i++) {
+    if (!equals(name, length, aliases[i].name)) continue;
+    *option = aliases[i].option;
+    *older = true;
+    return true;
+  }
+  return false;
+}
+
+static bool is_other(const char* name, size_t length) {
+  for (size_t i = 0; i < sizeof(others) / sizeof(others[0]); i++) {
+    if (equals(name, length, others[i])) return true;
+  }
+  return false;
+}
+
+static bool skip(const char** text, const char* prefix) {
+  size_t length = strlen(prefix);
+  if (strncmp(*text, prefix, length) != 0) return false;
+  *text += length;
+  return true;
+}
+
+static meaning_t understand(const char* entry, mi_option_t* option, long* value) {
+  const char* name = entry;
+  bool ours = skip(&name, "MIHEAP_");
+  if (!ours && !skip(&name, "MIMALLOC_")) return FOREIGN;
+  size_t length = strcspn(name, "=");
+  bool older;
+  if (!find(name, length, option, &older)) {
+    return ours && !is_other(name, length) ? UNKNOWN : FOREIGN;
+  }
+  if (name[length] != '=' || !parse(name + length + 1, *option, value)) return MALFORMED;
+  if (ours) return older ? OURS_OLDER : OURS;
+  return older ? SYNONYM_OLDER : SYNONYM;
+}
+
+static void apply(const char* entry, void* wanted) {
+  mi_option_t option;
+  long value;
+  if (understand(entry, &option, &value) == *(meaning_t*)wanted) mi_option_choose(option, value);
+}
+
+static void complain(const char* entry, void* arg) {
+  (void)arg;
+  mi_option_t option;
+  long value;
+  int length = (int)strcspn(entry, "=");
+  switch (understand(entry, &option, &value)) {
+  case UNKNOWN: mi_warning("%.*s is not an option: ignored\n", length, entry); break;
+  case MALFORMED:
+    mi_warning("%.*s=\"%s\" is not a number from %ld to %ld: ignored\n", length, entry,
+               entry + length + 1, mi_option_descs[option].least, mi_option_descs[option].most);
+    break;
+  default: break;
+  }
+}
+
+/* Threads that come here at the same time choose the same values. */
+void mi_options_read(void) {
+  static _Atomic(bool) done;
+  if (mi_likely(atomic_load_explicit(&done, memory_order_acquire))) return;
+  for (meaning_t wanted = OURS; wanted <= SYNONYM_OLDER; wanted++) {
+    if (!mi_os_for_each_variable(apply, &wanted)) return;
+  }
+  /* Release publishes the values. One thread complains; to do so, it reads options. */
+  if (!atomic_exchange_explicit(&done, true, memory_order_acq_rel)) {
+    mi_os_for_each_variable(complain, NULL);
+  }
+}

@@ -1,0 +1,25 @@
+/* The table of options, as data. */
+#ifndef MI_OPTIONS_H
+#define MI_OPTIONS_H
+
+#include "types.h"
+
+typedef enum mi_option_kind_e { SWITCH, NUMBER, SIZE } mi_option_kind_t;
+
+typedef struct mi_option_desc_s {
+  const char* name;
+  mi_option_kind_t kind;
+  long least;
+  long most;
+} mi_option_desc_t;
+
+extern const mi_option_desc_t mi_option_descs[_mi_option_last];
+
+/* Reads every option from the environment now, so that none is read, and complained about, in the
+   middle of something. Does nothing once it has, or as long as there is no environment yet. */
+void mi_options_read(void);
+
+/* Takes the value unless one was chosen before. */
+void mi_option_choose(mi_option_t option, long value);
+
+#endif
