@@ -1,8 +1,11 @@
-/* Random numbers that can be replayed: the seed is printed, and MIHEAP_TEST_SEED sets it. */
+/* Random numbers that can be replayed: the seed is printed, and MIHEAP_TEST_SEED sets it. With more than one
+   thread, each has numbers of its own that follow from the seed; what the scheduler does is not replayed. */
 #ifndef MI_TEST_RANDOM_H
 #define MI_TEST_RANDOM_H
 
+#include <signal.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "check.h"
 
@@ -24,14 +27,35 @@ static inline size_t random_below(random_t* r, size_t below) {
 
 static inline bool random_one_in(random_t* r, size_t n) { return random_below(r, n) == 0; }
 
+/* A number from the environment, for a run that is longer, or shaped otherwise, than the usual one. */
+static inline uint64_t test_number(const char* name, uint64_t usual) {
+  const char* text = getenv(name);
+  if (text == NULL) return usual;
+  char* end;
+  uint64_t number = strtoull(text, &end, 10);
+  CHECK(end != text && *end == 0);
+  return number;
+}
+
+static char seed_line[64];
+
+static inline void print_seed_again(int signal) {
+  (void)signal;
+  if (write(STDERR_FILENO, seed_line, strlen(seed_line)) < 0) _exit(1);
+}
+
+/* Printed at the start, and again when the process dies of a bug: that may be far down in a log. */
 static inline uint64_t test_seed(void) {
-  const char* text = getenv("MIHEAP_TEST_SEED");
   struct timespec now;
   clock_gettime(CLOCK_REALTIME, &now);
-  uint64_t seed =
-      text != NULL ? strtoull(text, NULL, 10) : (uint64_t)now.tv_nsec ^ (uint64_t)now.tv_sec;
-  printf("MIHEAP_TEST_SEED=%" PRIu64 "\n", seed);
+  uint64_t seed = test_number("MIHEAP_TEST_SEED", (uint64_t)now.tv_nsec ^ (uint64_t)now.tv_sec);
+  snprintf(seed_line, sizeof(seed_line), "MIHEAP_TEST_SEED=%" PRIu64 "\n", seed);
+  fputs(seed_line, stdout);
   fflush(stdout);
+  /* Once: then the signal does what it does. A sanitizer has handlers of its own for all but SIGABRT. */
+  struct sigaction action = {.sa_handler = print_seed_again, .sa_flags = (int)SA_RESETHAND};
+  sigaction(SIGABRT, &action, NULL);
+  if (TEST_SLOWNESS == 1) sigaction(SIGSEGV, &action, NULL);
   return seed;
 }
 

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 
+#include "os/rare.h"
 #include "segment/abandoned.h"
 
 /* Memory of ours that may be read: is it a page in use? A stale pointer sees a segment without a
@@ -74,7 +75,18 @@ void mi_free_slow(void* p) {
   }
 }
 
-void mi_free(void* p) mi_attr_noexcept { mi_free_inline(p); }
+/* Not in the middle of an allocation, whose heap would change under it. */
+static void abandon_all(void) {
+  mi_heap_t* heap = mi_heap_default;
+  if (!mi_heap_is_initialized(heap) || heap->tld->callback_heap != NULL) return;
+  heap = &heap->tld->backing;
+  if (heap->tld->heaps == heap) mi_heap_abandon(heap);
+}
+
+void mi_free(void* p) mi_attr_noexcept {
+  mi_free_inline(p);
+  if (mi_rare(mi_rare_abandon)) abandon_all();
+}
 
 size_t mi_usable_size(const void* p) mi_attr_noexcept {
   mi_page_t* page = mi_checked_page_of("usable_size", p);

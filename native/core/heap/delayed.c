@@ -1,6 +1,7 @@
 /* free(), but for its fast path: the owner's side and the other threads'. The protocol between
    them is that of mi_page_t.thread_free in types.h. */
 #include "heap/heap.h"
+#include "os/rare.h"
 
 void mi_page_free_block(mi_page_t* page, mi_block_t* block) {
   mi_block_set_next(page, block, page->local_free);
@@ -70,6 +71,7 @@ void mi_page_free_block_mt(mi_page_t* page, mi_block_t* block) {
       mi_block_set_next(page, block, mi_tf_list(word));
       wanted = mi_tf_make(block, state);
     }
+    mi_race_window();
     /* Release: who collects the block sees its link and our last writes to it. Acquire: with
        NOTIFYING, we see page->heap. */
     if (!atomic_compare_exchange_weak_explicit(&page->thread_free, &word, wanted,
@@ -77,8 +79,10 @@ void mi_page_free_block_mt(mi_page_t* page, mi_block_t* block) {
       continue;
     }
     if (state != MI_TF_FULL) return;
+    mi_race_window();
     mi_heap_t* heap = atomic_load_explicit(&page->heap, memory_order_acquire);
     push_delayed(heap, block);
+    mi_race_window();
     /* NOTIFYING -> NORMAL, keeping what others pushed meanwhile. Release: our use of the heap is
        over. After this the page may be gone. */
     atomic_fetch_and_explicit(&page->thread_free, ~(uintptr_t)MI_TF_NOTIFYING,

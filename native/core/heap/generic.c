@@ -2,6 +2,7 @@
 #include <errno.h>
 
 #include "heap/heap.h"
+#include "os/rare.h"
 #include "segment/purge.h"
 
 static _Atomic(mi_deferred_free_fun*) deferred_fun;
@@ -25,7 +26,7 @@ void mi_deferred_free(mi_heap_t* heap, bool force) {
 enum { QUICK_BLOCKS = 32 };
 
 mi_page_t* mi_heap_quick_page(mi_heap_t* heap, size_t size) {
-  if (size > MI_LARGE_BLOCK_MAX) return NULL;
+  if (size > MI_LARGE_BLOCK_MAX || mi_rare(mi_rare_collect)) return NULL;
   mi_page_t* page = heap->pages[mi_bin_of(size)].first;
   if (page == NULL || page->local_free == NULL) return NULL;
   mi_tld_t* tld = heap->tld;
@@ -47,6 +48,7 @@ static void heartbeat(mi_heap_t* heap) {
     tld->until_collect = mi_option_get(mi_option_generic_collect);
     mi_heap_collect_pages(heap, false);
   }
+  if (mi_rare(mi_rare_collect)) mi_heap_collect_pages(heap, true);
   mi_purge_tick();
 }
 

@@ -1,5 +1,6 @@
 /* Segments change owners: abandoned by a thread that ends, adopted by one that needs pages. */
 #include "heap/heap.h"
+#include "os/rare.h"
 #include "segment/abandoned.h"
 
 /* Bounds on what one slow path adopts, whatever max_segment_reclaim says. */
@@ -13,6 +14,7 @@ static void abandon_huge(mi_heap_t* heap, mi_page_t* page) {
   mi_heap_remove_page(heap, page);
   atomic_store_explicit(&page->heap, NULL, memory_order_relaxed);
   atomic_store_explicit(&segment->thread_id, 0, memory_order_relaxed);
+  mi_race_window();
   uintptr_t expected = mi_tf_make(NULL, MI_TF_NORMAL);
   /* Release: who frees the block sees the header as we left it. Acquire: we see that a block was
      pushed. */
@@ -53,6 +55,7 @@ static void abandon_page(mi_heap_t* heap, mi_page_t* page, void* arg) {
 void mi_heap_abandon(mi_heap_t* heap) {
   mi_heap_settle(heap);
   mi_heap_for_each_page(heap, MI_BIN_COUNT, free_if_empty, NULL);
+  mi_race_window();
   mi_heap_for_each_page(heap, MI_BIN_COUNT, abandon_page, NULL);
   mi_assert(heap->page_count == 0);
 }
@@ -92,7 +95,10 @@ mi_page_t* mi_heap_reclaim(mi_heap_t* heap, unsigned bin) {
   if (mi_likely(abandoned == 0) || !may_adopt(heap)) return NULL;
   /* Only instead of a fresh segment: who has pages left would take them from others who need
      them. */
-  if (mi_segment_has_free_page(&heap->tld->segments, mi_bin_block_size(bin))) return NULL;
+  if (mi_segment_has_free_page(&heap->tld->segments, mi_bin_block_size(bin)) &&
+      !mi_rare(mi_rare_reclaim)) {
+    return NULL;
+  }
   size_t tries = abandoned * (size_t)mi_option_get(mi_option_max_segment_reclaim) / 100;
   if (tries < LEAST_TRIES) tries = LEAST_TRIES;
   if (tries > MOST_TRIES) tries = MOST_TRIES;

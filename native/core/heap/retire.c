@@ -1,5 +1,6 @@
 /* Pages that became empty. */
 #include "heap/heap.h"
+#include "os/rare.h"
 
 /* How many fresh pages its heap takes before an empty page is given back. */
 enum { RETIRE_SMALL = 16, RETIRE_OTHER = 4 };
@@ -31,7 +32,8 @@ void mi_heap_unretire(mi_heap_t* heap, mi_page_t* page) {
 }
 
 static bool may_retire(const mi_heap_t* heap, const mi_page_t* page) {
-  return !mi_page_is_in_full(page) && heap->pages[page->bin].last->retire_expire == 0 &&
+  return !mi_rare(mi_rare_retire) && !mi_page_is_in_full(page) &&
+         heap->pages[page->bin].last->retire_expire == 0 &&
          heap->retired_bytes + retired_bytes(page) <= RETIRED_MAX;
 }
 

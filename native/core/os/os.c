@@ -1,31 +1,10 @@
-/* The part of the platform layer that is the same everywhere: alignment, moving, fault
-   injection. */
+/* The part of the platform layer that is the same everywhere: alignment, and faults for tests. */
 #include "os/os.h"
 
 #include <errno.h>
 
 #include "bits.h"
-
-#if defined(MI_TEST_FAULTS)
-static _Atomic(unsigned long) fail_from;
-static _Atomic(unsigned long) calls_seen;
-
-unsigned long mi_os_fail_from(unsigned long n) {
-  unsigned long seen = atomic_exchange(&calls_seen, 0);
-  atomic_store(&fail_from, n);
-  return seen;
-}
-
-static bool injected_fault(void) {
-  unsigned long call = atomic_fetch_add(&calls_seen, 1) + 1;
-  unsigned long from = atomic_load(&fail_from);
-  if (from == 0 || call < from) return false;
-  errno = ENOMEM;
-  return true;
-}
-#else
-static bool injected_fault(void) { return false; }
-#endif
+#include "os/rare.h"
 
 size_t mi_os_page_size(void) {
   static _Atomic(size_t) cached;
@@ -55,7 +34,7 @@ static void* map_and_trim(size_t size, size_t align, mi_map_t kind) {
 }
 
 void* mi_os_map(size_t size, size_t align, mi_map_t kind) {
-  if (injected_fault()) return NULL;
+  if (mi_os_fault()) return NULL;
   if (align <= mi_os_page_size()) return mi_prim_map(size, kind);
   /* Systems place mappings next to each other, so once one is aligned its successors of the same
      size are too, with a single call. */
@@ -70,21 +49,21 @@ void* mi_os_map(size_t size, size_t align, mi_map_t kind) {
 void mi_os_unmap(void* p, size_t size) { mi_prim_unmap(p, size); }
 
 bool mi_os_commit(void* p, size_t size) {
-  if (injected_fault()) return false;
+  if (mi_os_fault()) return false;
   return mi_prim_commit(p, size);
 }
 
 mi_purge_t mi_os_purge(void* p, size_t size, bool decommit) {
-  if (injected_fault()) return MI_PURGE_FAILED;
+  if (mi_os_fault()) return MI_PURGE_FAILED;
   return mi_prim_purge(p, size, decommit);
 }
 
 bool mi_os_resize(void* p, size_t size, size_t new_size) {
-  if (injected_fault()) return false;
+  if (mi_os_fault()) return false;
   return mi_prim_resize(p, size, new_size);
 }
 
 bool mi_os_move(void* p, size_t size, void* target, size_t target_size) {
-  if (injected_fault()) return false;
+  if (mi_os_fault()) return false;
   return mi_prim_move(p, size, target, target_size);
 }

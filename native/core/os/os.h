@@ -115,14 +115,6 @@ typedef struct mi_process_info_s {
 } mi_process_info_t;
 void mi_os_process_info(mi_process_info_t* info);
 
-/* ---- Fault injection ----
-   Only in builds with MI_TEST_FAULTS: the n-th call from now on of a
-   function above that may fail does fail, and so do all after it until it is set again. 0: none
-   fails. Returns the calls seen since the last time. */
-#if defined(MI_TEST_FAULTS)
-mi_decl_export unsigned long mi_os_fail_from(unsigned long n);
-#endif
-
 /* ---- Supplied by the platform file; only os.c calls these ---- */
 
 void* mi_prim_map(size_t size, mi_map_t kind); /* NULL on failure */

@@ -1,11 +1,13 @@
 #include "page/page.h"
 
+#include "os/rare.h"
+
 void mi_page_extend(mi_page_t* page) {
   mi_assert(page->free == NULL && page->capacity < page->reserved);
   size_t block_size = page->block_size;
   size_t count = mi_os_page_size() / block_size;
   size_t room = (size_t)(page->reserved - page->capacity);
-  if (count == 0) count = 1;
+  if (count == 0 || mi_rare(mi_rare_extend)) count = 1;
   if (count > room) count = room;
   uint8_t* first = page->start + page->capacity * block_size;
   uint8_t* last = first + (count - 1) * block_size;

@@ -1,5 +1,6 @@
 #include "segment/abandoned.h"
 
+#include "os/rare.h"
 #include "stats/stats.h"
 
 static _Atomic(size_t) count;
@@ -14,6 +15,7 @@ void mi_segment_abandon(mi_segments_tld_t* tld, mi_segment_t* segment) {
   segment->abandoned_pages = 0;
   tld->count--;
   atomic_store_explicit(&segment->thread_id, 0, memory_order_relaxed);
+  mi_race_window();
   mi_stat_up(abandoned, 1);
   atomic_fetch_add_explicit(&count, 1, memory_order_relaxed);
   /* Release: the next owner sees everything in the segment as we left it. */
@@ -21,6 +23,7 @@ void mi_segment_abandon(mi_segments_tld_t* tld, mi_segment_t* segment) {
 }
 
 static void own(mi_segments_tld_t* tld, mi_segment_t* segment) {
+  mi_race_window();
   atomic_fetch_sub_explicit(&count, 1, memory_order_relaxed);
   mi_stat_down(abandoned, 1);
   atomic_store_explicit(&segment->thread_id, mi_os_thread_id(), memory_order_relaxed);

@@ -3,6 +3,7 @@
 #include <errno.h>
 
 #include "options/report.h"
+#include "os/rare.h"
 #include "segment/map.h"
 #include "segment/memory.h"
 #include "segment/purge.h"
@@ -87,6 +88,7 @@ bool mi_units_take(mi_slot_ref_t ref, uint64_t mask, bool* zero) {
      over. */
   uint64_t was_dirty = atomic_fetch_and_explicit(&slot->dirty, ~mask, memory_order_acquire) & mask;
   uint64_t was_clean = 0;
+  mi_race_window();
   if (was_dirty != mask) {
     was_clean = atomic_fetch_and_explicit(&slot->clean, ~mask, memory_order_acquire) & mask;
   }
@@ -143,7 +145,10 @@ take_slot_in_range(size_t from, size_t to, mi_slot_ref_t* ref, uint64_t mask, bo
 /* Room for a chunk; *slots of it are there. */
 static uint8_t* map_chunk(unsigned* slots) {
   *slots = MI_SLOTS_PER_CHUNK;
-  uint8_t* start = mi_memory_map(MI_CHUNK_SIZE, MI_CHUNK_SIZE, MI_MAP_ADDRESSES);
+  uint8_t* start = NULL;
+  if (!mi_rare(mi_rare_slot)) {
+    start = mi_memory_map(MI_CHUNK_SIZE, MI_CHUNK_SIZE, MI_MAP_ADDRESSES);
+  }
   if (start == NULL) {
     /* Address space is short: a single slot may still fit. */
     *slots = 1;

@@ -1,5 +1,6 @@
 #include "segment/huge_cache.h"
 
+#include "os/rare.h"
 #include "segment/memory.h"
 #include "segment/purge.h"
 #include "stats/stats.h"
@@ -65,8 +66,8 @@ static bool has_room(size_t size) {
 }
 
 void mi_huge_cache_put(mi_mapping_t mapping) {
-  if (mapping.size <= LARGEST && mi_option_get(mi_option_purge_delay) != 0 &&
-      has_room(mapping.size)) {
+  if (mapping.size <= LARGEST && !mi_rare(mi_rare_purge) &&
+      mi_option_get(mi_option_purge_delay) != 0 && has_room(mapping.size)) {
     for (entry_t* entry = entries; entry < entries + ENTRIES; entry++) {
       uint8_t* empty = NULL;
       if (!atomic_compare_exchange_strong_explicit(&entry->start, &empty, BUSY,

@@ -1,5 +1,6 @@
 #include "segment/purge.h"
 
+#include "os/rare.h"
 #include "segment/huge_cache.h"
 #include "segment/memory.h"
 #include "stats/stats.h"
@@ -28,6 +29,7 @@ static void purge_slot(mi_slot_ref_t ref) {
   /* In this order: a unit that becomes dirty in between is either purged now or scheduled anew. */
   atomic_store(&slot->purge_at, 0);
   uint64_t dirty = atomic_exchange(&slot->dirty, 0);
+  mi_race_window();
   while (dirty != 0) {
     mi_run_t run = mi_first_run(dirty);
     uint64_t mask = mi_bits64(run.first, run.count);
@@ -51,6 +53,10 @@ static void purge_slot(mi_slot_ref_t ref) {
 
 void mi_purge_schedule(mi_slot_ref_t ref) {
   mi_slot_t* slot = mi_slot_state(ref);
+  if (mi_rare(mi_rare_purge)) {
+    purge_slot(ref);
+    return;
+  }
   if (atomic_load(&slot->purge_at) != 0) return;
   if (mi_option_get(mi_option_purge_delay) == 0) {
     purge_slot(ref);

@@ -6,6 +6,7 @@
 #include "heap/heap.h"
 #include "memory.h"
 #include "os/os.h"
+#include "os/rare.h"
 #include "pattern.h"
 
 #define MIB ((size_t)1 << 20)

@@ -6,6 +6,7 @@
 #include "heap/heap.h"
 #include "memory.h"
 #include "os/os.h"
+#include "os/rare.h"
 
 static void* without_heap(void* arg) {
   (void)arg;

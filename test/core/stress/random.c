@@ -1,7 +1,9 @@
-/* A long random sequence of every operation by one thread, against a model of what must be alive. */
+/* A long random sequence of every operation by one thread, against a model of what must be alive.
+   MIHEAP_TEST_STEPS: how long. */
 #include "random.h"
 #include "heap/heap.h"
 #include "memory.h"
+#include "os/rare.h"
 #include "pattern.h"
 
 enum { BLOCKS = 600, HEAPS = 4, STEPS = 60000 };
@@ -34,6 +36,14 @@ static size_t random_align(void) {
 
 static size_t natural_align(size_t size) { return size >= 16 ? 16 : 8; }
 
+/* Only where the system is made to fail may an allocation. */
+static bool failed(const void* p) {
+  if (p != NULL) return false;
+  CHECK_EQ(errno, ENOMEM);
+  CHECK_CMP(mi_rare_get(mi_rare_os_fail), >, 0);
+  return true;
+}
+
 static void allocate(model_t* b) {
   int h = (int)random_below(&rng, HEAPS * 2) - HEAPS;
   if (h < 0 || heaps[h] == NULL) h = -1;
@@ -42,6 +52,7 @@ static void allocate(model_t* b) {
   size_t align = random_align();
   size_t offset = random_one_in(&rng, 3) ? random_below(&rng, size + 1) : 0;
   bool zero = false;
+  bool at_offset = false;
   *b = (model_t){.size = size, .heap = h};
   switch (random_below(&rng, 9)) {
   case 0:
@@ -65,13 +76,11 @@ static void allocate(model_t* b) {
     break;
   case 5:
     b->p = mi_heap_malloc_aligned_at(heap, size, align, offset);
-    CHECK(is_aligned_at(b->p, align, offset));
-    align = 1;
+    at_offset = true;
     break;
   case 6:
     b->p = mi_heap_zalloc_aligned_at(heap, size, align, offset);
-    CHECK(is_aligned_at(b->p, align, offset));
-    align = 1;
+    at_offset = true;
     zero = true;
     break;
   case 7:
@@ -84,8 +93,8 @@ static void allocate(model_t* b) {
     align = natural_align(b->size);
     break;
   }
-  CHECK(b->p != NULL);
-  CHECK(is_aligned_at(b->p, align, 0));
+  if (failed(b->p)) return;
+  CHECK(is_aligned_at(b->p, align, at_offset ? offset : 0));
   CHECK_CMP(mi_usable_size(b->p), >=, b->size);
   if (zero) CHECK(is_all_zero(b->p, b->size));
   write_pattern(b);
@@ -95,7 +104,6 @@ static void resize(model_t* b) {
   size_t size = random_size(&rng);
   size_t align = random_one_in(&rng, 4) ? random_align() : 1;
   mi_heap_t* heap = b->heap < 0 ? mi_heap_get_backing() : heaps[b->heap];
-  unsigned char* before = b->p;
   verify(b);
   if (random_one_in(&rng, 8)) {
     size_t usable = mi_usable_size(b->p);
@@ -105,13 +113,16 @@ static void resize(model_t* b) {
     write_pattern(b);
     return;
   }
-  b->p = align > 1 ? mi_heap_realloc_aligned(heap, b->p, size, align)
-                   : mi_heap_realloc(heap, b->p, size);
-  CHECK(b->p != NULL);
+  unsigned char* p = align > 1 ? mi_heap_realloc_aligned(heap, b->p, size, align)
+                               : mi_heap_realloc(heap, b->p, size);
+  if (failed(p)) {
+    verify(b);
+    return;
+  }
+  b->p = p;
   CHECK(is_aligned_at(b->p, align, 0));
   CHECK_CMP(mi_usable_size(b->p), >=, size);
   CHECK(pattern_holds_prefix(b->p, size < b->size ? size : b->size, b->size, b->seed));
-  (void)before;
   b->size = size;
   write_pattern(b);
 }
@@ -123,10 +134,11 @@ static void release(model_t* b) {
 }
 
 static void change_heap(void) {
-  int h = (int)random_below(&rng, HEAPS);
+  /* With a heap of its own a thread abandons nothing: so there is one half of the time only. */
+  int h = mi_rare_get(mi_rare_abandon) != 0 ? 0 : (int)random_below(&rng, HEAPS);
   if (heaps[h] == NULL) {
     heaps[h] = mi_heap_new();
-    CHECK(heaps[h] != NULL);
+    (void)failed(heaps[h]);
     return;
   }
   bool destroy = random_one_in(&rng, 2);
@@ -166,11 +178,17 @@ static void step(void) {
 
 int main(void) {
   rng.state = test_seed();
+  /* The backing heap is there before the system fails. */
+  unsigned long os_fail = mi_rare_get(mi_rare_os_fail);
+  mi_rare_set(mi_rare_os_fail, 0);
+  mi_thread_init();
+  mi_rare_set(mi_rare_os_fail, os_fail);
   /* Some runs give memory back at once, so that it comes and goes all the time. */
   if (random_one_in(&rng, 2)) mi_option_set(mi_option_purge_delay, 0);
   if (random_one_in(&rng, 4)) mi_option_set(mi_option_purge_decommits, 0);
-  int steps = STEPS / TEST_SLOWNESS / (TEST_VARIANT_CHECKED ? 4 : 1);
-  for (int i = 0; i < steps; i++) {
+  uint64_t steps =
+      test_number("MIHEAP_TEST_STEPS", STEPS / TEST_SLOWNESS / (TEST_VARIANT_CHECKED ? 4 : 1));
+  for (uint64_t i = 0; i < steps; i++) {
     step();
     if (TEST_VARIANT_CHECKED || i % 64 == 0) heaps_check();
     if (i % 512 == 0) memory_check();
@@ -181,6 +199,7 @@ int main(void) {
   for (int i = 0; i < BLOCKS; i++) {
     if (blocks[i].p != NULL) release(&blocks[i]);
   }
+  mi_rare_set(mi_rare_os_fail, 0);
   mi_collect(true);
   memory_check();
   CHECK_EQ(memory_gauges().segments, 0);

@@ -3,6 +3,7 @@
 #include "memory.h"
 #include "miheap.h"
 #include "os/os.h"
+#include "os/rare.h"
 #include "pattern.h"
 
 #define MIB ((size_t)1 << 20)

@@ -6,6 +6,7 @@
 #include "check.h"
 #include "memory.h"
 #include "os/os.h"
+#include "os/rare.h"
 #include "pattern.h"
 #include "segment/purge.h"
 

@@ -6,6 +6,7 @@
 #include "check.h"
 #include "memory.h"
 #include "os/os.h"
+#include "os/rare.h"
 
 enum { THREADS = 4, PER_THREAD = 2000 };
 

@@ -4,6 +4,7 @@
 
 #include "memory.h"
 #include "os/os.h"
+#include "os/rare.h"
 #include "resident.h"
 #include "segment/chunk.h"
 #include "segment/purge.h"

@@ -1,0 +1,53 @@
+/* Switches for tests: each forces a path that programs take rarely, at every n-th occasion, so that
+   a bug there does not wait for chance. Only in builds with MI_TEST_FAULTS, which add rare.c; in
+   others each question is a constant.
+
+   MIHEAP_TEST_RARE="collect=1,extend=3" sets them before main. */
+#ifndef MI_RARE_H
+#define MI_RARE_H
+
+#include "types.h"
+
+/* RARE(name, what every n-th occasion does) */
+#define MI_RARE_SWITCHES(RARE)                                                        \
+  RARE(collect, "a slow path first collects its heap by force")                       \
+  RARE(abandon, "after a free, a thread with one heap abandons all it has")           \
+  RARE(reclaim, "a fresh page is looked for among abandoned segments first")          \
+  RARE(extend, "a page lays out one block only")                                      \
+  RARE(retire, "a page that becomes empty is given back at once")                     \
+  RARE(purge, "dirty memory is purged when it is released, huge blocks are unmapped") \
+  RARE(slot, "a new chunk has one slot, as where addresses are short")                \
+  RARE(os_fail, "a call of the system that may fail does fail")                       \
+  RARE(race, "a thread stands still where others may see it between two steps")
+
+typedef enum mi_rare_e {
+#define RARE(name, doc) mi_rare_##name,
+  MI_RARE_SWITCHES(RARE)
+#undef RARE
+      mi_rare_count_
+} mi_rare_t;
+
+#if defined(MI_TEST_FAULTS)
+/* True at every n-th call for the switch, by whatever thread; the path is to be taken. */
+bool mi_rare(mi_rare_t which);
+/* 0: off; 1: always. Counts from now on. */
+void mi_rare_set(mi_rare_t which, unsigned long n);
+unsigned long mi_rare_get(mi_rare_t which);
+
+/* The n-th call from now on of a function of os.h that may fail does fail, and so do all after it
+   until it is set again. 0: none fails. Returns the calls seen since the last time. */
+unsigned long mi_os_fail_from(unsigned long n);
+/* True, with errno ENOMEM, if this call is to fail. */
+bool mi_os_fault(void);
+#else
+#define mi_rare(which) false
+#define mi_os_fault() false
+#endif
+
+/* Between two steps of an atomic protocol. */
+#define mi_race_window()                       \
+  do {                                         \
+    if (mi_rare(mi_rare_race)) mi_os_yield(0); \
+  } while (0)
+
+#endif
