@@ -39,10 +39,13 @@ set(MI_CORE_SOURCES
     native/core/api/malloc.c
     native/core/api/free.c
     native/core/api/realloc.c
+    native/core/api/rezalloc.c
     native/core/api/aligned.c
+    native/core/api/block_size.c
     native/core/api/string.c
     native/core/api/posix.c
     native/core/api/new.c
+    native/core/api/new_nothrow.cc
     native/core/api/heap.c
     native/core/api/process.c)
 list(TRANSFORM MI_CORE_SOURCES PREPEND ${CMAKE_CURRENT_SOURCE_DIR}/)

@@ -26,8 +26,13 @@
 /* 100 * major + minor. */
 #define MI_MALLOC_VERSION 1
 
-/* Sizes up to this many bytes may be asked of mi_malloc_small. */
-#define MI_SMALL_SIZE_MAX (128 * sizeof(void*))
+/* Sizes up to this many words, or bytes, may be asked of mi_malloc_small. */
+#define MI_SMALL_WSIZE_MAX 128
+#define MI_SMALL_SIZE_MAX (MI_SMALL_WSIZE_MAX * sizeof(void*))
+
+/* Every power of two up to this is an alignment that works. Larger ones do too, as long as the
+   system has addresses for them. */
+#define MI_ALIGNMENT_MAX ((size_t)1 << 30)
 
 #if defined(_WIN32)
 #define mi_decl_export
@@ -36,6 +41,7 @@
 #define mi_attr_alloc_size(s)
 #define mi_attr_alloc_size2(s1, s2)
 #define mi_attr_alloc_align(a)
+#define mi_cdecl __cdecl
 #else
 #if defined(MI_EMBEDDED)
 #define mi_decl_export
@@ -47,10 +53,17 @@
 #define mi_attr_alloc_size(s) __attribute__((alloc_size(s)))
 #define mi_attr_alloc_size2(s1, s2) __attribute__((alloc_size(s1, s2)))
 #define mi_attr_alloc_align(a) __attribute__((alloc_align(a)))
+#define mi_cdecl
 #endif
 
 #if defined(__cplusplus)
+#if __cplusplus >= 201703L
 #define mi_decl_nodiscard [[nodiscard]]
+#elif defined(__GNUC__)
+#define mi_decl_nodiscard __attribute__((warn_unused_result))
+#else
+#define mi_decl_nodiscard
+#endif
 #define mi_attr_noexcept noexcept
 extern "C" {
 #else
@@ -78,11 +91,12 @@ mi_decl_nodiscard mi_decl_export void* mi_realloc(void* p, size_t newsize)
 
 /* As mi_realloc, but never moves: `p` if the block already holds `newsize` bytes, else NULL
    (the block stays valid; errno is left alone). */
-mi_decl_nodiscard mi_decl_export void* mi_expand(void* p, size_t newsize)
-    mi_attr_noexcept mi_attr_alloc_size(2);
+mi_decl_export void* mi_expand(void* p, size_t newsize) mi_attr_noexcept mi_attr_alloc_size(2);
 
 /* Gives a block back. NULL does nothing. errno is left alone. */
 mi_decl_export void mi_free(void* p) mi_attr_noexcept;
+/* The same, for a block of at most MI_SMALL_SIZE_MAX bytes. */
+mi_decl_export void mi_free_small(void* p) mi_attr_noexcept;
 
 /* As mi_malloc, for 0 <= size <= MI_SMALL_SIZE_MAX only: saves one test. */
 mi_decl_nodiscard mi_decl_export mi_decl_restrict void* mi_malloc_small(size_t size)
@@ -123,8 +137,11 @@ mi_decl_nodiscard mi_decl_export size_t mi_usable_size(const void* p) mi_attr_no
 mi_decl_nodiscard mi_decl_export size_t mi_good_size(size_t size) mi_attr_noexcept;
 
 /* ---- Blocks at an alignment ----
-   `alignment` is any power of two, or the call fails with EINVAL (where a function returns an error
-   code) or NULL and errno EINVAL. With `_at`, it is the address plus `offset` that is aligned. */
+   `alignment` is any power of two; other values, 0 too, fail with EINVAL: as errno with NULL, or as
+   the result of a function that returns an error code. The block itself is at a multiple of it, or,
+   with `_at`, the address `offset` bytes further on is, which may lie behind the end of the block.
+   mi_free and mi_usable_size take these blocks as any other. mi_realloc may move one to where it
+   is not aligned any more; mi_realloc_aligned keeps the alignment that it is given. */
 
 mi_decl_nodiscard mi_decl_export mi_decl_restrict void*
 mi_malloc_aligned(size_t size, size_t alignment)
@@ -141,12 +158,83 @@ mi_zalloc_aligned_at(size_t size, size_t alignment, size_t offset)
 mi_decl_nodiscard mi_decl_export mi_decl_restrict void*
 mi_calloc_aligned(size_t count, size_t size, size_t alignment)
     mi_attr_noexcept mi_attr_malloc mi_attr_alloc_size2(1, 2) mi_attr_alloc_align(3);
+mi_decl_nodiscard mi_decl_export mi_decl_restrict void*
+mi_calloc_aligned_at(size_t count, size_t size, size_t alignment, size_t offset)
+    mi_attr_noexcept mi_attr_malloc mi_attr_alloc_size2(1, 2);
 mi_decl_nodiscard mi_decl_export void* mi_realloc_aligned(void* p, size_t newsize, size_t alignment)
     mi_attr_noexcept mi_attr_alloc_size(2) mi_attr_alloc_align(3);
+mi_decl_nodiscard mi_decl_export void*
+mi_realloc_aligned_at(void* p, size_t newsize, size_t alignment, size_t offset)
+    mi_attr_noexcept mi_attr_alloc_size(2);
 
-/* ---- POSIX and glibc names ---- */
+/* ---- Resizing blocks that began as zero ----
+   As mi_realloc and its kin, and every byte that the block gains is zero, also after it shrank in
+   between. This holds for a block that came from a function that zeroes (mi_zalloc, mi_calloc, one
+   of these with NULL, ...), was resized by the functions of this section only, and never written to
+   beyond the size last asked for, even where mi_usable_size would allow it. mi_recalloc takes
+   newcount * size. */
 
-/* posix_memalign(3): 0, EINVAL or ENOMEM; `*p` changes only on 0. */
+mi_decl_nodiscard mi_decl_export void* mi_rezalloc(void* p, size_t newsize)
+    mi_attr_noexcept mi_attr_alloc_size(2);
+mi_decl_nodiscard mi_decl_export void* mi_recalloc(void* p, size_t newcount, size_t size)
+    mi_attr_noexcept mi_attr_alloc_size2(2, 3);
+mi_decl_nodiscard mi_decl_export void*
+mi_rezalloc_aligned(void* p, size_t newsize, size_t alignment)
+    mi_attr_noexcept mi_attr_alloc_size(2) mi_attr_alloc_align(3);
+mi_decl_nodiscard mi_decl_export void*
+mi_rezalloc_aligned_at(void* p, size_t newsize, size_t alignment, size_t offset)
+    mi_attr_noexcept mi_attr_alloc_size(2);
+mi_decl_nodiscard mi_decl_export void*
+mi_recalloc_aligned(void* p, size_t newcount, size_t size, size_t alignment)
+    mi_attr_noexcept mi_attr_alloc_size2(2, 3) mi_attr_alloc_align(4);
+mi_decl_nodiscard mi_decl_export void*
+mi_recalloc_aligned_at(void* p, size_t newcount, size_t size, size_t alignment, size_t offset)
+    mi_attr_noexcept mi_attr_alloc_size2(2, 3);
+
+/* ---- Blocks and their sizes ----
+   For callers that account for memory. `*block_size` becomes what the block takes in its page: at
+   least its usable size, and the same from here until mi_ufree, unless mi_urealloc says otherwise.
+   It is not written when NULL is returned. Any of these pointers may be NULL. */
+
+mi_decl_nodiscard mi_decl_export mi_decl_restrict void* mi_umalloc(size_t size, size_t* block_size)
+    mi_attr_noexcept mi_attr_malloc mi_attr_alloc_size(1);
+mi_decl_nodiscard mi_decl_export mi_decl_restrict void*
+mi_ucalloc(size_t count, size_t size, size_t* block_size)
+    mi_attr_noexcept mi_attr_malloc mi_attr_alloc_size2(1, 2);
+/* The sizes before and after. The first is written in any case: 0 for NULL, and for what is not
+   ours. */
+mi_decl_nodiscard mi_decl_export void*
+mi_urealloc(void* p, size_t newsize, size_t* block_size_pre, size_t* block_size_post)
+    mi_attr_noexcept mi_attr_alloc_size(2);
+/* 0 for NULL, and for what is not ours. */
+mi_decl_export void mi_ufree(void* p, size_t* block_size) mi_attr_noexcept;
+mi_decl_nodiscard mi_decl_export mi_decl_restrict void*
+mi_umalloc_aligned(size_t size, size_t alignment, size_t* block_size)
+    mi_attr_noexcept mi_attr_malloc mi_attr_alloc_size(1) mi_attr_alloc_align(2);
+mi_decl_nodiscard mi_decl_export mi_decl_restrict void*
+mi_uzalloc_aligned(size_t size, size_t alignment, size_t* block_size)
+    mi_attr_noexcept mi_attr_malloc mi_attr_alloc_size(1) mi_attr_alloc_align(2);
+mi_decl_nodiscard mi_decl_export mi_decl_restrict void*
+mi_umalloc_small(size_t size, size_t* block_size)
+    mi_attr_noexcept mi_attr_malloc mi_attr_alloc_size(1);
+mi_decl_nodiscard mi_decl_export mi_decl_restrict void*
+mi_uzalloc_small(size_t size, size_t* block_size)
+    mi_attr_noexcept mi_attr_malloc mi_attr_alloc_size(1);
+
+/* ---- The names of POSIX, BSD, glibc and Windows ---- */
+
+/* As mi_free, but does nothing, and reports nothing, if `p` points into nothing of ours. */
+mi_decl_export void mi_cfree(void* p) mi_attr_noexcept;
+/* mi_usable_size and mi_good_size. */
+mi_decl_nodiscard mi_decl_export size_t mi_malloc_size(const void* p) mi_attr_noexcept;
+mi_decl_nodiscard mi_decl_export size_t mi_malloc_usable_size(const void* p) mi_attr_noexcept;
+mi_decl_nodiscard mi_decl_export size_t mi_malloc_good_size(size_t size) mi_attr_noexcept;
+/* mi_free, for callers that know the size or the alignment they asked for; it is not looked at. */
+mi_decl_export void mi_free_size(void* p, size_t size) mi_attr_noexcept;
+mi_decl_export void mi_free_size_aligned(void* p, size_t size, size_t alignment) mi_attr_noexcept;
+mi_decl_export void mi_free_aligned(void* p, size_t alignment) mi_attr_noexcept;
+
+/* posix_memalign(3): 0, EINVAL or ENOMEM; `*p` changes only on 0, and errno never. */
 mi_decl_export int mi_posix_memalign(void** p, size_t alignment, size_t size) mi_attr_noexcept;
 mi_decl_nodiscard mi_decl_export mi_decl_restrict void* mi_memalign(size_t alignment, size_t size)
     mi_attr_noexcept mi_attr_malloc mi_attr_alloc_size(2) mi_attr_alloc_align(1);
@@ -154,31 +242,65 @@ mi_decl_nodiscard mi_decl_export mi_decl_restrict void* mi_memalign(size_t align
 mi_decl_nodiscard mi_decl_export mi_decl_restrict void*
 mi_aligned_alloc(size_t alignment, size_t size)
     mi_attr_noexcept mi_attr_malloc mi_attr_alloc_size(2) mi_attr_alloc_align(1);
+/* At a page of the system. mi_pvalloc rounds the size up to whole pages, and 0 to one. */
 mi_decl_nodiscard mi_decl_export mi_decl_restrict void* mi_valloc(size_t size)
     mi_attr_noexcept mi_attr_malloc mi_attr_alloc_size(1);
-/* As mi_valloc, with the size rounded up to whole pages. */
 mi_decl_nodiscard mi_decl_export mi_decl_restrict void* mi_pvalloc(size_t size)
     mi_attr_noexcept mi_attr_malloc mi_attr_alloc_size(1);
-/* reallocarray(3), and NetBSD's reallocarr(3), which takes a pointer to the pointer. */
+
+/* reallocarray(3) of the BSDs: mi_reallocn. */
 mi_decl_nodiscard mi_decl_export void* mi_reallocarray(void* p, size_t count, size_t size)
     mi_attr_noexcept mi_attr_alloc_size2(2, 3);
+/* reallocarr(3) of NetBSD. `p` is the address of the pointer to the block; the pointer is changed
+   on success only. A count or size of 0 frees the block and makes the pointer NULL. Returns 0, or
+   EINVAL (also for a block that is not ours) or ENOMEM; errno is left alone. */
 mi_decl_export int mi_reallocarr(void* p, size_t count, size_t size) mi_attr_noexcept;
 
-/* ---- C++ operator new ---- Out of memory: the handler of std::set_new_handler is called until
-   there is memory or no handler; then std::bad_alloc is thrown (C callers: the process stops
-   with a message), except in the nothrow forms, which return NULL at once. (The nothrow
-   operators that libmiheap replaces do call the handler, and return NULL if it throws.) */
+/* The Windows names of mi_recalloc_aligned, mi_recalloc_aligned_at and mi_expand (this one sets
+   errno to ENOMEM where the block is too small). */
+mi_decl_nodiscard mi_decl_export void*
+mi_aligned_recalloc(void* p, size_t newcount, size_t size, size_t alignment) mi_attr_noexcept;
+mi_decl_nodiscard mi_decl_export void*
+mi_aligned_offset_recalloc(void* p, size_t newcount, size_t size, size_t alignment, size_t offset)
+    mi_attr_noexcept;
+mi_decl_export void* mi__expand(void* p, size_t newsize) mi_attr_noexcept;
+/* Copies of strings of 16-bit characters and of multi-byte ones. NULL for NULL. */
+mi_decl_nodiscard mi_decl_export mi_decl_restrict unsigned short* mi_wcsdup(const unsigned short* s)
+    mi_attr_noexcept mi_attr_malloc;
+mi_decl_nodiscard mi_decl_export mi_decl_restrict unsigned char* mi_mbsdup(const unsigned char* s)
+    mi_attr_noexcept mi_attr_malloc;
+/* `*buf` becomes a copy of the environment variable, the caller's to free, or NULL if it is not
+   set, and `*size`, where `size` is not NULL, its length. Returns 0, EINVAL for a NULL argument, or
+   ENOMEM. */
+mi_decl_export int mi_dupenv_s(char** buf, size_t* size, const char* name) mi_attr_noexcept;
+/* Only Windows has an environment of such strings: EINVAL anywhere else, with `*buf` NULL. */
+mi_decl_export int mi_wdupenv_s(unsigned short** buf, size_t* size, const unsigned short* name)
+    mi_attr_noexcept;
+
+/* ---- C++ operator new ----
+   Out of memory: the handler of std::set_new_handler is called until there is memory, or it throws,
+   or there is none; then std::bad_alloc is thrown (in a process without C++ there is nothing to
+   throw: it stops with a message). The nothrow forms call the handler too, and return NULL instead,
+   also when it throws. A count * size that overflows, and an alignment that is no power of two, no
+   handler can help: bad_alloc at once. mi_new_realloc and mi_new_reallocn leave the old block as it
+   was when they throw. */
 
 mi_decl_nodiscard mi_decl_export mi_decl_restrict void* mi_new(size_t size)
     mi_attr_malloc mi_attr_alloc_size(1);
-mi_decl_nodiscard mi_decl_export mi_decl_restrict void* mi_new_nothrow(size_t size)
-    mi_attr_noexcept mi_attr_malloc mi_attr_alloc_size(1);
 mi_decl_nodiscard mi_decl_export mi_decl_restrict void*
 mi_new_aligned(size_t size, size_t alignment) mi_attr_malloc mi_attr_alloc_size(1)
     mi_attr_alloc_align(2);
+mi_decl_nodiscard mi_decl_export mi_decl_restrict void* mi_new_nothrow(size_t size)
+    mi_attr_noexcept mi_attr_malloc mi_attr_alloc_size(1);
 mi_decl_nodiscard mi_decl_export mi_decl_restrict void*
 mi_new_aligned_nothrow(size_t size, size_t alignment)
     mi_attr_noexcept mi_attr_malloc mi_attr_alloc_size(1) mi_attr_alloc_align(2);
+mi_decl_nodiscard mi_decl_export mi_decl_restrict void* mi_new_n(size_t count, size_t size)
+    mi_attr_malloc mi_attr_alloc_size2(1, 2);
+mi_decl_nodiscard mi_decl_export void* mi_new_realloc(void* p, size_t newsize)
+    mi_attr_alloc_size(2);
+mi_decl_nodiscard mi_decl_export void* mi_new_reallocn(void* p, size_t newcount, size_t size)
+    mi_attr_alloc_size2(2, 3);
 
 /* ---- Heaps ----
    A heap is a set of blocks that can be dropped together. Only the thread that made it may
@@ -197,24 +319,47 @@ mi_decl_export void mi_heap_destroy(mi_heap_t* heap) mi_attr_noexcept;
 /* The heap that mi_malloc uses in this thread; NULL and ENOMEM in the last exit handlers of a
    thread, which can allocate, but have no heap that outlives a call. mi_heap_set_default returns
    the previous one. */
-mi_decl_nodiscard mi_decl_export mi_heap_t* mi_heap_get_default(void) mi_attr_noexcept;
+mi_decl_export mi_heap_t* mi_heap_get_default(void) mi_attr_noexcept;
 mi_decl_export mi_heap_t* mi_heap_set_default(mi_heap_t* heap) mi_attr_noexcept;
-mi_decl_nodiscard mi_decl_export mi_heap_t* mi_heap_get_backing(void) mi_attr_noexcept;
+mi_decl_export mi_heap_t* mi_heap_get_backing(void) mi_attr_noexcept;
 /* Frees what can be freed; with `force` also returns free memory to the system now. */
 mi_decl_export void mi_heap_collect(mi_heap_t* heap, bool force) mi_attr_noexcept;
 
+/* ---- Blocks of a heap ----
+   As the functions without `heap_`, but the block is of the given heap, also one that is resized:
+   it may stay at its place only if it was of this heap before. (mi_realloc and its kin leave a block
+   in the heap that it is of as long as it need not move.) */
+
 mi_decl_nodiscard mi_decl_export mi_decl_restrict void* mi_heap_malloc(mi_heap_t* heap, size_t size)
-    mi_attr_noexcept mi_attr_malloc mi_attr_alloc_size(2);
-mi_decl_nodiscard mi_decl_export mi_decl_restrict void*
-mi_heap_malloc_small(mi_heap_t* heap, size_t size)
     mi_attr_noexcept mi_attr_malloc mi_attr_alloc_size(2);
 mi_decl_nodiscard mi_decl_export mi_decl_restrict void* mi_heap_zalloc(mi_heap_t* heap, size_t size)
     mi_attr_noexcept mi_attr_malloc mi_attr_alloc_size(2);
 mi_decl_nodiscard mi_decl_export mi_decl_restrict void*
 mi_heap_calloc(mi_heap_t* heap, size_t count, size_t size)
     mi_attr_noexcept mi_attr_malloc mi_attr_alloc_size2(2, 3);
+mi_decl_nodiscard mi_decl_export mi_decl_restrict void*
+mi_heap_mallocn(mi_heap_t* heap, size_t count, size_t size)
+    mi_attr_noexcept mi_attr_malloc mi_attr_alloc_size2(2, 3);
+mi_decl_nodiscard mi_decl_export mi_decl_restrict void*
+mi_heap_malloc_small(mi_heap_t* heap, size_t size)
+    mi_attr_noexcept mi_attr_malloc mi_attr_alloc_size(2);
+mi_decl_nodiscard mi_decl_export mi_decl_restrict void*
+mi_heap_zalloc_small(mi_heap_t* heap, size_t size)
+    mi_attr_noexcept mi_attr_malloc mi_attr_alloc_size(2);
 mi_decl_nodiscard mi_decl_export void* mi_heap_realloc(mi_heap_t* heap, void* p, size_t newsize)
     mi_attr_noexcept mi_attr_alloc_size(3);
+mi_decl_nodiscard mi_decl_export void*
+mi_heap_reallocn(mi_heap_t* heap, void* p, size_t count, size_t size)
+    mi_attr_noexcept mi_attr_alloc_size2(3, 4);
+mi_decl_nodiscard mi_decl_export void* mi_heap_reallocf(mi_heap_t* heap, void* p, size_t newsize)
+    mi_attr_noexcept mi_attr_alloc_size(3);
+mi_decl_nodiscard mi_decl_export mi_decl_restrict char*
+mi_heap_strdup(mi_heap_t* heap, const char* s) mi_attr_noexcept mi_attr_malloc;
+mi_decl_nodiscard mi_decl_export mi_decl_restrict char*
+mi_heap_strndup(mi_heap_t* heap, const char* s, size_t n) mi_attr_noexcept mi_attr_malloc;
+mi_decl_nodiscard mi_decl_export char*
+mi_heap_realpath(mi_heap_t* heap, const char* fname, char* resolved_name) mi_attr_noexcept;
+
 mi_decl_nodiscard mi_decl_export mi_decl_restrict void*
 mi_heap_malloc_aligned(mi_heap_t* heap, size_t size, size_t alignment)
     mi_attr_noexcept mi_attr_malloc mi_attr_alloc_size(2) mi_attr_alloc_align(3);
@@ -227,14 +372,66 @@ mi_heap_zalloc_aligned(mi_heap_t* heap, size_t size, size_t alignment)
 mi_decl_nodiscard mi_decl_export mi_decl_restrict void*
 mi_heap_zalloc_aligned_at(mi_heap_t* heap, size_t size, size_t alignment, size_t offset)
     mi_attr_noexcept mi_attr_malloc mi_attr_alloc_size(2);
+mi_decl_nodiscard mi_decl_export mi_decl_restrict void*
+mi_heap_calloc_aligned(mi_heap_t* heap, size_t count, size_t size, size_t alignment)
+    mi_attr_noexcept mi_attr_malloc mi_attr_alloc_size2(2, 3) mi_attr_alloc_align(4);
+mi_decl_nodiscard mi_decl_export mi_decl_restrict void*
+mi_heap_calloc_aligned_at(mi_heap_t* heap, size_t count, size_t size, size_t alignment,
+                          size_t offset) mi_attr_noexcept mi_attr_malloc mi_attr_alloc_size2(2, 3);
 mi_decl_nodiscard mi_decl_export void*
 mi_heap_realloc_aligned(mi_heap_t* heap, void* p, size_t newsize, size_t alignment)
     mi_attr_noexcept mi_attr_alloc_size(3) mi_attr_alloc_align(4);
+mi_decl_nodiscard mi_decl_export void*
+mi_heap_realloc_aligned_at(mi_heap_t* heap, void* p, size_t newsize, size_t alignment,
+                           size_t offset) mi_attr_noexcept mi_attr_alloc_size(3);
+
+mi_decl_nodiscard mi_decl_export void* mi_heap_rezalloc(mi_heap_t* heap, void* p, size_t newsize)
+    mi_attr_noexcept mi_attr_alloc_size(3);
+mi_decl_nodiscard mi_decl_export void*
+mi_heap_recalloc(mi_heap_t* heap, void* p, size_t newcount, size_t size)
+    mi_attr_noexcept mi_attr_alloc_size2(3, 4);
+mi_decl_nodiscard mi_decl_export void*
+mi_heap_rezalloc_aligned(mi_heap_t* heap, void* p, size_t newsize, size_t alignment)
+    mi_attr_noexcept mi_attr_alloc_size(3) mi_attr_alloc_align(4);
+mi_decl_nodiscard mi_decl_export void*
+mi_heap_rezalloc_aligned_at(mi_heap_t* heap, void* p, size_t newsize, size_t alignment,
+                            size_t offset) mi_attr_noexcept mi_attr_alloc_size(3);
+mi_decl_nodiscard mi_decl_export void*
+mi_heap_recalloc_aligned(mi_heap_t* heap, void* p, size_t newcount, size_t size, size_t alignment)
+    mi_attr_noexcept mi_attr_alloc_size2(3, 4) mi_attr_alloc_align(5);
+mi_decl_nodiscard mi_decl_export void*
+mi_heap_recalloc_aligned_at(mi_heap_t* heap, void* p, size_t newcount, size_t size,
+                            size_t alignment, size_t offset)
+    mi_attr_noexcept mi_attr_alloc_size2(3, 4);
+
+/* As mi_new and mi_new_n. A NULL heap, one that mi_heap_new could not make, is out of memory. */
+mi_decl_nodiscard mi_decl_export mi_decl_restrict void*
+mi_heap_alloc_new(mi_heap_t* heap, size_t size) mi_attr_malloc mi_attr_alloc_size(2);
+mi_decl_nodiscard mi_decl_export mi_decl_restrict void*
+mi_heap_alloc_new_n(mi_heap_t* heap, size_t count, size_t size)
+    mi_attr_malloc mi_attr_alloc_size2(2, 3);
+
+/* ---- By type ----
+   A block, or an array of `n`, for values of a type; the result has that type. */
+
+#define mi_malloc_tp(tp) ((tp*)mi_malloc(sizeof(tp)))
+#define mi_zalloc_tp(tp) ((tp*)mi_zalloc(sizeof(tp)))
+#define mi_calloc_tp(tp, n) ((tp*)mi_calloc(n, sizeof(tp)))
+#define mi_mallocn_tp(tp, n) ((tp*)mi_mallocn(n, sizeof(tp)))
+#define mi_reallocn_tp(p, tp, n) ((tp*)mi_reallocn(p, n, sizeof(tp)))
+#define mi_recalloc_tp(p, tp, n) ((tp*)mi_recalloc(p, n, sizeof(tp)))
+
+#define mi_heap_malloc_tp(hp, tp) ((tp*)mi_heap_malloc(hp, sizeof(tp)))
+#define mi_heap_zalloc_tp(hp, tp) ((tp*)mi_heap_zalloc(hp, sizeof(tp)))
+#define mi_heap_calloc_tp(hp, tp, n) ((tp*)mi_heap_calloc(hp, n, sizeof(tp)))
+#define mi_heap_mallocn_tp(hp, tp, n) ((tp*)mi_heap_mallocn(hp, n, sizeof(tp)))
+#define mi_heap_reallocn_tp(hp, p, tp, n) ((tp*)mi_heap_reallocn(hp, p, n, sizeof(tp)))
+#define mi_heap_recalloc_tp(hp, p, tp, n) ((tp*)mi_heap_recalloc(hp, p, n, sizeof(tp)))
 
 /* ---- Process and threads ---- */
 
 /* MI_MALLOC_VERSION of the library that runs. */
-mi_decl_nodiscard mi_decl_export int mi_version(void) mi_attr_noexcept;
+mi_decl_export int mi_version(void) mi_attr_noexcept;
 /* True if malloc and free of this process are ours. */
 mi_decl_nodiscard mi_decl_export bool mi_is_redirected(void) mi_attr_noexcept;
 /* Both run by themselves; calling them is allowed and changes nothing but when. */
@@ -256,15 +453,15 @@ mi_decl_export void mi_process_info(size_t* elapsed_msecs, size_t* user_msecs, s
 
 /* Called by a thread on its slow path, never on the fast one: a place to free a little at a time.
    `heartbeat` grows by one each call in that thread; with `force`, free all that can be freed. */
-typedef void mi_deferred_free_fun(bool force, unsigned long long heartbeat, void* arg);
+typedef void(mi_cdecl mi_deferred_free_fun)(bool force, unsigned long long heartbeat, void* arg);
 mi_decl_export void mi_register_deferred_free(mi_deferred_free_fun* deferred_free, void* arg)
     mi_attr_noexcept;
 /* Receives every line we would write to stderr. */
-typedef void mi_output_fun(const char* msg, void* arg);
+typedef void(mi_cdecl mi_output_fun)(const char* msg, void* arg);
 mi_decl_export void mi_register_output(mi_output_fun* out, void* arg) mi_attr_noexcept;
 /* Called after an error was reported, with its errno value: EINVAL (misuse: a pointer that is
    not ours), EAGAIN (double free), EFAULT (corrupted memory), ENOMEM, EOVERFLOW (count * size). */
-typedef void mi_error_fun(int err, void* arg);
+typedef void(mi_cdecl mi_error_fun)(int err, void* arg);
 mi_decl_export void mi_register_error(mi_error_fun* fun, void* arg) mi_attr_noexcept;
 
 /* ---- Options ----
@@ -396,6 +593,142 @@ mi_decl_export void mi_stats_print_out(mi_output_fun* out, void* arg) mi_attr_no
 mi_decl_export void mi_stats_print(void* out) mi_attr_noexcept;
 
 #if defined(__cplusplus)
+}
+#endif
+
+/* ---- Allocators for the containers of C++ ----
+   C++11 or later. An allocation that fails throws, as mi_new does. A type of any alignment up to
+   4096 may be held: its size is a multiple of its alignment, and blocks of such a size are aligned
+   to it. */
+#if defined(__cplusplus)
+#include <cstddef>
+#include <memory>
+#include <type_traits>
+#include <utility>
+
+template <class T> struct _mi_stl_allocator_base {
+  typedef T value_type;
+  typedef T* pointer;
+  typedef const T* const_pointer;
+  typedef T& reference;
+  typedef const T& const_reference;
+  typedef std::size_t size_type;
+  typedef std::ptrdiff_t difference_type;
+  typedef std::true_type propagate_on_container_copy_assignment;
+  typedef std::true_type propagate_on_container_move_assignment;
+  typedef std::true_type propagate_on_container_swap;
+
+  size_type max_size() const noexcept { return PTRDIFF_MAX / sizeof(T); }
+  pointer address(reference x) const noexcept { return std::addressof(x); }
+  const_pointer address(const_reference x) const noexcept { return std::addressof(x); }
+  template <class U, class... Args> void construct(U* p, Args&&... args) {
+    ::new (static_cast<void*>(p)) U(std::forward<Args>(args)...);
+  }
+  template <class U> void destroy(U* p) noexcept { p->~U(); }
+};
+
+/* From the default heap of the thread that allocates. Any two are equal. */
+template <class T> struct mi_stl_allocator : _mi_stl_allocator_base<T> {
+  typedef std::true_type is_always_equal;
+  template <class U> struct rebind { typedef mi_stl_allocator<U> other; };
+
+  mi_stl_allocator() noexcept = default;
+  template <class U> mi_stl_allocator(const mi_stl_allocator<U>&) noexcept {}
+
+  mi_decl_nodiscard T* allocate(std::size_t count, const void* = nullptr) {
+    return static_cast<T*>(mi_new_n(count, sizeof(T)));
+  }
+  void deallocate(T* p, std::size_t) noexcept { mi_free(p); }
+  mi_stl_allocator select_on_container_copy_construction() const noexcept { return *this; }
+};
+
+template <class T, class U>
+bool operator==(const mi_stl_allocator<T>&, const mi_stl_allocator<U>&) noexcept {
+  return true;
+}
+template <class T, class U>
+bool operator!=(const mi_stl_allocator<T>&, const mi_stl_allocator<U>&) noexcept {
+  return false;
+}
+
+/* From a heap of its own, which it shares with its copies and with the containers they are given
+   to, and which ends with the last of them; or from a heap that it is given, which stays the
+   caller's to end, after them. As with any heap, one thread only may allocate from it, and that
+   thread must be the last to hold it. Two are equal if they have the same heap. */
+template <class T, bool destroys> struct _mi_heap_stl_allocator_base : _mi_stl_allocator_base<T> {
+  typedef std::false_type is_always_equal;
+
+  mi_decl_nodiscard T* allocate(std::size_t count, const void* = nullptr) {
+    return static_cast<T*>(mi_heap_alloc_new_n(heap.get(), count, sizeof(T)));
+  }
+  void collect(bool force) { mi_heap_collect(heap.get(), force); }
+  template <class U>
+  bool is_equal(const _mi_heap_stl_allocator_base<U, destroys>& other) const noexcept {
+    return heap == other.heap;
+  }
+
+protected:
+  _mi_heap_stl_allocator_base()
+      : heap(mi_heap_new(), destroys ? mi_heap_destroy : mi_heap_delete) {}
+  explicit _mi_heap_stl_allocator_base(mi_heap_t* given) : heap(given, leave) {}
+  template <class U>
+  _mi_heap_stl_allocator_base(const _mi_heap_stl_allocator_base<U, destroys>& other) noexcept
+      : heap(other.heap) {}
+
+private:
+  template <class U, bool d> friend struct _mi_heap_stl_allocator_base;
+  static void leave(mi_heap_t*) {}
+  std::shared_ptr<mi_heap_t> heap;
+};
+
+/* Its own heap is deleted: blocks that are still alive then stay so. */
+template <class T> struct mi_heap_stl_allocator : _mi_heap_stl_allocator_base<T, false> {
+  template <class U> struct rebind { typedef mi_heap_stl_allocator<U> other; };
+
+  mi_heap_stl_allocator() {}
+  mi_heap_stl_allocator(mi_heap_t* heap) : _mi_heap_stl_allocator_base<T, false>(heap) {}
+  template <class U>
+  mi_heap_stl_allocator(const mi_heap_stl_allocator<U>& other) noexcept
+      : _mi_heap_stl_allocator_base<T, false>(other) {}
+
+  void deallocate(T* p, std::size_t) noexcept { mi_free(p); }
+  mi_heap_stl_allocator select_on_container_copy_construction() const noexcept { return *this; }
+};
+
+template <class T, class U>
+bool operator==(const mi_heap_stl_allocator<T>& a, const mi_heap_stl_allocator<U>& b) noexcept {
+  return a.is_equal(b);
+}
+template <class T, class U>
+bool operator!=(const mi_heap_stl_allocator<T>& a, const mi_heap_stl_allocator<U>& b) noexcept {
+  return !a.is_equal(b);
+}
+
+/* Its own heap is destroyed. Nothing is freed before: deallocating does nothing. */
+template <class T> struct mi_heap_destroy_stl_allocator : _mi_heap_stl_allocator_base<T, true> {
+  template <class U> struct rebind { typedef mi_heap_destroy_stl_allocator<U> other; };
+
+  mi_heap_destroy_stl_allocator() {}
+  mi_heap_destroy_stl_allocator(mi_heap_t* heap) : _mi_heap_stl_allocator_base<T, true>(heap) {}
+  template <class U>
+  mi_heap_destroy_stl_allocator(const mi_heap_destroy_stl_allocator<U>& other) noexcept
+      : _mi_heap_stl_allocator_base<T, true>(other) {}
+
+  void deallocate(T*, std::size_t) noexcept {}
+  mi_heap_destroy_stl_allocator select_on_container_copy_construction() const noexcept {
+    return *this;
+  }
+};
+
+template <class T, class U>
+bool operator==(const mi_heap_destroy_stl_allocator<T>& a,
+                const mi_heap_destroy_stl_allocator<U>& b) noexcept {
+  return a.is_equal(b);
+}
+template <class T, class U>
+bool operator!=(const mi_heap_destroy_stl_allocator<T>& a,
+                const mi_heap_destroy_stl_allocator<U>& b) noexcept {
+  return !a.is_equal(b);
 }
 #endif
 #endif

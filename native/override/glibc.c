@@ -17,6 +17,9 @@ EXPORT void __libc_cfree(void* p);
 EXPORT void* __libc_memalign(size_t alignment, size_t size);
 EXPORT void* __libc_valloc(size_t size);
 EXPORT void* __libc_pvalloc(size_t size);
+EXPORT void* __libc_reallocarray(void* p, size_t count, size_t size);
+EXPORT int __libc_mallopt(int parameter, int value);
+EXPORT struct mallinfo __libc_mallinfo(void);
 EXPORT int __posix_memalign(void** p, size_t alignment, size_t size);
 
 void* __libc_malloc(size_t size) { return malloc(size); }
@@ -27,6 +30,9 @@ void __libc_cfree(void* p) { free(p); }
 void* __libc_memalign(size_t alignment, size_t size) { return memalign(alignment, size); }
 void* __libc_valloc(size_t size) { return mi_valloc(size); }
 void* __libc_pvalloc(size_t size) { return mi_pvalloc(size); }
+void* __libc_reallocarray(void* p, size_t count, size_t size) {
+  return reallocarray(p, count, size);
+}
 int __posix_memalign(void** p, size_t alignment, size_t size) {
   return mi_posix_memalign(p, alignment, size);
 }
@@ -39,11 +45,12 @@ EXPORT int malloc_trim(size_t pad) {
 }
 
 /* glibc's parameters mean nothing here. 1: accepted. */
-EXPORT int mallopt(int parameter, int value) {
+int __libc_mallopt(int parameter, int value) {
   (void)parameter;
   (void)value;
   return 1;
 }
+EXPORT int mallopt(int parameter, int value) { return __libc_mallopt(parameter, value); }
 
 EXPORT struct mallinfo2 mallinfo2(void) {
   struct mallinfo2 info = {0};
@@ -56,13 +63,14 @@ EXPORT struct mallinfo2 mallinfo2(void) {
 
 static int to_int(size_t value) { return value > 0x7FFFFFFF ? 0x7FFFFFFF : (int)value; }
 
-EXPORT struct mallinfo mallinfo(void) {
+struct mallinfo __libc_mallinfo(void) {
   struct mallinfo2 wide = mallinfo2();
   struct mallinfo info = {0};
   info.arena = to_int(wide.arena);
   info.uordblks = to_int(wide.uordblks);
   return info;
 }
+EXPORT struct mallinfo mallinfo(void) { return __libc_mallinfo(); }
 
 EXPORT int malloc_info(int options, FILE* out) {
   if (options != 0) return EINVAL;

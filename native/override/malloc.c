@@ -37,7 +37,7 @@ void* realloc(void* p, size_t size) {
     mi_free_inline(p);
     return NULL;
   }
-  return mi_realloc_from(mi_heap_default, p, size, 1);
+  return mi_realloc_from(NULL, p, size, 1, 0, false);
 }
 
 void* reallocarray(void* p, size_t count, size_t size) {

@@ -84,9 +84,22 @@ void* mi_zalloc_aligned_at(size_t size, size_t alignment, size_t offset) mi_attr
 void* mi_zalloc_aligned(size_t size, size_t alignment) mi_attr_noexcept {
   return mi_alloc_aligned(mi_heap_default, size, alignment, 0, true);
 }
-void* mi_calloc_aligned(size_t count, size_t size, size_t alignment) mi_attr_noexcept {
+
+void* mi_heap_calloc_aligned_at(mi_heap_t* heap, size_t count, size_t size, size_t alignment,
+                                size_t offset) mi_attr_noexcept {
   size_t total;
   return mi_count_bytes(count, size, &total)
-             ? mi_alloc_aligned(mi_heap_default, total, alignment, 0, true)
+             ? mi_alloc_aligned(heap, total, alignment, offset, true)
              : NULL;
+}
+void* mi_heap_calloc_aligned(mi_heap_t* heap, size_t count, size_t size, size_t alignment)
+    mi_attr_noexcept {
+  return mi_heap_calloc_aligned_at(heap, count, size, alignment, 0);
+}
+void* mi_calloc_aligned_at(size_t count, size_t size, size_t alignment, size_t offset)
+    mi_attr_noexcept {
+  return mi_heap_calloc_aligned_at(mi_heap_default, count, size, alignment, offset);
+}
+void* mi_calloc_aligned(size_t count, size_t size, size_t alignment) mi_attr_noexcept {
+  return mi_heap_calloc_aligned_at(mi_heap_default, count, size, alignment, 0);
 }

@@ -46,7 +46,11 @@ void* mi_alloc_aligned(mi_heap_t* heap, size_t size, size_t align, size_t offset
 /* *total = count * size. False, with ENOMEM, if that overflows. */
 bool mi_count_bytes(size_t count, size_t size, size_t* total);
 
-/* As mi_realloc. `align` 1: none asked for. */
-void* mi_realloc_from(mi_heap_t* heap, void* p, size_t newsize, size_t align);
+/* Every realloc there is. The new block is at an address x such that x + offset is a multiple of
+   `align`. The block may stay where it is if it is of `heap`, or `heap` is NULL: that means any
+   heap, and the default one if the block must move. With `zero`, what lies behind `newsize` is
+   zero, if what lay behind the size of the old block was. */
+void* mi_realloc_from(mi_heap_t* heap, void* p, size_t newsize, size_t align, size_t offset,
+                      bool zero);
 
 #endif

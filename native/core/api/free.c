@@ -8,7 +8,7 @@
 
 /* Memory of ours that may be read: is it a page in use? A stale pointer sees a segment without a
    cookie, or a page without blocks; other people's memory may share 4 MiB with a huge block. */
-static mi_page_t* living_page_of(const void* p) {
+mi_page_t* mi_living_page_of(const void* p) {
   mi_segment_t* segment = mi_segment_find(p);
   if (segment == NULL || segment->cookie != mi_segment_cookie(segment)) return NULL;
   mi_page_t* page = mi_segment_page_of(segment, p);
@@ -29,7 +29,7 @@ static bool is_block_address(const mi_page_t* page, const void* p, bool mine) {
 
 mi_page_t* mi_checked_page_of(const char* function, const void* p) {
   if (p == NULL) return NULL;
-  mi_page_t* page = living_page_of(p);
+  mi_page_t* page = mi_living_page_of(p);
   if (mi_unlikely(page == NULL)) {
     mi_misuse(EINVAL, "%s: %p is not a block of miheap\n", function, p);
     return NULL;
@@ -86,6 +86,11 @@ static void abandon_all(void) {
 void mi_free(void* p) mi_attr_noexcept {
   mi_free_inline(p);
   if (mi_rare(mi_rare_abandon)) abandon_all();
+}
+
+void mi_free_small(void* p) mi_attr_noexcept { mi_free(p); }
+void mi_cfree(void* p) mi_attr_noexcept {
+  if (mi_living_page_of(p) != NULL) mi_free(p);
 }
 
 size_t mi_usable_size(const void* p) mi_attr_noexcept {

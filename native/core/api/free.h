@@ -14,6 +14,9 @@ mi_noinline void mi_free_slow(void* p);
    `function`. */
 mi_page_t* mi_checked_page_of(const char* function, const void* p);
 
+/* The page in use that p points into; NULL if it points into nothing of ours. Without a report. */
+mi_page_t* mi_living_page_of(const void* p);
+
 /* The start of the block that was handed out as p. */
 mi_inline mi_block_t* mi_block_of(const mi_page_t* page, void* p) {
   if (mi_likely((mi_page_flags(page) & MI_PAGE_HAS_ALIGNED) == 0)) return p;

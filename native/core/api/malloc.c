@@ -57,19 +57,24 @@ void* mi_heap_zalloc(mi_heap_t* heap, size_t size) mi_attr_noexcept {
 void* mi_heap_malloc_small(mi_heap_t* heap, size_t size) mi_attr_noexcept {
   return mi_alloc_small(heap, size, false);
 }
+void* mi_heap_zalloc_small(mi_heap_t* heap, size_t size) mi_attr_noexcept {
+  return mi_alloc_small(heap, size, true);
+}
 
 void* mi_heap_calloc(mi_heap_t* heap, size_t count, size_t size) mi_attr_noexcept {
   size_t total;
   return mi_count_bytes(count, size, &total) ? mi_alloc(heap, total, true) : NULL;
 }
-
 void* mi_calloc(size_t count, size_t size) mi_attr_noexcept {
   return mi_heap_calloc(mi_heap_default, count, size);
 }
 
-void* mi_mallocn(size_t count, size_t size) mi_attr_noexcept {
+void* mi_heap_mallocn(mi_heap_t* heap, size_t count, size_t size) mi_attr_noexcept {
   size_t total;
-  return mi_count_bytes(count, size, &total) ? mi_malloc(total) : NULL;
+  return mi_count_bytes(count, size, &total) ? mi_alloc(heap, total, false) : NULL;
+}
+void* mi_mallocn(size_t count, size_t size) mi_attr_noexcept {
+  return mi_heap_mallocn(mi_heap_default, count, size);
 }
 
 size_t mi_good_size(size_t size) mi_attr_noexcept {

@@ -11,9 +11,9 @@ typedef void (*new_handler_t)(void);
 __attribute__((weak)) new_handler_t _ZSt15get_new_handlerv(void);
 __attribute__((weak)) void _ZSt17__throw_bad_allocv(void);
 
-static void throw_bad_alloc(size_t size) {
+static mi_cold void* throw_bad_alloc(size_t count, size_t size) {
   if (_ZSt17__throw_bad_allocv != NULL) _ZSt17__throw_bad_allocv();
-  mi_error(ENOMEM, "operator new: out of memory for %zu bytes\n", size);
+  mi_error(ENOMEM, "operator new: out of memory for %zu * %zu bytes\n", count, size);
   abort();
 }
 
@@ -26,28 +26,51 @@ static bool call_new_handler(void) {
   return true;
 }
 
-static mi_noinline void* retry(size_t size, size_t align) {
-  /* An alignment that cannot be does not become possible by freeing memory. */
-  while (mi_is_power_of_two(align) && call_new_handler()) {
-    void* p = mi_alloc_aligned(mi_heap_default, size, align, 0, false);
-    if (p != NULL) return p;
+/* After a failure, as long as memory is what was missing: an alignment that cannot be, or a `p`
+   that is not ours, does not become possible by freeing some. */
+static mi_noinline void* retry(mi_heap_t* heap, void* p, size_t size, size_t align) {
+  while (errno == ENOMEM && call_new_handler()) {
+    void* result = mi_realloc_from(heap, p, size, align, 0, false);
+    if (result != NULL) return result;
   }
-  throw_bad_alloc(size);
-  return NULL;
+  return throw_bad_alloc(1, size);
+}
+
+void* mi_heap_alloc_new(mi_heap_t* heap, size_t size) {
+  if (mi_unlikely(heap == NULL)) return throw_bad_alloc(1, size);
+  void* p = mi_alloc(heap, size, false);
+  return mi_likely(p != NULL) ? p : retry(heap, NULL, size, 1);
+}
+
+void* mi_heap_alloc_new_n(mi_heap_t* heap, size_t count, size_t size) {
+  size_t total;
+  return mi_likely(mi_count_bytes(count, size, &total)) ? mi_heap_alloc_new(heap, total)
+                                                        : throw_bad_alloc(count, size);
 }
 
 void* mi_new(size_t size) {
   void* p = mi_alloc(mi_heap_default, size, false);
-  return mi_likely(p != NULL) ? p : retry(size, 1);
+  return mi_likely(p != NULL) ? p : retry(NULL, NULL, size, 1);
+}
+
+void* mi_new_n(size_t count, size_t size) {
+  size_t total;
+  return mi_likely(mi_count_bytes(count, size, &total)) ? mi_new(total)
+                                                        : throw_bad_alloc(count, size);
 }
 
 void* mi_new_aligned(size_t size, size_t alignment) {
   void* p = mi_alloc_aligned(mi_heap_default, size, alignment, 0, false);
-  return mi_likely(p != NULL) ? p : retry(size, alignment);
+  return mi_likely(p != NULL) ? p : retry(NULL, NULL, size, alignment);
 }
 
-/* A handler may throw, which C cannot catch: so it is not called. */
-void* mi_new_nothrow(size_t size) mi_attr_noexcept { return mi_malloc(size); }
-void* mi_new_aligned_nothrow(size_t size, size_t alignment) mi_attr_noexcept {
-  return mi_malloc_aligned(size, alignment);
+void* mi_new_realloc(void* p, size_t newsize) {
+  void* result = mi_realloc_from(NULL, p, newsize, 1, 0, false);
+  return mi_likely(result != NULL) ? result : retry(NULL, p, newsize, 1);
+}
+
+void* mi_new_reallocn(void* p, size_t newcount, size_t size) {
+  size_t total;
+  return mi_likely(mi_count_bytes(newcount, size, &total)) ? mi_new_realloc(p, total)
+                                                           : throw_bad_alloc(newcount, size);
 }

@@ -1,4 +1,4 @@
-/* The names of POSIX and glibc. */
+/* The names of POSIX, BSD, glibc and Windows. */
 #include <errno.h>
 
 #include "bits.h"
@@ -38,11 +38,48 @@ void* mi_reallocarray(void* p, size_t count, size_t size) mi_attr_noexcept {
 
 int mi_reallocarr(void* p, size_t count, size_t size) mi_attr_noexcept {
   if (p == NULL) return EINVAL;
-  int saved = errno;
   void** place = p;
+  if (count == 0 || size == 0) {
+    mi_free(*place);
+    *place = NULL;
+    return 0;
+  }
+  int saved = errno;
   void* moved = mi_reallocn(*place, count, size);
-  int error = moved == NULL ? ENOMEM : 0;
+  int error = moved == NULL ? errno : 0;
   errno = saved;
   if (error == 0) *place = moved;
   return error;
+}
+
+size_t mi_malloc_size(const void* p) mi_attr_noexcept { return mi_usable_size(p); }
+size_t mi_malloc_usable_size(const void* p) mi_attr_noexcept { return mi_usable_size(p); }
+size_t mi_malloc_good_size(size_t size) mi_attr_noexcept { return mi_good_size(size); }
+
+void mi_free_size(void* p, size_t size) mi_attr_noexcept {
+  (void)size;
+  mi_free(p);
+}
+void mi_free_size_aligned(void* p, size_t size, size_t alignment) mi_attr_noexcept {
+  (void)size;
+  (void)alignment;
+  mi_free(p);
+}
+void mi_free_aligned(void* p, size_t alignment) mi_attr_noexcept {
+  (void)alignment;
+  mi_free(p);
+}
+
+void* mi__expand(void* p, size_t newsize) mi_attr_noexcept {
+  void* expanded = mi_expand(p, newsize);
+  if (expanded == NULL) errno = ENOMEM;
+  return expanded;
+}
+void* mi_aligned_recalloc(void* p, size_t newcount, size_t size, size_t alignment)
+    mi_attr_noexcept {
+  return mi_recalloc_aligned(p, newcount, size, alignment);
+}
+void* mi_aligned_offset_recalloc(void* p, size_t newcount, size_t size, size_t alignment,
+                                 size_t offset) mi_attr_noexcept {
+  return mi_recalloc_aligned_at(p, newcount, size, alignment, offset);
 }

@@ -4,14 +4,25 @@
 #include "api/alloc.h"
 #include "api/free.h"
 
+/* What a block of `newsize` must be asked for, so that it can be at such an address. */
+static size_t size_to_ask(size_t newsize, size_t align, size_t offset) {
+  return (offset & (align - 1)) == 0 ? mi_align_up(newsize, align) : newsize + align - 1;
+}
+
 /* A block that is less than half used moves, if that makes it smaller. */
-static bool stays(size_t newsize, size_t usable, size_t align) {
+static bool stays(size_t newsize, size_t usable, size_t align, size_t offset) {
   if (newsize > usable) return false;
-  return newsize >= usable - usable / 2 || mi_good_size(mi_align_up(newsize, align)) >= usable;
+  return newsize >= usable - usable / 2 ||
+         mi_good_size(size_to_ask(newsize, align, offset)) >= usable;
+}
+
+static void* stay(void* p, size_t newsize, size_t usable, bool zero) {
+  if (zero) memset((uint8_t*)p + newsize, 0, usable - newsize);
+  return p;
 }
 
 /* A huge block of this thread changes its size without a copy. NULL if it cannot. */
-static void* resize_huge(mi_page_t* page, void* p, size_t newsize) {
+static void* resize_huge(mi_page_t* page, void* p, size_t newsize, bool zero) {
   mi_segment_t* segment = mi_segment_of(page);
   if (!mi_segment_is_huge(segment) || !mi_segment_is_mine(segment) ||
       newsize <= MI_LARGE_BLOCK_MAX || newsize > MI_MAX_ALLOC_SIZE - MI_SEGMENT_SIZE) {
@@ -22,65 +33,94 @@ static void* resize_huge(mi_page_t* page, void* p, size_t newsize) {
   /* No other thread knows the page: its block is ours. So it may leave its queue and its
      address. */
   mi_heap_remove_page(heap, page);
-  mi_page_t* moved = mi_huge_page_resize(page, newsize + inside);
+  mi_page_t* moved = mi_huge_page_resize(page, newsize + inside, zero);
   mi_heap_add_page(heap, moved == NULL ? page : moved, false);
-  return moved == NULL ? NULL : moved->start + inside;
+  if (moved == NULL) return NULL;
+  return stay(moved->start + inside, newsize, moved->block_size - inside, zero);
 }
 
-void* mi_realloc_from(mi_heap_t* heap, void* p, size_t newsize, size_t align) {
-  if (p == NULL) return mi_alloc_aligned(heap, newsize, align, 0, false);
-  mi_page_t* page = mi_checked_page_of("realloc", p);
-  if (mi_unlikely(page == NULL)) {
+/* Only this thread puts its heaps into page->heap, so the answer cannot change meanwhile, whoever
+   owns the page. */
+static bool is_of_heap(mi_page_t* page, const mi_heap_t* heap) {
+  return heap == NULL || atomic_load_explicit(&page->heap, memory_order_relaxed) == heap;
+}
+
+void* mi_realloc_from(mi_heap_t* heap, void* p, size_t newsize, size_t align, size_t offset,
+                      bool zero) {
+  if (mi_unlikely(!mi_is_power_of_two(align))) {
     errno = EINVAL;
     return NULL;
   }
-  size_t usable = mi_usable_from(page, p);
-  bool aligned = mi_is_aligned(p, align);
-  if (mi_likely(aligned && stays(newsize, usable, align))) return p;
-  if (aligned && align <= MI_SEGMENT_SIZE) {
-    void* resized = resize_huge(page, p, newsize);
-    if (resized != NULL) return resized;
+  size_t usable = 0;
+  bool may_stay = false;
+  if (p != NULL) {
+    mi_page_t* page = mi_checked_page_of("realloc", p);
+    if (mi_unlikely(page == NULL)) {
+      errno = EINVAL;
+      return NULL;
+    }
+    usable = mi_usable_from(page, p);
+    may_stay = (((uintptr_t)p + offset) & (align - 1)) == 0 && is_of_heap(page, heap);
+    if (mi_likely(may_stay && stays(newsize, usable, align, offset))) {
+      return stay(p, newsize, usable, zero);
+    }
+    /* A huge block moves by multiples of a segment. */
+    if (may_stay && align <= MI_SEGMENT_SIZE) {
+      void* resized = resize_huge(page, p, newsize, zero);
+      if (resized != NULL) return resized;
+    }
   }
-  void* moved = mi_alloc_aligned(heap, newsize, align, 0, false);
-  if (mi_unlikely(moved == NULL))
-    return aligned && newsize <= usable ? p : NULL; /* never fail to shrink */
+  void* moved =
+      mi_alloc_aligned(heap == NULL ? mi_heap_default : heap, newsize, align, offset, zero);
+  if (p == NULL) return moved;
+  if (mi_unlikely(moved == NULL)) { /* never fail to shrink */
+    return may_stay && newsize <= usable ? stay(p, newsize, usable, zero) : NULL;
+  }
   memcpy(moved, p, newsize < usable ? newsize : usable);
   mi_free_inline(p);
   return moved;
 }
 
 void* mi_heap_realloc(mi_heap_t* heap, void* p, size_t newsize) mi_attr_noexcept {
-  return mi_realloc_from(heap, p, newsize, 1);
+  return mi_realloc_from(heap, p, newsize, 1, 0, false);
 }
 void* mi_realloc(void* p, size_t newsize) mi_attr_noexcept {
-  return mi_realloc_from(mi_heap_default, p, newsize, 1);
+  return mi_realloc_from(NULL, p, newsize, 1, 0, false);
 }
 
-void* mi_reallocn(void* p, size_t count, size_t size) mi_attr_noexcept {
+void* mi_heap_reallocn(mi_heap_t* heap, void* p, size_t count, size_t size) mi_attr_noexcept {
   size_t total;
-  return mi_count_bytes(count, size, &total) ? mi_realloc(p, total) : NULL;
+  return mi_count_bytes(count, size, &total) ? mi_heap_realloc(heap, p, total) : NULL;
+}
+void* mi_reallocn(void* p, size_t count, size_t size) mi_attr_noexcept {
+  return mi_heap_reallocn(NULL, p, count, size);
 }
 
-void* mi_reallocf(void* p, size_t newsize) mi_attr_noexcept {
-  void* moved = mi_realloc(p, newsize);
-  if (moved == NULL) mi_free(p);
+void* mi_heap_reallocf(mi_heap_t* heap, void* p, size_t newsize) mi_attr_noexcept {
+  void* moved = mi_heap_realloc(heap, p, newsize);
+  if (moved == NULL) mi_cfree(p); /* what is not ours was reported already */
   return moved;
+}
+void* mi_reallocf(void* p, size_t newsize) mi_attr_noexcept {
+  return mi_heap_reallocf(NULL, p, newsize);
 }
 
 void* mi_expand(void* p, size_t newsize) mi_attr_noexcept {
   return p != NULL && newsize <= mi_usable_size(p) ? p : NULL;
 }
 
-static bool valid_alignment(size_t alignment) {
-  if (mi_is_power_of_two(alignment)) return true;
-  errno = EINVAL;
-  return false;
+void* mi_heap_realloc_aligned_at(mi_heap_t* heap, void* p, size_t newsize, size_t alignment,
+                                 size_t offset) mi_attr_noexcept {
+  return mi_realloc_from(heap, p, newsize, alignment, offset, false);
 }
-
 void* mi_heap_realloc_aligned(mi_heap_t* heap, void* p, size_t newsize, size_t alignment)
     mi_attr_noexcept {
-  return valid_alignment(alignment) ? mi_realloc_from(heap, p, newsize, alignment) : NULL;
+  return mi_realloc_from(heap, p, newsize, alignment, 0, false);
+}
+void* mi_realloc_aligned_at(void* p, size_t newsize, size_t alignment, size_t offset)
+    mi_attr_noexcept {
+  return mi_realloc_from(NULL, p, newsize, alignment, offset, false);
 }
 void* mi_realloc_aligned(void* p, size_t newsize, size_t alignment) mi_attr_noexcept {
-  return mi_heap_realloc_aligned(mi_heap_default, p, newsize, alignment);
+  return mi_realloc_from(NULL, p, newsize, alignment, 0, false);
 }

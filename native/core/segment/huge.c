@@ -128,7 +128,14 @@ static mi_segment_t* move(mi_segment_t* segment, size_t total) {
   return NULL;
 }
 
-mi_page_t* mi_huge_page_resize(mi_page_t* page, size_t size) {
+/* The mapping may have been longer than the block, with old contents there. What was mapped
+   beyond `mapped` bytes is new, and so zero. */
+static void clear_gain(mi_page_t* page, size_t old_size, size_t mapped) {
+  size_t end = page->block_size < mapped ? page->block_size : mapped;
+  if (end > old_size) memset(page->start + old_size, 0, end - old_size);
+}
+
+mi_page_t* mi_huge_page_resize(mi_page_t* page, size_t size, bool zero) {
   mi_segment_t* segment = mi_segment_of(page);
   size_t start = (size_t)(page->start - (uint8_t*)segment);
   size_t total = mi_huge_good_size(start + size);
@@ -149,6 +156,7 @@ mi_page_t* mi_huge_page_resize(mi_page_t* page, size_t size) {
   }
   page = &segment->pages[0];
   page->block_size = total - start;
+  if (zero) clear_gain(page, old_block_size, old_total - start);
   mi_stat_up(huge, page->block_size);
   mi_stat_down(huge, old_block_size);
   return page;

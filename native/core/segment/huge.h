@@ -22,9 +22,9 @@ void mi_huge_page_purge(mi_page_t* page);
 
 /* Grows or shrinks the block in place or by moving its pages; the contents stay. Returns the
    page where it is now, with block_size at least `size`; NULL if the system cannot, and nothing
-   has changed. For the owner, while the page is in no queue and nobody else can reach it but
+   has changed. With `zero`, what the block gains is zero. For the owner, while the page is in no queue and nobody else can reach it but
    through its block. */
-mi_page_t* mi_huge_page_resize(mi_page_t* page, size_t size);
+mi_page_t* mi_huge_page_resize(mi_page_t* page, size_t size, bool zero);
 
 /* The block_size that mi_huge_page_alloc gives a block of `size` without special alignment. */
 size_t mi_huge_good_size(size_t size);

@@ -48,7 +48,7 @@ static void layouts(void) {
 
 static mi_page_t* resize(mi_page_t* page, size_t size, size_t kept, uint64_t seed, size_t filled) {
   uint8_t* before = page->start;
-  mi_page_t* moved = mi_huge_page_resize(page, size);
+  mi_page_t* moved = mi_huge_page_resize(page, size, false);
   CHECK(moved != NULL);
   CHECK_CMP(moved->block_size, >=, size);
   CHECK_PTR(mi_page_of(moved->start), ==, moved);
@@ -89,7 +89,7 @@ static void resizing_fails(void) {
   pattern_fill(page->start, size, 3);
   memory_t gauges = memory_gauges();
   mi_os_fail_from(1);
-  CHECK_PTR(mi_huge_page_resize(page, 300 * MIB), ==, NULL);
+  CHECK_PTR(mi_huge_page_resize(page, 300 * MIB, false), ==, NULL);
   mi_os_fail_from(0);
   CHECK_EQ(memory_gauges().reserved, gauges.reserved);
   CHECK_EQ(memory_gauges().committed, gauges.committed);

@@ -1,0 +1,45 @@
+/* Allocating and freeing that also tells the size of the block. */
+#include "api/alloc.h"
+#include "api/free.h"
+
+static void* tell(void* p, size_t* block_size) {
+  if (p != NULL && block_size != NULL) *block_size = mi_page_of(p)->block_size;
+  return p;
+}
+
+/* For a pointer of the caller's: 0 for NULL, and for what is not ours. */
+static void tell_old(const void* p, size_t* block_size) {
+  if (block_size == NULL) return;
+  const mi_page_t* page = mi_living_page_of(p);
+  *block_size = page == NULL ? 0 : page->block_size;
+}
+
+void* mi_umalloc(size_t size, size_t* block_size) mi_attr_noexcept {
+  return tell(mi_malloc(size), block_size);
+}
+void* mi_ucalloc(size_t count, size_t size, size_t* block_size) mi_attr_noexcept {
+  return tell(mi_calloc(count, size), block_size);
+}
+void* mi_umalloc_small(size_t size, size_t* block_size) mi_attr_noexcept {
+  return tell(mi_malloc_small(size), block_size);
+}
+void* mi_uzalloc_small(size_t size, size_t* block_size) mi_attr_noexcept {
+  return tell(mi_zalloc_small(size), block_size);
+}
+void* mi_umalloc_aligned(size_t size, size_t alignment, size_t* block_size) mi_attr_noexcept {
+  return tell(mi_malloc_aligned(size, alignment), block_size);
+}
+void* mi_uzalloc_aligned(size_t size, size_t alignment, size_t* block_size) mi_attr_noexcept {
+  return tell(mi_zalloc_aligned(size, alignment), block_size);
+}
+
+void* mi_urealloc(void* p, size_t newsize, size_t* block_size_pre, size_t* block_size_post)
+    mi_attr_noexcept {
+  tell_old(p, block_size_pre);
+  return tell(mi_realloc(p, newsize), block_size_post);
+}
+
+void mi_ufree(void* p, size_t* block_size) mi_attr_noexcept {
+  tell_old(p, block_size);
+  mi_free(p);
+}
