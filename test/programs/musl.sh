@@ -26,6 +26,7 @@ program() {
   shift
   musl-gcc "${first[@]}" -D_GNU_SOURCE -fno-builtin -I"$root/test/core" \
     "$root/test/override/$name.c" "$@" -o "$work/$name"
+  echo "musl: $name, $way"
   if [[ $way == preloaded ]]; then
     LD_PRELOAD=$build/libmiheap.so "$work/$name" || fail "musl: $name, $way"
   else
@@ -33,13 +34,14 @@ program() {
   fi
 }
 
-names=(reach)
-for name in "${names[@]}"; do
+program reach static -- -static "$build/libmiheap.a"
+program reach "static, object" "$build/miheap.o" -- -static
+program reach archive -- "$build/libmiheap.a"
+program reach object "$build/miheap.o" --
+program reach shared -- "$build/libmiheap.so" -Wl,-rpath,"$build"
+program reach preloaded --
+for name in sizes teardown; do
   program "$name" static -- -static "$build/libmiheap.a"
-  program "$name" "static object" "$build/miheap.o" -- -static
-  program "$name" archive -- "$build/libmiheap.a"
-  program "$name" object "$build/miheap.o" --
-  program "$name" shared -- "$build/libmiheap.so" -Wl,-rpath,"$build"
   program "$name" preloaded --
-  echo "musl: $name, in every way"
 done
+program spawn static -- -static "$build/libmiheap.a" # its children would not bear the preloaded library

@@ -30,7 +30,9 @@ void* mi_prim_map(size_t size, mi_map_t kind) {
 
 void mi_prim_unmap(void* p, size_t size) {
   int saved = errno;
-  munmap(p, size);
+  /* Unmapping the middle of a mapping makes two of it, of which there may be too many. The addresses
+     are lost then, but the memory is not. */
+  if (munmap(p, size) != 0) madvise(p, size, MADV_DONTNEED);
   errno = saved;
 }
 
@@ -53,15 +55,21 @@ mi_purge_t mi_prim_purge(void* p, size_t size, bool decommit) {
 }
 
 bool mi_prim_resize(void* p, size_t size, size_t new_size) {
-  return mremap(p, size, new_size, 0) != MAP_FAILED;
+  int saved = errno;
+  bool resized = mremap(p, size, new_size, 0) != MAP_FAILED;
+  errno = saved;
+  return resized;
 }
 
 bool mi_prim_move(void* p, size_t size, void* target, size_t target_size) {
   /* Some kernels unmap the target before they find out that they cannot move; what they find is
      that the memory is no longer one mapping (after mlock or madvise on a part). Asking for no
      change says so first. */
-  if (mremap(p, size, size, 0) == MAP_FAILED) return false;
-  return mremap(p, size, target_size, MREMAP_MAYMOVE | MREMAP_FIXED, target) != MAP_FAILED;
+  if (!mi_prim_resize(p, size, size)) return false;
+  int saved = errno;
+  bool moved = mremap(p, size, target_size, MREMAP_MAYMOVE | MREMAP_FIXED, target) != MAP_FAILED;
+  errno = saved;
+  return moved;
 }
 
 void mi_os_forbid_huge_pages(void) { prctl(PR_SET_THP_DISABLE, 1, 0, 0, 0); }

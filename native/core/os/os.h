@@ -3,8 +3,8 @@
    functions.
 
    Addresses and sizes passed in are multiples of mi_os_page_size() unless a comment says
-   otherwise. Any thread may call any of these at any time. None allocates from miheap. Those
-   that fail leave errno as the system set it. */
+   otherwise. Any thread may call any of these at any time. None allocates from miheap. Only
+   mi_os_map changes errno. */
 #ifndef MI_OS_H
 #define MI_OS_H
 
