@@ -36,6 +36,7 @@ set(MI_CORE_SOURCES
     native/core/heap/process.c
     native/core/heap/heap.c
     native/core/heap/check.c
+    native/core/heap/visit.c
     native/core/api/malloc.c
     native/core/api/free.c
     native/core/api/realloc.c
@@ -47,6 +48,7 @@ set(MI_CORE_SOURCES
     native/core/api/new.c
     native/core/api/new_nothrow.cc
     native/core/api/heap.c
+    native/core/api/visit.c
     native/core/api/process.c)
 list(TRANSFORM MI_CORE_SOURCES PREPEND ${CMAKE_CURRENT_SOURCE_DIR}/)
 set(MI_OVERRIDE_SOURCES native/override/malloc.c native/override/new.cc native/override/preload.c)

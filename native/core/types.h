@@ -143,6 +143,7 @@ typedef struct mi_page_s {
   uint8_t zero;           /* MI_ZERO_… */
   uint8_t bin;
   uint8_t retire_expire; /* fresh pages of its heap until it is given back; 0: not retired */
+  uint8_t tag;           /* that of its heap, or of the heap it was in when that ended */
   size_t block_size;
   uint8_t* start; /* the first block */
   struct mi_page_s* next;
@@ -151,7 +152,8 @@ typedef struct mi_page_s {
   _Alignas(64) _Atomic(uintptr_t) thread_free; /* list and MI_TF_ state; see above */
   /* Written by the owner; read by another thread only while it holds NOTIFYING. NULL: abandoned. */
   _Atomic(struct mi_heap_s*) heap;
-  uintptr_t key; /* encodes the links of this page's lists in hardened builds */
+  uintptr_t key;                /* encodes the links of this page's lists in hardened builds */
+  struct mi_page_s* visit_next; /* the owner's: the next one of a visit; see heap/visit.h */
 } mi_page_t;
 
 _Static_assert(sizeof(mi_page_t) == 128,
@@ -261,6 +263,9 @@ typedef struct mi_heap_s {
   size_t retired_bytes;
   uint32_t retired_min; /* bins that may hold a retired page */
   uint32_t retired_max;
+  uint8_t tag;        /* what mi_heap_new_ex got */
+  bool allow_destroy; /* then its pages hold none but its own blocks: it adopts nothing */
+  bool visiting;      /* a visitor is running: no page is given back */
   mi_page_queue_t pages[MI_BIN_COUNT];
   /* Blocks that other threads freed in full pages of this heap. In a line of its own. */
   _Alignas(64) _Atomic(uintptr_t) delayed_free;

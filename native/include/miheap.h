@@ -304,17 +304,38 @@ mi_decl_nodiscard mi_decl_export void* mi_new_reallocn(void* p, size_t newcount,
 
 /* ---- Heaps ----
    A heap is a set of blocks that can be dropped together. Only the thread that made it may
-   allocate from it, collect it, delete it or destroy it; its blocks may be freed by anyone. Every
-   thread has a backing heap of its own from the start; it cannot be deleted or destroyed. A thread
-   that ends deletes the heaps it still has. */
+   allocate from it, collect it, look into it, delete it or destroy it; its blocks may be freed by
+   anyone. Every thread has a backing heap of its own from the start; it cannot be deleted or
+   destroyed. A thread that ends lets go of the heaps it still has: their blocks live on, and any
+   thread may come to own the memory around them.
+
+   Where a heap is asked for, NULL does nothing, and any other pointer that is not a heap of the
+   calling thread is misuse; except in the functions that allocate, where it is the caller's
+   business that the heap is one. */
 
 typedef struct mi_heap_s mi_heap_t;
 
-/* A new heap of the calling thread, or NULL and ENOMEM. */
+/* An arena: address space set apart. 0 is none in particular. */
+typedef int mi_arena_id_t;
+
+/* A new heap of the calling thread, or NULL and ENOMEM. As mi_heap_new_ex(0, true, 0). */
 mi_decl_nodiscard mi_decl_export mi_heap_t* mi_heap_new(void) mi_attr_noexcept;
-/* Ends the heap; blocks still alive stay valid and move to the thread's backing heap. */
+/* A new heap of the calling thread; NULL and ENOMEM, or EINVAL for a tag or an arena that cannot be.
+
+   `heap_tag`, from 0 to 255, names the kind of what will live in it. It is shown by the visiting
+   functions. When memory of ended threads comes to this thread, the blocks of a tag go to a heap
+   with that tag, if there is one without `allow_destroy`; else to the backing heap, whose tag is 0,
+   and are of that kind from then on.
+
+   `allow_destroy` false: the heap may take blocks of ended threads, and mi_heap_destroy does no
+   more to it than mi_heap_delete. */
+mi_decl_nodiscard mi_decl_export mi_heap_t* mi_heap_new_ex(int heap_tag, bool allow_destroy,
+                                                           mi_arena_id_t arena_id);
+/* Ends the heap; blocks still alive stay valid and move to the thread's backing heap, or to the
+   heap that takes blocks of that tag. */
 mi_decl_export void mi_heap_delete(mi_heap_t* heap) mi_attr_noexcept;
-/* Ends the heap and every block in it, at a cost that grows with its pages, not its blocks. */
+/* Ends the heap and every block in it, at a cost that grows with its pages, not its blocks. Like a
+   free of each of these blocks, so no other thread may be freeing one at the same time. */
 mi_decl_export void mi_heap_destroy(mi_heap_t* heap) mi_attr_noexcept;
 /* The heap that mi_malloc uses in this thread; NULL and ENOMEM in the last exit handlers of a
    thread, which can allocate, but have no heap that outlives a call. mi_heap_set_default returns
@@ -427,6 +448,46 @@ mi_heap_alloc_new_n(mi_heap_t* heap, size_t count, size_t size)
 #define mi_heap_mallocn_tp(hp, tp, n) ((tp*)mi_heap_mallocn(hp, n, sizeof(tp)))
 #define mi_heap_reallocn_tp(hp, p, tp, n) ((tp*)mi_heap_reallocn(hp, p, n, sizeof(tp)))
 #define mi_heap_recalloc_tp(hp, p, tp, n) ((tp*)mi_heap_recalloc(hp, p, n, sizeof(tp)))
+
+/* ---- Looking into heaps ---- */
+
+/* A run of memory with blocks of one size. `reserved` bytes from `blocks` on belong to it; of these,
+   the first `committed` have been handed out at some time; `used` blocks of them are alive. Block i
+   begins at blocks + i * full_block_size, of which the caller gets `block_size` bytes. */
+typedef struct mi_heap_area_s {
+  void* blocks;
+  size_t reserved;
+  size_t committed;
+  size_t used;
+  size_t block_size;
+  size_t full_block_size;
+  int heap_tag;
+} mi_heap_area_t;
+
+/* Called once for an area, with `block` NULL, and then, if asked for, for every live block in it.
+   Returns whether to go on. */
+typedef bool mi_block_visit_fun(const mi_heap_t* heap, const mi_heap_area_t* area, void* block,
+                                size_t block_size, void* arg);
+
+/* Visits the areas of a heap of the calling thread, with `visit_blocks` also the blocks. True if it
+   came to the end, false if the visitor stopped it or there is nothing to visit with.
+
+   The visitor may allocate and free, also in this heap. A block that it frees before its turn is
+   not shown; one that it allocates may or may not be; one that another thread frees meanwhile may
+   still be shown. It may not delete or destroy the heap, nor visit it again. A block with an
+   address aligned by one of the `_at` functions is shown from where its memory begins, at or before
+   that address. The backing heap also holds the thread's other `mi_heap_t`. */
+mi_decl_export bool mi_heap_visit_blocks(const mi_heap_t* heap, bool visit_blocks,
+                                         mi_block_visit_fun* visitor, void* arg);
+
+/* Whether p points to, or into, a live block of the heap. p is any pointer that may be passed to
+   mi_free; also one of another heap or thread. Looks at one page of the heap. */
+mi_decl_nodiscard mi_decl_export bool mi_heap_contains_block(mi_heap_t* heap, const void* p);
+/* As mi_heap_contains_block for anything in p, whatever it may be and whatever other threads do.
+   Takes time in proportion to the pages of the heap. */
+mi_decl_nodiscard mi_decl_export bool mi_heap_check_owned(mi_heap_t* heap, const void* p);
+/* As mi_heap_check_owned for the heap that mi_malloc uses in this thread. */
+mi_decl_nodiscard mi_decl_export bool mi_check_owned(const void* p);
 
 /* ---- Process and threads ---- */
 

@@ -6,8 +6,8 @@
 #include "os/rare.h"
 #include "segment/abandoned.h"
 
-/* Memory of ours that may be read: is it a page in use? A stale pointer sees a segment without a
-   cookie, or a page without blocks; other people's memory may share 4 MiB with a huge block. */
+/* A stale pointer sees a segment without a cookie, or a page without blocks; other people's memory
+   may share 4 MiB with a huge block. */
 mi_page_t* mi_living_page_of(const void* p) {
   mi_segment_t* segment = mi_segment_find(p);
   if (segment == NULL || segment->cookie != mi_segment_cookie(segment)) return NULL;
@@ -75,12 +75,12 @@ void mi_free_slow(void* p) {
   }
 }
 
-/* Not in the middle of an allocation, whose heap would change under it. */
+/* Not in the middle of an allocation or a visit, whose heap would change under it. */
 static void abandon_all(void) {
   mi_heap_t* heap = mi_heap_default;
   if (!mi_heap_is_initialized(heap) || heap->tld->callback_heap != NULL) return;
   heap = &heap->tld->backing;
-  if (heap->tld->heaps == heap) mi_heap_abandon(heap);
+  if (heap->tld->heaps == heap && !heap->visiting) mi_heap_abandon(heap);
 }
 
 void mi_free(void* p) mi_attr_noexcept {

@@ -14,7 +14,8 @@ mi_noinline void mi_free_slow(void* p);
    `function`. */
 mi_page_t* mi_checked_page_of(const char* function, const void* p);
 
-/* The page in use that p points into; NULL if it points into nothing of ours. Without a report. */
+/* The page in use in whose blocks p lies, or NULL. p may be anything, also stale; then it matters
+   that no other thread returns its memory to the system at this moment. */
 mi_page_t* mi_living_page_of(const void* p);
 
 /* The start of the block that was handed out as p. */

@@ -1,46 +1,69 @@
 /* First-class heaps. */
+#include "api/heap.h"
+
 #include "api/alloc.h"
 #include "api/free.h"
 #include "segment/purge.h"
 
-mi_heap_t* mi_heap_new(void) mi_attr_noexcept {
+mi_heap_t* mi_heap_new_ex(int heap_tag, bool allow_destroy, mi_arena_id_t arena_id) {
+  if (heap_tag < 0 || heap_tag > UINT8_MAX || arena_id != 0) {
+    mi_error(EINVAL, "heap_new_ex: there is no tag %d, or no arena %d\n", heap_tag, arena_id);
+    errno = EINVAL;
+    return NULL;
+  }
   mi_heap_t* backing = mi_heap_get_backing();
   if (backing == NULL) return NULL;
   mi_heap_t* heap = mi_alloc_aligned(backing, sizeof(mi_heap_t), _Alignof(mi_heap_t), 0, false);
-  if (heap != NULL) mi_heap_init(heap, backing->tld);
+  if (heap != NULL) mi_heap_init(heap, backing->tld, (uint8_t)heap_tag, allow_destroy);
   return heap;
+}
+
+mi_heap_t* mi_heap_new(void) mi_attr_noexcept { return mi_heap_new_ex(0, true, 0); }
+
+bool mi_heap_accept(const char* function, const mi_heap_t* heap) {
+  if (heap == NULL) return false;
+  if (mi_heap_is_mine(heap)) return true;
+  mi_misuse(EINVAL, "%s: %p is not a heap of this thread\n", function, (const void*)heap);
+  return false;
 }
 
 /* Takes the heap off its thread's list. False, after a report, if this thread may not end it. */
 static bool unlink_heap(mi_heap_t* heap, const char* function) {
-  if (heap == NULL) return false;
-  mi_tld_t* tld = mi_heap_is_initialized(mi_heap_default) ? mi_heap_default->tld : NULL;
-  if (tld == NULL || heap == &tld->backing || heap == tld->callback_heap) {
-    mi_misuse(EINVAL, "%s: heap %p is a backing heap, in use, or not of this thread\n", function,
+  if (!mi_heap_accept(function, heap)) return false;
+  mi_tld_t* tld = heap->tld;
+  if (heap == &tld->backing) {
+    mi_misuse(EINVAL, "%s: %p is the backing heap of this thread\n", function, (void*)heap);
+    return false;
+  }
+  if (heap == tld->callback_heap || heap->visiting) {
+    mi_misuse(EINVAL, "%s: heap %p is in use by the caller of this callback\n", function,
               (void*)heap);
     return false;
   }
   mi_heap_t** link = &tld->heaps;
-  while (*link != NULL && *link != heap) link = &(*link)->next;
-  if (*link == NULL) {
-    mi_misuse(EINVAL, "%s: %p is not a heap of this thread\n", function, (void*)heap);
-    return false;
-  }
+  while (*link != heap) link = &(*link)->next;
   *link = heap->next;
   if (mi_heap_default == heap) mi_heap_default = &tld->backing;
   return true;
 }
 
-void mi_heap_delete(mi_heap_t* heap) mi_attr_noexcept {
-  if (!unlink_heap(heap, "heap_delete")) return;
-  mi_heap_absorb(&mi_heap_default->tld->backing, heap);
+static void end_heap(mi_heap_t* heap, bool with_blocks) {
+  if (with_blocks) {
+    mi_heap_free_pages(heap);
+  } else {
+    mi_heap_t* target = mi_heap_for_tag(heap->tld, heap->tag);
+    mi_heap_retag(heap, target->tag);
+    mi_heap_absorb(target, heap);
+  }
   mi_heap_free_memory(heap);
 }
 
+void mi_heap_delete(mi_heap_t* heap) mi_attr_noexcept {
+  if (unlink_heap(heap, "heap_delete")) end_heap(heap, false);
+}
+
 void mi_heap_destroy(mi_heap_t* heap) mi_attr_noexcept {
-  if (!unlink_heap(heap, "heap_destroy")) return;
-  mi_heap_free_pages(heap);
-  mi_heap_free_memory(heap);
+  if (unlink_heap(heap, "heap_destroy")) end_heap(heap, heap->allow_destroy);
 }
 
 mi_heap_t* mi_heap_get_default(void) mi_attr_noexcept {
@@ -59,16 +82,12 @@ mi_heap_t* mi_heap_get_backing(void) mi_attr_noexcept {
 mi_heap_t* mi_heap_set_default(mi_heap_t* heap) mi_attr_noexcept {
   mi_heap_t* previous = mi_heap_get_default();
   if (heap == NULL || previous == NULL) return previous;
-  if (heap->thread_id != mi_os_thread_id()) {
-    mi_misuse(EINVAL, "heap_set_default: heap %p is not of this thread\n", (void*)heap);
-    return previous;
-  }
-  mi_heap_default = heap;
+  if (mi_heap_accept("heap_set_default", heap)) mi_heap_default = heap;
   return previous;
 }
 
 void mi_heap_collect(mi_heap_t* heap, bool force) mi_attr_noexcept {
-  if (heap == NULL || !mi_heap_is_initialized(heap)) return;
+  if (!mi_heap_accept("heap_collect", heap)) return;
   mi_heap_collect_pages(heap, force);
   if (force) mi_purge_all();
 }

@@ -19,10 +19,17 @@ void mi_thread_init(void) mi_attr_noexcept {
   if (!mi_thread_is_unwatched()) mi_heap_get();
 }
 
+static bool is_visiting(const mi_tld_t* tld) {
+  const mi_heap_t* heap = tld->heaps;
+  while (heap != NULL && !heap->visiting) heap = heap->next;
+  return heap != NULL;
+}
+
 void mi_thread_done(void) mi_attr_noexcept {
   mi_heap_t* heap = mi_heap_default;
-  /* The deferred-free callback runs in the middle of an allocation from these heaps. */
-  if (mi_heap_is_initialized(heap) && heap->tld->callback_heap != NULL) return;
+  /* A callback runs in the middle of a call about these heaps. */
+  if (mi_heap_is_initialized(heap) && (heap->tld->callback_heap != NULL || is_visiting(heap->tld)))
+    return;
   mi_thread_detach();
 }
 

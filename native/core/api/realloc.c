@@ -30,6 +30,7 @@ static void* resize_huge(mi_page_t* page, void* p, size_t newsize, bool zero) {
   }
   size_t inside = (size_t)((uint8_t*)p - page->start);
   mi_heap_t* heap = atomic_load_explicit(&page->heap, memory_order_relaxed);
+  if (heap->visiting) return NULL; /* the visit remembers its pages by address */
   /* No other thread knows the page: its block is ours. So it may leave its queue and its
      address. */
   mi_heap_remove_page(heap, page);

@@ -14,6 +14,12 @@ static void collect_page(mi_heap_t* heap, mi_page_t* page, void* force) {
   }
 }
 
+void mi_heap_collect_frees(mi_heap_t* heap) {
+  bool force = false;
+  mi_heap_delayed_free(heap);
+  mi_heap_for_each_page(heap, MI_BIN_COUNT, collect_page, &force);
+}
+
 void mi_heap_collect_pages(mi_heap_t* heap, bool force) {
   if (force) mi_deferred_free(heap, true);
   mi_heap_delayed_free(heap);

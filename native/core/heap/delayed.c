@@ -110,3 +110,12 @@ void mi_heap_delayed_free(mi_heap_t* heap) {
     block = next;
   }
 }
+
+void mi_heap_delayed_drop(mi_heap_t* heap) {
+  mi_block_t* block =
+      (mi_block_t*)atomic_exchange_explicit(&heap->delayed_free, 0, memory_order_acquire);
+  for (; block != NULL; block = mi_block_delayed_next(block)) {
+    const mi_page_t* page = mi_page_of(block);
+    if (page->bin == MI_BIN_HUGE) stop_waiting(page);
+  }
+}

@@ -3,6 +3,7 @@
 
 static mi_page_t* adopt_fresh(mi_heap_t* heap, mi_page_t* page, unsigned bin) {
   page->bin = (uint8_t)bin;
+  page->tag = heap->tag;
   atomic_store_explicit(&page->heap, heap,
                         memory_order_relaxed); /* published by mi_page_set_full */
   heap->tld->counters.pages++;

@@ -3,13 +3,30 @@
 
 #include <string.h>
 
-void mi_heap_init(mi_heap_t* heap, mi_tld_t* tld) {
+void mi_heap_init(mi_heap_t* heap, mi_tld_t* tld, uint8_t tag, bool allow_destroy) {
   memcpy(heap, &mi_heap_empty, sizeof(*heap));
   heap->tld = tld;
   heap->thread_id = mi_os_thread_id();
   heap->retired_min = MI_BIN_FULL;
+  heap->tag = tag;
+  heap->allow_destroy = allow_destroy;
   heap->next = tld->heaps;
   tld->heaps = heap;
+}
+
+bool mi_heap_is_mine(const mi_heap_t* heap) {
+  if (!mi_heap_is_initialized(mi_heap_default)) return false;
+  const mi_heap_t* mine = mi_heap_default->tld->heaps;
+  while (mine != NULL && mine != heap) mine = mine->next;
+  return mine != NULL;
+}
+
+mi_heap_t* mi_heap_for_tag(mi_tld_t* tld, uint8_t tag) {
+  if (tld->backing.tag == tag) return &tld->backing;
+  for (mi_heap_t* heap = tld->heaps; heap != NULL; heap = heap->next) {
+    if (heap->tag == tag && !heap->allow_destroy) return heap;
+  }
+  return &tld->backing;
 }
 
 void mi_heap_for_each_page(mi_heap_t* heap, unsigned bins, mi_page_fun* fn, void* arg) {
@@ -52,6 +69,17 @@ void mi_heap_absorb(mi_heap_t* target, mi_heap_t* heap) {
   mi_heap_for_each_page(heap, MI_BIN_COUNT, absorb_page, target);
 }
 
+static void retag_page(mi_heap_t* heap, mi_page_t* page, void* arg) {
+  (void)arg;
+  page->tag = heap->tag;
+}
+
+void mi_heap_retag(mi_heap_t* heap, uint8_t tag) {
+  if (heap->tag == tag) return;
+  heap->tag = tag;
+  mi_heap_for_each_page(heap, MI_BIN_COUNT, retag_page, NULL);
+}
+
 static void free_page(mi_heap_t* heap, mi_page_t* page, void* arg) {
   (void)arg;
   page->used = 0;
@@ -59,7 +87,8 @@ static void free_page(mi_heap_t* heap, mi_page_t* page, void* arg) {
 }
 
 void mi_heap_free_pages(mi_heap_t* heap) {
-  mi_heap_settle(heap);
+  mi_heap_for_each_page(heap, MI_BIN_COUNT, settle_page, NULL);
+  mi_heap_delayed_drop(heap);
   mi_heap_for_each_page(heap, MI_BIN_COUNT, free_page, NULL);
 }
 

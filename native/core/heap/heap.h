@@ -38,19 +38,30 @@ void mi_process_attach(void);
 /* ---- Heaps (heap.c) ---- */
 
 /* Makes `heap` an empty heap of the thread with this tld. */
-void mi_heap_init(mi_heap_t* heap, mi_tld_t* tld);
+void mi_heap_init(mi_heap_t* heap, mi_tld_t* tld, uint8_t tag, bool allow_destroy);
+
+/* Whether the pointer, which may be anything, is a heap of this thread. Looks at addresses only. */
+bool mi_heap_is_mine(const mi_heap_t* heap);
+
+/* The heap of this thread that takes the pages which others had under this tag: one with the same
+   tag that may not be destroyed, or else the backing heap. */
+mi_heap_t* mi_heap_for_tag(mi_tld_t* tld, uint8_t tag);
 
 /* Brings every page to NORMAL and completes the delayed frees: from now on no other thread can
    reach the heap through a page, until a page is FULL again. Waits for threads that notify. */
 void mi_heap_settle(mi_heap_t* heap);
 
-/* Moves all pages of `heap` to `target`, another heap of the thread. */
+/* Moves all pages of `heap` to `target`, another heap of the thread. They keep their tags. */
 void mi_heap_absorb(mi_heap_t* target, mi_heap_t* heap);
+
+/* Gives the heap another tag, and all of its pages. */
+void mi_heap_retag(mi_heap_t* heap, uint8_t tag);
 
 /* Frees the memory of a heap that has no pages any more; it came from the thread's backing heap. */
 void mi_heap_free_memory(mi_heap_t* heap);
 
-/* Frees all pages of the heap, with whatever lives in them. */
+/* Frees all pages of the heap, with whatever lives in them. Looks at no block but those on the
+   delayed list, of which there is one a page at most. */
 void mi_heap_free_pages(mi_heap_t* heap);
 
 /* Calls fn for every page in the queues below `bins` (MI_BIN_FULL: not the full ones;
@@ -99,7 +110,7 @@ void mi_page_unfull(mi_heap_t* heap, mi_page_t* page);
 /* A page has become empty: keeps one of each class a while, at the back of its queue, as long as
    they are not too big together; gives the others back. */
 void mi_page_retire(mi_page_t* page);
-/* Gives an empty page back. */
+/* Gives an empty page back. While the heap is being visited it stays, in its queue. */
 void mi_heap_free_page(mi_heap_t* heap, mi_page_t* page);
 /* The page is an ordinary one again. */
 void mi_heap_unretire(mi_heap_t* heap, mi_page_t* page);
@@ -115,10 +126,14 @@ void mi_page_free_block_mt(mi_page_t* page, mi_block_t* block);
 /* Completes the frees that other threads made into full pages, but for those that are just being
    made. */
 void mi_heap_delayed_free(mi_heap_t* heap);
+/* Forgets these frees, since the pages die with all their blocks. The heap is settled. */
+void mi_heap_delayed_drop(mi_heap_t* heap);
 
 /* ---- Collecting, reclaiming (collect.c, reclaim.c) ---- */
 
 void mi_heap_collect_pages(mi_heap_t* heap, bool force);
+/* Completes every free that other threads have made in this heap. */
+void mi_heap_collect_frees(mi_heap_t* heap);
 /* Calls the user's deferred-free callback. */
 void mi_deferred_free(mi_heap_t* heap, bool force);
 

@@ -66,8 +66,9 @@ static bool has_room(mi_page_t* page) {
   return page->free != NULL || page->capacity < page->reserved;
 }
 
-/* Takes the pages of a segment that this thread has just come to own into the heap. Returns one
-   of `bin` that has room. The segment is gone afterwards if no block in it was alive. */
+/* Takes the pages of a segment that this thread has just come to own into the heap, or those with
+   another tag into the one of that tag. Returns one of `bin` in the heap that has room. The
+   segment is gone afterwards if no block in it was alive. */
 static mi_page_t* take_pages(mi_heap_t* heap, mi_segment_t* segment, unsigned bin) {
   mi_page_t* found = NULL;
   heap->tld->counters.reclaims++;
@@ -79,16 +80,17 @@ static mi_page_t* take_pages(mi_heap_t* heap, mi_segment_t* segment, unsigned bi
       mi_segment_page_free(&heap->tld->segments, page);
       continue;
     }
-    atomic_store_explicit(&page->heap, heap, memory_order_relaxed);
-    mi_heap_add_page(heap, page, false);
-    if (page->bin == bin && has_room(page)) found = page;
+    mi_heap_t* target = page->tag == heap->tag ? heap : mi_heap_for_tag(heap->tld, page->tag);
+    page->tag = target->tag;
+    atomic_store_explicit(&page->heap, target, memory_order_relaxed);
+    mi_heap_add_page(target, page, false);
+    if (target == heap && page->bin == bin && has_room(page)) found = page;
   }
   return found;
 }
 
-/* Only the backing heap adopts: the blocks are other people's, and must not die with a heap that is
-   destroyed. */
-static bool may_adopt(const mi_heap_t* heap) { return heap == &heap->tld->backing; }
+/* The blocks are other people's, and must not die with a heap that is destroyed. */
+static bool may_adopt(const mi_heap_t* heap) { return !heap->allow_destroy; }
 
 mi_page_t* mi_heap_reclaim(mi_heap_t* heap, unsigned bin) {
   size_t abandoned = mi_abandoned_count();

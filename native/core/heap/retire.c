@@ -16,6 +16,7 @@ static size_t retired_bytes(const mi_page_t* page) {
 
 void mi_heap_free_page(mi_heap_t* heap, mi_page_t* page) {
   mi_assert(mi_page_is_empty(page) && !mi_page_is_notifying(page));
+  if (mi_unlikely(heap->visiting)) return;
   mi_heap_remove_page(heap, page);
   heap->tld->counters.pages_freed++;
   if (page->bin == MI_BIN_HUGE) {
@@ -55,6 +56,7 @@ void mi_page_retire(mi_page_t* page) {
 }
 
 void mi_heap_collect_retired(mi_heap_t* heap, bool force) {
+  if (mi_unlikely(heap->visiting)) return;
   uint32_t min = MI_BIN_FULL;
   uint32_t max = 0;
   for (uint32_t bin = heap->retired_min; bin <= heap->retired_max; bin++) {

@@ -78,7 +78,7 @@ mi_heap_t* mi_heap_get(void) {
   mi_tld_t* tld = tld_alloc();
   if (tld == NULL) return NULL;
   tld->until_collect = mi_option_get(mi_option_generic_collect);
-  mi_heap_init(&tld->backing, tld);
+  mi_heap_init(&tld->backing, tld, 0, false);
   mi_heap_default = &tld->backing;
   mi_stat_up(threads, 1);
   if (!unwatched && !mi_os_thread_at_exit())
@@ -90,9 +90,11 @@ void mi_thread_detach(void) {
   if (!mi_heap_is_initialized(mi_heap_default)) return;
   mi_tld_t* tld = mi_heap_default->tld;
   mi_heap_default = &tld->backing;
+  tld->backing.visiting = false; /* a visitor that ends its thread does not come back */
   while (tld->heaps != &tld->backing) {
     mi_heap_t* heap = tld->heaps;
     tld->heaps = heap->next;
+    heap->visiting = false;
     mi_heap_absorb(&tld->backing, heap);
     mi_heap_free_memory(heap);
   }

@@ -37,7 +37,9 @@ bool mi_page_is_valid(mi_page_t* page) {
   if (!mi_is_aligned(page->start, mi_lowest_bit(page->block_size) < 64 ? MI_WORD_SIZE : 64))
     return false;
   bool in_full = mi_page_is_in_full(page);
-  if (in_full && (page->free != NULL || page->local_free != NULL)) return false;
+  /* A huge page whose block is free has no other queue; it is there only during a visit. */
+  if (in_full && page->bin != MI_BIN_HUGE && (page->free != NULL || page->local_free != NULL))
+    return false;
   uintptr_t word = atomic_load_explicit(&page->thread_free, memory_order_acquire);
   if (mi_tf_state(word) == MI_TF_FULL && (!in_full || mi_tf_list(word) != NULL)) return false;
   /* Another thread may push meanwhile, in front only: the list from here on does not change. */

@@ -1,0 +1,11 @@
+/* What the functions on heaps have in common. */
+#ifndef MI_API_HEAP_H
+#define MI_API_HEAP_H
+
+#include "heap/heap.h"
+
+/* True if the heap is one of this thread's. Anything else but NULL is reported as misuse of
+   `function`. */
+bool mi_heap_accept(const char* function, const mi_heap_t* heap);
+
+#endif

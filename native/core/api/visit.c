@@ -1,0 +1,34 @@
+/* Looking at heaps from outside. */
+#include "heap/visit.h"
+
+#include "api/free.h"
+#include "api/heap.h"
+
+bool mi_heap_visit_blocks(const mi_heap_t* heap, bool visit_blocks, mi_block_visit_fun* visitor,
+                          void* arg) {
+  if (visitor == NULL || !mi_heap_accept("heap_visit_blocks", heap)) return false;
+  if (heap->visiting) {
+    mi_misuse(EINVAL, "heap_visit_blocks: heap %p is being visited\n", (const void*)heap);
+    return false;
+  }
+  /* What a visit changes in the heap, its owner does not see. */
+  bool all = mi_heap_visit((mi_heap_t*)heap, &(mi_visit_t){visitor, arg, visit_blocks});
+  mi_deliver_misuse();
+  return all;
+}
+
+bool mi_heap_contains_block(mi_heap_t* heap, const void* p) {
+  if (!mi_heap_accept("heap_contains_block", heap)) return false;
+  mi_page_t* page = mi_living_page_of(p);
+  return page != NULL && atomic_load_explicit(&page->heap, memory_order_relaxed) == heap &&
+         mi_heap_page_holds(heap, page, p);
+}
+
+bool mi_heap_check_owned(mi_heap_t* heap, const void* p) {
+  return mi_heap_accept("heap_check_owned", heap) && mi_heap_holds(heap, p);
+}
+
+bool mi_check_owned(const void* p) {
+  mi_heap_t* heap = mi_heap_default;
+  return mi_heap_is_initialized(heap) && mi_heap_holds(heap, p);
+}

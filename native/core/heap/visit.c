@@ -1,0 +1,160 @@
+#include "heap/visit.h"
+
+#include <string.h>
+
+#define MOST_BLOCKS (MI_UNIT_SIZE / MI_WORD_SIZE)
+_Static_assert((MI_UNIT_SIZE << (MI_MEDIUM_PAGE_SHIFT - MI_UNIT_SHIFT)) / MI_SMALL_BLOCK_MAX <=
+                   MOST_BLOCKS,
+               "a small page has more blocks than any other");
+
+/* ---- The blocks of a page ---- */
+
+static const mi_block_t* others_freed(const mi_page_t* page) {
+  /* Acquire pairs with the release of each push: the links are seen. Only the owner takes blocks
+     off this list, so what hangs on its head stays there. */
+  return mi_tf_list(atomic_load_explicit(&page->thread_free, memory_order_acquire));
+}
+
+/* Blocks that have been free at some moment since the walk began. */
+typedef struct free_set_s {
+  const mi_block_t* free; /* the heads of the page's lists when they were last looked at */
+  const mi_block_t* local_free;
+  const mi_block_t* thread_free;
+  size_t count; /* blocks that were laid out when the walk began */
+  uint64_t bits[MOST_BLOCKS / 64];
+} free_set_t;
+
+static bool is_free(const free_set_t* set, size_t index) {
+  return (set->bits[index / 64] >> (index % 64) & 1) != 0;
+}
+
+/* Adds the list, up to a block from which on it was added before. Returns the head. */
+static const mi_block_t*
+add_list(free_set_t* set, const mi_page_t* page, const mi_block_t* head, const mi_block_t* known) {
+  size_t steps = 0; /* a list that the program has broken may have no end */
+  for (const mi_block_t* block = head;
+       block != NULL && block != known && mi_page_contains(page, block) && steps < page->reserved;
+       block = mi_block_next(page, block), steps++) {
+    size_t index = (size_t)((const uint8_t*)block - page->start) / page->block_size;
+    if (index < set->count) set->bits[index / 64] |= (uint64_t)1 << (index % 64);
+  }
+  return head;
+}
+
+static void start_set(free_set_t* set, const mi_page_t* page) {
+  set->count = page->capacity;
+  memset(set->bits, 0, (set->count + 63) / 64 * sizeof(set->bits[0]));
+  set->free = add_list(set, page, page->free, NULL);
+  set->local_free = add_list(set, page, page->local_free, NULL);
+  set->thread_free = add_list(set, page, others_freed(page), NULL);
+}
+
+/* Adds what was freed meanwhile. Pushed blocks are in front of the old heads. A list that was moved
+   to another one makes that one's head change, and `free` is looked at as a whole. */
+static void update_set(free_set_t* set, const mi_page_t* page) {
+  const mi_block_t* thread_free = others_freed(page);
+  if (thread_free != set->thread_free) {
+    set->thread_free = add_list(set, page, thread_free, set->thread_free);
+  }
+  if (page->local_free != set->local_free) {
+    set->local_free = add_list(set, page, page->local_free, set->local_free);
+  }
+  if (page->free != set->free) set->free = add_list(set, page, page->free, NULL);
+}
+
+static size_t count_live(const free_set_t* set) {
+  size_t live = set->count;
+  for (size_t i = 0; i < (set->count + 63) / 64; i++) live -= mi_popcount64(set->bits[i]);
+  return live;
+}
+
+bool mi_page_visit(const mi_visit_t* visit, const mi_heap_t* heap, const mi_page_t* page) {
+  free_set_t set;
+  start_set(&set, page);
+  size_t size = page->block_size;
+  const mi_heap_area_t area = {
+      .blocks = page->start,
+      .reserved = page->reserved * size,
+      .committed = page->capacity * size,
+      .used = count_live(&set),
+      .block_size = size,
+      .full_block_size = size,
+      .heap_tag = page->tag,
+  };
+  if (!visit->visitor(heap, &area, NULL, size, visit->arg)) return false;
+  if (!visit->blocks) return true;
+  for (size_t i = 0; i < set.count; i++) {
+    update_set(&set, page);
+    if (is_free(&set, i)) continue;
+    if (!visit->visitor(heap, &area, page->start + i * size, size, visit->arg)) return false;
+  }
+  return true;
+}
+
+/* ---- The pages of a heap ---- */
+
+static void chain_page(mi_heap_t* heap, mi_page_t* page, void* arg) {
+  (void)heap;
+  mi_page_t*** last = arg;
+  page->visit_next = NULL;
+  **last = page;
+  *last = &page->visit_next;
+}
+
+static void retire_if_empty(mi_heap_t* heap, mi_page_t* page, void* arg) {
+  (void)heap;
+  (void)arg;
+  if (mi_page_is_empty(page)) mi_page_retire(page);
+}
+
+bool mi_heap_visit(mi_heap_t* heap, const mi_visit_t* visit) {
+  mi_assert(!heap->visiting);
+  mi_heap_collect_frees(heap);
+  mi_page_t* first = NULL;
+  mi_page_t** last = &first;
+  mi_heap_for_each_page(heap, MI_BIN_COUNT, chain_page, &last);
+  heap->visiting = true;
+  bool all = true;
+  for (mi_page_t* page = first; page != NULL && all; page = page->visit_next) {
+    all = mi_page_visit(visit, heap, page);
+  }
+  heap->visiting = false;
+  mi_heap_for_each_page(heap, MI_BIN_COUNT, retire_if_empty, NULL);
+  return all;
+}
+
+/* ---- Whose is it? ---- */
+
+static bool is_delayed(mi_heap_t* heap, const mi_block_t* block) {
+  /* Acquire: the links. Only this thread takes blocks off. */
+  const mi_block_t* delayed =
+      (const mi_block_t*)atomic_load_explicit(&heap->delayed_free, memory_order_acquire);
+  while (delayed != NULL && delayed != block) delayed = mi_block_delayed_next(delayed);
+  return delayed != NULL;
+}
+
+bool mi_heap_page_holds(mi_heap_t* heap, const mi_page_t* page, const void* p) {
+  uintptr_t offset = (uintptr_t)p - (uintptr_t)page->start;
+  if (offset >= page->capacity * page->block_size) return false;
+  size_t index = offset / page->block_size;
+  free_set_t set;
+  start_set(&set, page);
+  return !is_free(&set, index) &&
+         !is_delayed(heap, (mi_block_t*)(page->start + index * page->block_size));
+}
+
+typedef struct search_s {
+  const void* p;
+  bool found;
+} search_t;
+
+static void search_page(mi_heap_t* heap, mi_page_t* page, void* arg) {
+  search_t* search = arg;
+  search->found = search->found || mi_heap_page_holds(heap, page, search->p);
+}
+
+bool mi_heap_holds(mi_heap_t* heap, const void* p) {
+  search_t search = {p, false};
+  mi_heap_for_each_page(heap, MI_BIN_COUNT, search_page, &search);
+  return search.found;
+}

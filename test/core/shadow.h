@@ -1,0 +1,95 @@
+/* What a program knows of its blocks, and whether a visit agrees. */
+#ifndef MI_TEST_SHADOW_H
+#define MI_TEST_SHADOW_H
+
+#include "check.h"
+#include "miheap.h"
+
+enum { SHADOW_MOST = 4000 };
+
+typedef struct shadow_block_s {
+  uint8_t* p; /* as it was handed out; NULL: not alive */
+  size_t size;
+  int shown;
+} shadow_block_t;
+
+typedef struct shadow_s {
+  shadow_block_t blocks[SHADOW_MOST];
+  size_t count;
+  /* What a visit showed. */
+  size_t areas;
+  size_t used;  /* sum of the areas' */
+  size_t shown; /* blocks */
+  int tag;      /* that every area must have; -1: any */
+  const mi_heap_t* heap;
+  mi_heap_area_t area;
+} shadow_t;
+
+static inline void shadow_add(shadow_t* shadow, void* p, size_t size) {
+  CHECK(p != NULL);
+  CHECK_CMP(shadow->count, <, SHADOW_MOST);
+  shadow->blocks[shadow->count++] = (shadow_block_t){p, size, 0};
+}
+
+/* The live block in the memory that is shown as one; NULL if there is none. */
+static inline shadow_block_t* shadow_find(shadow_t* shadow, const void* block, size_t size) {
+  shadow_block_t* found = NULL;
+  for (size_t i = 0; i < shadow->count; i++) {
+    shadow_block_t* b = &shadow->blocks[i];
+    if (b->p == NULL || (uintptr_t)b->p - (uintptr_t)block >= size) continue;
+    CHECK_PTR(found, ==, NULL);
+    found = b;
+  }
+  return found;
+}
+
+/* A visitor. arg: the shadow. */
+static inline bool shadow_show(const mi_heap_t* heap, const mi_heap_area_t* area, void* block,
+                               size_t block_size, void* arg) {
+  shadow_t* shadow = arg;
+  CHECK_PTR(heap, ==, shadow->heap);
+  CHECK_EQ(block_size, area->block_size);
+  CHECK_CMP(area->full_block_size, >=, area->block_size);
+  CHECK_CMP(area->committed, <=, area->reserved);
+  CHECK_CMP(area->used * area->full_block_size, <=, area->committed);
+  CHECK(shadow->tag < 0 || shadow->tag == area->heap_tag);
+  if (block == NULL) {
+    shadow->areas++;
+    shadow->used += area->used;
+    shadow->area = *area;
+    return true;
+  }
+  CHECK_PTR(area->blocks, ==, shadow->area.blocks); /* blocks follow their area */
+  size_t offset = (size_t)((uint8_t*)block - (uint8_t*)area->blocks);
+  CHECK_CMP(offset, <, area->committed);
+  CHECK_EQ(offset % area->full_block_size, 0);
+  shadow->shown++;
+  shadow_block_t* found = shadow_find(shadow, block, block_size);
+  CHECK(found != NULL); /* it is alive */
+  CHECK_CMP((size_t)(found->p - (uint8_t*)block) + found->size, <=, block_size);
+  CHECK_EQ(found->shown, 0);
+  found->shown = 1;
+  return true;
+}
+
+static inline size_t shadow_live(const shadow_t* shadow) {
+  size_t live = 0;
+  for (size_t i = 0; i < shadow->count; i++) live += shadow->blocks[i].p != NULL;
+  return live;
+}
+
+static inline void shadow_restart(shadow_t* shadow) {
+  shadow->areas = shadow->used = shadow->shown = 0;
+  for (size_t i = 0; i < shadow->count; i++) shadow->blocks[i].shown = 0;
+}
+
+/* Every live block was shown. */
+static inline void shadow_check(const shadow_t* shadow) {
+  for (size_t i = 0; i < shadow->count; i++) {
+    if (shadow->blocks[i].p != NULL) CHECK_EQ(shadow->blocks[i].shown, 1);
+  }
+  CHECK_EQ(shadow->shown, shadow_live(shadow));
+  CHECK_EQ(shadow->used, shadow_live(shadow));
+}
+
+#endif
