@@ -14,6 +14,7 @@ set(MI_CORE_SOURCES
     native/core/options/report.c
     native/core/stats/stats.c
     native/core/stats/print.c
+    native/core/stats/json.c
     native/core/segment/memory.c
     native/core/segment/map.c
     native/core/segment/chunk.c
@@ -49,7 +50,8 @@ set(MI_CORE_SOURCES
     native/core/api/new_nothrow.cc
     native/core/api/heap.c
     native/core/api/visit.c
-    native/core/api/process.c)
+    native/core/api/process.c
+    native/core/api/stats.c)
 list(TRANSFORM MI_CORE_SOURCES PREPEND ${CMAKE_CURRENT_SOURCE_DIR}/)
 set(MI_OVERRIDE_SOURCES native/override/malloc.c native/override/new.cc native/override/preload.c)
 include(CheckSymbolExists)

@@ -244,14 +244,16 @@ typedef struct mi_segments_tld_s {
   size_t adopt_cursor; /* the chunk at which to look for abandoned segments next */
 } mi_segments_tld_t;
 
-/* Counters of events on slow paths; see stats/stats.def. */
-typedef struct mi_counters_s {
-#define MI_COUNTER(name, doc) uint64_t name;
-#define MI_GAUGE(name, unit, doc)
-#include "stats/stats.def"
-#undef MI_COUNTER
-#undef MI_GAUGE
-} mi_counters_t;
+/* What a thread counts for itself: MI_STATS of miheap.h. */
+typedef struct mi_thread_stats_s {
+#define NONE(name, unit, doc)
+#define LEVEL(name, unit, doc) mi_stat_count_t name;
+#define EVENTS(name, unit, doc) int64_t name;
+  MI_STATS(NONE, NONE, LEVEL, EVENTS)
+#undef NONE
+#undef LEVEL
+#undef EVENTS
+} mi_thread_stats_t;
 
 typedef struct mi_heap_s {
   /* By number of words, the page to pop from: the first of its bin's queue, or the empty page. */
@@ -279,7 +281,8 @@ typedef struct mi_tld_s {
   struct mi_heap_s* callback_heap; /* for which the deferred-free callback is running, or NULL */
   mi_heap_t* heaps;                /* every heap of the thread, the backing heap too */
   mi_segments_tld_t segments;
-  mi_counters_t counters;
+  mi_thread_stats_t stats;  /* since the thread began */
+  mi_thread_stats_t merged; /* of that, what the process's figures have; peak: since then */
   mi_heap_t backing;
 } mi_tld_t;
 

@@ -643,15 +643,81 @@ mi_decl_export void mi_option_set_enabled_default(mi_option_t option, bool enabl
 mi_decl_export void mi_options_print(void) mi_attr_noexcept;
 
 /* ---- Statistics ----
-   What is counted: segments, pages, memory and threads, on slow paths only. Single blocks are not,
-   except huge ones: the fast paths do no accounting. */
+   Counted are memory, segments, pages, huge blocks and threads: on slow paths only, in every build.
+   Smaller blocks are not counted one by one; the fast paths do no accounting.
 
+   MI_STATS(LEVEL, EVENTS, THREAD_LEVEL, THREAD_EVENTS), each with (name, unit, what it counts)
+
+   LEVEL    what there is: now, at its highest, and all that was ever added
+   EVENTS   what happened
+   THREAD_  a thread counts for itself. The process's figures get it when the thread ends, after each
+            `generic_collect` slow paths, and when it calls a function below. So they lag, and the
+            peak is that of what was known at the time.
+
+   A name that mimalloc has too means the same. New rows come last, so that mi_stats_t only grows. */
+#define MI_STATS(LEVEL, EVENTS, THREAD_LEVEL, THREAD_EVENTS)                     \
+  LEVEL(reserved, BYTES, "address space taken from the system")                  \
+  LEVEL(committed, BYTES, "memory that may be resident")                         \
+  LEVEL(malloc_huge, BYTES, "blocks above 2 MiB")                                \
+  LEVEL(segments, COUNT, "segments in use")                                      \
+  LEVEL(segments_abandoned, COUNT, "segments without an owner")                  \
+  THREAD_LEVEL(pages, COUNT, "pages in use, but for those of huge blocks")       \
+  LEVEL(threads, COUNT, "threads that allocate")                                 \
+  EVENTS(purged, BYTES, "memory given back to the system")                       \
+  EVENTS(reset, BYTES, "of that, memory that stays until the system needs it")   \
+  EVENTS(purge_calls, COUNT, "calls that gave memory back")                      \
+  EVENTS(reset_calls, COUNT, "of those, calls that left it until it is needed")  \
+  EVENTS(mmap_calls, COUNT, "mappings made")                                     \
+  EVENTS(malloc_huge_count, COUNT, "blocks above 2 MiB")                         \
+  THREAD_EVENTS(pages_extended, COUNT, "times that a page laid out more blocks") \
+  THREAD_EVENTS(pages_retire, COUNT, "empty pages kept for a while")             \
+  THREAD_EVENTS(page_searches, COUNT, "pages looked at by the slow path")        \
+  THREAD_EVENTS(slow_calls, COUNT, "calls of the slow path")                     \
+  THREAD_EVENTS(segments_reclaimed, COUNT, "abandoned segments adopted")
+
+#define MI_STAT_VERSION 1
+
+/* What is or was there, in bytes or pieces: 0 <= current <= peak <= total. */
+typedef struct mi_stat_count_s {
+  int64_t total;
+  int64_t peak;
+  int64_t current;
+} mi_stat_count_t;
+
+typedef struct mi_stat_counter_s {
+  int64_t total;
+} mi_stat_counter_t;
+
+typedef struct mi_stats_s {
+  size_t size;    /* bytes of this structure that mi_stats_get filled in */
+  size_t version; /* MI_STAT_VERSION of the library; it changes when a row changes or goes */
+#define MI_STAT_COUNT(name, unit, doc) mi_stat_count_t name;
+#define MI_STAT_COUNTER(name, unit, doc) mi_stat_counter_t name;
+  MI_STATS(MI_STAT_COUNT, MI_STAT_COUNTER, MI_STAT_COUNT, MI_STAT_COUNTER)
+#undef MI_STAT_COUNT
+#undef MI_STAT_COUNTER
+} mi_stats_t;
+
+/* The process's figures. `stats_size` is sizeof(mi_stats_t) as the caller was compiled; what a
+   later library has more is left out, what an earlier one has less is 0. Each figure is right by
+   itself; together they are of about the same time. */
+mi_decl_export void mi_stats_get(size_t stats_size, mi_stats_t* stats) mi_attr_noexcept;
+/* The same, the process's times and memory, and the options, as JSON:
+     {"version": 1, "miheap_version": 1, "process": {"elapsed_msecs": 5, ...},
+      "reserved": {"total": 1, "peak": 1, "current": 1}, "purged": 1, ..., "options": {...}}
+   in `buf`, ended by a 0; NULL if `buf_size` bytes are too few. With NULL for `buf`, in a new block,
+   which the caller gives to mi_free; NULL and ENOMEM if there is no memory. */
+mi_decl_export char* mi_stats_get_json(size_t buf_size, char* buf) mi_attr_noexcept;
+/* Begins anew: events at 0, peak and total at what there is now. */
 mi_decl_export void mi_stats_reset(void) mi_attr_noexcept;
-/* Adds the calling thread's counts to the process's; a thread that ends does so by itself. */
+/* Adds what the calling thread has counted to the process's figures. */
 mi_decl_export void mi_stats_merge(void) mi_attr_noexcept;
-/* Prints the table that MIHEAP_SHOW_STATS=1 prints at exit; `out` NULL means stderr. */
+/* Prints the table that MIHEAP_SHOW_STATS=1 prints at exit, one call of `out` a line; `out` NULL
+   means the registered output, or stderr. mi_stats_print ignores its argument. */
 mi_decl_export void mi_stats_print_out(mi_output_fun* out, void* arg) mi_attr_noexcept;
 mi_decl_export void mi_stats_print(void* out) mi_attr_noexcept;
+/* Prints what the calling thread has counted since it began, and what its heaps hold now. */
+mi_decl_export void mi_thread_stats_print_out(mi_output_fun* out, void* arg) mi_attr_noexcept;
 
 #if defined(__cplusplus)
 }

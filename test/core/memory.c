@@ -8,12 +8,12 @@
 
 memory_t memory_gauges(void) {
   return (memory_t){
-      .reserved = atomic_load(&mi_gauges.reserved.current),
-      .committed = atomic_load(&mi_gauges.committed.current),
-      .segments = atomic_load(&mi_gauges.segments.current),
-      .huge = atomic_load(&mi_gauges.huge.current),
-      .abandoned = atomic_load(&mi_gauges.abandoned.current),
-      .threads = atomic_load(&mi_gauges.threads.current),
+      .reserved = atomic_load(&mi_process_stats.reserved.current),
+      .committed = atomic_load(&mi_process_stats.committed.current),
+      .segments = atomic_load(&mi_process_stats.segments.current),
+      .huge = atomic_load(&mi_process_stats.malloc_huge.current),
+      .abandoned = atomic_load(&mi_process_stats.segments_abandoned.current),
+      .threads = atomic_load(&mi_process_stats.threads.current),
   };
 }
 

@@ -62,22 +62,8 @@ void mi_process_info(size_t* elapsed_msecs, size_t* user_msecs, size_t* system_m
   set(system_msecs, info.system_ms);
   set(current_rss, info.rss);
   set(peak_rss, info.peak_rss);
-  set(current_commit,
-      (size_t)atomic_load_explicit(&mi_gauges.committed.current, memory_order_relaxed));
-  set(peak_commit, (size_t)atomic_load_explicit(&mi_gauges.committed.peak, memory_order_relaxed));
+  set(current_commit, (size_t)mi_stat_current(committed));
+  set(peak_commit,
+      (size_t)atomic_load_explicit(&mi_process_stats.committed.peak, memory_order_relaxed));
   set(page_faults, info.page_faults);
 }
-
-void mi_stats_merge(void) mi_attr_noexcept { mi_thread_merge_counters(); }
-
-void mi_stats_reset(void) mi_attr_noexcept {
-  mi_stats_merge();
-  mi_stats_clear();
-}
-
-void mi_stats_print_out(mi_output_fun* out, void* arg) mi_attr_noexcept {
-  mi_stats_merge();
-  mi_stats_print_table(out, arg);
-}
-
-void mi_stats_print(void* out) mi_attr_noexcept { mi_stats_print_out((mi_output_fun*)out, NULL); }

@@ -1,12 +1,13 @@
 /* Finding a page with free blocks, and making one. */
 #include "heap/heap.h"
+#include "stats/stats.h"
 
 static mi_page_t* adopt_fresh(mi_heap_t* heap, mi_page_t* page, unsigned bin) {
   page->bin = (uint8_t)bin;
   page->tag = heap->tag;
   atomic_store_explicit(&page->heap, heap,
                         memory_order_relaxed); /* published by mi_page_set_full */
-  heap->tld->counters.pages++;
+  if (bin != MI_BIN_HUGE) mi_thread_stat_up(heap->tld, pages);
   mi_page_extend(page);
   return page;
 }
@@ -29,7 +30,7 @@ static bool make_available(mi_heap_t* heap, mi_page_t* page) {
     mi_page_free_collect(page);
     if (page->free != NULL) return true;
     if (page->capacity < page->reserved) {
-      heap->tld->counters.extends++;
+      heap->tld->stats.pages_extended++;
       mi_page_extend(page);
       return true;
     }
@@ -51,7 +52,7 @@ mi_page_t* mi_heap_find_page(mi_heap_t* heap, unsigned bin) {
   mi_page_t* next;
   for (mi_page_t* page = heap->pages[bin].first; page != NULL; page = next) {
     next = page->next;
-    heap->tld->counters.searches++;
+    heap->tld->stats.page_searches++;
     if (!make_available(heap, page)) continue;
     if (!mi_page_is_empty(page)) {
       move_to_front(heap, page);

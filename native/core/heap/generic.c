@@ -4,6 +4,7 @@
 #include "heap/heap.h"
 #include "os/rare.h"
 #include "segment/purge.h"
+#include "stats/stats.h"
 
 static _Atomic(mi_deferred_free_fun*) deferred_fun;
 static _Atomic(void*) deferred_arg;
@@ -41,12 +42,13 @@ mi_page_t* mi_heap_quick_page(mi_heap_t* heap, size_t size) {
 static void heartbeat(mi_heap_t* heap) {
   mi_tld_t* tld = heap->tld;
   tld->quick_blocks = QUICK_BLOCKS;
-  tld->counters.slow_calls++;
+  tld->stats.slow_calls++;
   mi_deferred_free(heap, false);
   mi_heap_delayed_free(heap);
   if (mi_unlikely(tld->until_collect-- == 0)) {
     tld->until_collect = mi_option_get(mi_option_generic_collect);
     mi_heap_collect_pages(heap, false);
+    mi_thread_stats_merge(tld);
   }
   if (mi_rare(mi_rare_collect)) mi_heap_collect_pages(heap, true);
   mi_purge_tick();

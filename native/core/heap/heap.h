@@ -29,8 +29,8 @@ void mi_thread_at_exit(void);
    between two calls. */
 bool mi_thread_is_unwatched(void);
 
-/* Adds the thread's counters to the process's. */
-void mi_thread_merge_counters(void);
+/* mi_thread_stats_merge, if the thread has counted anything. */
+void mi_thread_merge_stats(void);
 
 /* Prepares the process. Done by the first thread that allocates; others wait for it. */
 void mi_process_attach(void);

@@ -47,8 +47,8 @@ static void in_forked_child(void) {
   bool has_heap = mi_heap_is_initialized(mi_heap_default);
   /* A thread is counted before it has a segment, and until it has none: most children have
      nothing to look for. */
-  int64_t threads = atomic_load_explicit(&mi_gauges.threads.current, memory_order_relaxed);
-  if (threads > has_heap) mi_segments_orphan();
+  if (mi_stat_current(threads) > has_heap) mi_segments_orphan();
+  mi_process_stats_fork(has_heap);
   if (!has_heap) return;
   for (mi_heap_t* heap = mi_heap_default->tld->heaps; heap != NULL; heap = heap->next) {
     mi_heap_for_each_page(heap, MI_BIN_COUNT, settle_in_child, NULL);
@@ -70,6 +70,6 @@ __attribute__((constructor)) static void at_process_start(void) {
 __attribute__((destructor)) static void at_process_end(void) {
   mi_os_unregister_thread_exit();
   if (!mi_option_is_enabled(mi_option_show_stats)) return;
-  mi_thread_merge_counters();
+  mi_thread_merge_stats();
   mi_stats_print_table(NULL, NULL);
 }

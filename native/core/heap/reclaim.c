@@ -2,6 +2,7 @@
 #include "heap/heap.h"
 #include "os/rare.h"
 #include "segment/abandoned.h"
+#include "stats/stats.h"
 
 /* Bounds on what one slow path adopts, whatever max_segment_reclaim says. */
 enum { LEAST_TRIES = 8, MOST_TRIES = 64 };
@@ -71,12 +72,12 @@ static bool has_room(mi_page_t* page) {
    segment is gone afterwards if no block in it was alive. */
 static mi_page_t* take_pages(mi_heap_t* heap, mi_segment_t* segment, unsigned bin) {
   mi_page_t* found = NULL;
-  heap->tld->counters.reclaims++;
+  heap->tld->stats.segments_reclaimed++;
   for (uint64_t pages = segment->pages_used; pages != 0; pages &= pages - 1) {
     mi_page_t* page = &segment->pages[mi_ctz64(pages)];
     mi_page_free_collect_all(page);
     if (mi_page_is_empty(page)) {
-      heap->tld->counters.pages_freed++;
+      mi_thread_stat_down(heap->tld, pages);
       mi_segment_page_free(&heap->tld->segments, page);
       continue;
     }

@@ -1,6 +1,7 @@
 /* Pages that became empty. */
 #include "heap/heap.h"
 #include "os/rare.h"
+#include "stats/stats.h"
 
 /* How many fresh pages its heap takes before an empty page is given back. */
 enum { RETIRE_SMALL = 16, RETIRE_OTHER = 4 };
@@ -18,10 +19,10 @@ void mi_heap_free_page(mi_heap_t* heap, mi_page_t* page) {
   mi_assert(mi_page_is_empty(page) && !mi_page_is_notifying(page));
   if (mi_unlikely(heap->visiting)) return;
   mi_heap_remove_page(heap, page);
-  heap->tld->counters.pages_freed++;
   if (page->bin == MI_BIN_HUGE) {
     mi_huge_page_free(page);
   } else {
+    mi_thread_stat_down(heap->tld, pages);
     mi_segment_page_free(&heap->tld->segments, page);
   }
 }
@@ -49,6 +50,7 @@ void mi_page_retire(mi_page_t* page) {
     mi_heap_remove_page(heap, page);
     mi_heap_add_page(heap, page, false);
   }
+  heap->tld->stats.pages_retire++;
   page->retire_expire = page->block_size <= MI_SMALL_BLOCK_MAX ? RETIRE_SMALL : RETIRE_OTHER;
   heap->retired_bytes += retired_bytes(page);
   if (page->bin < heap->retired_min) heap->retired_min = page->bin;

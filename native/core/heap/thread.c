@@ -67,8 +67,8 @@ void mi_thread_at_exit(void) {
   mi_thread_detach();
 }
 
-void mi_thread_merge_counters(void) {
-  if (mi_heap_is_initialized(mi_heap_default)) mi_counters_merge(&mi_heap_default->tld->counters);
+void mi_thread_merge_stats(void) {
+  if (mi_heap_is_initialized(mi_heap_default)) mi_thread_stats_merge(mi_heap_default->tld);
 }
 
 mi_heap_t* mi_heap_get(void) {
@@ -100,7 +100,7 @@ void mi_thread_detach(void) {
   }
   mi_heap_abandon(&tld->backing);
   mi_assert(tld->segments.count == 0);
-  mi_counters_merge(&tld->counters);
+  mi_thread_stats_merge(tld);
   mi_stat_down(threads, 1);
   mi_heap_default = (mi_heap_t*)&mi_heap_empty;
   tld_free(tld);

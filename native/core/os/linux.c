@@ -187,6 +187,7 @@ void mi_os_process_info(mi_process_info_t* info) {
   info->system_ms = milliseconds(usage.ru_stime);
   info->peak_rss = (size_t)usage.ru_maxrss * 1024;
   info->page_faults = (size_t)usage.ru_majflt;
+  info->page_reclaims = (size_t)usage.ru_minflt;
   info->rss = current_rss();
   /* The kernel updates the peak now and then only. */
   if (info->peak_rss < info->rss) info->peak_rss = info->rss;

@@ -111,7 +111,8 @@ typedef struct mi_process_info_s {
   size_t system_ms;
   size_t rss;
   size_t peak_rss;
-  size_t page_faults; /* those that read from a device */
+  size_t page_faults;   /* those that read from a device */
+  size_t page_reclaims; /* those that did not */
 } mi_process_info_t;
 void mi_os_process_info(mi_process_info_t* info);
 

@@ -16,7 +16,7 @@ void mi_segment_abandon(mi_segments_tld_t* tld, mi_segment_t* segment) {
   tld->count--;
   atomic_store_explicit(&segment->thread_id, 0, memory_order_relaxed);
   mi_race_window();
-  mi_stat_up(abandoned, 1);
+  mi_stat_up(segments_abandoned, 1);
   atomic_fetch_add_explicit(&count, 1, memory_order_relaxed);
   /* Release: the next owner sees everything in the segment as we left it. */
   atomic_fetch_or_explicit(&chunk->abandoned, bit, memory_order_release);
@@ -25,7 +25,7 @@ void mi_segment_abandon(mi_segments_tld_t* tld, mi_segment_t* segment) {
 static void own(mi_segments_tld_t* tld, mi_segment_t* segment) {
   mi_race_window();
   atomic_fetch_sub_explicit(&count, 1, memory_order_relaxed);
-  mi_stat_down(abandoned, 1);
+  mi_stat_down(segments_abandoned, 1);
   atomic_store_explicit(&segment->thread_id, mi_os_thread_id(), memory_order_relaxed);
   tld->count++;
   mi_segment_queue_add(tld, segment);

@@ -79,7 +79,8 @@ static bool commit_units(mi_slot_ref_t ref, uint64_t mask) {
 
 /* Units count from the time they leave `clean` until they are back. */
 static void count_committed(uint64_t units, int sign) {
-  mi_gauge_change(&mi_gauges.committed, sign * (int64_t)(mi_popcount64(units) * MI_UNIT_SIZE));
+  mi_level_change(&mi_process_stats.committed,
+                  sign * (int64_t)(mi_popcount64(units) * MI_UNIT_SIZE));
 }
 
 bool mi_units_take(mi_slot_ref_t ref, uint64_t mask, bool* zero) {

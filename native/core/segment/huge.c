@@ -86,7 +86,8 @@ mi_page_t* mi_huge_page_alloc(size_t size, size_t align, size_t offset) {
 #if MI_HARDENED
   page->key = mi_os_random();
 #endif
-  mi_stat_up(huge, page->block_size);
+  mi_stat_up(malloc_huge, page->block_size);
+  mi_stat_count(malloc_huge_count, 1);
   return page;
 }
 
@@ -94,7 +95,7 @@ void mi_huge_page_free(mi_page_t* page) {
   mi_segment_t* segment = mi_segment_of(page);
   mi_mapping_t mapping = {(uint8_t*)segment, segment->huge_size};
   mi_segment_table_remove(page->start);
-  mi_stat_down(huge, page->block_size);
+  mi_stat_down(malloc_huge, page->block_size);
   segment->cookie = 0;
   atomic_store_explicit(&segment->thread_id, 0, memory_order_relaxed);
   mi_huge_cache_put(mapping);
@@ -157,7 +158,7 @@ mi_page_t* mi_huge_page_resize(mi_page_t* page, size_t size, bool zero) {
   page = &segment->pages[0];
   page->block_size = total - start;
   if (zero) clear_gain(page, old_block_size, old_total - start);
-  mi_stat_up(huge, page->block_size);
-  mi_stat_down(huge, old_block_size);
+  mi_stat_up(malloc_huge, page->block_size);
+  mi_stat_down(malloc_huge, old_block_size);
   return page;
 }

@@ -10,7 +10,10 @@ void* mi_memory_map(size_t size, size_t align, mi_map_t kind) {
     return NULL;
   }
   void* p = mi_os_map(size, align, kind);
-  if (p != NULL) mi_stat_up(reserved, size);
+  if (p != NULL) {
+    mi_stat_up(reserved, size);
+    mi_stat_count(mmap_calls, 1);
+  }
   return p;
 }
 
@@ -24,8 +27,12 @@ mi_purge_t mi_memory_purge(void* p, size_t size) {
                   !mi_option_is_enabled(mi_option_page_reset);
   mi_purge_t result = mi_os_purge(p, size, decommit);
   if (result != MI_PURGE_FAILED) {
-    mi_stat_up(purges, 1);
-    mi_stat_up(purged, size);
+    mi_stat_count(purge_calls, 1);
+    mi_stat_count(purged, size);
+  }
+  if (result == MI_PURGE_RESET) {
+    mi_stat_count(reset_calls, 1);
+    mi_stat_count(reset, size);
   }
   return result;
 }

@@ -2,7 +2,7 @@
 
 #include "os/os.h"
 
-mi_gauges_t mi_gauges;
+mi_process_stats_t mi_process_stats;
 
 static _Atomic(int64_t) start_time;
 
@@ -12,57 +12,112 @@ size_t mi_stats_elapsed_ms(void) {
   return (size_t)(mi_os_now() - atomic_load_explicit(&start_time, memory_order_relaxed));
 }
 
-/* The merged counters, as atomics of the same names. */
-static struct {
-#define MI_COUNTER(name, doc) _Atomic(uint64_t) name;
-#define MI_GAUGE(name, unit, doc)
-#include "stats/stats.def"
-#undef MI_COUNTER
-#undef MI_GAUGE
-} merged;
+/* ---- Counting: relaxed throughout, since these numbers order nothing ---- */
 
-/* Relaxed throughout: these numbers order nothing. */
-void mi_gauge_change(mi_gauge_t* gauge, int64_t amount) {
-  int64_t now = atomic_fetch_add_explicit(&gauge->current, amount, memory_order_relaxed) + amount;
-  if (amount <= 0) return;
-  atomic_fetch_add_explicit(&gauge->total, amount, memory_order_relaxed);
-  int64_t peak = atomic_load_explicit(&gauge->peak, memory_order_relaxed);
-  while (now > peak && !atomic_compare_exchange_weak_explicit(
-                           &gauge->peak, &peak, now, memory_order_relaxed, memory_order_relaxed)) {
+static void raise_peak(mi_level_t* level, int64_t to) {
+  int64_t peak = atomic_load_explicit(&level->peak, memory_order_relaxed);
+  while (to > peak && !atomic_compare_exchange_weak_explicit(
+                          &level->peak, &peak, to, memory_order_relaxed, memory_order_relaxed)) {
   }
 }
 
-void mi_counters_merge(mi_counters_t* counters) {
-#define MI_COUNTER(name, doc)                                                    \
-  atomic_fetch_add_explicit(&merged.name, counters->name, memory_order_relaxed); \
-  counters->name = 0;
-#define MI_GAUGE(name, unit, doc)
-#include "stats/stats.def"
-#undef MI_COUNTER
-#undef MI_GAUGE
+void mi_level_change(mi_level_t* level, int64_t amount) {
+  int64_t now = atomic_fetch_add_explicit(&level->current, amount, memory_order_relaxed) + amount;
+  if (amount <= 0) return;
+  atomic_fetch_add_explicit(&level->total, amount, memory_order_relaxed);
+  raise_peak(level, now);
 }
 
-mi_counters_t mi_counters_total(void) {
-  mi_counters_t total;
-#define MI_COUNTER(name, doc) total.name = atomic_load_explicit(&merged.name, memory_order_relaxed);
-#define MI_GAUGE(name, unit, doc)
-#include "stats/stats.def"
-#undef MI_COUNTER
-#undef MI_GAUGE
-  return total;
+void mi_thread_level_up(mi_stat_count_t* level, mi_stat_count_t* merged) {
+  level->total++;
+  level->current++;
+  if (level->current > level->peak) level->peak = level->current;
+  if (level->current > merged->peak) merged->peak = level->current;
 }
 
-/* A level stays: what is in use now does not change by forgetting the past. */
-static void restart(mi_gauge_t* gauge) {
-  int64_t now = atomic_load_explicit(&gauge->current, memory_order_relaxed);
-  atomic_store_explicit(&gauge->peak, now, memory_order_relaxed);
-  atomic_store_explicit(&gauge->total, now, memory_order_relaxed);
+static void merge_level(mi_level_t* whole, const mi_stat_count_t* now, mi_stat_count_t* merged) {
+  int64_t change = now->current - merged->current;
+  int64_t others =
+      atomic_fetch_add_explicit(&whole->current, change, memory_order_relaxed) - merged->current;
+  atomic_fetch_add_explicit(&whole->total, now->total - merged->total, memory_order_relaxed);
+  raise_peak(whole, others + merged->peak);
+  *merged = *now;
+  merged->peak = now->current;
 }
 
-void mi_stats_clear(void) {
-#define MI_COUNTER(name, doc) atomic_store_explicit(&merged.name, 0, memory_order_relaxed);
-#define MI_GAUGE(name, unit, doc) restart(&mi_gauges.name);
-#include "stats/stats.def"
-#undef MI_COUNTER
-#undef MI_GAUGE
+void mi_thread_stats_merge(mi_tld_t* tld) {
+  mi_thread_stats_t* now = &tld->stats;
+  mi_thread_stats_t* merged = &tld->merged;
+#define NONE(name, unit, doc)
+#define LEVEL(name, unit, doc) merge_level(&mi_process_stats.name, &now->name, &merged->name);
+#define EVENTS(name, unit, doc)                  \
+  mi_stat_count(name, now->name - merged->name); \
+  merged->name = now->name;
+  MI_STATS(NONE, NONE, LEVEL, EVENTS)
+#undef LEVEL
+#undef EVENTS
+}
+
+/* ---- Beginning anew ---- */
+
+/* What there is stays: it does not change by forgetting the past. */
+static void restart(mi_stat_count_t* level) {
+  int64_t rest = level->current > 0 ? level->current : 0;
+  level->peak = rest;
+  level->total = rest;
+}
+
+void mi_thread_stats_clear(mi_tld_t* tld) {
+#define LEVEL(name, unit, doc) restart(&tld->stats.name);
+#define EVENTS(name, unit, doc) tld->stats.name = 0;
+  MI_STATS(NONE, NONE, LEVEL, EVENTS)
+#undef LEVEL
+#undef EVENTS
+  tld->merged = tld->stats;
+}
+
+static void restart_shared(mi_level_t* level) {
+  int64_t now = atomic_load_explicit(&level->current, memory_order_relaxed);
+  atomic_store_explicit(&level->peak, now, memory_order_relaxed);
+  atomic_store_explicit(&level->total, now, memory_order_relaxed);
+}
+
+void mi_process_stats_clear(void) {
+#define LEVEL(name, unit, doc) restart_shared(&mi_process_stats.name);
+#define EVENTS(name, unit, doc) \
+  atomic_store_explicit(&mi_process_stats.name, 0, memory_order_relaxed);
+  MI_STATS(LEVEL, EVENTS, LEVEL, EVENTS)
+#undef LEVEL
+#undef EVENTS
+}
+
+void mi_process_stats_fork(int64_t threads) {
+  atomic_store_explicit(&mi_process_stats.threads.current, threads, memory_order_relaxed);
+}
+
+/* ---- Reading ---- */
+
+/* Loads of numbers that go together may be of different moments: 0 <= current <= peak <= total
+   all the same. Threads that have not merged may make a level negative. */
+static mi_stat_count_t load_level(mi_level_t* level) {
+  mi_stat_count_t count;
+  count.current = atomic_load_explicit(&level->current, memory_order_relaxed);
+  count.peak = atomic_load_explicit(&level->peak, memory_order_relaxed);
+  count.total = atomic_load_explicit(&level->total, memory_order_relaxed);
+  if (count.current < 0) count.current = 0;
+  if (count.peak < count.current) count.peak = count.current;
+  if (count.total < count.peak) count.total = count.peak;
+  return count;
+}
+
+void mi_process_stats_snapshot(mi_stats_t* stats) {
+  stats->size = sizeof(*stats);
+  stats->version = MI_STAT_VERSION;
+#define LEVEL(name, unit, doc) stats->name = load_level(&mi_process_stats.name);
+#define EVENTS(name, unit, doc) \
+  stats->name.total = atomic_load_explicit(&mi_process_stats.name, memory_order_relaxed);
+  MI_STATS(LEVEL, EVENTS, LEVEL, EVENTS)
+#undef LEVEL
+#undef EVENTS
+#undef NONE
 }

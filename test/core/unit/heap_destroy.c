@@ -89,9 +89,9 @@ static void same_pages(void) {
     mi_heap_t* heap = mi_heap_new();
     size_t size = large ? 60000 : 8;
     for (size_t i = 0; heap->page_count < 3; i++) CHECK(mi_heap_malloc(heap, size) != NULL);
-    uint64_t before = heap->tld->counters.pages_freed;
+    int64_t before = heap->tld->stats.pages.current;
     mi_heap_destroy(heap);
-    CHECK_EQ(mi_heap_get_backing()->tld->counters.pages_freed - before, 3);
+    CHECK_EQ(before - mi_heap_get_backing()->tld->stats.pages.current, 3);
   }
 }
 

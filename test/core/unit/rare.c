@@ -9,13 +9,22 @@
 #include "memory.h"
 
 /* What `count` blocks cost, with all of them freed again. */
-static mi_counters_t cost_of(size_t size, int count) {
+typedef struct cost_s {
+  int64_t pages;
+  int64_t pages_freed;
+  int64_t extends;
+} cost_t;
+
+static cost_t cost_of(size_t size, int count) {
   void* blocks[300];
-  mi_counters_t* counters = &mi_heap_default->tld->counters;
-  memset(counters, 0, sizeof(*counters));
+  const mi_thread_stats_t* now = &mi_heap_default->tld->stats;
+  mi_thread_stats_t before = *now;
   for (int i = 0; i < count; i++) blocks[i] = mi_malloc(size);
   for (int i = 0; i < count; i++) mi_free(blocks[i]);
-  return *counters;
+  cost_t cost = {.pages = now->pages.total - before.pages.total,
+                 .extends = now->pages_extended - before.pages_extended};
+  cost.pages_freed = cost.pages - (now->pages.current - before.pages.current);
+  return cost;
 }
 
 static void period(void) {

@@ -18,13 +18,13 @@ static size_t pages_of(size_t size) {
 
 static void alternate(size_t size) {
   mi_free(mi_malloc(size));
-  uint64_t taken = tld()->counters.pages;
+  int64_t taken = tld()->stats.pages.total;
   for (int i = 0; i < 1000; i++) {
     void* p = mi_malloc(size);
     CHECK(p != NULL);
     mi_free(p);
   }
-  CHECK_EQ(tld()->counters.pages, taken);
+  CHECK_EQ(tld()->stats.pages.total, taken);
 }
 
 /* Also when its page is the only one with room, beside full ones. */
@@ -44,9 +44,9 @@ static void several(size_t size) {
   size_t n = 0;
   while (pages_of(size) < 6 && n < 10000) blocks[n++] = mi_malloc(size);
   CHECK_EQ(pages_of(size), 6);
-  uint64_t freed = tld()->counters.pages_freed;
+  int64_t before = tld()->stats.pages.current;
   while (n > 0) mi_free(blocks[--n]);
-  CHECK_CMP(tld()->counters.pages_freed - freed, >=, 5);
+  CHECK_CMP(before - tld()->stats.pages.current, >=, 5);
   CHECK_CMP(pages_of(size), <=, 1);
 }
 
@@ -56,9 +56,9 @@ static void expires(size_t size, size_t other) {
   CHECK_EQ(pages_of(size), 1);
   void* keep[200];
   size_t n = 0;
-  uint64_t fresh = tld()->counters.pages;
-  while (tld()->counters.pages < fresh + 20 && n < 200) keep[n++] = mi_malloc(other);
-  CHECK_EQ(tld()->counters.pages, fresh + 20);
+  int64_t fresh = tld()->stats.pages.total;
+  while (tld()->stats.pages.total < fresh + 20 && n < 200) keep[n++] = mi_malloc(other);
+  CHECK_EQ(tld()->stats.pages.total, fresh + 20);
   CHECK_EQ(pages_of(size), 0);
   while (n > 0) mi_free(keep[--n]);
 }

@@ -1,4 +1,4 @@
-/* Counters, gauges and the table. */
+/* What is counted, and the table and the JSON made of it. */
 #include "stats/stats.h"
 
 #include <pthread.h>
@@ -13,69 +13,236 @@ static char table[16384];
 static void append(const char* text, void* arg) {
   CHECK_PTR(arg, ==, table);
   strncat(table, text, sizeof(table) - strlen(table) - 1);
+  mi_free(mi_malloc(70000)); /* who receives a line may allocate */
 }
 
 static const char* row(const char* name) {
   char label[40];
-  snprintf(label, sizeof(label), "%12s:", name);
+  snprintf(label, sizeof(label), "%19s:", name);
   return strstr(table, label);
 }
 
-static void* work(void* arg) {
-  mi_free(mi_malloc(100000));
+static mi_stats_t get(void) {
+  mi_stats_t stats;
+  mi_stats_get(sizeof(stats), &stats);
+  CHECK_EQ(stats.size, sizeof(stats));
+  CHECK_EQ(stats.version, MI_STAT_VERSION);
+#define LEVEL(name, unit, doc)                        \
+  CHECK_CMP(stats.name.current, >=, 0);               \
+  CHECK_CMP(stats.name.peak, >=, stats.name.current); \
+  CHECK_CMP(stats.name.total, >=, stats.name.peak);
+#define EVENTS(name, unit, doc) CHECK_CMP(stats.name.total, >=, 0);
+  MI_STATS(LEVEL, EVENTS, LEVEL, EVENTS)
+#undef LEVEL
+#undef EVENTS
+  return stats;
+}
+
+static void levels(void) {
+  mi_level_t level = {0};
+  mi_level_change(&level, 10);
+  mi_level_change(&level, -4);
+  mi_level_change(&level, 2);
+  CHECK_EQ(level.current, 8);
+  CHECK_EQ(level.peak, 10);
+  CHECK_EQ(level.total, 12);
+}
+
+static void* hold_pages(void* arg) {
+  void* blocks[10];
+  for (int i = 0; i < 10; i++) blocks[i] = mi_malloc((size_t)16 << i);
+  for (int i = 0; i < 10; i++) mi_free(blocks[i]);
   return arg;
 }
 
-static void gauges(void) {
-  mi_gauge_t gauge = {0};
-  mi_gauge_change(&gauge, 10);
-  mi_gauge_change(&gauge, -4);
-  mi_gauge_change(&gauge, 2);
-  CHECK_EQ(gauge.current, 8);
-  CHECK_EQ(gauge.peak, 10);
-  CHECK_EQ(gauge.total, 12);
+static void in_thread(void* (*fn)(void*)) {
+  pthread_t thread;
+  CHECK_EQ(pthread_create(&thread, NULL, fn, NULL), 0);
+  pthread_join(thread, NULL);
+}
+
+/* Of a thread, known when it ends; of the caller, at once. */
+static void pages(void) {
+  mi_collect(true);
+  mi_stats_t before = get();
+  in_thread(hold_pages);
+  mi_stats_t after = get();
+  CHECK_EQ(after.pages.total - before.pages.total, 10);
+  CHECK_EQ(after.pages.current, before.pages.current);
+  CHECK_EQ(after.pages.peak, before.pages.current + 10);
+  void* p = mi_malloc(100);
+  CHECK_EQ(get().pages.current - after.pages.current, 1);
+  mi_free(p);
+  mi_collect(true);
+  CHECK_EQ(get().pages.current, 0);
+}
+
+static void huge(void) {
+  mi_stats_t before = get();
+  void* p = mi_malloc(10 << 20);
+  mi_stats_t after = get();
+  CHECK_CMP(after.malloc_huge.current - before.malloc_huge.current, >=, 10 << 20);
+  CHECK_EQ(after.malloc_huge_count.total - before.malloc_huge_count.total, 1);
+  CHECK_CMP(after.mmap_calls.total, >, before.mmap_calls.total);
+  CHECK_EQ(after.pages.total, before.pages.total);
+  mi_stats_reset();
+  after = get();
+  CHECK_CMP(after.malloc_huge.current, >=, 10 << 20); /* what is in use stays */
+  CHECK_EQ(after.malloc_huge.peak, after.malloc_huge.current);
+  CHECK_EQ(after.malloc_huge.total, after.malloc_huge.current);
+  CHECK_EQ(after.malloc_huge_count.total, 0);
+  CHECK_EQ(after.pages.total, after.pages.current);
+  CHECK_EQ(after.slow_calls.total, 0);
+  mi_free(p);
+}
+
+static void purges(void) {
+  void* other = mi_malloc(100); /* a chunk without any block would be unmapped instead */
+  char* p = mi_malloc(100000);
+  memset(p, 1, 100000);
+  mi_free(p);
+  mi_stats_t before = get();
+  mi_option_enable(mi_option_page_reset);
+  mi_collect(true);
+  mi_option_disable(mi_option_page_reset);
+  mi_stats_t after = get();
+  CHECK_CMP(after.purged.total - before.purged.total, >=, 100000);
+  CHECK_CMP(after.purge_calls.total, >, before.purge_calls.total);
+  CHECK_EQ(after.reset.total - before.reset.total, after.purged.total - before.purged.total);
+  mi_free(other);
+}
+
+/* A caller that was compiled with a shorter structure, or a longer one. */
+static void other_sizes(void) {
+  struct {
+    mi_stats_t stats;
+    char more[64];
+  } longer;
+  memset(&longer, 0xee, sizeof(longer));
+  mi_stats_get(sizeof(longer), &longer.stats);
+  CHECK_EQ(longer.stats.size, sizeof(mi_stats_t));
+  for (size_t i = 0; i < sizeof(longer.more); i++) CHECK_EQ(longer.more[i], 0);
+  memset(&longer, 0xee, sizeof(longer));
+  size_t shorter = offsetof(mi_stats_t, segments);
+  mi_stats_get(shorter, &longer.stats);
+  CHECK_EQ(longer.stats.size, shorter);
+  CHECK_EQ(longer.stats.committed.total, get().committed.total);
+  CHECK_EQ(longer.stats.segments.total, (int64_t)0xeeeeeeeeeeeeeeee);
+  mi_stats_get(0, &longer.stats);
+  CHECK_EQ(longer.stats.size, shorter);
+  mi_stats_get(sizeof(mi_stats_t), NULL);
+}
+
+static void printing(void) {
+  table[0] = 0;
+  mi_stats_print_out(append, table);
+#define LEVEL(name, unit, doc) CHECK(row(#name) != NULL);
+  MI_STATS(LEVEL, LEVEL, LEVEL, LEVEL)
+#undef LEVEL
+  CHECK(strstr(row("reserved"), "MiB") != NULL);
+  static const char* const words[] = {"elapsed",  "user",     "system",     "faults",
+                                      "reclaims", "peak rss", "peak commit"};
+  for (size_t i = 0; i < 7; i++) CHECK(strstr(row("process"), words[i]) != NULL);
+}
+
+static void* print_nothing(void* arg) {
+  mi_thread_stats_print_out(append, table);
+  return arg;
+}
+
+static int64_t number_in_last_column(const char* name) {
+  const char* line = row(name);
+  CHECK(line != NULL);
+  return strtoll(line + 19 + 2 + 3 * 13, NULL, 10);
+}
+
+static void printing_of_a_thread(void) {
+  mi_collect(true);
+  void* blocks[7];
+  for (int i = 0; i < 7; i++) blocks[i] = mi_malloc(3000);
+  table[0] = 0;
+  mi_thread_stats_print_out(append, table);
+#define NONE(name, unit, doc)
+#define LEVEL(name, unit, doc) CHECK(row(#name) != NULL);
+  MI_STATS(NONE, NONE, LEVEL, LEVEL)
+#undef NONE
+#undef LEVEL
+  CHECK(row("committed") == NULL);
+  CHECK_EQ(number_in_last_column("blocks_count"), 7);
+  CHECK_EQ(number_in_last_column("pages"), 1);
+  for (int i = 0; i < 7; i++) mi_free(blocks[i]);
+  table[0] = 0;
+  in_thread(print_nothing);
+  CHECK_EQ(number_in_last_column("blocks_count"), 0);
+  CHECK_EQ(number_in_last_column("pages"), 0);
+}
+
+/* That it is JSON, and holds every row, is for a test of the package to say. */
+static void json(void) {
+  char* whole = mi_stats_get_json(0, NULL);
+  CHECK(whole != NULL);
+  size_t length = strlen(whole);
+  CHECK_STR(whole + length - 2, "}\n");
+  mi_free(whole);
+  static char text[16384];
+  CHECK_PTR(mi_stats_get_json(sizeof(text), text), ==, text);
+  length = strlen(text);
+  memset(text, 'x', sizeof(text));
+  for (size_t size = 0; size < length - 100; size += 97) {
+    CHECK_PTR(mi_stats_get_json(size, text), ==, NULL);
+    CHECK_EQ(text[size], 'x');
+  }
+}
+
+/* A child has one thread, whatever its parent had. */
+static void* fork_here(void* arg) {
+  void* p = mi_malloc(100);
+  CHECK_EQ(get().threads.current, 2);
+  pid_t child = fork();
+  if (child == 0) {
+    CHECK_EQ(get().threads.current, 1);
+    char* text = mi_stats_get_json(0, NULL);
+    CHECK(text != NULL);
+    mi_free(text);
+    mi_free(p);
+    _exit(0);
+  }
+  int status;
+  CHECK_EQ(waitpid(child, &status, 0), child);
+  CHECK_EQ(status, 0);
+  mi_free(p);
+  return arg;
+}
+
+static int of_a_child(const char* what) {
+  mi_free(mi_malloc(1 << 20));
+  if (strcmp(what, "json") == 0) {
+    char* text = mi_stats_get_json(0, NULL);
+    fputs(text, stdout);
+    mi_free(text);
+    return 0;
+  }
+  return 3;
 }
 
 int main(int argc, char** argv) {
-  if (argc > 1) {
-    mi_free(mi_malloc(1 << 20));
-    return 3;
-  }
-  gauges();
-  void* huge = mi_malloc(10 << 20);
-  void* small = mi_malloc(100);
-  CHECK_CMP(memory_gauges().huge, >=, 10 << 20);
-  CHECK_EQ(memory_gauges().segments, 1);
-  pthread_t thread;
-  uint64_t pages = mi_counters_total().pages;
-  CHECK_EQ(pthread_create(&thread, NULL, work, NULL), 0);
-  pthread_join(thread, NULL);
-  CHECK_EQ(mi_counters_total().pages - pages, 1); /* merged when the thread ended */
-  mi_stats_merge();
-  CHECK_EQ(mi_counters_total().pages - pages, 3);
-
-  mi_stats_print_out(append, table);
-#define MI_COUNTER(name, doc) CHECK(row(#name) != NULL);
-#define MI_GAUGE(name, unit, doc) CHECK(row(#name) != NULL);
-#include "stats/stats.def"
-#undef MI_COUNTER
-#undef MI_GAUGE
-  CHECK(row("process") != NULL);
-  CHECK(strstr(row("reserved"), "MiB") != NULL);
-
-  mi_stats_reset();
-  CHECK_EQ(mi_counters_total().pages, 0);
-  CHECK_CMP(memory_gauges().huge, >=, 10 << 20); /* what is in use stays */
-  CHECK_EQ(atomic_load(&mi_gauges.huge.peak), memory_gauges().huge);
-  mi_free(huge);
-  mi_free(small);
+  if (argc > 1) return of_a_child(argv[1]);
+  levels();
+  pages();
+  huge();
+  purges();
+  other_sizes();
+  printing();
+  printing_of_a_thread();
+  json();
+  in_thread(fork_here);
 
   /* At exit, when asked for. */
   child_t child;
-  child_run(&child, argv[0], "child", NULL);
+  child_run(&child, argv[0], "exit", NULL);
   CHECK_EQ(child.status, 3);
   CHECK_STR(child.err, "");
-  child_run(&child, argv[0], "child", (const char* const[]){"MIHEAP_SHOW_STATS=1", NULL});
+  child_run(&child, argv[0], "exit", (const char* const[]){"MIHEAP_SHOW_STATS=1", NULL});
   CHECK_EQ(child.status, 3);
   CHECK(strstr(child.err, "committed:") != NULL);
   CHECK(strstr(child.err, "peak rss") != NULL);
