@@ -1,5 +1,6 @@
 /* The process and its threads. */
 #include "heap/heap.h"
+#include "segment/abandoned.h"
 #include "segment/purge.h"
 #include "stats/stats.h"
 
@@ -35,7 +36,9 @@ void mi_thread_done(void) mi_attr_noexcept {
 
 void mi_collect(bool force) mi_attr_noexcept {
   mi_heap_t* heap = mi_heap_default;
-  if (mi_heap_is_initialized(heap)) {
+  /* What ended threads left needs a heap that adopts it. */
+  if (force && mi_abandoned_count() > 0 && !mi_thread_is_unwatched()) heap = mi_heap_get();
+  if (heap != NULL && mi_heap_is_initialized(heap)) {
     if (force) mi_heap_reclaim_all(heap);
     for (heap = heap->tld->heaps; heap != NULL; heap = heap->next) {
       mi_heap_collect_pages(heap, force);
