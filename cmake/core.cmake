@@ -18,6 +18,7 @@ set(MI_CORE_SOURCES
     native/core/segment/memory.c
     native/core/segment/map.c
     native/core/segment/chunk.c
+    native/core/segment/pin.c
     native/core/segment/purge.c
     native/core/segment/segment.c
     native/core/segment/abandoned.c
@@ -25,6 +26,7 @@ set(MI_CORE_SOURCES
     native/core/segment/huge_cache.c
     native/core/page/page.c
     native/core/page/collect.c
+    native/core/page/scavenge.c
     native/core/page/check.c
     native/core/heap/queue.c
     native/core/heap/retire.c

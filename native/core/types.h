@@ -91,22 +91,26 @@ typedef struct mi_block_s {
 
 /* ---- Page ---- */
 
-/* The word `thread_free` is a list of blocks and, in its two low bits, who must be told of a
-   push:
+/* The word `thread_free` is a list of blocks, their number in the bits above the address, and in
+   the low bits who must be told of a push:
 
      NORMAL     nobody: the owner looks at this page by itself
      FULL       the list is empty, and the page sits in its heap's full queue, where nobody
-                looks: the next thread that frees a block here must put that block on the heap's
-                delayed list instead
-     NOTIFYING  that thread is doing so. It may use page->heap, so until it is back at NORMAL the
-                heap may not end, and the block on the delayed list stays there, which keeps the
-                page alive
+                looks: the next thread that frees a block here must also put the page on the
+                heap's delayed list
+     NOTIFYING  some thread is at work here and will set NORMAL: it puts the page on that list,
+                or it holds every block of the page and purges it. It may use page->heap, so
+                until then the heap may not end, and the page neither
      UNOWNED    a huge page whose thread has ended: who frees its block frees the segment
 
    owner:        NORMAL -> FULL (only when the list is empty), FULL -> NORMAL, NORMAL -> UNOWNED
                  (huge)
-   other thread: FULL -> NOTIFYING -> NORMAL */
-enum { MI_TF_NORMAL = 0, MI_TF_FULL = 1, MI_TF_NOTIFYING = 2, MI_TF_UNOWNED = 3, MI_TF_MASK = 3 };
+   other thread: FULL -> NOTIFYING -> NORMAL, NORMAL -> NOTIFYING -> NORMAL (to purge it)
+
+   WHOLE says that every block of the page is on the list; or, if the list is empty, that all are
+   free and none is laid out, since the page was purged (page/scavenge.h). */
+enum { MI_TF_NORMAL = 0, MI_TF_FULL = 1, MI_TF_NOTIFYING = 2, MI_TF_UNOWNED = 3 };
+enum { MI_TF_STATE_MASK = 3, MI_TF_WHOLE = 4, MI_TF_COUNT_SHIFT = 48 };
 
 /* Bits of page->flags. Zero on the way of a plain free. */
 enum {
@@ -128,11 +132,15 @@ enum {
    block_size, reserved, bin) and the flags. The second line is for everyone. While no call is
    under way in the owner:
 
-     used + |free| + |local_free| == capacity <= reserved `used` counts the blocks on thread_free
-     and on the heap's delayed list too every listed block lies at start + i * block_size with i
-     < capacity, on one list only the page is in exactly one queue of its heap: that of its bin,
-     or the full queue (flag IN_FULL) IN_FULL implies that `free` and `local_free` are empty
-     thread_free is FULL only if IN_FULL is set */
+     used + |free| + |local_free| == capacity <= reserved; `used` counts the blocks on
+       thread_free too
+     every listed block lies at start + i * block_size with i < capacity, on one list only
+     the page is in exactly one queue of its heap: that of its bin, or the full queue (flag
+       IN_FULL); IN_FULL implies that `free` is empty
+     thread_free is FULL only if IN_FULL is set; then `local_free` is empty too
+     a page that is IN_FULL but not FULL is on its heap's delayed list, or about to be. Until
+       the owner drains that list it takes nothing from thread_free, so the page cannot become
+       empty */
 typedef struct mi_page_s {
   _Alignas(64) mi_block_t* free; /* malloc pops here */
   mi_block_t* local_free;        /* the owner's free pushes here */
@@ -152,8 +160,9 @@ typedef struct mi_page_s {
   _Alignas(64) _Atomic(uintptr_t) thread_free; /* list and MI_TF_ state; see above */
   /* Written by the owner; read by another thread only while it holds NOTIFYING. NULL: abandoned. */
   _Atomic(struct mi_heap_s*) heap;
-  uintptr_t key;                /* encodes the links of this page's lists in hardened builds */
-  struct mi_page_s* visit_next; /* the owner's: the next one of a visit; see heap/visit.h */
+  struct mi_page_s* delayed_next; /* on the heap's delayed list */
+  uintptr_t key;                  /* encodes the links of this page's lists in hardened builds */
+  struct mi_page_s* visit_next;   /* the owner's: the next one of a visit; see heap/visit.h */
 } mi_page_t;
 
 _Static_assert(sizeof(mi_page_t) == 128,
@@ -188,6 +197,7 @@ typedef struct mi_slot_s {
   _Atomic(uint64_t) clean;
   _Atomic(int64_t) purge_at;   /* when the dirty units are due, in mi_os_now(); 0: nothing is due */
   _Atomic(bool) clean_is_zero; /* false once a purge that does not zero has been used here */
+  _Atomic(uint32_t) pins;      /* segment/pin.h */
 } mi_slot_t;
 
 struct mi_chunk_s;
@@ -232,6 +242,7 @@ typedef struct mi_chunk_s {
   _Atomic(bool) vacant;        /* it was unmapped; another may have this descriptor */
   _Atomic(uint32_t) free;      /* bit per slot that holds no segment; clearing it takes the slot */
   _Atomic(uint32_t) abandoned; /* bit per slot; clearing it takes the segment in it */
+  _Atomic(uint32_t) whole;     /* bit per slot: page/scavenge.h shall look there */
   mi_slot_t slots[MI_SLOTS_PER_CHUNK];
 } mi_chunk_t;
 
@@ -269,8 +280,8 @@ typedef struct mi_heap_s {
   bool allow_destroy; /* then its pages hold none but its own blocks: it adopts nothing */
   bool visiting;      /* a visitor is running: no page is given back */
   mi_page_queue_t pages[MI_BIN_COUNT];
-  /* Blocks that other threads freed in full pages of this heap. In a line of its own. */
-  _Alignas(64) _Atomic(uintptr_t) delayed_free;
+  /* Full pages in which other threads freed blocks. In a line of its own. */
+  _Alignas(64) _Atomic(mi_page_t*) delayed;
 } mi_heap_t;
 
 /* Thread-local data: one per thread that has allocated, in memory of its own (heap/thread.c). */

@@ -3,7 +3,6 @@
 
 #include "api/alloc.h"
 #include "api/free.h"
-#include "segment/purge.h"
 
 mi_heap_t* mi_heap_new_ex(int heap_tag, bool allow_destroy, mi_arena_id_t arena_id) {
   if (heap_tag < 0 || heap_tag > UINT8_MAX || arena_id != 0) {
@@ -89,5 +88,5 @@ mi_heap_t* mi_heap_set_default(mi_heap_t* heap) mi_attr_noexcept {
 void mi_heap_collect(mi_heap_t* heap, bool force) mi_attr_noexcept {
   if (!mi_heap_accept("heap_collect", heap)) return;
   mi_heap_collect_pages(heap, force);
-  if (force) mi_purge_all();
+  if (force) mi_purge_everything();
 }

@@ -1,7 +1,6 @@
 /* The process and its threads. */
 #include "heap/heap.h"
 #include "segment/abandoned.h"
-#include "segment/purge.h"
 #include "stats/stats.h"
 
 int mi_version(void) mi_attr_noexcept { return MI_MALLOC_VERSION; }
@@ -45,9 +44,9 @@ void mi_collect(bool force) mi_attr_noexcept {
     }
   }
   if (force) {
-    mi_purge_all();
+    mi_purge_everything();
   } else {
-    mi_purge_tick();
+    mi_purge_due();
   }
 }
 

@@ -21,7 +21,7 @@ bool mi_heap_contains_block(mi_heap_t* heap, const void* p) {
   if (!mi_heap_accept("heap_contains_block", heap)) return false;
   mi_page_t* page = mi_living_page_of(p);
   return page != NULL && atomic_load_explicit(&page->heap, memory_order_relaxed) == heap &&
-         mi_heap_page_holds(heap, page, p);
+         mi_page_holds(page, p);
 }
 
 bool mi_heap_check_owned(mi_heap_t* heap, const void* p) {

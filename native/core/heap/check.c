@@ -20,6 +20,23 @@ static bool page_belongs(mi_heap_t* heap, mi_page_t* page, unsigned queue) {
   return queue == page->bin && page->block_size == mi_bin_block_size(queue);
 }
 
+/* Every page of the full queue in which another thread freed a block is on the delayed list. */
+static bool delayed_is_valid(mi_heap_t* heap) {
+  size_t noticed = 0;
+  for (mi_page_t* page = heap->pages[MI_BIN_FULL].first; page != NULL; page = page->next) {
+    uintptr_t word = atomic_load_explicit(&page->thread_free, memory_order_acquire);
+    noticed += mi_tf_state(word) == MI_TF_NORMAL && word != MI_TF_NORMAL;
+  }
+  /* Others may add to it meanwhile, in front only. */
+  size_t listed = 0;
+  mi_page_t* page = atomic_load_explicit(&heap->delayed, memory_order_acquire);
+  for (; page != NULL; page = page->delayed_next, listed++) {
+    if (!mi_page_is_in_full(page) || listed > heap->page_count) return false;
+    if (atomic_load_explicit(&page->heap, memory_order_relaxed) != heap) return false;
+  }
+  return listed >= noticed;
+}
+
 bool mi_heap_is_valid(mi_heap_t* heap) {
   size_t count = 0;
   for (unsigned queue = 0; queue < MI_BIN_COUNT; queue++) {
@@ -32,5 +49,5 @@ bool mi_heap_is_valid(mi_heap_t* heap) {
     }
     if (heap->pages[queue].last != prev) return false;
   }
-  return count == heap->page_count && direct_is_valid(heap);
+  return count == heap->page_count && direct_is_valid(heap) && delayed_is_valid(heap);
 }

@@ -1,5 +1,17 @@
 /* Giving back what is free. */
 #include "heap/heap.h"
+#include "page/scavenge.h"
+#include "segment/purge.h"
+
+void mi_purge_due(void) {
+  mi_purge_tick();
+  mi_scavenge_tick();
+}
+
+void mi_purge_everything(void) {
+  mi_scavenge_all();
+  mi_purge_all();
+}
 
 static void collect_page(mi_heap_t* heap, mi_page_t* page, void* force) {
   if (*(bool*)force) {
@@ -9,22 +21,20 @@ static void collect_page(mi_heap_t* heap, mi_page_t* page, void* force) {
   }
   if (mi_page_is_empty(page)) {
     if (*(bool*)force || page->retire_expire == 0) mi_heap_free_page(heap, page);
-  } else if (mi_page_is_in_full(page) && (page->free != NULL || page->local_free != NULL)) {
-    mi_page_unfull(heap, page);
   }
 }
 
 void mi_heap_collect_frees(mi_heap_t* heap) {
   bool force = false;
   mi_heap_delayed_free(heap);
-  mi_heap_for_each_page(heap, MI_BIN_COUNT, collect_page, &force);
+  mi_heap_for_each_page(heap, MI_BIN_FULL, collect_page, &force);
 }
 
 void mi_heap_collect_pages(mi_heap_t* heap, bool force) {
   if (force) mi_deferred_free(heap, true);
   mi_heap_delayed_free(heap);
   mi_heap_collect_retired(heap, force);
-  /* What comes back to a full page is announced; only a forced collect looks for itself. */
-  mi_heap_for_each_page(heap, force ? MI_BIN_COUNT : MI_BIN_FULL, collect_page, &force);
+  /* What comes back to a full page is announced. */
+  mi_heap_for_each_page(heap, MI_BIN_FULL, collect_page, &force);
   mi_deliver_misuse();
 }

@@ -2,30 +2,27 @@
    them is that of mi_page_t.thread_free in types.h. */
 #include "heap/heap.h"
 #include "os/rare.h"
+#include "page/scavenge.h"
 
 void mi_page_free_block(mi_page_t* page, mi_block_t* block) {
   mi_block_set_next(page, block, page->local_free);
   page->local_free = block;
   page->used--;
-  if (mi_page_is_in_full(page)) {
-    /* Its first free block: it has a place among the others again. A huge one has no other
-       place. */
-    if (page->bin != MI_BIN_HUGE) {
-      mi_page_unfull(atomic_load_explicit(&page->heap, memory_order_relaxed), page);
-    } else {
-      mi_page_clear_full(page);
-    }
+  if (mi_page_is_in_full(page) && mi_page_clear_full(page) && page->bin != MI_BIN_HUGE) {
+    /* Its first free block: it has a place among the others again. If others were first, that
+       happens when their notice is read. A huge page has no other place. */
+    mi_page_leave_full(atomic_load_explicit(&page->heap, memory_order_relaxed), page);
   }
   if (mi_page_is_empty(page)) mi_page_retire(page);
 }
 
-static void push_delayed(mi_heap_t* heap, mi_block_t* block) {
-  uintptr_t head = atomic_load_explicit(&heap->delayed_free, memory_order_relaxed);
+static void push_delayed(mi_heap_t* heap, mi_page_t* page) {
+  mi_page_t* head = atomic_load_explicit(&heap->delayed, memory_order_relaxed);
   do {
-    mi_block_set_delayed_next(block, head);
+    page->delayed_next = head;
     /* Release: who drains the list sees the link. */
-  } while (!atomic_compare_exchange_weak_explicit(&heap->delayed_free, &head, (uintptr_t)block,
-                                                  memory_order_release, memory_order_relaxed));
+  } while (!atomic_compare_exchange_weak_explicit(&heap->delayed, &head, page, memory_order_release,
+                                                  memory_order_relaxed));
 }
 
 /* Bytes of huge blocks that other threads freed and whose owners have not noticed yet. An owner
@@ -46,76 +43,97 @@ static void stop_waiting(const mi_page_t* page) {
   atomic_fetch_sub_explicit(&huge_waiting, page->block_size, memory_order_relaxed);
 }
 
+/* The word after a push of `block` by another thread. */
+static uintptr_t pushed(mi_page_t* page, mi_block_t* block, uintptr_t word) {
+  mi_block_set_next(page, block, mi_tf_list(word));
+  size_t count = mi_tf_count(word) + 1;
+  uintptr_t state = mi_tf_state(word) == MI_TF_FULL ? MI_TF_NOTIFYING : mi_tf_state(word);
+  if (count == page->reserved && page->bin != MI_BIN_HUGE) state |= MI_TF_WHOLE;
+  return mi_tf_make(block, count, state);
+}
+
 void mi_page_free_block_mt(mi_page_t* page, mi_block_t* block) {
   /* Acquire: of an UNOWNED page we see the header as its owner left it. */
   uintptr_t word = atomic_load_explicit(&page->thread_free, memory_order_acquire);
   bool huge = page->bin == MI_BIN_HUGE;
   bool waiting = false;
-  for (;;) {
-    uintptr_t wanted;
-    uintptr_t state = mi_tf_state(word);
-    if (mi_unlikely(huge && waiting != (state == MI_TF_FULL))) {
+  mi_slot_ref_t slot = mi_segment_slot(mi_segment_of(page)); /* after the push all may be gone */
+  uintptr_t wanted;
+  do {
+    while (mi_unlikely(huge && waiting != (mi_tf_state(word) == MI_TF_FULL))) {
       /* May take a while, so it is done before NOTIFYING, for which others wait. */
       waiting = !waiting;
       waiting ? start_waiting(page) : stop_waiting(page);
       word = atomic_load_explicit(&page->thread_free, memory_order_acquire);
-      continue;
     }
-    if (mi_unlikely(state == MI_TF_UNOWNED)) {
+    if (mi_unlikely(mi_tf_state(word) == MI_TF_UNOWNED)) {
       mi_huge_page_free(page);
       return;
     }
-    if (mi_unlikely(state == MI_TF_FULL)) {
-      wanted = mi_tf_make(NULL, MI_TF_NOTIFYING);
-    } else {
-      mi_block_set_next(page, block, mi_tf_list(word));
-      wanted = mi_tf_make(block, state);
-    }
+    wanted = pushed(page, block, word);
     mi_race_window();
     /* Release: who collects the block sees its link and our last writes to it. Acquire: with
        NOTIFYING, we see page->heap. */
-    if (!atomic_compare_exchange_weak_explicit(&page->thread_free, &word, wanted,
-                                               memory_order_acq_rel, memory_order_acquire)) {
-      continue;
-    }
-    if (state != MI_TF_FULL) return;
+  } while (!atomic_compare_exchange_weak_explicit(&page->thread_free, &word, wanted,
+                                                  memory_order_acq_rel, memory_order_acquire));
+  if (mi_tf_state(word) == MI_TF_FULL) {
     mi_race_window();
-    mi_heap_t* heap = atomic_load_explicit(&page->heap, memory_order_acquire);
-    push_delayed(heap, block);
+    push_delayed(atomic_load_explicit(&page->heap, memory_order_acquire), page);
     mi_race_window();
     /* NOTIFYING -> NORMAL, keeping what others pushed meanwhile. Release: our use of the heap is
        over. After this the page may be gone. */
-    atomic_fetch_and_explicit(&page->thread_free, ~(uintptr_t)MI_TF_NOTIFYING,
+    atomic_fetch_and_explicit(&page->thread_free, ~(uintptr_t)MI_TF_STATE_MASK,
                               memory_order_release);
-    return;
   }
+  if (mi_unlikely((wanted & MI_TF_WHOLE) != 0)) mi_scavenge_announce(slot);
+}
+
+/* The page's notice has been read: it is an ordinary page again. */
+static void complete(mi_heap_t* heap, mi_page_t* page) {
+  if (page->bin == MI_BIN_HUGE) {
+    stop_waiting(page);
+  } else {
+    mi_page_leave_full(heap, page);
+  }
+  mi_page_free_collect(page);
+  if (mi_page_is_empty(page)) mi_page_retire(page);
+}
+
+bool mi_heap_has_delayed(mi_heap_t* heap) {
+  return atomic_load_explicit(&heap->delayed, memory_order_relaxed) != NULL;
 }
 
 void mi_heap_delayed_free(mi_heap_t* heap) {
-  if (mi_likely(atomic_load_explicit(&heap->delayed_free, memory_order_relaxed) == 0)) return;
+  if (mi_likely(!mi_heap_has_delayed(heap))) return;
   /* Acquire pairs with the release of push_delayed. */
-  mi_block_t* block =
-      (mi_block_t*)atomic_exchange_explicit(&heap->delayed_free, 0, memory_order_acquire);
-  while (block != NULL) {
-    mi_block_t* next = mi_block_delayed_next(block);
-    mi_page_t* page = mi_page_of(block);
+  mi_page_t* page = atomic_exchange_explicit(&heap->delayed, NULL, memory_order_acquire);
+  while (page != NULL) {
+    mi_page_t* next = page->delayed_next;
     if (mi_unlikely(mi_page_is_notifying(page))) {
-      push_delayed(heap, block); /* until then it keeps the page alive */
-      block = next;
-      continue;
+      push_delayed(heap, page); /* it may not end yet */
+    } else {
+      complete(heap, page);
     }
-    if (page->bin == MI_BIN_HUGE) stop_waiting(page);
-    mi_page_free_collect(page); /* what came after it, so that the page may turn out empty */
-    mi_page_free_block(page, block);
-    block = next;
+    page = next;
   }
 }
 
 void mi_heap_delayed_drop(mi_heap_t* heap) {
-  mi_block_t* block =
-      (mi_block_t*)atomic_exchange_explicit(&heap->delayed_free, 0, memory_order_acquire);
-  for (; block != NULL; block = mi_block_delayed_next(block)) {
-    const mi_page_t* page = mi_page_of(block);
+  mi_page_t* page = atomic_exchange_explicit(&heap->delayed, NULL, memory_order_acquire);
+  for (; page != NULL; page = page->delayed_next) {
     if (page->bin == MI_BIN_HUGE) stop_waiting(page);
   }
+}
+
+static void complete_in_child(mi_heap_t* heap, mi_page_t* page, void* arg) {
+  (void)arg;
+  mi_page_forget_other_thread(page);
+  bool noticed = atomic_load_explicit(&page->thread_free, memory_order_relaxed) != MI_TF_FULL;
+  if (mi_page_is_in_full(page) && noticed) complete(heap, page);
+}
+
+void mi_heap_delayed_free_in_child(mi_heap_t* heap) {
+  /* Whether a page got as far as this list does not matter: all are looked at. */
+  atomic_store_explicit(&heap->delayed, NULL, memory_order_relaxed);
+  mi_heap_for_each_page(heap, MI_BIN_COUNT, complete_in_child, NULL);
 }

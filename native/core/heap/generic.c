@@ -3,7 +3,6 @@
 
 #include "heap/heap.h"
 #include "os/rare.h"
-#include "segment/purge.h"
 #include "stats/stats.h"
 
 static _Atomic(mi_deferred_free_fun*) deferred_fun;
@@ -51,7 +50,7 @@ static void heartbeat(mi_heap_t* heap) {
     mi_thread_stats_merge(tld);
   }
   if (mi_rare(mi_rare_collect)) mi_heap_collect_pages(heap, true);
-  mi_purge_tick();
+  mi_purge_due();
 }
 
 static mi_page_t* find(mi_heap_t* heap, mi_request_t request) {
@@ -75,7 +74,7 @@ mi_page_t* mi_heap_page_for(mi_heap_t** heap, mi_request_t request) {
   if (mi_likely(page != NULL)) return page;
   /* Out of memory: what can be freed is freed, and one more try made. */
   mi_heap_collect_pages(*heap, true);
-  mi_purge_all();
+  mi_purge_everything();
   page = find(*heap, request);
   if (page == NULL) errno = ENOMEM;
   return page;

@@ -47,7 +47,11 @@ static void settle_page(mi_heap_t* heap, mi_page_t* page, void* arg) {
 
 void mi_heap_settle(mi_heap_t* heap) {
   mi_heap_for_each_page(heap, MI_BIN_COUNT, settle_page, NULL);
-  mi_heap_delayed_free(heap);
+  /* A page of the list may be taken to be purged at any time, and is left on it then. */
+  for (unsigned round = 0; mi_heap_has_delayed(heap); round++) {
+    if (round > 0) mi_os_yield(round);
+    mi_heap_delayed_free(heap);
+  }
 }
 
 static void absorb_page(mi_heap_t* heap, mi_page_t* page, void* arg) {
@@ -82,6 +86,7 @@ void mi_heap_retag(mi_heap_t* heap, uint8_t tag) {
 
 static void free_page(mi_heap_t* heap, mi_page_t* page, void* arg) {
   (void)arg;
+  mi_page_forget_frees(page);
   page->used = 0;
   mi_heap_free_page(heap, page);
 }

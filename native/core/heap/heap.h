@@ -104,8 +104,8 @@ void mi_heap_remove_page(mi_heap_t* heap, mi_page_t* page);
 /* Moves an exhausted page to the full queue. False if there is something to pop after all, or if
    a thread is just notifying us: then the page stays. */
 bool mi_page_to_full(mi_heap_t* heap, mi_page_t* page);
-/* Moves a page of the full queue back to that of its bin. */
-void mi_page_unfull(mi_heap_t* heap, mi_page_t* page);
+/* Moves a page of the full queue, whose state is not FULL any more, back to that of its bin. */
+void mi_page_leave_full(mi_heap_t* heap, mi_page_t* page);
 
 /* A page has become empty: keeps one of each class a while, at the back of its queue, as long as
    they are not too big together; gives the others back. */
@@ -123,17 +123,24 @@ void mi_heap_collect_retired(mi_heap_t* heap, bool force);
 void mi_page_free_block(mi_page_t* page, mi_block_t* block);
 /* Frees a block of a page that another thread owns, or none. */
 void mi_page_free_block_mt(mi_page_t* page, mi_block_t* block);
+/* Other threads freed blocks in full pages. */
+bool mi_heap_has_delayed(mi_heap_t* heap);
 /* Completes the frees that other threads made into full pages, but for those that are just being
    made. */
 void mi_heap_delayed_free(mi_heap_t* heap);
 /* Forgets these frees, since the pages die with all their blocks. The heap is settled. */
 void mi_heap_delayed_drop(mi_heap_t* heap);
+/* The same in a forked child, where nobody will ever finish what other threads were doing. */
+void mi_heap_delayed_free_in_child(mi_heap_t* heap);
 
 /* ---- Collecting, reclaiming (collect.c, reclaim.c) ---- */
 
 void mi_heap_collect_pages(mi_heap_t* heap, bool force);
 /* Completes every free that other threads have made in this heap. */
 void mi_heap_collect_frees(mi_heap_t* heap);
+/* Gives back to the system what is due, or all that nobody uses. Any thread. */
+void mi_purge_due(void);
+void mi_purge_everything(void);
 /* Calls the user's deferred-free callback. */
 void mi_deferred_free(mi_heap_t* heap, bool force);
 

@@ -2,6 +2,7 @@
 #include "heap/heap.h"
 #include "options/options.h"
 #include "segment/abandoned.h"
+#include "segment/pin.h"
 #include "stats/stats.h"
 
 static void prepare(void) {
@@ -35,23 +36,18 @@ void mi_process_attach(void) {
    undone for ever; nothing of theirs is used but to free blocks into it, which is always
    allowed. */
 
-/* A thread that was notifying this page is not there. The block it held is lost. */
-static void settle_in_child(mi_heap_t* heap, mi_page_t* page, void* arg) {
-  (void)arg;
-  if (!mi_page_is_notifying(page)) return;
-  atomic_fetch_and_explicit(&page->thread_free, ~(uintptr_t)MI_TF_NOTIFYING, memory_order_relaxed);
-  if (mi_page_is_in_full(page) && page->bin != MI_BIN_HUGE) mi_page_unfull(heap, page);
-}
-
 static void in_forked_child(void) {
   bool has_heap = mi_heap_is_initialized(mi_heap_default);
   /* A thread is counted before it has a segment, and until it has none: most children have
      nothing to look for. */
-  if (mi_stat_current(threads) > has_heap) mi_segments_orphan();
+  if (mi_stat_current(threads) > has_heap) {
+    mi_pins_forget();
+    mi_segments_orphan(mi_page_forget_other_thread);
+  }
   mi_process_stats_fork(has_heap);
   if (!has_heap) return;
   for (mi_heap_t* heap = mi_heap_default->tld->heaps; heap != NULL; heap = heap->next) {
-    mi_heap_for_each_page(heap, MI_BIN_COUNT, settle_in_child, NULL);
+    mi_heap_delayed_free_in_child(heap);
   }
 }
 

@@ -78,8 +78,7 @@ bool mi_page_to_full(mi_heap_t* heap, mi_page_t* page) {
   return true;
 }
 
-void mi_page_unfull(mi_heap_t* heap, mi_page_t* page) {
-  mi_page_clear_full(page);
+void mi_page_leave_full(mi_heap_t* heap, mi_page_t* page) {
   mi_heap_remove_page(heap, page);
   mi_page_set_flag(page, MI_PAGE_IN_FULL, false);
   mi_heap_add_page(heap, page, false);

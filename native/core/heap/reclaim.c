@@ -16,11 +16,10 @@ static void abandon_huge(mi_heap_t* heap, mi_page_t* page) {
   atomic_store_explicit(&page->heap, NULL, memory_order_relaxed);
   atomic_store_explicit(&segment->thread_id, 0, memory_order_relaxed);
   mi_race_window();
-  uintptr_t expected = mi_tf_make(NULL, MI_TF_NORMAL);
+  uintptr_t expected = MI_TF_NORMAL;
   /* Release: who frees the block sees the header as we left it. Acquire: we see that a block was
      pushed. */
-  if (!atomic_compare_exchange_strong_explicit(&page->thread_free, &expected,
-                                               mi_tf_make(NULL, MI_TF_UNOWNED),
+  if (!atomic_compare_exchange_strong_explicit(&page->thread_free, &expected, MI_TF_UNOWNED,
                                                memory_order_acq_rel, memory_order_acquire)) {
     mi_huge_page_free(page); /* its block has just come back */
   }

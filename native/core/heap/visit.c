@@ -9,12 +9,6 @@ _Static_assert((MI_UNIT_SIZE << (MI_MEDIUM_PAGE_SHIFT - MI_UNIT_SHIFT)) / MI_SMA
 
 /* ---- The blocks of a page ---- */
 
-static const mi_block_t* others_freed(const mi_page_t* page) {
-  /* Acquire pairs with the release of each push: the links are seen. Only the owner takes blocks
-     off this list, so what hangs on its head stays there. */
-  return mi_tf_list(atomic_load_explicit(&page->thread_free, memory_order_acquire));
-}
-
 /* Blocks that have been free at some moment since the walk began. */
 typedef struct free_set_s {
   const mi_block_t* free; /* the heads of the page's lists when they were last looked at */
@@ -34,11 +28,25 @@ add_list(free_set_t* set, const mi_page_t* page, const mi_block_t* head, const m
   size_t steps = 0; /* a list that the program has broken may have no end */
   for (const mi_block_t* block = head;
        block != NULL && block != known && mi_page_contains(page, block) && steps < page->reserved;
-       block = mi_block_next(page, block), steps++) {
+       block = mi_block_peek_next(page, block), steps++) {
     size_t index = (size_t)((const uint8_t*)block - page->start) / page->block_size;
     if (index < set->count) set->bits[index / 64] |= (uint64_t)1 << (index % 64);
   }
   return head;
+}
+
+/* Adds what other threads freed. Only the owner takes single blocks off that list, so what hangs on
+   its head stays there; unless the page comes back whole and is purged, links and all, while they
+   are followed. Then all blocks are free. */
+static void add_others(free_set_t* set, const mi_page_t* page, const mi_block_t* known) {
+  /* Acquire pairs with the release of each push: the links are seen. */
+  uintptr_t word = atomic_load_explicit(&page->thread_free, memory_order_acquire);
+  if (mi_tf_list(word) != known) set->thread_free = add_list(set, page, mi_tf_list(word), known);
+  word = atomic_load_explicit(&page->thread_free, memory_order_acquire);
+  if (!mi_tf_is_all_free(word)) return;
+  for (size_t i = 0; i < set->count; i += 64) {
+    set->bits[i / 64] = mi_bits64(0, set->count - i < 64 ? (unsigned)(set->count - i) : 64);
+  }
 }
 
 static void start_set(free_set_t* set, const mi_page_t* page) {
@@ -46,16 +54,14 @@ static void start_set(free_set_t* set, const mi_page_t* page) {
   memset(set->bits, 0, (set->count + 63) / 64 * sizeof(set->bits[0]));
   set->free = add_list(set, page, page->free, NULL);
   set->local_free = add_list(set, page, page->local_free, NULL);
-  set->thread_free = add_list(set, page, others_freed(page), NULL);
+  set->thread_free = NULL;
+  add_others(set, page, NULL);
 }
 
 /* Adds what was freed meanwhile. Pushed blocks are in front of the old heads. A list that was moved
    to another one makes that one's head change, and `free` is looked at as a whole. */
 static void update_set(free_set_t* set, const mi_page_t* page) {
-  const mi_block_t* thread_free = others_freed(page);
-  if (thread_free != set->thread_free) {
-    set->thread_free = add_list(set, page, thread_free, set->thread_free);
-  }
+  add_others(set, page, set->thread_free);
   if (page->local_free != set->local_free) {
     set->local_free = add_list(set, page, page->local_free, set->local_free);
   }
@@ -125,22 +131,13 @@ bool mi_heap_visit(mi_heap_t* heap, const mi_visit_t* visit) {
 
 /* ---- Whose is it? ---- */
 
-static bool is_delayed(mi_heap_t* heap, const mi_block_t* block) {
-  /* Acquire: the links. Only this thread takes blocks off. */
-  const mi_block_t* delayed =
-      (const mi_block_t*)atomic_load_explicit(&heap->delayed_free, memory_order_acquire);
-  while (delayed != NULL && delayed != block) delayed = mi_block_delayed_next(delayed);
-  return delayed != NULL;
-}
-
-bool mi_heap_page_holds(mi_heap_t* heap, const mi_page_t* page, const void* p) {
+bool mi_page_holds(const mi_page_t* page, const void* p) {
   uintptr_t offset = (uintptr_t)p - (uintptr_t)page->start;
   if (offset >= page->capacity * page->block_size) return false;
   size_t index = offset / page->block_size;
   free_set_t set;
   start_set(&set, page);
-  return !is_free(&set, index) &&
-         !is_delayed(heap, (mi_block_t*)(page->start + index * page->block_size));
+  return !is_free(&set, index);
 }
 
 typedef struct search_s {
@@ -149,8 +146,9 @@ typedef struct search_s {
 } search_t;
 
 static void search_page(mi_heap_t* heap, mi_page_t* page, void* arg) {
+  (void)heap;
   search_t* search = arg;
-  search->found = search->found || mi_heap_page_holds(heap, page, search->p);
+  search->found = search->found || mi_page_holds(page, search->p);
 }
 
 bool mi_heap_holds(mi_heap_t* heap, const void* p) {

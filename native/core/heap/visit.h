@@ -21,7 +21,7 @@ bool mi_page_visit(const mi_visit_t* visit, const mi_heap_t* heap, const mi_page
 bool mi_heap_visit(mi_heap_t* heap, const mi_visit_t* visit);
 
 /* Whether p lies in a live block of the page, which is in this heap. */
-bool mi_heap_page_holds(mi_heap_t* heap, const mi_page_t* page, const void* p);
+bool mi_page_holds(const mi_page_t* page, const void* p);
 
 /* Whether p, which may be anything, lies in a live block of the heap. Looks at every page. */
 bool mi_heap_holds(mi_heap_t* heap, const void* p);

@@ -6,7 +6,7 @@
 #ifndef MI_RARE_H
 #define MI_RARE_H
 
-#include "types.h"
+#include "os/os.h"
 
 /* RARE(name, what every n-th occasion does) */
 #define MI_RARE_SWITCHES(RARE)                                                        \

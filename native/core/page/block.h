@@ -1,5 +1,5 @@
 /* The link in a free block. Hardened builds encode it with the page's key, so that a write after
-   free is noticed instead of followed. These four are the only code that reads or writes a link. */
+   free is noticed instead of followed. These are the only code that reads or writes a link. */
 #ifndef MI_BLOCK_H
 #define MI_BLOCK_H
 
@@ -22,23 +22,22 @@ mi_inline void mi_block_set_next(const mi_page_t* page, mi_block_t* block, const
 #endif
 }
 
-mi_inline mi_block_t* mi_block_next(const mi_page_t* page, const mi_block_t* block) {
+/* The link without its check, for who follows a list that may vanish meanwhile. */
+mi_inline mi_block_t* mi_block_peek_next(const mi_page_t* page, const mi_block_t* block) {
 #if MI_HARDENED
-  mi_block_t* next = (mi_block_t*)(block->next ^ page->key);
-  if (mi_unlikely(next != NULL && !mi_page_contains(page, next))) {
-    mi_misuse(EFAULT, "the free block %p was written to after it was freed\n", (const void*)block);
-  }
-  return next;
+  return (mi_block_t*)(block->next ^ page->key);
 #else
   (void)page;
   return (mi_block_t*)block->next;
 #endif
 }
 
-/* Links of the delayed list of a heap, which runs through many pages. */
-mi_inline void mi_block_set_delayed_next(mi_block_t* block, uintptr_t next) { block->next = next; }
-mi_inline mi_block_t* mi_block_delayed_next(const mi_block_t* block) {
-  return (mi_block_t*)block->next;
+mi_inline mi_block_t* mi_block_next(const mi_page_t* page, const mi_block_t* block) {
+  mi_block_t* next = mi_block_peek_next(page, block);
+  if (MI_HARDENED && mi_unlikely(next != NULL && !mi_page_contains(page, next))) {
+    mi_misuse(EFAULT, "the free block %p was written to after it was freed\n", (const void*)block);
+  }
+  return next;
 }
 
 #endif

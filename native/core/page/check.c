@@ -37,13 +37,21 @@ bool mi_page_is_valid(mi_page_t* page) {
   if (!mi_is_aligned(page->start, mi_lowest_bit(page->block_size) < 64 ? MI_WORD_SIZE : 64))
     return false;
   bool in_full = mi_page_is_in_full(page);
-  /* A huge page whose block is free has no other queue; it is there only during a visit. */
-  if (in_full && page->bin != MI_BIN_HUGE && (page->free != NULL || page->local_free != NULL))
-    return false;
   uintptr_t word = atomic_load_explicit(&page->thread_free, memory_order_acquire);
-  if (mi_tf_state(word) == MI_TF_FULL && (!in_full || mi_tf_list(word) != NULL)) return false;
-  /* Another thread may push meanwhile, in front only: the list from here on does not change. */
-  if (checked_length(page, mi_tf_list(word)) > page->used) return false;
+  /* A huge page whose block is free has no other queue; it is there only during a visit. */
+  if (in_full && page->bin != MI_BIN_HUGE && page->free != NULL) return false;
+  if (mi_tf_state(word) == MI_TF_FULL) {
+    if (word != MI_TF_FULL || !in_full || page->local_free != NULL) return false;
+  }
+  if ((word & MI_TF_WHOLE) != 0) {
+    size_t count = mi_tf_list(word) == NULL ? page->reserved : mi_tf_count(word);
+    if (count != page->reserved || page->used != count) return false;
+  }
+  if (mi_tf_count(word) > page->used) return false;
+  /* Another thread may push meanwhile, in front only: the list from here on does not change, but
+     where the page can come back whole, and then be purged. */
+  bool can_be_whole = free == 0 && local == 0 && page->capacity == page->reserved;
+  if (!can_be_whole && checked_length(page, mi_tf_list(word)) != mi_tf_count(word)) return false;
   return page->capacity > 256 || lists_are_disjoint(page);
 }
 

@@ -21,23 +21,40 @@ void mi_page_extend(mi_page_t* page) {
 }
 
 bool mi_page_set_full(mi_page_t* page) {
-  uintptr_t expected = mi_tf_make(NULL, MI_TF_NORMAL);
+  uintptr_t expected = MI_TF_NORMAL;
   /* Release: who notifies sees page->heap. */
-  return atomic_compare_exchange_strong_explicit(&page->thread_free, &expected,
-                                                 mi_tf_make(NULL, MI_TF_FULL), memory_order_release,
-                                                 memory_order_relaxed);
+  return atomic_compare_exchange_strong_explicit(&page->thread_free, &expected, MI_TF_FULL,
+                                                 memory_order_release, memory_order_relaxed);
 }
 
-void mi_page_clear_full(mi_page_t* page) {
-  uintptr_t word = atomic_load_explicit(&page->thread_free, memory_order_relaxed);
-  while (mi_tf_state(word) == MI_TF_FULL &&
-         !atomic_compare_exchange_weak_explicit(&page->thread_free, &word,
-                                                mi_tf_make(mi_tf_list(word), MI_TF_NORMAL),
-                                                memory_order_relaxed, memory_order_relaxed)) {
-  }
+bool mi_page_clear_full(mi_page_t* page) {
+  uintptr_t expected = MI_TF_FULL;
+  return atomic_compare_exchange_strong_explicit(&page->thread_free, &expected, MI_TF_NORMAL,
+                                                 memory_order_relaxed, memory_order_relaxed);
 }
 
 void mi_page_settle(mi_page_t* page) {
   mi_page_clear_full(page);
   for (unsigned round = 0; mi_page_is_notifying(page); round++) mi_os_yield(round);
+}
+
+void mi_page_forget_frees(mi_page_t* page) {
+  uintptr_t word = atomic_load_explicit(&page->thread_free, memory_order_relaxed);
+  unsigned round = 0;
+  do {
+    while (mi_tf_state(word) == MI_TF_NOTIFYING) {
+      mi_os_yield(round++);
+      word = atomic_load_explicit(&page->thread_free, memory_order_relaxed);
+    }
+    /* Acquire: what that thread did here is over. */
+  } while (!atomic_compare_exchange_weak_explicit(&page->thread_free, &word, MI_TF_NORMAL,
+                                                  memory_order_acquire, memory_order_relaxed));
+}
+
+void mi_page_forget_other_thread(mi_page_t* page) {
+  uintptr_t word = atomic_load_explicit(&page->thread_free, memory_order_relaxed);
+  if (mi_tf_state(word) != MI_TF_NOTIFYING) return;
+  /* Without a list, that thread was purging the page, all of whose blocks it held. */
+  word = word == MI_TF_NOTIFYING ? MI_TF_WHOLE : word & ~(uintptr_t)MI_TF_STATE_MASK;
+  atomic_store_explicit(&page->thread_free, word, memory_order_relaxed);
 }

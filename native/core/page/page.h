@@ -8,13 +8,21 @@
 
 /* ---- The word thread_free ---- */
 
-mi_inline uintptr_t mi_tf_state(uintptr_t word) { return word & MI_TF_MASK; }
+mi_inline uintptr_t mi_tf_state(uintptr_t word) { return word & MI_TF_STATE_MASK; }
+mi_inline size_t mi_tf_count(uintptr_t word) { return word >> MI_TF_COUNT_SHIFT; }
 mi_inline mi_block_t* mi_tf_list(uintptr_t word) {
-  return (mi_block_t*)(word & ~(uintptr_t)MI_TF_MASK);
+  uintptr_t low = ((uintptr_t)1 << MI_TF_COUNT_SHIFT) - 1;
+  return (mi_block_t*)(word & low & ~(uintptr_t)(MI_TF_STATE_MASK | MI_TF_WHOLE));
 }
-mi_inline uintptr_t mi_tf_make(const mi_block_t* list, uintptr_t state) {
-  return (uintptr_t)list | state;
+mi_inline uintptr_t mi_tf_make(const mi_block_t* list, size_t count, uintptr_t state) {
+  return (uintptr_t)list | (uintptr_t)count << MI_TF_COUNT_SHIFT | state;
 }
+/* Every block of the page is free, and none of its owner's: it came back whole. Without a list, it is
+   being purged, or was. */
+mi_inline bool mi_tf_is_all_free(uintptr_t word) {
+  return (word & MI_TF_WHOLE) != 0 || word == MI_TF_NOTIFYING;
+}
+_Static_assert(MI_ADDRESS_BITS <= MI_TF_COUNT_SHIFT, "the count lies above any address");
 
 /* ---- Flags ---- */
 
@@ -71,13 +79,19 @@ mi_inline bool mi_page_is_empty(const mi_page_t* page) { return page->used == 0;
 
 /* NORMAL -> FULL. Fails if thread_free is not empty, or while another thread notifies. */
 bool mi_page_set_full(mi_page_t* page);
-/* FULL -> NORMAL. Does nothing in another state: a thread that notifies sets NORMAL itself. */
-void mi_page_clear_full(mi_page_t* page);
+/* FULL -> NORMAL. False, and nothing happens, in another state: a thread that notifies sets NORMAL
+   itself. */
+bool mi_page_clear_full(mi_page_t* page);
 /* As mi_page_clear_full, and waits for a thread that notifies to be done: a few instructions of
-   that thread. From then on no other thread uses page->heap until the page is FULL again. */
+   that thread, or one purge of a page. From then on no other thread uses page->heap until the page
+   is FULL again. */
 void mi_page_settle(mi_page_t* page);
-/* A thread is notifying, which it does with a block that is on the heap's delayed list, or will
-   be. */
+/* For a page whose blocks all die now: empties thread_free, and waits for a thread that is at work
+   there. */
+void mi_page_forget_frees(mi_page_t* page);
+/* In a forked child: the thread that was at work on the page is not there. */
+void mi_page_forget_other_thread(mi_page_t* page);
+/* Another thread is at work on the page, and will be done soon. */
 mi_inline bool mi_page_is_notifying(const mi_page_t* page) {
   /* Acquire pairs with the notifier's last release. */
   return mi_tf_state(atomic_load_explicit(&page->thread_free, memory_order_acquire)) ==

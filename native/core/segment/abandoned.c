@@ -1,6 +1,7 @@
 #include "segment/abandoned.h"
 
 #include "os/rare.h"
+#include "segment/pin.h"
 #include "stats/stats.h"
 
 static _Atomic(size_t) count;
@@ -76,14 +77,23 @@ static void orphan(mi_segment_t* segment, void* arg) {
   atomic_store_explicit(&segment->thread_id, ORPHAN, memory_order_relaxed);
 }
 
-void mi_segments_orphan(void) {
+static void for_each_page(mi_slot_ref_t ref, void (*fn)(mi_page_t* page)) {
+  mi_segment_t* segment = mi_segment_pin(ref);
+  if (segment == NULL) return;
+  for (unsigned i = 0; i < segment->page_count; i++) fn(&segment->pages[i]);
+  mi_segment_unpin(ref);
+}
+
+void mi_segments_orphan(void (*fn)(mi_page_t* page)) {
   size_t chunks = mi_chunk_count();
   for (size_t i = 0; i < chunks; i++) {
     mi_chunk_t* chunk = mi_chunk_at(i);
     uint32_t free = atomic_load_explicit(&chunk->free, memory_order_acquire);
     for (unsigned index = 0; index < chunk->slot_count; index++) {
       if ((free >> index & 1) != 0) continue;
-      orphan((mi_segment_t*)mi_slot_start((mi_slot_ref_t){chunk, index}), NULL);
+      mi_slot_ref_t ref = {chunk, index};
+      orphan((mi_segment_t*)mi_slot_start(ref), NULL);
+      for_each_page(ref, fn);
     }
   }
   mi_segment_table_for_each(orphan, NULL);

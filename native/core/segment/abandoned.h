@@ -17,8 +17,8 @@ bool mi_segment_try_adopt(mi_segments_tld_t* tld, mi_segment_t* segment);
 
 /* In a forked child, before it has a second thread: takes every segment from the threads that are
    not there, whose ids new threads may get. Nobody owns these segments from then on; their blocks
-   can be freed, but not used again. */
-void mi_segments_orphan(void);
+   can be freed, but not used again. Calls fn for every page of every segment in a chunk. */
+void mi_segments_orphan(void (*fn)(mi_page_t* page));
 
 /* Segments abandoned at this moment. */
 size_t mi_abandoned_count(void);

@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "segment/pin.h"
 #include "stats/stats.h"
 
 /* ---- Shapes ---- */
@@ -18,10 +19,6 @@ static const struct {
 static mi_page_kind_t kind_of(size_t block_size) {
   if (block_size <= MI_SMALL_BLOCK_MAX) return MI_PAGE_SMALL;
   return block_size <= MI_MEDIUM_BLOCK_MAX ? MI_PAGE_MEDIUM : MI_PAGE_LARGE;
-}
-
-static mi_slot_ref_t slot_of(const mi_segment_t* segment) {
-  return (mi_slot_ref_t){segment->chunk, segment->slot_index};
 }
 
 /* The units that come and go with a page. Unit 0 holds the header and stays as long as the
@@ -122,6 +119,7 @@ static mi_segment_t* segment_alloc(mi_segments_tld_t* tld, mi_page_kind_t kind) 
   segment->cookie = mi_segment_cookie(segment);
   segment->first_page_zero = zero;
   atomic_store_explicit(&segment->thread_id, mi_os_thread_id(), memory_order_relaxed);
+  mi_segment_go_live(ref);
   mi_segment_queue_add(tld, segment);
   tld->count++;
   mi_stat_up(segments, 1);
@@ -132,11 +130,10 @@ static void segment_free(mi_segments_tld_t* tld, mi_segment_t* segment) {
   mi_assert(segment->used == 0 && segment->pages_used == 0);
   mi_segment_queue_remove(tld, segment);
   tld->count--;
-  mi_slot_ref_t ref = slot_of(segment);
+  mi_slot_ref_t ref = mi_segment_slot(segment);
   segment->cookie = 0;
   atomic_store_explicit(&segment->thread_id, 0, memory_order_relaxed);
-  mi_units_release(ref, 1, 0);
-  mi_slot_release(ref);
+  mi_segment_end(ref);
   mi_stat_down(segments, 1);
 }
 
@@ -145,7 +142,7 @@ static void segment_free(mi_segments_tld_t* tld, mi_segment_t* segment) {
 /* Takes the units of one unused page, one with resident memory if possible. Returns its index, or
    page_count if every candidate is being purged right now. */
 static unsigned take_page_units(mi_segment_t* segment, bool* zero) {
-  mi_slot_ref_t ref = slot_of(segment);
+  mi_slot_ref_t ref = mi_segment_slot(segment);
   mi_slot_t* slot = mi_slot_state(ref);
   mi_page_kind_t kind = (mi_page_kind_t)segment->kind;
   for (int want_dirty = 1; want_dirty >= 0; want_dirty--) {
@@ -164,10 +161,19 @@ static unsigned take_page_units(mi_segment_t* segment, bool* zero) {
   return segment->page_count;
 }
 
+/* All but thread_free, which is empty and which others may be looking at. */
+static void clear_descriptor(mi_page_t* page) {
+  mi_assert(atomic_load_explicit(&page->thread_free, memory_order_relaxed) == 0);
+  memset(page, 0, offsetof(mi_page_t, thread_free));
+  atomic_store_explicit(&page->heap, NULL, memory_order_relaxed);
+  page->delayed_next = page->visit_next = NULL;
+  page->key = 0;
+}
+
 static void init_page(mi_segment_t* segment, mi_page_t* page, size_t block_size, bool zero) {
   size_t area_size;
   uint8_t* area = mi_segment_page_area(segment, page, &area_size);
-  memset(page, 0, sizeof(*page));
+  clear_descriptor(page);
   /* Every block of a class is aligned to the largest power of two that divides its size, so that
      aligned allocation need only choose the right class. */
   size_t align = mi_lowest_bit(block_size);
@@ -229,11 +235,11 @@ void mi_segment_page_free(mi_segments_tld_t* tld, mi_page_t* page) {
   uint64_t dirty = page->capacity == 0 ? 0 : units & mi_bits64(first_unit, written);
   if ((page->zero & MI_ZERO_MEMORY) == 0) dirty = units;
   uint64_t clean = units & ~dirty;
-  memset(page, 0, sizeof(*page));
+  clear_descriptor(page);
   atomic_store_explicit(&page->flags, MI_PAGE_UNUSED, memory_order_relaxed);
   segment->pages_used &= ~((uint64_t)1 << index);
   segment->used--;
-  mi_units_release(slot_of(segment), dirty, clean);
+  mi_units_release(mi_segment_slot(segment), dirty, clean);
   if (segment->used == 0) {
     segment_free(tld, segment);
   } else {

@@ -22,6 +22,11 @@ mi_inline bool mi_segment_is_huge(const mi_segment_t* segment) {
   return segment->kind == MI_PAGE_HUGE;
 }
 
+/* Where a segment of a chunk lies. */
+mi_inline mi_slot_ref_t mi_segment_slot(const mi_segment_t* segment) {
+  return (mi_slot_ref_t){segment->chunk, segment->slot_index};
+}
+
 /* The segment of any block, also of a huge one; NULL if p lies in nothing of ours. */
 mi_inline mi_segment_t* mi_segment_find(const void* p) {
   return mi_likely(mi_is_in_chunk(p)) ? mi_segment_of(p) : mi_segment_table_find(p);

@@ -34,8 +34,8 @@ static void push_thread(mi_page_t* page, mi_block_t* block) {
   uintptr_t word = atomic_load(&page->thread_free);
   do {
     mi_block_set_next(page, block, mi_tf_list(word));
-  } while (!atomic_compare_exchange_weak(&page->thread_free, &word,
-                                         mi_tf_make(block, mi_tf_state(word))));
+  } while (!atomic_compare_exchange_weak(
+      &page->thread_free, &word, mi_tf_make(block, mi_tf_count(word) + 1, mi_tf_state(word))));
 }
 
 /* Little by little, never more than a system page's worth, in order of address, until all is laid out. */
@@ -118,7 +118,7 @@ static void damage(void) {
   mi_page_set_flag(page, MI_PAGE_IN_FULL, true);
   CHECK(!mi_page_is_valid(page));
   mi_page_set_flag(page, MI_PAGE_IN_FULL, false);
-  atomic_store(&page->thread_free, mi_tf_make(NULL, MI_TF_FULL));
+  atomic_store(&page->thread_free, MI_TF_FULL);
   CHECK(!mi_page_is_valid(page));
   atomic_store(&page->thread_free, 0);
   CHECK(mi_page_is_valid(page));
@@ -151,7 +151,7 @@ static void full_states(void) {
 static void* end_notifying(void* arg) {
   mi_page_t* page = arg;
   for (unsigned i = 0; i < 70; i++) mi_os_yield(i);
-  atomic_fetch_and_explicit(&page->thread_free, ~(uintptr_t)MI_TF_MASK, memory_order_release);
+  atomic_fetch_and_explicit(&page->thread_free, ~(uintptr_t)MI_TF_STATE_MASK, memory_order_release);
   return NULL;
 }
 

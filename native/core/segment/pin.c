@@ -1,0 +1,51 @@
+#include "segment/pin.h"
+
+#include "os/rare.h"
+
+#define LIVE ((uint32_t)1 << 31)
+
+static _Atomic(uint32_t)* pins_of(mi_slot_ref_t ref) { return &mi_slot_state(ref)->pins; }
+
+static void release(mi_slot_ref_t ref) {
+  mi_units_release(ref, 1, 0); /* the header's */
+  mi_slot_release(ref);
+}
+
+void mi_segment_go_live(mi_slot_ref_t ref) {
+  /* Release: who pins it sees the header. */
+  atomic_store_explicit(pins_of(ref), LIVE, memory_order_release);
+}
+
+void mi_segment_end(mi_slot_ref_t ref) {
+  /* Release: who releases the slot does so after our last write. Acquire: after the last look of
+     those who pinned it. */
+  if (atomic_fetch_and_explicit(pins_of(ref), ~LIVE, memory_order_acq_rel) == LIVE) release(ref);
+}
+
+mi_segment_t* mi_segment_pin(mi_slot_ref_t ref) {
+  uint32_t pins = atomic_load_explicit(pins_of(ref), memory_order_relaxed);
+  do {
+    if ((pins & LIVE) == 0) return NULL;
+    /* Acquire pairs with the release of mi_segment_go_live. */
+  } while (!atomic_compare_exchange_weak_explicit(pins_of(ref), &pins, pins + 1,
+                                                  memory_order_acquire, memory_order_relaxed));
+  mi_race_window();
+  return (mi_segment_t*)mi_slot_start(ref);
+}
+
+void mi_segment_unpin(mi_slot_ref_t ref) {
+  if (atomic_fetch_sub_explicit(pins_of(ref), 1, memory_order_acq_rel) == 1) release(ref);
+}
+
+void mi_pins_forget(void) {
+  size_t chunks = mi_chunk_count();
+  for (size_t i = 0; i < chunks; i++) {
+    for (unsigned index = 0; index < MI_SLOTS_PER_CHUNK; index++) {
+      mi_slot_ref_t ref = {mi_chunk_at(i), index};
+      uint32_t pins = atomic_load_explicit(pins_of(ref), memory_order_relaxed);
+      if ((pins & ~LIVE) == 0) continue;
+      atomic_store_explicit(pins_of(ref), pins & LIVE, memory_order_relaxed);
+      if ((pins & LIVE) == 0) release(ref);
+    }
+  }
+}

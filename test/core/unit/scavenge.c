@@ -1,0 +1,92 @@
+/* A thread sleeps while others free all that it allocated. Its memory goes back to the system, and the thread finds its
+   pages empty when it wakes up. */
+#include <pthread.h>
+
+#include "check.h"
+#include "heap/heap.h"
+#include "memory.h"
+#include "page/scavenge.h"
+#include "resident.h"
+
+enum { MOST = 100000 };
+
+static void* blocks[MOST];
+static size_t count;
+static size_t size;
+static pthread_barrier_t step;
+static bool use_heap; /* the blocks come from a heap of its own, which is destroyed in the end */
+
+static size_t resident_bytes(void) {
+  size_t resident = 0;
+  /* The blocks of a page lie side by side: look at each page once. */
+  const mi_segment_t* last = NULL;
+  for (size_t i = 0; i < count; i++) {
+    mi_segment_t* segment = mi_segment_find(blocks[i]);
+    if (segment != last) resident += resident_in(segment, MI_SEGMENT_SIZE);
+    last = segment;
+  }
+  return resident;
+}
+
+static void* sleeper(void* arg) {
+  mi_heap_t* heap = use_heap ? mi_heap_new() : mi_heap_get_default();
+  for (size_t i = 0; i < count; i++) {
+    blocks[i] = mi_heap_malloc(heap, size);
+    memset(blocks[i], 1, size);
+  }
+  pthread_barrier_wait(&step);
+  pthread_barrier_wait(&step); /* asleep: all blocks are freed meanwhile */
+  if (use_heap) {
+    mi_heap_destroy(heap);
+  } else {
+    /* The same number again takes no more memory than before: the pages are there, and empty. */
+    int64_t segments = memory_gauges().segments;
+    for (size_t i = 0; i < count; i++) {
+      blocks[i] = mi_malloc(size);
+      memset(blocks[i], 2, size);
+    }
+    CHECK_CMP(memory_gauges().segments, <=, segments + 1);
+    heaps_check();
+    for (size_t i = 0; i < count; i++) mi_free(blocks[i]);
+  }
+  heaps_check();
+  mi_collect(true);
+  return arg;
+}
+
+static void run(size_t block_size, size_t total, bool heap) {
+  size = block_size;
+  count = total / size < MOST ? total / size : MOST;
+  use_heap = heap;
+  pthread_t thread;
+  CHECK_EQ(pthread_create(&thread, NULL, sleeper, NULL), 0);
+  pthread_barrier_wait(&step);
+  size_t before = resident_bytes();
+  CHECK_CMP(before, >=, count * size);
+  for (size_t i = 0; i < count; i++) mi_free(blocks[i]);
+  CHECK_CMP(resident_bytes(), >=, count * size); /* not before it is due */
+  mi_scavenge_all();
+  /* The headers stay, and the pages at both ends of the row of blocks. */
+  CHECK_CMP(resident_bytes(), <=, before / 16 + ((size_t)1 << 20));
+  pthread_barrier_wait(&step);
+  pthread_join(thread, NULL);
+  mi_collect(true);
+  CHECK_EQ(memory_gauges().huge, 0);
+  memory_check();
+}
+
+int main(void) {
+  mi_os_forbid_huge_pages();
+  mi_option_set(mi_option_purge_delay, 3600000);
+  pthread_barrier_init(&step, NULL, 2);
+  for (int heap = 0; heap < 2; heap++) {
+    run(16, (size_t)1 << 20, heap != 0);
+    run(48, (size_t)4 << 20, heap != 0);
+    run(1024, (size_t)16 << 20, heap != 0);
+    run(8 << 10, (size_t)16 << 20, heap != 0);
+    run(40 << 10, (size_t)32 << 20, heap != 0);
+    run(1 << 20, (size_t)64 << 20, heap != 0);
+    run(2 << 20, (size_t)64 << 20, heap != 0);
+  }
+  return 0;
+}
