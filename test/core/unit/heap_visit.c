@@ -324,7 +324,7 @@ static void ownership_of_delayed(void) {
   shadow.blocks[5].p = NULL;
   CHECK(mi_heap_check_owned(heap, p));
   run(in_other_thread, p);
-  CHECK(atomic_load(&heap->delayed_free) != 0);
+  CHECK(atomic_load(&heap->delayed) != 0);
   owns_nothing_of(heap, p);
   visit(heap);
   mi_heap_destroy(heap);
