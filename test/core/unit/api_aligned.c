@@ -22,13 +22,14 @@ static void check_block(uint8_t* p, size_t size, size_t align, size_t offset) {
 /* Neighbours must not touch each other: each is filled to its usable size before any is freed. */
 static void every_alignment(void) {
   static const size_t sizes[] = {0, 1, 7, 16, 33, 100, 1000, 4096, 10000, 70000, MIB, 3 * MIB};
-  static const size_t offsets[] = {0, 1, 8, 24, 333, 5000};
-  for (size_t align = 1; align <= 1024 * MIB; align *= 2) {
+  for (size_t align = 1; align <= MI_ALIGNMENT_MAX; align *= 2) {
+    /* Also beyond the alignment, and of those that wrap around. */
+    const size_t offsets[] = {0, 1, 8, 24, 3 * align + 8, 5000, 2 * align, SIZE_MAX - 6};
     for (size_t s = 0; s < sizeof(sizes) / sizeof(sizes[0]); s++) {
       uint8_t* blocks[12];
       size_t count = align >= MIB ? 2 : sizes[s] >= MIB ? 3 : 12;
       for (size_t i = 0; i < count; i++) {
-        size_t offset = offsets[i % 6];
+        size_t offset = offsets[(i + s) % 8];
         blocks[i] = i % 3 == 0   ? mi_malloc_aligned_at(sizes[s], align, offset)
                     : i % 3 == 1 ? mi_zalloc_aligned_at(sizes[s], align, offset)
                                  : mi_malloc_aligned(sizes[s], align);
@@ -116,8 +117,31 @@ static void realloc_keeps_contents(void) {
   }
 }
 
+static void at_offsets(void) {
+  for (size_t align = 16; align <= MI_ALIGNMENT_MAX; align *= 4) {
+    size_t offset = align + 40;
+    uint8_t* p = mi_calloc_aligned_at(10, 100, align, offset);
+    CHECK(is_all_zero(p, 1000));
+    check_block(p, 1000, align, offset);
+    size_t size = mi_usable_size(p);
+    if (size > MIB) size = 1000;
+    for (int i = 0; i < 8; i++) {
+      pattern_fill(p, size, align);
+      size_t next = i < 5 ? size * 5 + 1 : size / 6;
+      p = mi_realloc_aligned_at(p, next, align, offset);
+      CHECK(p != NULL);
+      CHECK_EQ(((uintptr_t)p + offset) % align, 0);
+      CHECK_CMP(mi_usable_size(p), >=, next);
+      CHECK(pattern_holds_prefix(p, next < size ? next : size, size, align));
+      size = next;
+    }
+    mi_free(p);
+  }
+}
+
 int main(void) {
   every_alignment();
+  at_offsets();
   posix();
   others();
   realloc_keeps_contents();
