@@ -813,7 +813,7 @@ template <class T> struct mi_heap_stl_allocator : _mi_heap_stl_allocator_base<T,
   template <class U> struct rebind { typedef mi_heap_stl_allocator<U> other; };
 
   mi_heap_stl_allocator() {}
-  mi_heap_stl_allocator(mi_heap_t* heap) : _mi_heap_stl_allocator_base<T, false>(heap) {}
+  mi_heap_stl_allocator(mi_heap_t* given) : _mi_heap_stl_allocator_base<T, false>(given) {}
   template <class U>
   mi_heap_stl_allocator(const mi_heap_stl_allocator<U>& other) noexcept
       : _mi_heap_stl_allocator_base<T, false>(other) {}
@@ -836,7 +836,7 @@ template <class T> struct mi_heap_destroy_stl_allocator : _mi_heap_stl_allocator
   template <class U> struct rebind { typedef mi_heap_destroy_stl_allocator<U> other; };
 
   mi_heap_destroy_stl_allocator() {}
-  mi_heap_destroy_stl_allocator(mi_heap_t* heap) : _mi_heap_stl_allocator_base<T, true>(heap) {}
+  mi_heap_destroy_stl_allocator(mi_heap_t* given) : _mi_heap_stl_allocator_base<T, true>(given) {}
   template <class U>
   mi_heap_destroy_stl_allocator(const mi_heap_destroy_stl_allocator<U>& other) noexcept
       : _mi_heap_stl_allocator_base<T, true>(other) {}
