@@ -71,11 +71,14 @@ void* mi_realloc_from(mi_heap_t* heap, void* p, size_t newsize, size_t align, si
       if (resized != NULL) return resized;
     }
   }
+  int saved = errno;
   void* moved =
       mi_alloc_aligned(heap == NULL ? mi_heap_default : heap, newsize, align, offset, zero);
   if (p == NULL) return moved;
-  if (mi_unlikely(moved == NULL)) { /* never fail to shrink */
-    return may_stay && newsize <= usable ? stay(p, newsize, usable, zero) : NULL;
+  if (mi_unlikely(moved == NULL)) {
+    if (!may_stay || newsize > usable) return NULL;
+    errno = saved;
+    return stay(p, newsize, usable, zero); /* never fail to shrink */
   }
   memcpy(moved, p, newsize < usable ? newsize : usable);
   mi_free_inline(p);
