@@ -329,8 +329,8 @@ mi_decl_nodiscard mi_decl_export mi_heap_t* mi_heap_new(void) mi_attr_noexcept;
 
    `allow_destroy` false: the heap may take blocks of ended threads, and mi_heap_destroy does no
    more to it than mi_heap_delete. */
-mi_decl_nodiscard mi_decl_export mi_heap_t* mi_heap_new_ex(int heap_tag, bool allow_destroy,
-                                                           mi_arena_id_t arena_id);
+mi_decl_nodiscard mi_decl_export mi_heap_t*
+mi_heap_new_ex(int heap_tag, bool allow_destroy, mi_arena_id_t arena_id);
 /* Ends the heap; blocks still alive stay valid and move to the thread's backing heap, or to the
    heap that takes blocks of that tag. */
 mi_decl_export void mi_heap_delete(mi_heap_t* heap) mi_attr_noexcept;
