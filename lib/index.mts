@@ -1,7 +1,9 @@
 export {
   AlignmentUnavailableError,
+  type AllocatorStats,
   type AllocOptions,
   AlreadyFreedError,
+  allocatorStats,
   type BufferLike,
   Heap,
   HeapDestroyedError,
@@ -10,6 +12,7 @@ export {
   type HeapStats,
   InvalidTypeError,
   InvalidValueError,
+  type Level,
   LoadError,
   MiheapError,
   NotOwnedError,

@@ -20,4 +20,10 @@ export {
   type ReallocOptions,
   type TypedArrayConstructor,
 } from './heap';
-export { type ProcessStats, processStats } from './process-stats';
+export {
+  type AllocatorStats,
+  allocatorStats,
+  type Level,
+  type ProcessStats,
+  processStats,
+} from './process-stats';

@@ -57,6 +57,8 @@ export interface Native {
     heldBytes: number,
     heldBlocks: number,
   ];
+  /** As mi_stats_get_json writes it; null if there is no memory for it. */
+  allocatorStats(): string | null;
   /** `callback` is called once after a burst of frees, then not before collectIfIdle was true. */
   onCollectWanted(callback: () => void): void;
   /** Returns free memory to the system; false if blocks came or went since the last call. */

@@ -23,6 +23,15 @@ Napi::Value ProcessStats(const Napi::CallbackInfo& info) {
   return result;
 }
 
+/* JSON: strings are cheaper to pass than objects. */
+Napi::Value AllocatorStats(const Napi::CallbackInfo& info) {
+  char* text = mi_stats_get_json(0, nullptr);
+  if (text == nullptr) return info.Env().Null();
+  const Napi::String result = Napi::String::New(info.Env(), text);
+  mi_free(text);
+  return result;
+}
+
 void OnCollectWanted(const Napi::CallbackInfo& info) {
   Environment::Of(info.Env()).OnCollectWanted(Napi::Persistent(info[0].As<Napi::Function>()));
 }
@@ -50,6 +59,7 @@ Napi::Value Run(const Napi::CallbackInfo& info) {
 void ExportProcess(Napi::Env env, Napi::Object exports) {
   exports["external"] = Environment::Of(env).external;
   exports["processStats"] = Napi::Function::New<ProcessStats>(env, "processStats");
+  exports["allocatorStats"] = Napi::Function::New<AllocatorStats>(env, "allocatorStats");
   exports["onCollectWanted"] = Napi::Function::New<OnCollectWanted>(env, "onCollectWanted");
   exports["collectIfIdle"] = Napi::Function::New<CollectIfIdle>(env, "collectIfIdle");
   exports["execute"] = Napi::Function::New<Run>(env, "execute");
