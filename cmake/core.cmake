@@ -37,6 +37,7 @@ set(MI_CORE_SOURCES
     native/core/heap/collect.c
     native/core/heap/thread.c
     native/core/heap/process.c
+    native/core/heap/unload.c
     native/core/heap/heap.c
     native/core/heap/check.c
     native/core/heap/visit.c

@@ -12,6 +12,9 @@
    Threads     Every function may be called by any thread at any time, also before main, inside a
                thread's exit handlers and in a forked child. A block may be freed by any thread.
                A `mi_heap_t` is the exception: only the thread that made it may allocate from it.
+   Signals     A handler may interrupt any function. Like every malloc, these are not for handlers
+               themselves: one that allocates or frees while the thread it interrupted was doing so
+               never waits, as nothing here takes a lock, but it may corrupt that thread's heap.
    Ownership   A block belongs to the caller until it goes to mi_free, mi_realloc or one of their
                kin. Passing any other pointer, or the same one twice, is misuse: it is reported
                on stderr in one line; hardened and debug builds stop the process there, others
@@ -570,7 +573,8 @@ mi_decl_export void mi_register_error(mi_error_fun* fun, void* arg) mi_attr_noex
   OPTION(max_warnings, NUMBER, 32, -1, 1000000, "print at most this many warnings (-1: all)")   \
   OPTION(max_segment_reclaim, NUMBER, 10, 0, 100,                                               \
          "percentage of the abandoned segments that one slow path may adopt")                   \
-  OPTION(destroy_on_exit, SWITCH, 0, 0, 1, "no effect")                                         \
+  OPTION(destroy_on_exit, SWITCH, 0, 0, 1,                                                      \
+         "when a library that contains miheap is unloaded, unmap blocks that are alive too")    \
   OPTION(arena_reserve, SIZE, 0, 0, 1L << 30, "no effect")                                      \
   OPTION(arena_purge_mult, NUMBER, 10, 0, 1000000, "no effect: all memory waits purge_delay")   \
   OPTION(purge_extend_delay, NUMBER, 1, 0, 3600000,                                             \

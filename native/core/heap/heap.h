@@ -21,6 +21,16 @@ mi_heap_t* mi_heap_get(void);
 /* Ends all heaps of the thread: what lives in them is abandoned. */
 void mi_thread_detach(void);
 
+/* The same for a thread that is inside of no function of ours, and will never be again. */
+void mi_thread_detach_other(mi_tld_t* tld);
+
+/* Unmaps what is kept for new threads. */
+void mi_thread_cache_unmap(void);
+
+/* The library that we are part of is being unloaded: gives all memory back but for blocks that are
+   alive. Nothing may be called afterwards. */
+void mi_process_unload(void);
+
 /* The exit handler of every thread that has a heap. */
 void mi_thread_at_exit(void);
 

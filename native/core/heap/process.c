@@ -53,9 +53,11 @@ static void in_forked_child(void) {
 
 /* ---- Start and end ---- */
 
-/* pthread_atfork may allocate, and hold its lock while it does: so it is not called from inside
+/* Before the constructors of whatever we are linked with, which may have destructors that free.
+   pthread_atfork may allocate, and hold its lock while it does: so it is not called from inside
    malloc. */
-__attribute__((constructor)) static void at_process_start(void) {
+__attribute__((constructor(101))) static void at_process_start(void) {
+  mi_os_register_unload(mi_process_unload);
   mi_process_attach();
   mi_options_read(); /* the environment may not have been there before */
   mi_os_register_fork_child(in_forked_child);
@@ -65,6 +67,7 @@ __attribute__((constructor)) static void at_process_start(void) {
 /* After the program's own exit handlers, or when a library that we are part of is unloaded. */
 __attribute__((destructor)) static void at_process_end(void) {
   mi_os_unregister_thread_exit();
+  mi_os_destructors_run();
   if (!mi_option_is_enabled(mi_option_show_stats)) return;
   mi_thread_merge_stats();
   mi_stats_print_table(NULL, NULL);

@@ -86,10 +86,7 @@ mi_heap_t* mi_heap_get(void) {
   return mi_heap_default;
 }
 
-void mi_thread_detach(void) {
-  if (!mi_heap_is_initialized(mi_heap_default)) return;
-  mi_tld_t* tld = mi_heap_default->tld;
-  mi_heap_default = &tld->backing;
+static void end_heaps(mi_tld_t* tld) {
   tld->backing.visiting = false; /* a visitor that ends its thread does not come back */
   while (tld->heaps != &tld->backing) {
     mi_heap_t* heap = tld->heaps;
@@ -102,7 +99,26 @@ void mi_thread_detach(void) {
   mi_assert(tld->segments.count == 0);
   mi_thread_stats_merge(tld);
   mi_stat_down(threads, 1);
+}
+
+void mi_thread_detach(void) {
+  if (!mi_heap_is_initialized(mi_heap_default)) return;
+  mi_tld_t* tld = mi_heap_default->tld;
+  mi_heap_default = &tld->backing;
+  end_heaps(tld);
   mi_heap_default = (mi_heap_t*)&mi_heap_empty;
   tld_free(tld);
   if (mi_option_is_enabled(mi_option_abandoned_page_purge)) mi_purge_all();
+}
+
+void mi_thread_detach_other(mi_tld_t* tld) {
+  end_heaps(tld);
+  tld_free(tld);
+}
+
+void mi_thread_cache_unmap(void) {
+  for (int i = 0; i < CACHE_SIZE; i++) {
+    mi_tld_t* tld = atomic_exchange_explicit(&cache[i], NULL, memory_order_acquire);
+    if (tld != NULL && tld != &first_tld) mi_memory_unmap(tld, tld_size());
+  }
 }

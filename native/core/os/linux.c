@@ -100,6 +100,22 @@ bool mi_os_thread_at_exit(void) {
   return exit_fn != NULL && pthread_setspecific(exit_key, &exit_key) == 0;
 }
 
+static void (*unload_fn)(void);
+static bool destructors_have_run;
+
+/* exit calls these first, and the destructors of libraries then. dlclose calls a library's destructors first: among
+   the last of them, put there by the compiler, is the one that calls what the library gave to atexit. */
+static void at_exit_or_unload(void) {
+  if (destructors_have_run) unload_fn();
+}
+
+void mi_os_register_unload(void (*fn)(void)) {
+  unload_fn = fn;
+  atexit(at_exit_or_unload); /* if it fails, memory stays mapped after dlclose */
+}
+
+void mi_os_destructors_run(void) { destructors_have_run = true; }
+
 void mi_os_register_fork_child(void (*fn)(void)) { pthread_atfork(NULL, NULL, fn); }
 
 void mi_os_yield(unsigned round) {

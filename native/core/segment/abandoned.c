@@ -70,31 +70,53 @@ mi_segment_t* mi_segment_adopt_next(mi_segments_tld_t* tld) {
 /* No thread has this id, and it is not that of an abandoned segment. */
 #define ORPHAN ((uintptr_t)1)
 
-static void orphan(mi_segment_t* segment, void* arg) {
-  (void)arg;
+static bool is_of_another(mi_segment_t* segment) {
   uintptr_t owner = mi_segment_owner(segment);
-  if (owner == 0 || owner == mi_os_thread_id()) return;
-  atomic_store_explicit(&segment->thread_id, ORPHAN, memory_order_relaxed);
+  return owner != 0 && owner != ORPHAN && owner != mi_os_thread_id();
 }
 
-static void for_each_page(mi_slot_ref_t ref, void (*fn)(mi_page_t* page)) {
-  mi_segment_t* segment = mi_segment_pin(ref);
-  if (segment == NULL) return;
-  for (unsigned i = 0; i < segment->page_count; i++) fn(&segment->pages[i]);
-  mi_segment_unpin(ref);
-}
-
-void mi_segments_orphan(void (*fn)(mi_page_t* page)) {
+/* Calls fn for each slot that holds a segment. */
+static void for_each_slot(void (*fn)(mi_slot_ref_t ref, void* arg), void* arg) {
   size_t chunks = mi_chunk_count();
   for (size_t i = 0; i < chunks; i++) {
     mi_chunk_t* chunk = mi_chunk_at(i);
     uint32_t free = atomic_load_explicit(&chunk->free, memory_order_acquire);
     for (unsigned index = 0; index < chunk->slot_count; index++) {
-      if ((free >> index & 1) != 0) continue;
-      mi_slot_ref_t ref = {chunk, index};
-      orphan((mi_segment_t*)mi_slot_start(ref), NULL);
-      for_each_page(ref, fn);
+      if ((free >> index & 1) == 0) fn((mi_slot_ref_t){chunk, index}, arg);
     }
   }
+}
+
+static void orphan(mi_segment_t* segment, void* arg) {
+  (void)arg;
+  if (!is_of_another(segment)) return;
+  atomic_store_explicit(&segment->thread_id, ORPHAN, memory_order_relaxed);
+}
+
+static void orphan_slot(mi_slot_ref_t ref, void* arg) {
+  orphan((mi_segment_t*)mi_slot_start(ref), NULL);
+  mi_segment_t* segment = mi_segment_pin(ref);
+  if (segment == NULL) return;
+  void (**fn)(mi_page_t * page) = arg;
+  for (unsigned i = 0; i < segment->page_count; i++) (*fn)(&segment->pages[i]);
+  mi_segment_unpin(ref);
+}
+
+void mi_segments_orphan(void (*fn)(mi_page_t* page)) {
+  for_each_slot(orphan_slot, &fn);
   mi_segment_table_for_each(orphan, NULL);
+}
+
+static void call_if_of_another(mi_segment_t* segment, void* arg) {
+  void (**fn)(mi_segment_t * segment) = arg;
+  if (is_of_another(segment)) (*fn)(segment);
+}
+
+static void call_in_slot(mi_slot_ref_t ref, void* arg) {
+  call_if_of_another((mi_segment_t*)mi_slot_start(ref), arg);
+}
+
+void mi_segments_for_each_of_others(void (*fn)(mi_segment_t* segment)) {
+  for_each_slot(call_in_slot, &fn);
+  mi_segment_table_for_each(call_if_of_another, &fn);
 }

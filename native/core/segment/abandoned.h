@@ -15,6 +15,10 @@ void mi_segment_abandon(mi_segments_tld_t* tld, mi_segment_t* segment);
    in it, so that it cannot vanish meanwhile. */
 bool mi_segment_try_adopt(mi_segments_tld_t* tld, mi_segment_t* segment);
 
+/* Calls fn for every segment that another thread owns. Only where no other thread is inside of
+   miheap; fn may free any segment. */
+void mi_segments_for_each_of_others(void (*fn)(mi_segment_t* segment));
+
 /* In a forked child, before it has a second thread: takes every segment from the threads that are
    not there, whose ids new threads may get. Nobody owns these segments from then on; their blocks
    can be freed, but not used again. Calls fn for every page of every segment in a chunk. */

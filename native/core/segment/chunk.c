@@ -45,6 +45,14 @@ static bool make_descriptor(size_t index) {
   return true;
 }
 
+void mi_chunk_directory_unmap(void) {
+  atomic_store_explicit(&chunk_count, 0, memory_order_relaxed);
+  for (size_t i = 0; i < BLOCK_COUNT; i++) {
+    chunk_block_t* block = atomic_exchange_explicit(&directory[i], NULL, memory_order_acquire);
+    if (block != NULL) mi_memory_unmap(block, sizeof(chunk_block_t));
+  }
+}
+
 /* A descriptor that no chunk has. */
 static bool take_descriptor(size_t* index) {
   size_t count = mi_chunk_count();

@@ -37,4 +37,7 @@ void mi_chunks_unmap_free(void);
 size_t mi_chunk_count(void);
 mi_chunk_t* mi_chunk_at(size_t index);
 
+/* Unmaps the descriptors. There are no chunks any more, whatever memory is still mapped. */
+void mi_chunk_directory_unmap(void);
+
 #endif

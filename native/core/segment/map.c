@@ -79,3 +79,10 @@ void mi_segment_table_for_each(void (*fn)(mi_segment_t* segment, void* arg), voi
     }
   }
 }
+
+void mi_segment_table_unmap(void) {
+  for (size_t i = 0; i < ROOT_COUNT; i++) {
+    leaf_t* leaf = atomic_exchange_explicit(&root[i], NULL, memory_order_acquire);
+    if (leaf != NULL) mi_memory_unmap(leaf, sizeof(leaf_t));
+  }
+}

@@ -41,4 +41,7 @@ mi_segment_t* mi_segment_table_find(const void* p);
 /* Calls fn for each entry. Only where no other thread can remove one. */
 void mi_segment_table_for_each(void (*fn)(mi_segment_t* segment, void* arg), void* arg);
 
+/* Unmaps the segment table. Nothing can be found in it any more, nor added. */
+void mi_segment_table_unmap(void);
+
 #endif

@@ -1,0 +1,40 @@
+/* The end of a copy of miheap in a process that goes on: dlclose of a library that we are linked into. Its code
+   is about to be unmapped, so no thread is inside of it or will be again, and we may do what else only a
+   heap's own thread may. What is alive then stays readable and writable for ever; nobody can free it. */
+#include "heap/heap.h"
+#include "segment/abandoned.h"
+#include "segment/purge.h"
+
+static void end_owner(mi_segment_t* segment) {
+  for (uint64_t pages = segment->pages_used; pages != 0; pages &= pages - 1) {
+    mi_page_t* page = &segment->pages[mi_ctz64(pages)];
+    mi_heap_t* heap = atomic_load_explicit(&page->heap, memory_order_relaxed);
+    if (heap == NULL) continue;
+    mi_thread_detach_other(heap->tld); /* which lets go of the segment */
+    return;
+  }
+}
+
+static void free_huge(mi_segment_t* segment, void* arg) {
+  (void)arg;
+  if (mi_segment_is_huge(segment)) mi_huge_page_free(&segment->pages[0]);
+}
+
+void mi_process_unload(void) {
+  bool destroy = mi_option_is_enabled(mi_option_destroy_on_exit);
+  mi_register_deferred_free(NULL, NULL); /* it may be in the same library */
+  mi_thread_detach();
+  mi_segments_for_each_of_others(end_owner);
+  mi_heap_t* heap = mi_heap_get();
+  if (heap != NULL) {
+    mi_heap_reclaim_all(heap);
+    if (destroy) mi_heap_free_pages(heap);
+    mi_heap_collect_pages(heap, true);
+    mi_thread_detach();
+  }
+  if (destroy) mi_segment_table_for_each(free_huge, NULL);
+  mi_purge_all();
+  mi_thread_cache_unmap();
+  mi_segment_table_unmap();
+  mi_chunk_directory_unmap();
+}
