@@ -19,6 +19,8 @@ set(MI_CORE_SOURCES
     native/core/segment/map.c
     native/core/segment/chunk.c
     native/core/segment/pin.c
+    native/core/segment/arena.c
+    native/core/segment/reserve.c
     native/core/segment/purge.c
     native/core/segment/segment.c
     native/core/segment/abandoned.c

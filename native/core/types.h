@@ -11,7 +11,10 @@
      block     what the caller gets
 
    A block above MI_LARGE_BLOCK_MAX is huge: a segment of its own size, mapped by itself outside
-   of any chunk, and found through a table (segment/map.h) instead of by masking.
+   of any chunk, and found through a table (segment/map.h) instead of by masking; or several slots
+   of an arena, with the header in the first.
+
+   An arena is memory that was handed in, or reserved in advance. Chunks are made of it too.
 
    From any block:  segment = p & ~(MI_SEGMENT_SIZE - 1)
                     page = segment->pages[(p - segment) >> page_shift]
@@ -152,6 +155,7 @@ typedef struct mi_page_s {
   uint8_t bin;
   uint8_t retire_expire; /* fresh pages of its heap until it is given back; 0: not retired */
   uint8_t tag;           /* that of its heap, or of the heap it was in when that ended */
+  bool adopted;          /* its heap took it over with blocks in it, which are not to die with it */
   size_t block_size;
   uint8_t* start; /* the first block */
   struct mi_page_s* next;
@@ -198,7 +202,27 @@ typedef struct mi_slot_s {
   _Atomic(int64_t) purge_at;   /* when the dirty units are due, in mi_os_now(); 0: nothing is due */
   _Atomic(bool) clean_is_zero; /* false once a purge that does not zero has been used here */
   _Atomic(uint32_t) pins;      /* segment/pin.h */
+  uint64_t writable; /* where chunk->uncommitted: the units that were ever committed. For who holds
+                        the slot */
 } mi_slot_t;
+
+/* Memory in one piece, handed in or reserved (segment/arena.h). Stays for ever, and nothing but
+   `abandoned` and `takers` changes once it is in use. */
+typedef struct mi_arena_s {
+  mi_arena_id_t id;   /* from 1 */
+  uint8_t* start;     /* on a segment boundary */
+  size_t slot_count;  /* slots in it, next to each other */
+  size_t first_chunk; /* their chunks have consecutive numbers from this one on */
+  size_t chunk_count;
+  int numa_node;
+  bool exclusive;   /* only heaps made for it take slots here */
+  bool resident;    /* must not be purged */
+  bool uncommitted; /* must be made writable before it is used */
+  bool foreign;     /* the caller mapped it: who knows what a purge leaves there */
+  bool zero;        /* it was all zero at first */
+  _Atomic(size_t) abandoned; /* abandoned segments here, if exclusive */
+  _Atomic(uint64_t) takers;  /* who is just trying to take several slots: see take_run */
+} mi_arena_t;
 
 struct mi_chunk_s;
 
@@ -219,11 +243,11 @@ typedef struct mi_segment_s {
   uint32_t abandoned_pages; /* of those, the ones their heap already let go */
   uint32_t header_size;
   uint64_t pages_used;       /* bit per page in use */
-  struct mi_chunk_s* chunk;  /* NULL: huge */
+  struct mi_chunk_s* chunk;  /* NULL: huge, and a mapping of its own */
   struct mi_segment_s* next; /* in the owner's queue of segments that have free pages */
   struct mi_segment_s* prev;
   uintptr_t cookie;     /* mi_segment_cookie(segment): tells a segment from other memory */
-  size_t huge_size;     /* bytes of the mapping; 0: not huge */
+  size_t huge_size;     /* bytes of the mapping, or of the slots; 0: not huge */
   bool first_page_zero; /* what lies behind the header was never written */
 
   mi_page_t pages[MI_UNITS_PER_SEGMENT]; /* the first page_count exist */
@@ -234,11 +258,17 @@ typedef struct mi_segment_queue_s {
   mi_segment_t* last;
 } mi_segment_queue_t;
 
-/* 32 MiB from the system. The descriptor is never freed, so that it may be read at any time. */
+/* 32 MiB, from the system or of an arena. The descriptor is never freed, so that it may be read at
+   any time. That of an arena's chunk is never another chunk's, before or after. */
 typedef struct mi_chunk_s {
   uint8_t* start;
-  size_t number;               /* mi_chunk_at(number) is this one */
-  unsigned slot_count;         /* MI_SLOTS_PER_CHUNK, or 1 where addresses were short */
+  size_t number;       /* mi_chunk_at(number) is this one */
+  unsigned slot_count; /* MI_SLOTS_PER_CHUNK, or less: 1 where addresses were short, and the ends of
+                          an arena that do not fill 32 MiB */
+  bool resident;       /* as its arena; and where it is of large pages from the system */
+  bool uncommitted;
+  bool foreign;
+  _Atomic(mi_arena_t*) arena;  /* NULL: from the system */
   _Atomic(bool) vacant;        /* it was unmapped; another may have this descriptor */
   _Atomic(uint32_t) free;      /* bit per slot that holds no segment; clearing it takes the slot */
   _Atomic(uint32_t) abandoned; /* bit per slot; clearing it takes the segment in it */
@@ -248,11 +278,13 @@ typedef struct mi_chunk_s {
 
 /* ---- Heap ---- */
 
-/* What a thread owns below its heaps. */
+/* What a thread owns below its heaps; a heap made for an arena has its own, so that its segments hold
+   no other heap's pages. */
 typedef struct mi_segments_tld_s {
   mi_segment_queue_t free[2]; /* segments with free pages: small, medium */
   size_t count;
   size_t adopt_cursor; /* the chunk at which to look for abandoned segments next */
+  mi_arena_t* arena;   /* where all of them are; NULL: anywhere but in exclusive arenas */
 } mi_segments_tld_t;
 
 /* What a thread counts for itself: MI_STATS of miheap.h. */
@@ -270,6 +302,7 @@ typedef struct mi_heap_s {
   /* By number of words, the page to pop from: the first of its bin's queue, or the empty page. */
   mi_page_t* pages_free_direct[MI_DIRECT_COUNT];
   struct mi_tld_s* tld;
+  mi_segments_tld_t* segments; /* where its pages come from: of the thread, or its own */
   uintptr_t thread_id;
   struct mi_heap_s* next; /* in tld->heaps */
   size_t page_count;
@@ -277,9 +310,11 @@ typedef struct mi_heap_s {
   uint32_t retired_min; /* bins that may hold a retired page */
   uint32_t retired_max;
   uint8_t tag;        /* what mi_heap_new_ex got */
-  bool allow_destroy; /* then its pages hold none but its own blocks: it adopts nothing */
+  bool allow_destroy; /* then it adopts nothing, unless it is all that is left in its arena */
+  bool has_adopted;   /* it did so: some of its pages are `adopted` */
   bool visiting;      /* a visitor is running: no page is given back */
   mi_page_queue_t pages[MI_BIN_COUNT];
+  mi_segments_tld_t own_segments; /* used if it was made for an arena */
   /* Full pages in which other threads freed blocks. In a line of its own. */
   _Alignas(64) _Atomic(mi_page_t*) delayed;
 } mi_heap_t;

@@ -318,7 +318,7 @@ mi_decl_nodiscard mi_decl_export void* mi_new_reallocn(void* p, size_t newcount,
 
 typedef struct mi_heap_s mi_heap_t;
 
-/* An arena: address space set apart. 0 is none in particular. */
+/* The number of an arena, from 1; 0: none in particular. See "Memory handed in" below. */
 typedef int mi_arena_id_t;
 
 /* A new heap of the calling thread, or NULL and ENOMEM. As mi_heap_new_ex(0, true, 0). */
@@ -331,7 +331,9 @@ mi_decl_nodiscard mi_decl_export mi_heap_t* mi_heap_new(void) mi_attr_noexcept;
    and are of that kind from then on.
 
    `allow_destroy` false: the heap may take blocks of ended threads, and mi_heap_destroy does no
-   more to it than mi_heap_delete. */
+   more to it than mi_heap_delete.
+
+   `arena_id` not 0: all memory of the heap is in this arena; see mi_heap_new_in_arena. */
 mi_decl_nodiscard mi_decl_export mi_heap_t*
 mi_heap_new_ex(int heap_tag, bool allow_destroy, mi_arena_id_t arena_id);
 /* Ends the heap; blocks still alive stay valid and move to the thread's backing heap, or to the
@@ -492,6 +494,99 @@ mi_decl_nodiscard mi_decl_export bool mi_heap_check_owned(mi_heap_t* heap, const
 /* As mi_heap_check_owned for the heap that mi_malloc uses in this thread. */
 mi_decl_nodiscard mi_decl_export bool mi_check_owned(const void* p);
 
+/* ---- Memory handed in, and memory reserved ----
+   An arena is memory in one piece that miheap uses before it asks the system for more: handed in by
+   the program (mi_manage_os_memory), or reserved in advance. It stays an arena until the process
+   ends. At most 256 are possible.
+
+   Use         Blocks of up to 2 MiB come from slots of 4 MiB, which are aligned to that; a larger
+               block takes as many slots next to each other as it needs, together with a page of the
+               system in front of it. So an arena of n slots has room for one block of n * 4 MiB less
+               a page. Blocks aligned to 4 MiB or more are never in an arena.
+   Shared      An arena that is not exclusive serves all heaps, unless the option
+               disallow_arena_alloc is set. With disallow_os_alloc it is all there is.
+   Exclusive   An exclusive arena serves those heaps only that mi_heap_new_in_arena made for it.
+   Back        Memory that is free in an arena is purged as all other (purge_delay): what is resident
+               falls, the addresses stay. Pinned memory, which is that of large and huge pages, is
+               not purged.
+   Counted     As `reserved` from the start, and as `committed` while it is used.
+
+   `arena_id`, where it is not NULL, receives the arena's id, or 0 if there is none. `numa_node` is
+   the node the memory is on, -1 if that is not known. Any thread may call these functions. */
+
+/* Hands in `size` bytes from `start` on: static memory, or a mapping of any kind. The 4 MiB slots
+   in it are used: it must have room for one at a multiple of mi_arena_min_alignment(). From then on
+   it belongs to miheap for good: unmapping it, or using what is not in a block, is misuse.
+     is_committed  it can be read and written now. Else we make it so when it is needed
+                   (mprotect), a slot at a time, or as little as possible if the option
+                   eager_commit is off
+     is_large      it is pinned: large pages, or memory that a device knows
+     is_zero       it is all zero now, so that mi_calloc need not clear it
+     exclusive     only for heaps of this arena
+   False, after a warning that says why, if it is too small or partly in use already, or the system
+   refuses. Nothing has changed then. */
+mi_decl_export bool
+mi_manage_os_memory_ex(void* start, size_t size, bool is_committed, bool is_large, bool is_zero,
+                       int numa_node, bool exclusive, mi_arena_id_t* arena_id) mi_attr_noexcept;
+mi_decl_export bool mi_manage_os_memory(void* start, size_t size, bool is_committed, bool is_large,
+                                        bool is_zero, int numa_node) mi_attr_noexcept;
+
+/* Reserves `size` bytes, rounded up to 4 MiB. With `commit`, the system must have that much memory
+   now, as far as it keeps accounts; without, only addresses are taken. With `allow_large`, in large
+   pages (2 MiB) if the system has a pool of so many, which are pinned; else large pages are asked
+   for where the system finds some. 0, or ENOMEM; errno stays. */
+mi_decl_export int mi_reserve_os_memory_ex(size_t size, bool commit, bool allow_large,
+                                           bool exclusive, mi_arena_id_t* arena_id)
+    mi_attr_noexcept;
+mi_decl_export int mi_reserve_os_memory(size_t size, bool commit, bool allow_large)
+    mi_attr_noexcept;
+
+/* Reserves up to `pages` huge pages (1 GiB, pinned, from the system's pool), on that NUMA node if it
+   is not -1 and the node has them. Stops after `timeout_msecs` milliseconds; 0: never. 0 if at least
+   one page was had (mi_arena_area tells how many), or none was asked for; else ENOMEM; errno
+   stays. */
+mi_decl_export int mi_reserve_huge_os_pages_at_ex(size_t pages, int numa_node, size_t timeout_msecs,
+                                                  bool exclusive, mi_arena_id_t* arena_id)
+    mi_attr_noexcept;
+mi_decl_export int mi_reserve_huge_os_pages_at(size_t pages, int numa_node, size_t timeout_msecs)
+    mi_attr_noexcept;
+/* The same, with the pages divided evenly over the first `numa_nodes` nodes; 0: over all (the option
+   use_numa_nodes may say how many these are). Stops at the first node that has none: ENOMEM, and
+   what was reserved on the nodes before stays. */
+mi_decl_export int mi_reserve_huge_os_pages_interleave(size_t pages, size_t numa_nodes,
+                                                       size_t timeout_msecs) mi_attr_noexcept;
+/* An older form, over all nodes: `max_secs` in seconds. *pages_reserved, if not NULL, receives how
+   many there are. */
+mi_decl_export int mi_reserve_huge_os_pages(size_t pages, double max_secs, size_t* pages_reserved)
+    mi_attr_noexcept;
+
+/* Where the arena begins, and in *size (which may be NULL) its bytes: those of its slots. NULL and 0
+   if there is no such arena. */
+mi_decl_nodiscard mi_decl_export void* mi_arena_area(mi_arena_id_t arena_id, size_t* size)
+    mi_attr_noexcept;
+/* 4 MiB: memory that begins and ends at multiples of this becomes an arena as a whole. */
+mi_decl_nodiscard mi_decl_export size_t mi_arena_min_alignment(void) mi_attr_noexcept;
+/* A line for each arena, to stderr or the registered output. Both names do the same. */
+mi_decl_export void mi_arenas_print(void) mi_attr_noexcept;
+mi_decl_export void mi_debug_show_arenas(void) mi_attr_noexcept;
+
+/* As mi_heap_new_ex(0, true, arena_id): a heap that allocates from this arena only, and gets NULL and
+   ENOMEM when the arena is full. mi_realloc of its blocks, which does not name a heap, may move them
+   to the default heap's memory.
+
+   mi_heap_destroy gives all that the heap has back to the arena. mi_heap_delete, and the end of the
+   thread, leave the blocks that still live where they are, without an owner; any thread may free
+   them. What has become free among them is found by heaps of the arena when it is full, and by
+   mi_collect(true). If that is not enough, such a heap takes these pages over, to allocate beside
+   the blocks in them; a page taken over so outlives mi_heap_destroy, with all that is in it. A heap
+   made without `allow_destroy` takes them over at once. */
+mi_decl_nodiscard mi_decl_export mi_heap_t* mi_heap_new_in_arena(mi_arena_id_t arena_id)
+    mi_attr_noexcept;
+
+/* True if p, which may be any pointer, points into memory that miheap has for blocks, free or not:
+   arenas, what it has from the system for small blocks, and living large blocks. */
+mi_decl_nodiscard mi_decl_export bool mi_is_in_heap_region(const void* p) mi_attr_noexcept;
+
 /* ---- Process and threads ---- */
 
 /* MI_MALLOC_VERSION of the library that runs. */
@@ -549,14 +644,19 @@ mi_decl_export void mi_register_error(mi_error_fun* fun, void* arg) mi_attr_noex
   OPTION(show_stats, SWITCH, 0, 0, 1, "print statistics when the process ends")                 \
   OPTION(verbose, NUMBER, 0, 0, 3,                                                              \
          "1 to 3: print version and options when the process begins, and failed allocations")   \
-  OPTION(eager_commit, SWITCH, 1, 0, 1, "no effect: memory is committed when it is needed")     \
-  OPTION(arena_eager_commit, NUMBER, 2, 0, 2, "no effect")                                      \
+  OPTION(eager_commit, SWITCH, 1, 0, 1,                                                         \
+         "commit uncommitted memory of arenas 4 MiB at a time; 0: as little as possible")       \
+  OPTION(arena_eager_commit, NUMBER, 2, 0, 2,                                                   \
+         "1: the system must have memory for all addresses that are reserved")                  \
   OPTION(purge_decommits, SWITCH, 1, 0, 1,                                                      \
          "purge so that resident memory falls at once; 0: when the system needs it")            \
-  OPTION(allow_large_os_pages, NUMBER, 0, 0, 2, "no effect")                                    \
-  OPTION(reserve_huge_os_pages, NUMBER, 0, 0, 1000000, "no effect")                             \
-  OPTION(reserve_huge_os_pages_at, NUMBER, -1, -1, 1023, "no effect")                           \
-  OPTION(reserve_os_memory, SIZE, 0, 0, 1L << 30, "no effect")                                  \
+  OPTION(allow_large_os_pages, NUMBER, 0, 0, 2,                                                 \
+         "use large pages (2 MiB) where the system has some; they are not purged")              \
+  OPTION(reserve_huge_os_pages, NUMBER, 0, 0, 1000000,                                          \
+         "reserve so many huge pages (1 GiB) when the process begins")                          \
+  OPTION(reserve_huge_os_pages_at, NUMBER, -1, -1, 1023, "on this NUMA node; -1: on all")       \
+  OPTION(reserve_os_memory, SIZE, 0, 0, 1L << 30,                                               \
+         "reserve so much memory when the process begins")                                      \
   OPTION(segment_cache, NUMBER, 0, 0, 1000000,                                                  \
          "no effect: free segments wait in their chunk, for all threads")                       \
   OPTION(page_reset, SWITCH, 0, 0, 1, "purge as purge_decommits=0 does")                        \
@@ -566,8 +666,10 @@ mi_decl_export void mi_register_error(mi_error_fun* fun, void* arg) mi_attr_noex
   OPTION(eager_commit_delay, NUMBER, 1, 0, 1000000, "no effect: see eager_commit")              \
   OPTION(purge_delay, NUMBER, 50, -1, 3600000,                                                  \
          "milliseconds until free memory goes back to the system (-1: never, 0: at once)")      \
-  OPTION(use_numa_nodes, NUMBER, 0, 0, 1024, "no effect")                                       \
-  OPTION(disallow_os_alloc, SWITCH, 0, 0, 1, "never ask the system for more memory")            \
+  OPTION(use_numa_nodes, NUMBER, 0, 0, 1024,                                                    \
+         "the machine has so many NUMA nodes; 0: ask the system")                               \
+  OPTION(disallow_os_alloc, SWITCH, 0, 0, 1,                                                    \
+         "never ask the system for more memory for blocks: use arenas only")                    \
   OPTION(os_tag, NUMBER, 100, 0, 255, "no effect: only macOS has such tags")                    \
   OPTION(max_errors, NUMBER, 32, -1, 1000000, "print at most this many errors (-1: all)")       \
   OPTION(max_warnings, NUMBER, 32, -1, 1000000, "print at most this many warnings (-1: all)")   \
@@ -575,13 +677,14 @@ mi_decl_export void mi_register_error(mi_error_fun* fun, void* arg) mi_attr_noex
          "percentage of the abandoned segments that one slow path may adopt")                   \
   OPTION(destroy_on_exit, SWITCH, 0, 0, 1,                                                      \
          "when a library that contains miheap is unloaded, unmap blocks that are alive too")    \
-  OPTION(arena_reserve, SIZE, 0, 0, 1L << 30, "no effect")                                      \
+  OPTION(arena_reserve, SIZE, 0, 0, 1L << 30,                                                   \
+         "reserve addresses in pieces of this size, a multiple of 32 MiB; 0: 32 MiB")           \
   OPTION(arena_purge_mult, NUMBER, 10, 0, 1000000, "no effect: all memory waits purge_delay")   \
   OPTION(purge_extend_delay, NUMBER, 1, 0, 3600000,                                             \
          "no effect: what is freed later does not delay a purge")                               \
   OPTION(abandoned_reclaim_on_free, SWITCH, 1, 0, 1,                                            \
          "a free into memory of an ended thread adopts that memory")                            \
-  OPTION(disallow_arena_alloc, SWITCH, 0, 0, 1, "no effect")                                    \
+  OPTION(disallow_arena_alloc, SWITCH, 0, 0, 1, "shared arenas are not used")                   \
   OPTION(retry_on_oom, NUMBER, 0, 0, 3600000, "no effect")                                      \
   OPTION(visit_abandoned, SWITCH, 0, 0, 1, "no effect")                                         \
   OPTION(guarded_min, NUMBER, 0, 0, 1L << 30, "no effect")                                      \

@@ -34,6 +34,7 @@ typedef struct found_s {
   int64_t segments;
   int64_t abandoned;
   int64_t committed_units;
+  int64_t huge; /* of the bytes in huge blocks, those in arenas */
 } found_t;
 
 /* Returns the units that the segment and its pages use. */
@@ -60,7 +61,8 @@ static uint64_t check_segment(mi_segment_t* segment, bool abandoned) {
   return units;
 }
 
-static void check_slot(mi_chunk_t* chunk, unsigned index, found_t* found) {
+/* `inside`: of a huge block that starts in another slot. */
+static void check_slot(mi_chunk_t* chunk, unsigned index, bool inside, found_t* found) {
   mi_slot_ref_t ref = {chunk, index};
   mi_slot_t* slot = mi_slot_state(ref);
   uint64_t dirty = atomic_load(&slot->dirty);
@@ -69,7 +71,17 @@ static void check_slot(mi_chunk_t* chunk, unsigned index, found_t* found) {
   bool is_free = (atomic_load(&chunk->free) >> index & 1) != 0;
   bool abandoned = (atomic_load(&chunk->abandoned) >> index & 1) != 0;
   CHECK_EQ(dirty & clean, 0);
-  if (!is_free) {
+  if (inside) {
+    CHECK(!is_free && !abandoned);
+    used = ~(uint64_t)0;
+  } else if (!is_free && ((mi_segment_t*)mi_slot_start(ref))->huge_size != 0) {
+    mi_segment_t* segment = (mi_segment_t*)mi_slot_start(ref);
+    CHECK(!abandoned);
+    CHECK(segment->cookie == mi_segment_cookie(segment));
+    CHECK(segment->chunk == chunk && segment->slot_index == index);
+    found->huge += (int64_t)segment->pages[0].block_size;
+    used = ~(uint64_t)0;
+  } else if (!is_free) {
     used = check_segment((mi_segment_t*)mi_slot_start(ref), abandoned);
     found->segments++;
     found->abandoned += abandoned;
@@ -82,20 +94,28 @@ static void check_slot(mi_chunk_t* chunk, unsigned index, found_t* found) {
 }
 
 void memory_check(void) {
-  found_t found = {0, 0, 0};
+  found_t found = {0};
+  const uint8_t* huge = NULL; /* the last huge block's slots */
+  const uint8_t* huge_end = NULL;
   for (size_t i = 0; i < mi_chunk_count(); i++) {
     mi_chunk_t* chunk = mi_chunk_at(i);
     for (unsigned index = 0; index < chunk->slot_count; index++) {
-      check_slot(chunk, index, &found);
+      uint8_t* start = mi_slot_start((mi_slot_ref_t){chunk, index});
+      bool inside = start > huge && start < huge_end;
+      check_slot(chunk, index, inside, &found);
+      if (inside || (atomic_load(&chunk->free) >> index & 1) != 0) continue;
+      huge = start;
+      huge_end = start + ((mi_segment_t*)start)->huge_size;
     }
   }
   memory_t gauges = memory_gauges();
   CHECK_EQ(found.segments, gauges.segments);
   CHECK_EQ(found.abandoned, gauges.abandoned);
-  CHECK_EQ(found.abandoned, (int64_t)mi_abandoned_count());
+  CHECK_EQ(found.abandoned, (int64_t)mi_abandoned_total());
   /* Besides, the mappings of huge blocks are committed. */
-  CHECK_CMP(gauges.committed, >=, found.committed_units * (int64_t)MI_UNIT_SIZE + gauges.huge);
-  if (gauges.huge == 0 && mi_option_get(mi_option_purge_delay) == 0) {
+  int64_t in_mappings = gauges.huge - found.huge;
+  CHECK_CMP(gauges.committed, >=, found.committed_units * (int64_t)MI_UNIT_SIZE + in_mappings);
+  if (in_mappings == 0 && mi_option_get(mi_option_purge_delay) == 0) {
     CHECK_EQ(gauges.committed, found.committed_units * (int64_t)MI_UNIT_SIZE);
   }
   heaps_check();

@@ -3,9 +3,11 @@
 
 #include "api/alloc.h"
 #include "api/free.h"
+#include "segment/arena.h"
 
 mi_heap_t* mi_heap_new_ex(int heap_tag, bool allow_destroy, mi_arena_id_t arena_id) {
-  if (heap_tag < 0 || heap_tag > UINT8_MAX || arena_id != 0) {
+  mi_arena_t* arena = mi_arena_with_id(arena_id);
+  if (heap_tag < 0 || heap_tag > UINT8_MAX || (arena == NULL && arena_id != 0)) {
     mi_error(EINVAL, "heap_new_ex: there is no tag %d, or no arena %d\n", heap_tag, arena_id);
     errno = EINVAL;
     return NULL;
@@ -13,7 +15,9 @@ mi_heap_t* mi_heap_new_ex(int heap_tag, bool allow_destroy, mi_arena_id_t arena_
   mi_heap_t* backing = mi_heap_get_backing();
   if (backing == NULL) return NULL;
   mi_heap_t* heap = mi_alloc_aligned(backing, sizeof(mi_heap_t), _Alignof(mi_heap_t), 0, false);
-  if (heap != NULL) mi_heap_init(heap, backing->tld, (uint8_t)heap_tag, allow_destroy);
+  if (heap == NULL) return NULL;
+  mi_heap_init(heap, backing->tld, (uint8_t)heap_tag, allow_destroy);
+  if (arena != NULL) mi_heap_restrict(heap, arena);
   return heap;
 }
 
@@ -24,6 +28,10 @@ bool mi_heap_accept(const char* function, const mi_heap_t* heap) {
   if (mi_heap_is_mine(heap)) return true;
   mi_misuse(EINVAL, "%s: %p is not a heap of this thread\n", function, (const void*)heap);
   return false;
+}
+
+mi_heap_t* mi_heap_new_in_arena(mi_arena_id_t arena_id) mi_attr_noexcept {
+  return mi_heap_new_ex(0, true, arena_id);
 }
 
 /* Takes the heap off its thread's list. False, after a report, if this thread may not end it. */
@@ -49,6 +57,8 @@ static bool unlink_heap(mi_heap_t* heap, const char* function) {
 static void end_heap(mi_heap_t* heap, bool with_blocks) {
   if (with_blocks) {
     mi_heap_free_pages(heap);
+  } else if (mi_heap_is_restricted(heap)) {
+    mi_heap_abandon(heap);
   } else {
     mi_heap_t* target = mi_heap_for_tag(heap->tld, heap->tag);
     mi_heap_retag(heap, target->tag);

@@ -36,7 +36,7 @@ void mi_thread_done(void) mi_attr_noexcept {
 void mi_collect(bool force) mi_attr_noexcept {
   mi_heap_t* heap = mi_heap_default;
   /* What ended threads left needs a heap that adopts it. */
-  if (force && mi_abandoned_count() > 0 && !mi_thread_is_unwatched()) heap = mi_heap_get();
+  if (force && mi_abandoned_total() > 0 && !mi_thread_is_unwatched()) heap = mi_heap_get();
   if (heap != NULL && mi_heap_is_initialized(heap)) {
     if (force) mi_heap_reclaim_all(heap);
     for (heap = heap->tld->heaps; heap != NULL; heap = heap->next) {

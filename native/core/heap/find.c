@@ -17,7 +17,7 @@ static mi_page_t* page_fresh(mi_heap_t* heap, unsigned bin) {
   mi_heap_collect_retired(heap, false);
   mi_page_t* page = mi_heap_reclaim(heap, bin);
   if (page != NULL) return page;
-  page = mi_segment_page_alloc(&heap->tld->segments, mi_bin_block_size(bin));
+  page = mi_segment_page_alloc(heap->segments, mi_bin_block_size(bin));
   if (page == NULL) return NULL;
   adopt_fresh(heap, page, bin);
   mi_heap_add_page(heap, page, true);
@@ -69,7 +69,8 @@ mi_page_t* mi_heap_find_page(mi_heap_t* heap, unsigned bin) {
 }
 
 mi_page_t* mi_heap_huge_page(mi_heap_t* heap, mi_request_t request) {
-  mi_page_t* page = mi_huge_page_alloc(request.size, request.align, request.offset);
+  mi_arena_t* arena = heap->segments->arena;
+  mi_page_t* page = mi_huge_page_alloc(arena, request.size, request.align, request.offset);
   if (page == NULL) return NULL;
   adopt_fresh(heap, page, MI_BIN_HUGE);
   /* It is exhausted once its block is popped, which happens next. */

@@ -74,7 +74,12 @@ mi_page_t* mi_heap_page_for(mi_heap_t** heap, mi_request_t request) {
   if (mi_likely(page != NULL)) return page;
   /* Out of memory: what can be freed is freed, and one more try made. */
   mi_heap_collect_pages(*heap, true);
-  mi_purge_everything();
+  if ((*heap)->segments->arena == NULL) {
+    mi_purge_everything();
+  } else {
+    bool huge = request.size > MI_LARGE_BLOCK_MAX || request.align > 1;
+    mi_heap_reclaim_arena(*heap, !huge);
+  }
   page = find(*heap, request);
   if (page == NULL) errno = ENOMEM;
   return page;

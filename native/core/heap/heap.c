@@ -6,6 +6,7 @@
 void mi_heap_init(mi_heap_t* heap, mi_tld_t* tld, uint8_t tag, bool allow_destroy) {
   memcpy(heap, &mi_heap_empty, sizeof(*heap));
   heap->tld = tld;
+  heap->segments = &tld->segments;
   heap->thread_id = mi_os_thread_id();
   heap->retired_min = MI_BIN_FULL;
   heap->tag = tag;
@@ -24,7 +25,7 @@ bool mi_heap_is_mine(const mi_heap_t* heap) {
 mi_heap_t* mi_heap_for_tag(mi_tld_t* tld, uint8_t tag) {
   if (tld->backing.tag == tag) return &tld->backing;
   for (mi_heap_t* heap = tld->heaps; heap != NULL; heap = heap->next) {
-    if (heap->tag == tag && !heap->allow_destroy) return heap;
+    if (heap->tag == tag && !heap->allow_destroy && !mi_heap_is_restricted(heap)) return heap;
   }
   return &tld->backing;
 }
@@ -86,6 +87,7 @@ void mi_heap_retag(mi_heap_t* heap, uint8_t tag) {
 
 static void free_page(mi_heap_t* heap, mi_page_t* page, void* arg) {
   (void)arg;
+  if (page->adopted) return;
   mi_page_forget_frees(page);
   page->used = 0;
   mi_heap_free_page(heap, page);
@@ -93,8 +95,18 @@ static void free_page(mi_heap_t* heap, mi_page_t* page, void* arg) {
 
 void mi_heap_free_pages(mi_heap_t* heap) {
   mi_heap_for_each_page(heap, MI_BIN_COUNT, settle_page, NULL);
-  mi_heap_delayed_drop(heap);
+  if (heap->has_adopted) {
+    mi_heap_delayed_free(heap);
+  } else {
+    mi_heap_delayed_drop(heap);
+  }
   mi_heap_for_each_page(heap, MI_BIN_COUNT, free_page, NULL);
+  if (heap->page_count > 0) mi_heap_abandon(heap);
+}
+
+void mi_heap_restrict(mi_heap_t* heap, mi_arena_t* arena) {
+  heap->segments = &heap->own_segments;
+  heap->own_segments.arena = arena;
 }
 
 void mi_heap_free_memory(mi_heap_t* heap) {

@@ -70,9 +70,16 @@ void mi_heap_retag(mi_heap_t* heap, uint8_t tag);
 /* Frees the memory of a heap that has no pages any more; it came from the thread's backing heap. */
 void mi_heap_free_memory(mi_heap_t* heap);
 
-/* Frees all pages of the heap, with whatever lives in them. Looks at no block but those on the
-   delayed list, of which there is one a page at most. */
+/* Frees all pages of the heap, with whatever lives in them; lets go of those that it adopted. Looks
+   at no block but those on the delayed list, of which there is one a page at most. */
 void mi_heap_free_pages(mi_heap_t* heap);
+
+/* Has a new heap take all its memory from the arena. When it ends, its pages are abandoned, as nobody
+   else may allocate there. */
+void mi_heap_restrict(mi_heap_t* heap, mi_arena_t* arena);
+mi_inline bool mi_heap_is_restricted(const mi_heap_t* heap) {
+  return heap->segments == &heap->own_segments;
+}
 
 /* Calls fn for every page in the queues below `bins` (MI_BIN_FULL: not the full ones;
    MI_BIN_COUNT: all); fn may free the page or move it elsewhere. */
@@ -159,8 +166,11 @@ void mi_heap_abandon(mi_heap_t* heap);
 /* Adopts some abandoned segments. Returns a page of `bin` with free blocks if one was among
    them. */
 mi_page_t* mi_heap_reclaim(mi_heap_t* heap, unsigned bin);
-/* Adopts all abandoned segments. */
+/* Adopts all abandoned segments; of those in exclusive arenas, only frees what is free. */
 void mi_heap_reclaim_all(mi_heap_t* heap);
+/* For a heap that is restricted to an arena which is full: frees what is free in abandoned segments
+   there. With `adopt`, also takes their pages into the heap. */
+void mi_heap_reclaim_arena(mi_heap_t* heap, bool adopt);
 /* Adopts the abandoned segment in which the caller holds a live block. False if somebody else
    did. */
 bool mi_heap_reclaim_segment(mi_heap_t* heap, mi_segment_t* segment);

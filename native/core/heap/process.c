@@ -2,18 +2,25 @@
 #include "heap/heap.h"
 #include "options/options.h"
 #include "segment/abandoned.h"
+#include "segment/arena.h"
 #include "segment/pin.h"
+#include "segment/reserve.h"
 #include "stats/stats.h"
 
 static void prepare(void) {
   mi_stats_start();
   mi_options_read();
+  if (mi_os_page_size() > MI_UNIT_SIZE) {
+    mi_warning("pages of %zu bytes are larger than %zu: free memory cannot go back to the system\n",
+               mi_os_page_size(), MI_UNIT_SIZE);
+  }
   mi_os_register_thread_exit(mi_thread_at_exit);
   if (!mi_option_is_enabled(mi_option_allow_thp)) mi_os_forbid_huge_pages();
   if (mi_option_is_enabled(mi_option_verbose)) {
     mi_message("version %d.%d\n", MI_MALLOC_VERSION / 100, MI_MALLOC_VERSION % 100);
     mi_options_print();
   }
+  mi_reserve_as_options_say();
 }
 
 void mi_process_attach(void) {
@@ -45,6 +52,7 @@ static void in_forked_child(void) {
     mi_segments_orphan(mi_page_forget_other_thread);
   }
   mi_process_stats_fork(has_heap);
+  mi_arenas_in_forked_child();
   if (!has_heap) return;
   for (mi_heap_t* heap = mi_heap_default->tld->heaps; heap != NULL; heap = heap->next) {
     mi_heap_delayed_free_in_child(heap);
@@ -60,6 +68,7 @@ __attribute__((constructor(101))) static void at_process_start(void) {
   mi_os_register_unload(mi_process_unload);
   mi_process_attach();
   mi_options_read(); /* the environment may not have been there before */
+  mi_reserve_as_options_say();
   mi_os_register_fork_child(in_forked_child);
   if (mi_option_is_enabled(mi_option_show_stats)) mi_os_keep_stderr();
 }

@@ -2,6 +2,7 @@
 #include "heap/heap.h"
 #include "os/rare.h"
 #include "segment/abandoned.h"
+#include "segment/arena.h"
 #include "stats/stats.h"
 
 /* Bounds on what one slow path adopts, whatever max_segment_reclaim says. */
@@ -43,7 +44,7 @@ static void abandon_page(mi_heap_t* heap, mi_page_t* page, void* arg) {
   mi_heap_remove_page(heap, page);
   mi_page_set_flag(page, MI_PAGE_IN_FULL, false);
   atomic_store_explicit(&page->heap, NULL, memory_order_relaxed);
-  mi_segments_tld_t* tld = &heap->tld->segments;
+  mi_segments_tld_t* tld = heap->segments;
   mi_segment_t* segment = mi_segment_of(page);
   segment->abandoned_pages++;
   if (segment->abandoned_pages == segment->used) {
@@ -66,6 +67,16 @@ static bool has_room(mi_page_t* page) {
   return page->free != NULL || page->capacity < page->reserved;
 }
 
+/* Of its own accord; another one only when its arena is full. The blocks are other people's, and
+   must not die with a heap that is destroyed. */
+static bool may_adopt(const mi_heap_t* heap) { return !heap->allow_destroy; }
+
+/* To whom a page belongs that the heap has come upon. */
+static mi_heap_t* owner_for(mi_heap_t* heap, const mi_page_t* page) {
+  if (page->tag == heap->tag || mi_heap_is_restricted(heap)) return heap;
+  return mi_heap_for_tag(heap->tld, page->tag);
+}
+
 /* Takes the pages of a segment that this thread has just come to own into the heap, or those with
    another tag into the one of that tag. Returns one of `bin` in the heap that has room. The
    segment is gone afterwards if no block in it was alive. */
@@ -77,11 +88,13 @@ static mi_page_t* take_pages(mi_heap_t* heap, mi_segment_t* segment, unsigned bi
     mi_page_free_collect_all(page);
     if (mi_page_is_empty(page)) {
       mi_thread_stat_down(heap->tld, pages);
-      mi_segment_page_free(&heap->tld->segments, page);
+      mi_segment_page_free(heap->segments, page);
       continue;
     }
-    mi_heap_t* target = page->tag == heap->tag ? heap : mi_heap_for_tag(heap->tld, page->tag);
+    mi_heap_t* target = owner_for(heap, page);
     page->tag = target->tag;
+    page->adopted = !may_adopt(target);
+    if (page->adopted) target->has_adopted = true;
     atomic_store_explicit(&page->heap, target, memory_order_relaxed);
     mi_heap_add_page(target, page, false);
     if (target == heap && page->bin == bin && has_room(page)) found = page;
@@ -89,24 +102,20 @@ static mi_page_t* take_pages(mi_heap_t* heap, mi_segment_t* segment, unsigned bi
   return found;
 }
 
-/* The blocks are other people's, and must not die with a heap that is destroyed. */
-static bool may_adopt(const mi_heap_t* heap) { return !heap->allow_destroy; }
-
 mi_page_t* mi_heap_reclaim(mi_heap_t* heap, unsigned bin) {
-  size_t abandoned = mi_abandoned_count();
+  size_t abandoned = mi_abandoned_count(heap->segments->arena);
   if (mi_likely(abandoned == 0) || !may_adopt(heap)) return NULL;
   /* Only instead of a fresh segment: who has pages left would take them from others who need
      them. */
-  if (mi_segment_has_free_page(&heap->tld->segments, mi_bin_block_size(bin)) &&
+  if (mi_segment_has_free_page(heap->segments, mi_bin_block_size(bin)) &&
       !mi_rare(mi_rare_reclaim)) {
     return NULL;
   }
   size_t tries = abandoned * (size_t)mi_option_get(mi_option_max_segment_reclaim) / 100;
   if (tries < LEAST_TRIES) tries = LEAST_TRIES;
   if (tries > MOST_TRIES) tries = MOST_TRIES;
-  mi_segments_tld_t* tld = &heap->tld->segments;
   while (tries-- > 0) {
-    mi_segment_t* segment = mi_segment_adopt_next(tld);
+    mi_segment_t* segment = mi_segment_adopt_next(heap->segments);
     if (segment == NULL) return NULL;
     mi_page_t* page = take_pages(heap, segment, bin);
     if (page == NULL) continue;
@@ -118,17 +127,62 @@ mi_page_t* mi_heap_reclaim(mi_heap_t* heap, unsigned bin) {
   return NULL;
 }
 
+/* Frees the pages of an adopted segment in which nothing lives, and abandons the rest again. */
+static void sweep(mi_segments_tld_t* tld, mi_segment_t* segment) {
+  uint32_t left = 0;
+  for (uint64_t pages = segment->pages_used; pages != 0; pages &= pages - 1) {
+    mi_page_t* page = &segment->pages[mi_ctz64(pages)];
+    mi_page_free_collect_all(page);
+    if (mi_page_is_empty(page)) {
+      mi_thread_stat_down(mi_heap_default->tld, pages);
+      mi_segment_page_free(tld, page);
+    } else {
+      left++;
+    }
+  }
+  if (left == 0) return; /* the segment is gone */
+  segment->abandoned_pages = left;
+  mi_segment_queue_remove(tld, segment);
+  mi_segment_abandon(tld, segment);
+}
+
+static void sweep_arena(mi_arena_t* arena) {
+  mi_segments_tld_t tld = {.arena = arena};
+  mi_segments_adopt_each(&tld, sweep);
+  mi_assert(tld.count == 0);
+}
+
 void mi_heap_reclaim_all(mi_heap_t* heap) {
   heap = &heap->tld->backing;
   mi_segment_t* segment;
-  while ((segment = mi_segment_adopt_next(&heap->tld->segments)) != NULL) {
+  while ((segment = mi_segment_adopt_next(heap->segments)) != NULL) {
+    take_pages(heap, segment, MI_BIN_FULL);
+  }
+  for (size_t i = 0; i < mi_arena_count(); i++) {
+    if (mi_arena_at(i)->exclusive) sweep_arena(mi_arena_at(i));
+  }
+}
+
+void mi_heap_reclaim_arena(mi_heap_t* heap, bool adopt) {
+  mi_segment_t* segment;
+  sweep_arena(heap->segments->arena);
+  while (adopt && (segment = mi_segment_adopt_next(heap->segments)) != NULL) {
     take_pages(heap, segment, MI_BIN_FULL);
   }
 }
 
+/* The heap of the thread that takes over abandoned segments of that arena, or NULL. */
+static mi_heap_t* adopter_in(mi_tld_t* tld, const mi_arena_t* arena) {
+  mi_heap_t* heap = tld->heaps;
+  while (heap != NULL && (heap->segments->arena != arena || !may_adopt(heap))) heap = heap->next;
+  return heap;
+}
+
 bool mi_heap_reclaim_segment(mi_heap_t* heap, mi_segment_t* segment) {
-  heap = &heap->tld->backing;
-  if (!mi_segment_try_adopt(&heap->tld->segments, segment)) return false;
+  mi_tld_t* tld = heap->tld;
+  bool open = mi_arena_admits(segment->chunk, NULL);
+  heap = open ? &tld->backing : adopter_in(tld, mi_arena_of(segment->chunk));
+  if (heap == NULL || !mi_segment_try_adopt(heap->segments, segment)) return false;
   take_pages(heap, segment, MI_BIN_FULL);
   return true;
 }

@@ -23,7 +23,7 @@ void mi_heap_free_page(mi_heap_t* heap, mi_page_t* page) {
     mi_huge_page_free(page);
   } else {
     mi_thread_stat_down(heap->tld, pages);
-    mi_segment_page_free(&heap->tld->segments, page);
+    mi_segment_page_free(heap->segments, page);
   }
 }
 

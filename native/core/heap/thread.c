@@ -92,7 +92,11 @@ static void end_heaps(mi_tld_t* tld) {
     mi_heap_t* heap = tld->heaps;
     tld->heaps = heap->next;
     heap->visiting = false;
-    mi_heap_absorb(&tld->backing, heap);
+    if (mi_heap_is_restricted(heap)) {
+      mi_heap_abandon(heap);
+    } else {
+      mi_heap_absorb(&tld->backing, heap);
+    }
     mi_heap_free_memory(heap);
   }
   mi_heap_abandon(&tld->backing);

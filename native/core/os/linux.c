@@ -3,6 +3,7 @@
 #include <fcntl.h>
 #include <pthread.h>
 #include <sched.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/auxv.h>
@@ -10,6 +11,7 @@
 #include <sys/prctl.h>
 #include <sys/random.h>
 #include <sys/resource.h>
+#include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -19,11 +21,16 @@
 
 size_t mi_prim_page_size(void) {
   size_t size = getauxval(AT_PAGESZ);
-  return size >= 4096 ? size : 4096;
+  return size >= MI_OS_LEAST_PAGE ? size : MI_OS_LEAST_PAGE;
 }
 
+/* The base-2 logarithm of the page size, where mmap wants it. */
+#define HUGE_FLAGS(shift) (MAP_HUGETLB | (shift) << MAP_HUGE_SHIFT)
+
 void* mi_prim_map(size_t size, mi_map_t kind) {
-  int flags = MAP_PRIVATE | MAP_ANONYMOUS | (kind == MI_MAP_ADDRESSES ? MAP_NORESERVE : 0);
+  int flags = MAP_PRIVATE | MAP_ANONYMOUS;
+  if (kind == MI_MAP_ADDRESSES) flags |= MAP_NORESERVE;
+  if (kind == MI_MAP_LARGE) flags |= HUGE_FLAGS(21);
   void* p = mmap(NULL, size, PROT_READ | PROT_WRITE, flags, -1, 0);
   return p == MAP_FAILED ? NULL : p;
 }
@@ -70,6 +77,48 @@ bool mi_prim_move(void* p, size_t size, void* target, size_t target_size) {
   bool moved = mremap(p, size, target_size, MREMAP_MAYMOVE | MREMAP_FIXED, target) != MAP_FAILED;
   errno = saved;
   return moved;
+}
+
+bool mi_prim_protect(void* p, size_t size, mi_access_t access) {
+  static const int flags[] = {
+      [MI_ACCESS_NONE] = PROT_NONE,
+      [MI_ACCESS_READ] = PROT_READ,
+      [MI_ACCESS_WRITE] = PROT_READ | PROT_WRITE,
+  };
+  return mprotect(p, size, flags[access]) == 0;
+}
+
+void mi_os_prefer_large_pages(void* p, size_t size) {
+  int saved = errno;
+  madvise(p, size, MADV_HUGEPAGE);
+  errno = saved;
+}
+
+/* ---- Huge pages and NUMA ---- */
+
+bool mi_prim_map_huge_page(void* p, int numa_node) {
+  int flags = MAP_PRIVATE | MAP_ANONYMOUS | MAP_FIXED | HUGE_FLAGS(30);
+  if (mmap(p, MI_OS_HUGE_PAGE, PROT_READ | PROT_WRITE, flags, -1, 0) == MAP_FAILED) return false;
+  enum { PREFERRED = 1, MOST_NODES = 1024, WORD = 8 * sizeof(unsigned long) };
+  if (numa_node >= 0 && numa_node < MOST_NODES) {
+    /* Before the first touch. If it fails, the page comes from somewhere else. */
+    unsigned long nodes[MOST_NODES / WORD] = {0};
+    nodes[(unsigned)numa_node / WORD] = 1ul << ((unsigned)numa_node % WORD);
+    syscall(SYS_mbind, p, MI_OS_HUGE_PAGE, PREFERRED, nodes, (unsigned long)MOST_NODES, 0u);
+  }
+  return true;
+}
+
+size_t mi_os_numa_nodes(void) {
+  int saved = errno;
+  char path[64];
+  size_t count = 0;
+  do {
+    count++;
+    snprintf(path, sizeof(path), "/sys/devices/system/node/node%zu", count);
+  } while (access(path, F_OK) == 0);
+  errno = saved;
+  return count;
 }
 
 void mi_os_forbid_huge_pages(void) { prctl(PR_SET_THP_DISABLE, 1, 0, 0, 0); }

@@ -1,4 +1,5 @@
-/* The part of the platform layer that is the same everywhere: alignment, and faults for tests. */
+/* The part of the platform layer that is the same everywhere: alignment, huge pages, and faults
+   for tests. */
 #include "os/os.h"
 
 #include <errno.h>
@@ -11,7 +12,8 @@ size_t mi_os_page_size(void) {
   size_t size =
       atomic_load_explicit(&cached, memory_order_relaxed); /* every thread computes the same */
   if (size == 0) {
-    size = mi_prim_page_size();
+    size = mi_os_fake_page_size();
+    if (size == 0) size = mi_prim_page_size();
     atomic_store_explicit(&cached, size, memory_order_relaxed);
   }
   return size;
@@ -47,6 +49,35 @@ void* mi_os_map(size_t size, size_t align, mi_map_t kind) {
 }
 
 void mi_os_unmap(void* p, size_t size) { mi_prim_unmap(p, size); }
+
+void* mi_os_map_huge_pages(size_t count, int numa_node, size_t timeout_ms, size_t* mapped) {
+  *mapped = 0;
+  size_t size;
+  if (__builtin_mul_overflow(count, MI_OS_HUGE_PAGE, &size)) {
+    errno = ENOMEM;
+    return NULL;
+  }
+  /* The addresses first, so that the pages are next to each other. */
+  uint8_t* p = mi_os_map(size, MI_OS_HUGE_PAGE, MI_MAP_ADDRESSES);
+  if (p == NULL) return NULL;
+  int64_t start = mi_os_now();
+  while (*mapped < count) {
+    uint8_t* at = p + *mapped * MI_OS_HUGE_PAGE;
+    if (mi_os_fault() || !(mi_os_fake_huge_page() || mi_prim_map_huge_page(at, numa_node))) break;
+    ++*mapped;
+    if (timeout_ms > 0 && (uint64_t)(mi_os_now() - start) >= timeout_ms) break;
+  }
+  size_t have = *mapped * MI_OS_HUGE_PAGE;
+  if (have < size) mi_prim_unmap(p + have, size - have);
+  if (have > 0) return p;
+  errno = ENOMEM;
+  return NULL;
+}
+
+bool mi_os_protect(void* p, size_t size, mi_access_t access) {
+  if (mi_os_fault()) return false;
+  return mi_prim_protect(p, size, access);
+}
 
 bool mi_os_commit(void* p, size_t size) {
   if (mi_os_fault()) return false;

@@ -12,12 +12,18 @@
 
 /* ---- Memory ---- */
 
-/* Bytes in a page of the system; a power of two of at least 4096. */
+/* Bytes in a page of the system; a power of two of at least MI_OS_LEAST_PAGE. */
 size_t mi_os_page_size(void);
+
+#define MI_OS_LEAST_PAGE ((size_t)4096)
+#define MI_OS_LARGE_PAGE ((size_t)2 << 20)
+#define MI_OS_HUGE_PAGE ((size_t)1 << 30)
 
 typedef enum mi_map_e {
   MI_MAP_ADDRESSES, /* most of it will never be touched: the system need not have so much memory */
   MI_MAP_MEMORY,    /* the caller asked for that much: fails if the system knows that it has not */
+  MI_MAP_LARGE, /* in large pages, taken from a pool of them: cannot be purged. Fails if the pool
+                       has not enough. Size and align are multiples of MI_OS_LARGE_PAGE */
 } mi_map_t;
 
 /* Maps `size` bytes of readable, writable, zeroed memory whose address is a multiple of `align`,
@@ -27,6 +33,24 @@ void* mi_os_map(size_t size, size_t align, mi_map_t kind);
 
 /* Returns what mi_os_map gave; also part of it. */
 void mi_os_unmap(void* p, size_t size);
+
+/* Up to `count` huge pages next to each other, at a multiple of their size, on a NUMA node if
+   `numa_node` is not negative and the system can. Stops at the first that it cannot have, or when
+   `timeout_ms` milliseconds are over (0: never). *mapped is how many there are; NULL if none. They
+   cannot be purged. */
+void* mi_os_map_huge_pages(size_t count, int numa_node, size_t timeout_ms, size_t* mapped);
+
+/* NUMA nodes of this machine, at least 1. */
+size_t mi_os_numa_nodes(void);
+
+/* Asks for large pages in a mapping where and when the system can find some. */
+void mi_os_prefer_large_pages(void* p, size_t size);
+
+typedef enum mi_access_e { MI_ACCESS_NONE, MI_ACCESS_READ, MI_ACCESS_WRITE } mi_access_t;
+
+/* What the process may do with memory: nothing, read it, or also write it. The contents stay. May
+   fail where the system accounts for memory in advance, or has too many mappings. */
+bool mi_os_protect(void* p, size_t size, mi_access_t access);
 
 /* Must be called before the first use of mapped memory, and before the next use of purged
    memory. May fail where the system accounts for memory in advance. */
@@ -132,5 +156,8 @@ bool mi_prim_commit(void* p, size_t size);
 mi_purge_t mi_prim_purge(void* p, size_t size, bool decommit);
 bool mi_prim_resize(void* p, size_t size, size_t new_size);
 bool mi_prim_move(void* p, size_t size, void* target, size_t target_size);
+bool mi_prim_protect(void* p, size_t size, mi_access_t access);
+/* Puts a huge page in the place of what is mapped at p. */
+bool mi_prim_map_huge_page(void* p, int numa_node);
 
 #endif

@@ -45,6 +45,22 @@ bool mi_os_fault(void) {
   return fails;
 }
 
+static _Atomic(size_t) huge_pages;
+
+void mi_os_offer_huge_pages(size_t count) { atomic_store(&huge_pages, count); }
+
+bool mi_os_fake_huge_page(void) {
+  size_t left = atomic_load(&huge_pages);
+  while (left > 0 && !atomic_compare_exchange_weak(&huge_pages, &left, left - 1)) {
+  }
+  return left > 0;
+}
+
+size_t mi_os_fake_page_size(void) {
+  const char* text = getenv("MIHEAP_TEST_PAGE_SIZE");
+  return text == NULL ? 0 : strtoul(text, NULL, 10);
+}
+
 /* "name=n", up to a comma or the end. */
 static const char* read_switch(const char* text) {
   size_t length = strcspn(text, "=,");

@@ -39,9 +39,19 @@ unsigned long mi_rare_get(mi_rare_t which);
 unsigned long mi_os_fail_from(unsigned long n);
 /* True, with errno ENOMEM, if this call is to fail. */
 bool mi_os_fault(void);
+
+/* The next `count` huge pages can be had: they are ordinary memory. */
+void mi_os_offer_huge_pages(size_t count);
+/* Takes one of them. */
+bool mi_os_fake_huge_page(void);
+
+/* What MIHEAP_TEST_PAGE_SIZE in the environment says, a multiple of the true size; 0: nothing. */
+size_t mi_os_fake_page_size(void);
 #else
 #define mi_rare(which) false
 #define mi_os_fault() false
+#define mi_os_fake_huge_page() false
+#define mi_os_fake_page_size() ((size_t)0)
 #endif
 
 /* Between two steps of an atomic protocol. */

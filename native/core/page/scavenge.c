@@ -12,6 +12,7 @@ static _Atomic(int64_t) next_due;
 /* Sequentially consistent, as all on these two words: the announcer marks the chunk and then reads
    next_due; a round clears next_due and then reads the marks. One of them sees the other. */
 void mi_scavenge_announce(mi_slot_ref_t ref) {
+  if (ref.chunk->resident) return;
   atomic_fetch_or(&ref.chunk->whole, 1u << ref.index);
   if (atomic_load(&next_due) != 0) return;
   int64_t nothing = 0;

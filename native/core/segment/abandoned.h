@@ -24,11 +24,19 @@ void mi_segments_for_each_of_others(void (*fn)(mi_segment_t* segment));
    can be freed, but not used again. Calls fn for every page of every segment in a chunk. */
 void mi_segments_orphan(void (*fn)(mi_page_t* page));
 
-/* Segments abandoned at this moment. */
-size_t mi_abandoned_count(void);
+/* Segments abandoned at this moment: those in an exclusive arena, or all others (NULL, or an arena
+   that is not exclusive). */
+size_t mi_abandoned_count(const mi_arena_t* arena);
+/* All of them. */
+size_t mi_abandoned_total(void);
 
-/* Takes some abandoned segment, or returns NULL if no chunk has one. Goes on where the last
-   search of this thread ended. */
+/* Takes some abandoned segment that tld->arena admits, or returns NULL if no chunk has one. Goes on
+   where the last search of this thread ended. */
 mi_segment_t* mi_segment_adopt_next(mi_segments_tld_t* tld);
+
+/* Takes each of those that are abandoned now, one after the other. `fn` frees it or abandons it
+   again. */
+typedef void mi_segment_fun(mi_segments_tld_t* tld, mi_segment_t* segment);
+void mi_segments_adopt_each(mi_segments_tld_t* tld, mi_segment_fun* fn);
 
 #endif

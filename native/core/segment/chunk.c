@@ -4,6 +4,7 @@
 
 #include "options/report.h"
 #include "os/rare.h"
+#include "segment/arena.h"
 #include "segment/map.h"
 #include "segment/memory.h"
 #include "segment/purge.h"
@@ -53,6 +54,18 @@ void mi_chunk_directory_unmap(void) {
   }
 }
 
+/* `count` descriptors with consecutive numbers that no chunk ever had. */
+static bool add_descriptors(size_t count, size_t* first) {
+  *first = mi_chunk_count();
+  do {
+    for (size_t i = 0; i < count; i++) {
+      if (!make_descriptor(*first + i)) return false;
+    }
+  } while (!atomic_compare_exchange_weak_explicit(&chunk_count, first, *first + count,
+                                                  memory_order_acq_rel, memory_order_relaxed));
+  return true;
+}
+
 /* A descriptor that no chunk has. */
 static bool take_descriptor(size_t* index) {
   size_t count = mi_chunk_count();
@@ -63,11 +76,7 @@ static bool take_descriptor(size_t* index) {
       return true;
     }
   }
-  do {
-    if (!make_descriptor(*index)) return false;
-  } while (!atomic_compare_exchange_weak_explicit(&chunk_count, index, *index + 1,
-                                                  memory_order_acq_rel, memory_order_relaxed));
-  return true;
+  return add_descriptors(1, index);
 }
 
 /* ---- Units ---- */
@@ -76,7 +85,24 @@ static uint8_t* unit_start(mi_slot_ref_t ref, unsigned unit) {
   return mi_slot_start(ref) + ((size_t)unit << MI_UNIT_SHIFT);
 }
 
+/* Units that were purged stay writable. With eager_commit, one call does it for the slot. */
+static bool make_writable(mi_slot_ref_t ref, uint64_t mask) {
+  mi_slot_t* slot = mi_slot_state(ref);
+  mask &= ~slot->writable;
+  if (mask == 0) return true;
+  if (mi_option_is_enabled(mi_option_eager_commit)) mask = ~(uint64_t)0;
+  for (uint64_t left = mask; left != 0;) {
+    mi_run_t run = mi_first_run(left);
+    left &= ~mi_bits64(run.first, run.count);
+    size_t size = (size_t)run.count << MI_UNIT_SHIFT;
+    if (!mi_os_protect(unit_start(ref, run.first), size, MI_ACCESS_WRITE)) return false;
+  }
+  slot->writable |= mask;
+  return true;
+}
+
 static bool commit_units(mi_slot_ref_t ref, uint64_t mask) {
+  if (ref.chunk->uncommitted) return make_writable(ref, mask);
   while (mask != 0) {
     mi_run_t run = mi_first_run(mask);
     if (!mi_os_commit(unit_start(ref, run.first), (size_t)run.count << MI_UNIT_SHIFT)) return false;
@@ -123,26 +149,54 @@ void mi_units_release(mi_slot_ref_t ref, uint64_t dirty, uint64_t clean) {
 
 /* ---- Slots ---- */
 
-static bool take_slot_in(mi_chunk_t* chunk, mi_slot_ref_t* ref, uint64_t mask, bool* zero) {
+static bool is_whole(const mi_chunk_t* chunk) { return chunk->slot_count == MI_SLOTS_PER_CHUNK; }
+
+static void free_slot(mi_slot_ref_t ref) {
+  uint32_t bit = 1u << ref.index;
+  /* Release: who takes the slot sees all that was done in it. */
+  uint32_t before = atomic_fetch_or_explicit(&ref.chunk->free, bit, memory_order_release);
+  mi_assert((before & bit) == 0);
+  (void)before;
+}
+
+bool mi_slot_take_this(mi_slot_ref_t ref, uint64_t mask, bool* zero, bool* busy) {
+  uint32_t bit = 1u << ref.index;
+  /* Acquire: the chunk's start, and the previous holder's last writes. */
+  uint32_t before = atomic_fetch_and_explicit(&ref.chunk->free, ~bit, memory_order_acquire);
+  if ((before & bit) == 0) return false;
+  if (mi_units_take(ref, mask, zero)) return true;
+  *busy = true;
+  free_slot(ref);
+  return false;
+}
+
+bool mi_slot_take_in(mi_chunk_t* chunk, mi_slot_ref_t* ref, uint64_t mask, bool* zero, bool* busy) {
   uint32_t candidates = atomic_load_explicit(&chunk->free, memory_order_relaxed);
   while (candidates != 0) {
-    unsigned index = mi_ctz64(candidates);
-    uint32_t bit = 1u << index;
-    candidates &= ~bit;
-    /* Acquire: the chunk's start, and the previous holder's last writes. */
-    if ((atomic_fetch_and_explicit(&chunk->free, ~bit, memory_order_acquire) & bit) == 0) continue;
-    *ref = (mi_slot_ref_t){chunk, index};
-    if (mi_units_take(*ref, mask, zero)) return true;
-    atomic_fetch_or_explicit(&chunk->free, bit, memory_order_release);
+    *ref = (mi_slot_ref_t){chunk, mi_ctz64(candidates)};
+    candidates &= candidates - 1;
+    if (mi_slot_take_this(*ref, mask, zero, busy)) return true;
   }
   return false;
+}
+
+/* Of a chunk that has free slots now, or false. */
+static bool take_slot_for_all(mi_chunk_t* chunk, mi_slot_ref_t* ref, uint64_t mask, bool* zero) {
+  bool busy;
+  /* Acquire: a chunk with free slots has its final `arena`. */
+  if (atomic_load_explicit(&chunk->free, memory_order_acquire) == 0) return false;
+  const mi_arena_t* arena = mi_arena_of(chunk);
+  if (arena != NULL && (arena->exclusive || mi_option_is_enabled(mi_option_disallow_arena_alloc))) {
+    return false;
+  }
+  return mi_slot_take_in(chunk, ref, mask, zero, &busy);
 }
 
 static bool
 take_slot_in_range(size_t from, size_t to, mi_slot_ref_t* ref, uint64_t mask, bool* zero) {
   for (size_t i = from; i < to; i++) {
     mi_chunk_t* chunk = mi_chunk_at(i);
-    if (take_slot_in(chunk, ref, mask, zero)) {
+    if (take_slot_for_all(chunk, ref, mask, zero)) {
       atomic_store_explicit(&search_start, i,
                             memory_order_relaxed); /* a hint: any value is right */
       return true;
@@ -151,66 +205,121 @@ take_slot_in_range(size_t from, size_t to, mi_slot_ref_t* ref, uint64_t mask, bo
   return false;
 }
 
-/* Room for a chunk; *slots of it are there. */
-static uint8_t* map_chunk(unsigned* slots) {
-  *slots = MI_SLOTS_PER_CHUNK;
+void mi_slot_enter(uint8_t* slot, bool starts) {
+  if (mi_is_in_chunk(slot)) return;
+  /* There has been room in the table since the chunk was made. */
+  mi_segment_table_add(starts ? slot : NULL, (mi_segment_t*)slot, MI_SEGMENT_SIZE);
+}
+
+/* ---- Chunks ---- */
+
+/* All but its number. The caller has a descriptor that is all zero, or vacant, and nobody looks at it
+   until publish_slots. */
+static void init_chunk(mi_chunk_t* chunk, uint8_t* start, unsigned slots, bool zero) {
+  chunk->start = start;
+  chunk->slot_count = slots;
+  for (unsigned i = 0; i < slots; i++) {
+    atomic_store_explicit(&chunk->slots[i].clean_is_zero, zero, memory_order_relaxed);
+    atomic_store_explicit(&chunk->slots[i].clean, ~(uint64_t)0, memory_order_relaxed);
+  }
+}
+
+static void publish_slots(mi_chunk_t* chunk, uint32_t slots) {
+  /* Release publishes the chunk. */
+  atomic_store_explicit(&chunk->free, slots, memory_order_release);
+}
+
+/* From now on pointers into it are recognised, or can be by mi_slot_enter: a chunk that is not whole
+   is not entered in the chunk map, which says that all of 32 MiB is ours. */
+static bool make_findable(uint8_t* start, unsigned slots) {
+  return slots == MI_SLOTS_PER_CHUNK
+             ? mi_chunk_map_add(start)
+             : mi_segment_table_prepare(start, (size_t)slots << MI_SEGMENT_SHIFT);
+}
+
+static bool add_chunk(uint8_t* start, unsigned slots, bool resident, mi_chunk_t** chunk) {
+  size_t index;
+  if (!take_descriptor(&index)) return false;
+  *chunk = mi_chunk_at(index);
+  if (!make_findable(start, slots)) {
+    atomic_store_explicit(&(*chunk)->vacant, true, memory_order_release);
+    return false;
+  }
+  (*chunk)->number = index;
+  (*chunk)->resident = resident;
+  init_chunk(*chunk, start, slots, true);
+  return true;
+}
+
+/* Room for chunks, *slots of it in all. */
+static uint8_t* map_chunks(size_t* slots, bool* resident) {
+  /* arena_reserve says how much to reserve at once. */
+  size_t size = mi_align_down(mi_option_get_size(mi_option_arena_reserve), MI_CHUNK_SIZE);
+  bool large = mi_option_is_enabled(mi_option_allow_large_os_pages);
+  mi_map_t kind =
+      mi_option_get(mi_option_arena_eager_commit) == 1 ? MI_MAP_MEMORY : MI_MAP_ADDRESSES;
+  if (size < MI_CHUNK_SIZE) size = MI_CHUNK_SIZE;
   uint8_t* start = NULL;
-  if (!mi_rare(mi_rare_slot)) {
-    start = mi_memory_map(MI_CHUNK_SIZE, MI_CHUNK_SIZE, MI_MAP_ADDRESSES);
-  }
+  *resident = large;
+  bool slot_only = mi_rare(mi_rare_slot);
+  if (large && !slot_only) start = mi_memory_map_for_blocks(size, MI_CHUNK_SIZE, MI_MAP_LARGE);
   if (start == NULL) {
-    /* Address space is short: a single slot may still fit. */
-    *slots = 1;
-    start = mi_memory_map(MI_SEGMENT_SIZE, MI_SEGMENT_SIZE, MI_MAP_ADDRESSES);
+    *resident = false;
+    if (!slot_only) start = mi_memory_map_for_blocks(size, MI_CHUNK_SIZE, kind);
+    if (start == NULL && size > MI_CHUNK_SIZE && !slot_only) {
+      size = MI_CHUNK_SIZE;
+      start = mi_memory_map_for_blocks(size, MI_CHUNK_SIZE, kind);
+    }
+    if (start == NULL) {
+      /* Address space is short: a single slot may still fit. */
+      size = MI_SEGMENT_SIZE;
+      start = mi_memory_map_for_blocks(size, size, kind);
+    }
+    if (start != NULL && large) mi_os_prefer_large_pages(start, size);
   }
+  *slots = size >> MI_SEGMENT_SHIFT;
   return start;
 }
 
-/* From now on pointers into it are recognised. A single slot is not entered in the chunk map,
-   which says that all of 32 MiB is ours. */
-static bool make_findable(uint8_t* start, unsigned slots) {
-  return slots == MI_SLOTS_PER_CHUNK ? mi_chunk_map_add(start)
-                                     : mi_segment_table_add(start, (mi_segment_t*)start);
-}
-
-/* Adds a chunk and takes its first slot. */
+/* Adds chunks and takes the first slot. */
 static bool take_slot_in_new_chunk(mi_slot_ref_t* ref, uint64_t mask, bool* zero) {
-  unsigned slots;
-  uint8_t* start = map_chunk(&slots);
+  size_t left;
+  bool resident;
+  uint8_t* start = map_chunks(&left, &resident);
   if (start == NULL) return false;
-  size_t index;
-  if (!take_descriptor(&index)) {
-    mi_memory_unmap(start, (size_t)slots << MI_SEGMENT_SHIFT);
-    return false;
+  bool taken = false;
+  bool first = true;
+  while (left > 0) {
+    unsigned slots = left < MI_SLOTS_PER_CHUNK ? (unsigned)left : MI_SLOTS_PER_CHUNK;
+    uint32_t all = (uint32_t)mi_bits64(0, slots);
+    mi_chunk_t* chunk;
+    if (!add_chunk(start, slots, resident, &chunk)) {
+      mi_memory_unmap(start, left << MI_SEGMENT_SHIFT);
+      break;
+    }
+    if (first) {
+      *ref = (mi_slot_ref_t){chunk, 0};
+      taken = mi_units_take(*ref, mask, zero);
+      if (taken) all &= ~1u;
+      atomic_store_explicit(&search_start, chunk->number, memory_order_relaxed);
+      first = false;
+    }
+    publish_slots(chunk, all);
+    start += (size_t)slots << MI_SEGMENT_SHIFT;
+    left -= slots;
   }
-  mi_chunk_t* chunk = mi_chunk_at(index);
-  if (!make_findable(start, slots)) {
-    mi_memory_unmap(start, (size_t)slots << MI_SEGMENT_SHIFT);
-    atomic_store_explicit(&chunk->vacant, true, memory_order_release);
-    return false;
-  }
-  chunk->start = start;
-  chunk->number = index;
-  chunk->slot_count = slots;
-  for (unsigned i = 0; i < slots; i++) {
-    atomic_store_explicit(&chunk->slots[i].clean_is_zero, true, memory_order_relaxed);
-    atomic_store_explicit(&chunk->slots[i].clean, ~(uint64_t)0, memory_order_relaxed);
-  }
-  *ref = (mi_slot_ref_t){chunk, 0};
-  bool taken = mi_units_take(*ref, mask, zero);
-  /* Release publishes all of the above. */
-  uint32_t all = (uint32_t)mi_bits64(0, slots);
-  atomic_store_explicit(&chunk->free, taken ? all & ~1u : all, memory_order_release);
-  atomic_store_explicit(&search_start, index, memory_order_relaxed);
   return taken;
 }
 
-bool mi_slot_take(mi_slot_ref_t* ref, uint64_t mask, bool* zero) {
+bool mi_slot_take(mi_arena_t* arena, mi_slot_ref_t* ref, uint64_t mask, bool* zero) {
   size_t count = mi_chunk_count();
   size_t from = atomic_load_explicit(&search_start, memory_order_relaxed);
   if (from > count) from = 0;
-  if (take_slot_in_range(from, count, ref, mask, zero) ||
-      take_slot_in_range(0, from, ref, mask, zero) || take_slot_in_new_chunk(ref, mask, zero)) {
+  if (arena != NULL ? mi_arena_take_slot(arena, ref, mask, zero)
+                    : take_slot_in_range(from, count, ref, mask, zero) ||
+                          take_slot_in_range(0, from, ref, mask, zero) ||
+                          take_slot_in_new_chunk(ref, mask, zero)) {
+    mi_slot_enter(mi_slot_start(*ref), true);
     return true;
   }
   errno = ENOMEM;
@@ -218,15 +327,55 @@ bool mi_slot_take(mi_slot_ref_t* ref, uint64_t mask, bool* zero) {
 }
 
 void mi_slot_release(mi_slot_ref_t ref) {
-  uint32_t bit = 1u << ref.index;
-  size_t number = ref.chunk->number; /* before the slot is another's, or unmapped */
-  /* Release: who takes the slot sees all that was done in it. */
-  uint32_t before = atomic_fetch_or_explicit(&ref.chunk->free, bit, memory_order_release);
-  mi_assert((before & bit) == 0);
-  (void)before;
+  mi_chunk_t* chunk = ref.chunk;
+  size_t number = chunk->number; /* before the slot is another's, or unmapped */
+  if (!is_whole(chunk)) mi_segment_table_remove(mi_slot_start(ref), MI_SEGMENT_SIZE);
+  bool for_all = mi_arena_admits(chunk, NULL);
+  free_slot(ref);
   /* Low slots first: memory that is resident is used again, and the high end may drain. */
-  if (number < atomic_load_explicit(&search_start, memory_order_relaxed)) {
+  if (for_all && number < atomic_load_explicit(&search_start, memory_order_relaxed)) {
     atomic_store_explicit(&search_start, number, memory_order_relaxed);
+  }
+}
+
+/* ---- The chunks of an arena ---- */
+
+/* Slots from `slot` on until the next multiple of 32 MiB, or the end of the arena. */
+static unsigned slots_until_boundary(const mi_arena_t* arena, size_t slot) {
+  uintptr_t p = (uintptr_t)arena->start + (slot << MI_SEGMENT_SHIFT);
+  size_t room = MI_SLOTS_PER_CHUNK - ((p >> MI_SEGMENT_SHIFT) & (MI_SLOTS_PER_CHUNK - 1));
+  size_t left = arena->slot_count - slot;
+  return (unsigned)(left < room ? left : room);
+}
+
+bool mi_chunks_reserve(mi_arena_t* arena) {
+  uint8_t* last = arena->start + (arena->slot_count << MI_SEGMENT_SHIFT) - 1;
+  /* Beyond the chunk map. */
+  if ((uintptr_t)last >> MI_ADDRESS_BITS != 0) return false;
+  arena->chunk_count =
+      ((uintptr_t)last >> MI_CHUNK_SHIFT) - ((uintptr_t)arena->start >> MI_CHUNK_SHIFT) + 1;
+  return add_descriptors(arena->chunk_count, &arena->first_chunk);
+}
+
+void mi_chunks_publish(mi_arena_t* arena) {
+  size_t slot = 0;
+  for (size_t i = 0; i < arena->chunk_count; i++) {
+    unsigned slots = slots_until_boundary(arena, slot);
+    mi_chunk_t* chunk = mi_chunk_at(arena->first_chunk + i);
+    chunk->number = arena->first_chunk + i;
+    chunk->resident = arena->resident;
+    chunk->uncommitted = arena->uncommitted;
+    chunk->foreign = arena->foreign;
+    init_chunk(chunk, arena->start + (slot << MI_SEGMENT_SHIFT), slots, arena->zero);
+    make_findable(chunk->start, slots); /* cannot fail: mi_arena_add has prepared the table */
+    atomic_store_explicit(&chunk->arena, arena, memory_order_release);
+    publish_slots(chunk, (uint32_t)mi_bits64(0, slots));
+    slot += slots;
+  }
+  /* So that they are used before what the system gave. */
+  if (!arena->exclusive &&
+      arena->first_chunk < atomic_load_explicit(&search_start, memory_order_relaxed)) {
+    atomic_store_explicit(&search_start, arena->first_chunk, memory_order_relaxed);
   }
 }
 
@@ -258,11 +407,7 @@ static void unmap_chunk(mi_chunk_t* chunk, const units_t taken[MI_SLOTS_PER_CHUN
     atomic_store(&chunk->slots[i].purge_at, 0);
     count_committed(taken[i].dirty, -1);
   }
-  if (chunk->slot_count == MI_SLOTS_PER_CHUNK) {
-    mi_chunk_map_remove(chunk->start);
-  } else {
-    mi_segment_table_remove(chunk->start);
-  }
+  if (is_whole(chunk)) mi_chunk_map_remove(chunk->start);
   mi_memory_unmap(chunk->start, (size_t)chunk->slot_count << MI_SEGMENT_SHIFT);
   chunk->start = NULL;
   chunk->slot_count = 0;
@@ -274,8 +419,8 @@ void mi_chunks_unmap_free(void) {
   size_t count = mi_chunk_count();
   for (size_t i = 0; i < count; i++) {
     mi_chunk_t* chunk = mi_chunk_at(i);
-    uint32_t slots = atomic_load_explicit(&chunk->free, memory_order_relaxed);
-    if (slots != every && slots != 1) continue;
+    uint32_t slots = atomic_load_explicit(&chunk->free, memory_order_acquire);
+    if ((slots != every && slots != 1) || mi_arena_of(chunk) != NULL) continue;
     /* Acquire: who holds a slot of the chunk sees its descriptor, which stays as it is. */
     if (!atomic_compare_exchange_strong_explicit(&chunk->free, &slots, 0, memory_order_acquire,
                                                  memory_order_relaxed)) {

@@ -16,10 +16,19 @@ mi_inline uint8_t* mi_slot_start(mi_slot_ref_t ref) {
 mi_inline mi_slot_t* mi_slot_state(mi_slot_ref_t ref) { return &ref.chunk->slots[ref.index]; }
 
 /* Takes a slot in which the units of `mask` can be taken, and takes them; *zero as in
-   mi_units_take. Reserves another chunk if need be. False and ENOMEM if there is no memory. */
-bool mi_slot_take(mi_slot_ref_t* ref, uint64_t mask, bool* zero);
+   mi_units_take. From `arena`; NULL: from wherever it is not exclusive, and reserves another chunk
+   if need be. False and ENOMEM if there is no memory. */
+bool mi_slot_take(mi_arena_t* arena, mi_slot_ref_t* ref, uint64_t mask, bool* zero);
 /* The caller has released every unit of the slot. */
 void mi_slot_release(mi_slot_ref_t ref);
+
+/* For mi_arena_t, which looks for slots by itself: takes some slot of a chunk, or this one. *busy:
+   one was free, but not its units, or not for long enough. */
+bool mi_slot_take_in(mi_chunk_t* chunk, mi_slot_ref_t* ref, uint64_t mask, bool* zero, bool* busy);
+bool mi_slot_take_this(mi_slot_ref_t ref, uint64_t mask, bool* zero, bool* busy);
+/* From now on pointers into a slot so taken are recognised. `starts`: a segment starts in it; else
+   it is the inside of one. */
+void mi_slot_enter(uint8_t* slot, bool starts);
 
 /* Takes all units of `mask` or none. Fails if one is being purged, or cannot be committed.
    *zero: they all read as zero. The caller holds the slot. */
@@ -36,6 +45,10 @@ void mi_chunks_unmap_free(void);
    descriptor is all zero: no slot in it is free, abandoned or due. */
 size_t mi_chunk_count(void);
 mi_chunk_t* mi_chunk_at(size_t index);
+
+/* Descriptors for an arena's chunks; then the chunks themselves, with all slots free. */
+bool mi_chunks_reserve(mi_arena_t* arena);
+void mi_chunks_publish(mi_arena_t* arena);
 
 /* Unmaps the descriptors. There are no chunks any more, whatever memory is still mapped. */
 void mi_chunk_directory_unmap(void);

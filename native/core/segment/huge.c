@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "segment/arena.h"
 #include "segment/huge_cache.h"
 #include "segment/memory.h"
 #include "stats/stats.h"
@@ -38,7 +39,7 @@ static mi_mapping_t map_block(size_t size, size_t align, size_t offset, size_t* 
   }
   /* A large alignment maps much that is unmapped again at once. */
   mi_map_t kind = align <= MI_SEGMENT_SIZE ? MI_MAP_MEMORY : MI_MAP_ADDRESSES;
-  uint8_t* base = mi_memory_map(total, align, kind);
+  uint8_t* base = mi_memory_map_for_blocks(total, align, kind);
   if (base == NULL) return (mi_mapping_t){NULL, 0};
   /* Whole segment sizes before the block are of no use. */
   size_t unused = mi_align_down(*start - header_size(), MI_SEGMENT_SIZE);
@@ -48,41 +49,75 @@ static mi_mapping_t map_block(size_t size, size_t align, size_t offset, size_t* 
   return (mi_mapping_t){base + unused, total - unused};
 }
 
-mi_page_t* mi_huge_page_alloc(size_t size, size_t align, size_t offset) {
-  size_t start;
+/* The room for a segment: its mapping, or its slots if `chunk` is not NULL. */
+typedef struct room_s {
+  mi_mapping_t mapping;
+  size_t start; /* where the block begins in it */
   bool zero;
-  /* So that nothing below can overflow. */
-  if (size > MI_MAX_ALLOC_SIZE || align > ((size_t)1 << MI_ADDRESS_BITS)) {
-    errno = ENOMEM;
-    return NULL;
+  mi_slot_ref_t slot; /* the first one; chunk NULL: a mapping */
+} room_t;
+
+static bool
+take_from_arena(room_t* room, mi_arena_t* arena, size_t size, size_t align, size_t offset) {
+  if (align >= MI_SEGMENT_SIZE) return false;
+  room->start = block_offset(align, offset & (align - 1));
+  size_t slots = (room->start + size + MI_SEGMENT_SIZE - 1) >> MI_SEGMENT_SHIFT;
+  if (!mi_arena_take_run(arena, slots, &room->slot, &room->zero)) return false;
+  room->mapping.start = mi_slot_start(room->slot);
+  room->mapping.size = slots << MI_SEGMENT_SHIFT;
+  return true;
+}
+
+static bool take_mapping(room_t* room, size_t size, size_t align, size_t offset) {
+  room->slot.chunk = NULL;
+  room->mapping = map_block(size, align, offset, &room->start, &room->zero);
+  mi_mapping_t mapping = room->mapping;
+  if (mapping.start == NULL) return false;
+  if (mi_os_commit(mapping.start, mapping.size) &&
+      mi_segment_table_add(mapping.start + room->start, (mi_segment_t*)mapping.start,
+                           mapping.size)) {
+    return true;
   }
+  mi_mapping_unmap(mapping);
+  return false;
+}
+
+mi_page_t* mi_huge_page_alloc(mi_arena_t* arena, size_t size, size_t align, size_t offset) {
+  room_t room;
   if (size == 0) size = 1;
-  mi_mapping_t mapping = map_block(size, align, offset, &start, &zero);
-  if (mapping.start == NULL || !mi_os_commit(mapping.start, mapping.size) ||
-      !mi_segment_table_add(mapping.start + start, (mi_segment_t*)mapping.start)) {
-    if (mapping.start != NULL) mi_mapping_unmap(mapping);
+  /* So that nothing below can overflow. */
+  if (size > MI_MAX_ALLOC_SIZE || align > ((size_t)1 << MI_ADDRESS_BITS) ||
+      (!take_from_arena(&room, arena, size, align, offset) &&
+       (arena != NULL || !take_mapping(&room, size, align, offset)))) {
     errno = ENOMEM;
     return NULL;
   }
-  mi_segment_t* segment = (mi_segment_t*)mapping.start;
-  if (!zero) memset(segment, 0, header_size());
+  mi_segment_t* segment = (mi_segment_t*)room.mapping.start;
+  /* thread_id last and apart, as in an ordinary segment. */
+  if (!room.zero) {
+    size_t first = offsetof(mi_segment_t, page_shift);
+    memset((uint8_t*)segment + first, 0, header_size() - first);
+  }
   segment->page_shift = MI_SEGMENT_SHIFT;
   segment->kind = MI_PAGE_HUGE;
+  segment->chunk = room.slot.chunk;
+  if (segment->chunk != NULL) segment->slot_index = (uint8_t)room.slot.index;
   segment->page_count = 1;
   segment->used = 1;
   segment->pages_used = 1;
   segment->header_size = (uint32_t)header_size();
   segment->cookie = mi_segment_cookie(segment);
-  segment->huge_size = mapping.size;
+  segment->huge_size = room.mapping.size;
   atomic_store_explicit(&segment->thread_id, mi_os_thread_id(), memory_order_relaxed);
   mi_page_t* page = &segment->pages[0];
   /* A block begins on a multiple of MI_MAX_ALIGN, since lists use its low bits; for an odd
      `offset` what the caller gets is a little further on. Both lie in the same 4 MiB, so either
      finds the segment. */
-  page->start = mapping.start + mi_align_down(start, MI_MAX_ALIGN);
-  page->block_size = mi_huge_good_size(start + size) - mi_align_down(start, MI_MAX_ALIGN);
+  size_t start = mi_align_down(room.start, MI_MAX_ALIGN);
+  page->start = room.mapping.start + start;
+  page->block_size = mi_huge_good_size(room.start + size) - start;
   page->reserved = 1;
-  page->zero = zero ? MI_ZERO_MEMORY : 0;
+  page->zero = room.zero ? MI_ZERO_MEMORY : 0;
 #if MI_HARDENED
   page->key = mi_os_random();
 #endif
@@ -94,14 +129,21 @@ mi_page_t* mi_huge_page_alloc(size_t size, size_t align, size_t offset) {
 void mi_huge_page_free(mi_page_t* page) {
   mi_segment_t* segment = mi_segment_of(page);
   mi_mapping_t mapping = {(uint8_t*)segment, segment->huge_size};
-  mi_segment_table_remove(page->start);
+  mi_slot_ref_t slot = {segment->chunk, segment->slot_index};
   mi_stat_down(malloc_huge, page->block_size);
   segment->cookie = 0;
   atomic_store_explicit(&segment->thread_id, 0, memory_order_relaxed);
+  if (slot.chunk != NULL) {
+    mi_arena_release_run(slot, mapping.size >> MI_SEGMENT_SHIFT);
+    return;
+  }
+  mi_segment_table_remove(mapping.start, mapping.size);
   mi_huge_cache_put(mapping);
 }
 
 void mi_huge_page_purge(mi_page_t* page) {
+  mi_segment_t* segment = mi_segment_of(page);
+  if (segment->chunk != NULL && segment->chunk->resident) return;
   /* The rest of the system page that holds the first word stays; so does the header. */
   uintptr_t from = mi_align_up((uintptr_t)page->start + sizeof(mi_block_t), mi_os_page_size());
   uintptr_t to = (uintptr_t)page->start + page->block_size;
@@ -112,18 +154,19 @@ void mi_huge_page_purge(mi_page_t* page) {
 static mi_segment_t* move(mi_segment_t* segment, size_t total) {
   uint8_t* block = segment->pages[0].start;
   size_t start = (size_t)(block - (uint8_t*)segment);
-  mi_segment_t* target = mi_memory_map(total, MI_SEGMENT_SIZE, MI_MAP_MEMORY);
+  size_t old_total = segment->huge_size;
+  mi_segment_t* target = mi_memory_map_for_blocks(total, MI_SEGMENT_SIZE, MI_MAP_MEMORY);
   if (target == NULL) return NULL;
-  if (mi_segment_table_add((uint8_t*)target + start, target)) {
+  if (mi_segment_table_add((uint8_t*)target + start, target, total)) {
     /* Before the move: after it, the old address may already be another segment's. */
-    mi_segment_table_remove(block);
-    if (mi_os_move(segment, segment->huge_size, target, total)) {
+    mi_segment_table_remove(segment, old_total);
+    if (mi_os_move(segment, old_total, target, total)) {
       target->pages[0].start = (uint8_t*)target + start;
       target->cookie = mi_segment_cookie(target);
       return target;
     }
-    mi_segment_table_add(block, segment); /* the leaf is there, so this succeeds */
-    mi_segment_table_remove((uint8_t*)target + start);
+    mi_segment_table_add(block, segment, old_total); /* the leaves are there: this succeeds */
+    mi_segment_table_remove(target, total);
   }
   mi_memory_unmap(target, total);
   return NULL;
@@ -136,24 +179,48 @@ static void clear_gain(mi_page_t* page, size_t old_size, size_t mapped) {
   if (end > old_size) memset(page->start + old_size, 0, end - old_size);
 }
 
+/* Changes the mapping's size where it is. */
+static bool resize_in_place(mi_segment_t* segment, size_t total) {
+  uint8_t* block = segment->pages[0].start;
+  size_t old_total = segment->huge_size;
+  size_t kept = mi_align_up(total, MI_SEGMENT_SIZE);
+  if (!mi_segment_table_prepare(segment, total)) return false;
+  /* What is given up is soon somebody else's, and what is added is ours only afterwards. */
+  if (kept < old_total) mi_segment_table_remove((uint8_t*)segment + kept, old_total - kept);
+  bool done = mi_os_resize(segment, old_total, total);
+  mi_segment_table_add(block, segment, done ? total : old_total);
+  return done;
+}
+
+/* Changes the size of the mapping. Returns where the segment is then; NULL if that is impossible. */
+static mi_segment_t* resize_mapping(mi_segment_t* segment, size_t total) {
+  size_t old_total = segment->huge_size;
+  if (mi_option_is_enabled(mi_option_disallow_os_alloc)) return NULL;
+  if (resize_in_place(segment, total)) {
+    mi_stat_up(reserved, total);
+  } else {
+    segment = move(segment, total);
+    if (segment == NULL) return NULL;
+  }
+  mi_stat_down(reserved, old_total);
+  mi_stat_up(committed, total);
+  mi_stat_down(committed, old_total);
+  segment->huge_size = total;
+  return segment;
+}
+
 mi_page_t* mi_huge_page_resize(mi_page_t* page, size_t size, bool zero) {
   mi_segment_t* segment = mi_segment_of(page);
   size_t start = (size_t)(page->start - (uint8_t*)segment);
   size_t total = mi_huge_good_size(start + size);
   size_t old_total = segment->huge_size;
   size_t old_block_size = page->block_size;
-  if (total > old_total || old_total - total > total / 8) {
-    if (mi_option_is_enabled(mi_option_disallow_os_alloc)) return NULL;
-    if (mi_os_resize(segment, old_total, total)) {
-      mi_stat_up(reserved, total);
-    } else {
-      segment = move(segment, total);
-      if (segment == NULL) return NULL;
-    }
-    mi_stat_down(reserved, old_total);
-    mi_stat_up(committed, total);
-    mi_stat_down(committed, old_total);
-    segment->huge_size = total;
+  if (segment->chunk != NULL) {
+    /* Its slots stay. */
+    if (total > old_total || old_total - total >= MI_SEGMENT_SIZE) return NULL;
+  } else if (total > old_total || old_total - total > total / 8) {
+    segment = resize_mapping(segment, total);
+    if (segment == NULL) return NULL;
   }
   page = &segment->pages[0];
   page->block_size = total - start;

@@ -1,5 +1,5 @@
 /* Segments of one block above MI_LARGE_BLOCK_MAX, or of one that needs more alignment than a
-   page can give. Each is a mapping of its own. */
+   page can give. Each is a mapping of its own, or some slots of an arena. */
 #ifndef MI_HUGE_H
 #define MI_HUGE_H
 
@@ -8,9 +8,11 @@
 /* A page that holds one block in which an address x with at least `size` bytes after it exists
    such that x + offset is a multiple of `align` (a power of two); x is the first such address in
    the block. The segment belongs to this thread; the descriptor is as from
-   mi_segment_page_alloc, with the block laid out by mi_page_extend. NULL and ENOMEM if there is
-   no memory. */
-mi_page_t* mi_huge_page_alloc(size_t size, size_t align, size_t offset);
+   mi_segment_page_alloc, with the block laid out by mi_page_extend. It lies in `arena`; NULL: in
+   a shared arena if it fits into one, or in a mapping. An arena has no room for a block that is
+   aligned to a whole segment, or to more: such a block would not begin next to its header. NULL and
+   ENOMEM if there is no memory. */
+mi_page_t* mi_huge_page_alloc(mi_arena_t* arena, size_t size, size_t align, size_t offset);
 
 /* Frees the segment of a page whose block is not alive. Any thread that may: the owner, or who
    freed the block of an unowned one. */

@@ -16,13 +16,17 @@ void mi_chunk_map_remove(const void* p) {
   atomic_store_explicit(&mi_chunk_map[index], 0, memory_order_release);
 }
 
-/* A table of two levels. Leaves are made when first needed and never freed. */
+/* A table of two levels. Leaves are made when first needed and never freed.
+
+   An entry is the address of a segment, which has 22 low bits to spare: STARTS, if the segment's
+   block starts in these 4 MiB, and above that bit how many of their smallest pages are ours. */
 #define LEAF_SHIFT 12
 #define LEAF_COUNT ((size_t)1 << LEAF_SHIFT)
 #define ROOT_COUNT ((size_t)1 << (MI_ADDRESS_BITS - MI_SEGMENT_SHIFT - LEAF_SHIFT))
+#define STARTS ((uintptr_t)1)
 
 typedef struct leaf_s {
-  _Atomic(mi_segment_t*) segments[LEAF_COUNT];
+  _Atomic(uintptr_t) entries[LEAF_COUNT];
 } leaf_t;
 
 static _Atomic(leaf_t*) root[ROOT_COUNT];
@@ -33,40 +37,65 @@ static leaf_t* leaf_of(const void* p) {
   return index < ROOT_COUNT ? atomic_load_explicit(&root[index], memory_order_acquire) : NULL;
 }
 
-static _Atomic(mi_segment_t*)* entry_of(leaf_t* leaf, const void* p) {
-  return &leaf->segments[((uintptr_t)p >> MI_SEGMENT_SHIFT) & (LEAF_COUNT - 1)];
+static _Atomic(uintptr_t)* entry_of(leaf_t* leaf, const void* p) {
+  return &leaf->entries[((uintptr_t)p >> MI_SEGMENT_SHIFT) & (LEAF_COUNT - 1)];
 }
 
-static leaf_t* make_leaf(const void* p) {
-  size_t index = (uintptr_t)p >> (MI_SEGMENT_SHIFT + LEAF_SHIFT);
-  if (index >= ROOT_COUNT) return NULL;
-  leaf_t* made = mi_memory_map(sizeof(leaf_t), MI_WORD_SIZE, MI_MAP_MEMORY);
-  if (made == NULL) return NULL;
-  leaf_t* present = NULL;
-  if (atomic_compare_exchange_strong_explicit(&root[index], &present, made, memory_order_acq_rel,
-                                              memory_order_acquire)) {
-    return made;
-  }
-  mi_memory_unmap(made, sizeof(leaf_t));
-  return present;
-}
-
-bool mi_segment_table_add(const void* p, mi_segment_t* segment) {
+static uintptr_t entry_at(const void* p) {
   leaf_t* leaf = leaf_of(p);
-  if (leaf == NULL) leaf = make_leaf(p);
-  if (leaf == NULL) return false;
-  /* Release: who finds the segment sees its header. */
-  atomic_store_explicit(entry_of(leaf, p), segment, memory_order_release);
+  return leaf == NULL ? 0 : atomic_load_explicit(entry_of(leaf, p), memory_order_acquire);
+}
+
+static bool make_leaf(const void* p) {
+  size_t index = (uintptr_t)p >> (MI_SEGMENT_SHIFT + LEAF_SHIFT);
+  if (index >= ROOT_COUNT) return false;
+  leaf_t* made = mi_memory_map(sizeof(leaf_t), MI_WORD_SIZE, MI_MAP_MEMORY);
+  if (made == NULL) return false;
+  leaf_t* present = NULL;
+  if (!atomic_compare_exchange_strong_explicit(&root[index], &present, made, memory_order_acq_rel,
+                                               memory_order_acquire)) {
+    mi_memory_unmap(made, sizeof(leaf_t));
+  }
   return true;
 }
 
-void mi_segment_table_remove(const void* p) {
-  atomic_store_explicit(entry_of(leaf_of(p), p), NULL, memory_order_release);
+bool mi_segment_table_prepare(const void* start, size_t size) {
+  for (size_t offset = 0; offset < size; offset += MI_SEGMENT_SIZE) {
+    const uint8_t* p = (const uint8_t*)start + offset;
+    if (leaf_of(p) == NULL && !make_leaf(p)) return false;
+  }
+  return true;
 }
 
-mi_segment_t* mi_segment_table_find(const void* p) {
-  leaf_t* leaf = leaf_of(p);
-  return leaf == NULL ? NULL : atomic_load_explicit(entry_of(leaf, p), memory_order_acquire);
+bool mi_segment_table_add(const void* p, mi_segment_t* segment, size_t size) {
+  if (!mi_segment_table_prepare(segment, size)) return false;
+  for (size_t offset = 0; offset < size; offset += MI_SEGMENT_SIZE) {
+    const uint8_t* at = (const uint8_t*)segment + offset;
+    size_t ours = size - offset < MI_SEGMENT_SIZE ? size - offset : MI_SEGMENT_SIZE;
+    uintptr_t entry = (uintptr_t)segment | ours / MI_OS_LEAST_PAGE << 1;
+    if ((uintptr_t)p >> MI_SEGMENT_SHIFT == (uintptr_t)at >> MI_SEGMENT_SHIFT) entry |= STARTS;
+    /* Release: who finds the segment sees its header. */
+    atomic_store_explicit(entry_of(leaf_of(at), at), entry, memory_order_release);
+  }
+  return true;
+}
+
+void mi_segment_table_remove(const void* start, size_t size) {
+  for (size_t offset = 0; offset < size; offset += MI_SEGMENT_SIZE) {
+    const uint8_t* at = (const uint8_t*)start + offset;
+    atomic_store_explicit(entry_of(leaf_of(at), at), 0, memory_order_release);
+  }
+}
+
+static mi_segment_t* segment_in(uintptr_t entry) {
+  return (mi_segment_t*)((entry & STARTS) == 0 ? 0 : entry & ~(uintptr_t)MI_SEGMENT_MASK);
+}
+
+mi_segment_t* mi_segment_table_find(const void* p) { return segment_in(entry_at(p)); }
+
+bool mi_segment_table_covers(const void* p) {
+  size_t ours = (entry_at(p) & MI_SEGMENT_MASK) >> 1;
+  return ((uintptr_t)p & MI_SEGMENT_MASK) < ours * MI_OS_LEAST_PAGE;
 }
 
 void mi_segment_table_for_each(void (*fn)(mi_segment_t* segment, void* arg), void* arg) {
@@ -74,7 +103,8 @@ void mi_segment_table_for_each(void (*fn)(mi_segment_t* segment, void* arg), voi
     leaf_t* leaf = atomic_load_explicit(&root[i], memory_order_acquire);
     if (leaf == NULL) continue;
     for (size_t j = 0; j < LEAF_COUNT; j++) {
-      mi_segment_t* segment = atomic_load_explicit(&leaf->segments[j], memory_order_acquire);
+      uintptr_t entry = atomic_load_explicit(&leaf->entries[j], memory_order_acquire);
+      mi_segment_t* segment = segment_in(entry);
       if (segment != NULL) fn(segment, arg);
     }
   }

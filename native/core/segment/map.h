@@ -2,9 +2,10 @@
 
    chunk map        a byte per 32 MiB of address space: all of that is ours, and readable, so that
                     a segment header may be looked for by masking
-   segment table    for each 4 MiB of address space outside of chunks, the huge segment whose block
-                    starts there, or the single slot that fills it. At most one does, since all of
-                    these start on 4 MiB boundaries */
+   segment table    for each 4 MiB of address space outside of chunks, how much of it is ours, and the
+                    segment there if it is the place where its block starts: a huge one, or one in
+                    a slot of a chunk that is not whole. At most one does, since all of these start
+                    on 4 MiB boundaries */
 #ifndef MI_MAP_H
 #define MI_MAP_H
 
@@ -29,16 +30,22 @@ mi_inline bool mi_is_in_chunk(const void* p) {
 bool mi_chunk_map_add(const void* p);
 void mi_chunk_map_remove(const void* p);
 
-/* Any thread. `p` is the first byte of a block that a caller gets, or of a slot. Add fails for
-   lack of memory; after a remove at the same place it cannot. */
-bool mi_segment_table_add(const void* p, mi_segment_t* segment);
-void mi_segment_table_remove(const void* p);
+/* Any thread that holds that memory. `size` bytes from the segment on are ours, and `p` in them is
+   the first byte of a block that a caller gets, or of a slot; NULL: none starts there. Add fails for lack of memory; after
+   prepare for that range it cannot. */
+bool mi_segment_table_prepare(const void* start, size_t size);
+bool mi_segment_table_add(const void* p, mi_segment_t* segment, size_t size);
+/* Forgets what begins in these bytes, which start on a segment boundary. */
+void mi_segment_table_remove(const void* start, size_t size);
 
 /* What the table has for the 4 MiB around p, or NULL. p may be anything. What it is may be read
    only while the caller holds a block in it. */
 mi_segment_t* mi_segment_table_find(const void* p);
 
-/* Calls fn for each entry. Only where no other thread can remove one. */
+/* True if p lies in memory that was added, wherever. */
+bool mi_segment_table_covers(const void* p);
+
+/* Calls fn for each segment. Only where no other thread can remove one. */
 void mi_segment_table_for_each(void (*fn)(mi_segment_t* segment, void* arg), void* arg);
 
 /* Unmaps the segment table. Nothing can be found in it any more, nor added. */

@@ -5,15 +5,26 @@
 #include "stats/stats.h"
 
 void* mi_memory_map(size_t size, size_t align, mi_map_t kind) {
-  if (mi_option_is_enabled(mi_option_disallow_os_alloc)) {
-    errno = ENOMEM;
-    return NULL;
-  }
   void* p = mi_os_map(size, align, kind);
   if (p != NULL) {
     mi_stat_up(reserved, size);
     mi_stat_count(mmap_calls, 1);
   }
+  return p;
+}
+
+void* mi_memory_map_for_blocks(size_t size, size_t align, mi_map_t kind) {
+  if (mi_option_is_enabled(mi_option_disallow_os_alloc)) {
+    errno = ENOMEM;
+    return NULL;
+  }
+  return mi_memory_map(size, align, kind);
+}
+
+void* mi_memory_map_huge_pages(size_t count, int numa_node, size_t timeout_ms, size_t* mapped) {
+  void* p = mi_os_map_huge_pages(count, numa_node, timeout_ms, mapped);
+  mi_stat_up(reserved, *mapped * MI_OS_HUGE_PAGE);
+  mi_stat_count(mmap_calls, 1 + *mapped);
   return p;
 }
 

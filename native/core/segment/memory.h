@@ -4,9 +4,14 @@
 
 #include "os/os.h"
 
-/* As mi_os_map, but NULL when disallow_os_alloc is set. Any thread. */
+/* As mi_os_map, for our own tables and for what was asked for by mi_reserve_os_memory. Any
+   thread. */
 void* mi_memory_map(size_t size, size_t align, mi_map_t kind);
+/* The same for memory that blocks will be in: NULL when disallow_os_alloc is set. */
+void* mi_memory_map_for_blocks(size_t size, size_t align, mi_map_t kind);
 void mi_memory_unmap(void* p, size_t size);
+/* As mi_os_map_huge_pages. */
+void* mi_memory_map_huge_pages(size_t count, int numa_node, size_t timeout_ms, size_t* mapped);
 
 /* As mi_os_purge, as the options purge_decommits and page_reset say. */
 mi_purge_t mi_memory_purge(void* p, size_t size);

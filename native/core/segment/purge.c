@@ -36,14 +36,14 @@ static void purge_slot(mi_slot_ref_t ref) {
     dirty &= ~mask;
     uint8_t* start = mi_slot_start(ref) + ((size_t)run.first << MI_UNIT_SHIFT);
     size_t size = (size_t)run.count << MI_UNIT_SHIFT;
-    switch (mi_memory_purge(start, size)) {
-    case MI_PURGE_FAILED:
+    mi_purge_t result = mi_memory_purge(start, size);
+    if (result == MI_PURGE_FAILED) {
       atomic_fetch_or_explicit(&slot->dirty, mask, memory_order_release);
       continue;
-    case MI_PURGE_RESET:
+    }
+    /* Memory that we did not map may be that of a file, and then holds what is in the file. */
+    if (result == MI_PURGE_RESET || ref.chunk->foreign) {
       atomic_store_explicit(&slot->clean_is_zero, false, memory_order_relaxed);
-      break;
-    case MI_PURGE_ZEROED: break;
     }
     mi_stat_down(committed, size);
     /* Release: who takes the units finds the purge over. */
@@ -53,6 +53,7 @@ static void purge_slot(mi_slot_ref_t ref) {
 
 void mi_purge_schedule(mi_slot_ref_t ref) {
   mi_slot_t* slot = mi_slot_state(ref);
+  if (ref.chunk->resident) return;
   if (mi_rare(mi_rare_purge)) {
     purge_slot(ref);
     return;
@@ -77,6 +78,8 @@ static int64_t purge_slots_until(int64_t now) {
     for (unsigned index = 0; index < MI_SLOTS_PER_CHUNK; index++) {
       int64_t at = atomic_load(&chunk->slots[index].purge_at);
       if (at == 0 && now != INT64_MAX) continue;
+      /* Who sees dirty units sees the chunk. */
+      if (atomic_load(&chunk->slots[index].dirty) != 0 && chunk->resident) continue;
       if (at <= now) {
         purge_slot((mi_slot_ref_t){chunk, index});
       } else if (next == 0 || at < next) {

@@ -5,7 +5,8 @@
 
 #include "segment/chunk.h"
 
-/* The slot has dirty units: they are due in purge_delay milliseconds (or now, if that is 0). */
+/* The slot has dirty units: they are due in purge_delay milliseconds (or now, if that is 0). Not if
+   its memory is resident. */
 void mi_purge_schedule(mi_slot_ref_t ref);
 
 /* Purges what is due, of any thread. Cheap when nothing is: one load if no memory waits, else

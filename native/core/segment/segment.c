@@ -100,7 +100,7 @@ void mi_segment_queue_remove(mi_segments_tld_t* tld, mi_segment_t* segment) {
 static mi_segment_t* segment_alloc(mi_segments_tld_t* tld, mi_page_kind_t kind) {
   mi_slot_ref_t ref;
   bool zero;
-  if (!mi_slot_take(&ref, 1 | units_of_page(kind, 0), &zero)) return NULL;
+  if (!mi_slot_take(tld->arena, &ref, 1 | units_of_page(kind, 0), &zero)) return NULL;
   mi_segment_t* segment = (mi_segment_t*)mi_slot_start(ref);
   unsigned page_count = MI_UNITS_PER_SEGMENT / kinds[kind].units_per_page;
   size_t header_size = offsetof(mi_segment_t, pages) + page_count * sizeof(mi_page_t);

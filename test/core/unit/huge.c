@@ -13,7 +13,7 @@
 #define MIB ((size_t)1 << 20)
 
 static void layout(size_t size, size_t align, size_t offset) {
-  mi_page_t* page = mi_huge_page_alloc(size, align, offset);
+  mi_page_t* page = mi_huge_page_alloc(NULL, size, align, offset);
   CHECK(page != NULL);
   mi_segment_t* segment = mi_segment_of(page);
   uintptr_t start = (uintptr_t)page->start;
@@ -61,7 +61,7 @@ static mi_page_t* resize(mi_page_t* page, size_t size, size_t kept, uint64_t see
 static void resizing(void) {
   memory_t gauges = memory_gauges();
   size_t size = 3 * MIB;
-  mi_page_t* page = mi_huge_page_alloc(size, 1, 0);
+  mi_page_t* page = mi_huge_page_alloc(NULL, size, 1, 0);
   pattern_fill(page->start, size, 1);
   page = resize(page, 9 * MIB, size, 1, size);
   pattern_fill(page->start, 9 * MIB, 2);
@@ -85,7 +85,7 @@ static void resizing(void) {
 
 static void resizing_fails(void) {
   size_t size = 3 * MIB;
-  mi_page_t* page = mi_huge_page_alloc(size, 1, 0);
+  mi_page_t* page = mi_huge_page_alloc(NULL, size, 1, 0);
   pattern_fill(page->start, size, 3);
   memory_t gauges = memory_gauges();
   mi_os_fail_from(1);
@@ -99,7 +99,7 @@ static void resizing_fails(void) {
 }
 
 static void cache(void) {
-  mi_page_t* page = mi_huge_page_alloc(10 * MIB, 1, 0);
+  mi_page_t* page = mi_huge_page_alloc(NULL, 10 * MIB, 1, 0);
   mi_segment_t* segment = mi_segment_of(page);
   CHECK_EQ(page->zero, MI_ZERO_MEMORY);
   uint8_t* start = page->start;
@@ -107,9 +107,9 @@ static void cache(void) {
   mi_huge_page_free(page);
   CHECK_PTR(mi_segment_find(start), ==, NULL);
   /* Not for one that would waste more than an eighth of it. */
-  mi_page_t* small = mi_huge_page_alloc(8 * MIB, 1, 0);
+  mi_page_t* small = mi_huge_page_alloc(NULL, 8 * MIB, 1, 0);
   CHECK(mi_segment_of(small) != segment);
-  mi_page_t* again = mi_huge_page_alloc(9 * MIB + MIB / 2, 1, 0);
+  mi_page_t* again = mi_huge_page_alloc(NULL, 9 * MIB + MIB / 2, 1, 0);
   CHECK_PTR(mi_segment_of(again), ==, segment);
   CHECK_EQ(again->zero, 0);
   CHECK_CMP(again->block_size, <, 10 * MIB);
@@ -121,13 +121,13 @@ static void cache(void) {
 
 static void too_much(void) {
   errno = 0;
-  CHECK_PTR(mi_huge_page_alloc(PTRDIFF_MAX, 1, 0), ==, NULL);
+  CHECK_PTR(mi_huge_page_alloc(NULL, PTRDIFF_MAX, 1, 0), ==, NULL);
   CHECK_EQ(errno, ENOMEM);
   errno = 0;
-  CHECK_PTR(mi_huge_page_alloc(SIZE_MAX, 1, 0), ==, NULL);
+  CHECK_PTR(mi_huge_page_alloc(NULL, SIZE_MAX, 1, 0), ==, NULL);
   CHECK_EQ(errno, ENOMEM);
   errno = 0;
-  CHECK_PTR(mi_huge_page_alloc(1, (size_t)1 << 62, 0), ==, NULL);
+  CHECK_PTR(mi_huge_page_alloc(NULL, 1, (size_t)1 << 62, 0), ==, NULL);
   CHECK_EQ(errno, ENOMEM);
 }
 

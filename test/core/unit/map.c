@@ -41,24 +41,47 @@ static void one_entry(void) {
   CHECK_PTR(mi_segment_table_find(block), ==, NULL);
   CHECK_PTR(mi_segment_table_find(NULL), ==, NULL);
   CHECK_PTR(mi_segment_table_find((void*)UINTPTR_MAX), ==, NULL);
-  CHECK(!mi_segment_table_add((void*)((uintptr_t)1 << MI_ADDRESS_BITS), segment));
-  CHECK(mi_segment_table_add(block, segment));
+  void* beyond = (void*)((uintptr_t)1 << MI_ADDRESS_BITS);
+  CHECK(!mi_segment_table_add(beyond, beyond, MI_SEGMENT_SIZE));
+  CHECK(mi_segment_table_add(block, segment, MI_SEGMENT_SIZE));
   CHECK_PTR(mi_segment_table_find(block), ==, segment);
   CHECK_PTR(mi_segment_table_find(block + 100), ==, segment);
   CHECK_PTR(mi_segment_table_find((uint8_t*)segment + MI_SEGMENT_SIZE), ==, NULL);
-  mi_segment_table_remove(block);
+  mi_segment_table_remove(segment, MI_SEGMENT_SIZE);
   CHECK_PTR(mi_segment_table_find(block), ==, NULL);
+}
+
+/* A mapping over three leaves, whose block starts in its second entry. */
+static void many_entries(void) {
+  size_t size = ((size_t)9000 << MI_SEGMENT_SHIFT) + 12288;
+  uint8_t* base = address(((size_t)3 << 20) - 5);
+  uint8_t* block = base + MI_SEGMENT_SIZE + 16;
+  CHECK(!mi_segment_table_covers(base));
+  CHECK(mi_segment_table_add(block, (mi_segment_t*)base, size));
+  CHECK_PTR(mi_segment_table_find(base), ==, NULL);
+  CHECK_PTR(mi_segment_table_find(block), ==, base);
+  CHECK_PTR(mi_segment_table_find(base + 2 * MI_SEGMENT_SIZE), ==, NULL);
+  CHECK(!mi_segment_table_covers(base - 1));
+  CHECK(mi_segment_table_covers(base));
+  CHECK(mi_segment_table_covers(base + size / 2));
+  CHECK(mi_segment_table_covers(base + size - 1));
+  CHECK(!mi_segment_table_covers(base + size));
+  mi_segment_table_remove(base, size);
+  for (size_t i = 0; i < size; i += MI_SEGMENT_SIZE) CHECK(!mi_segment_table_covers(base + i));
+  CHECK_PTR(mi_segment_table_find(block), ==, NULL);
+  CHECK(!mi_segment_table_covers(NULL));
+  CHECK(!mi_segment_table_covers((void*)UINTPTR_MAX));
 }
 
 static void no_memory_for_a_leaf(void) {
   void* block = address((size_t)5 << 20);
   int64_t reserved = memory_gauges().reserved;
   mi_os_fail_from(1);
-  CHECK(!mi_segment_table_add(block, block));
+  CHECK(!mi_segment_table_add(block, block, 1));
   mi_os_fail_from(0);
   CHECK_EQ(memory_gauges().reserved, reserved);
-  CHECK(mi_segment_table_add(block, block));
-  mi_segment_table_remove(block);
+  CHECK(mi_segment_table_add(block, block, 1));
+  mi_segment_table_remove(block, 1);
 }
 
 /* Neighbours in the table by different threads, so that all of them make the same leaves. */
@@ -66,7 +89,7 @@ static void* add_many(void* arg) {
   size_t first = *(size_t*)arg;
   for (size_t i = 0; i < PER_THREAD; i++) {
     void* block = address(((size_t)9 << 20) + i * THREADS + first);
-    CHECK(mi_segment_table_add(block, block));
+    CHECK(mi_segment_table_add(block, block, 1));
     CHECK_PTR(mi_segment_table_find(block), ==, block);
   }
   return NULL;
@@ -83,13 +106,14 @@ static void concurrent_adds(void) {
   for (size_t i = 0; i < THREADS * PER_THREAD; i++) {
     void* block = address(((size_t)9 << 20) + i);
     CHECK_PTR(mi_segment_table_find(block), ==, block);
-    mi_segment_table_remove(block);
+    mi_segment_table_remove(block, 1);
   }
 }
 
 int main(void) {
   chunks();
   one_entry();
+  many_entries();
   no_memory_for_a_leaf();
   concurrent_adds();
   return 0;

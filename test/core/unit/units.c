@@ -16,7 +16,7 @@ static void take_and_release(void) {
   mi_slot_ref_t ref;
   bool zero = false;
   int64_t committed = memory_gauges().committed;
-  CHECK(mi_slot_take(&ref, 1, &zero));
+  CHECK(mi_slot_take(NULL, &ref, 1, &zero));
   CHECK(zero);
   CHECK_EQ((uintptr_t)mi_slot_start(ref) % MI_SEGMENT_SIZE, 0);
   CHECK(mi_is_in_chunk(mi_slot_start(ref)));
@@ -54,7 +54,7 @@ static void reset_is_not_zero(void) {
   mi_slot_ref_t ref;
   bool zero;
   mi_option_set(mi_option_purge_decommits, 0);
-  CHECK(mi_slot_take(&ref, 1, &zero));
+  CHECK(mi_slot_take(NULL, &ref, 1, &zero));
   unit(ref, 0)[0] = 1;
   mi_units_release(ref, 1, 0);
   mi_purge_all();
@@ -69,10 +69,10 @@ static void reset_is_not_zero(void) {
 static void other_slot(void) {
   mi_slot_ref_t first, second;
   bool zero;
-  CHECK(mi_slot_take(&first, ~(uint64_t)0, &zero));
+  CHECK(mi_slot_take(NULL, &first, ~(uint64_t)0, &zero));
   mi_units_release(first, 0, ~(uint64_t)1); /* unit 0 is missing, as if it were being purged */
   mi_slot_release(first);
-  CHECK(mi_slot_take(&second, 1, &zero));
+  CHECK(mi_slot_take(NULL, &second, 1, &zero));
   CHECK(second.chunk != first.chunk || second.index != first.index);
   mi_units_release(second, 0, 1);
   mi_slot_release(second);
@@ -118,7 +118,7 @@ static void contention(void) {
   uint64_t seeds[THREADS];
   bool zero;
   uint64_t seed = test_seed();
-  CHECK(mi_slot_take(&contended, 1, &zero));
+  CHECK(mi_slot_take(NULL, &contended, 1, &zero));
   mi_units_release(contended, 0, 1);
   CHECK_EQ(pthread_create(&threads[THREADS], NULL, purge, NULL), 0);
   for (int i = 0; i < THREADS; i++) {
