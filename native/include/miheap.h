@@ -627,8 +627,8 @@ mi_decl_export void mi_register_error(mi_error_fun* fun, void* arg) mi_attr_noex
    Read once from the environment, as MIHEAP_<NAME> or MIMALLOC_<NAME> in capitals; MIHEAP_ wins.
    A switch takes 0/1, off/on, false/true, no/yes; any other option a number. A number may end in K,
    M, G or T, alone or with B or iB: powers of 1024. A value that is malformed or out of range, and a
-   MIHEAP_ name that does not exist, is reported once and ignored. Set-user-id programs do not read
-   the environment.
+   MIHEAP_ name that does not exist, is reported once and ignored: a preloaded process that reports
+   sets MIHEAP_REPORTED for those it starts. Set-user-id programs do not read the environment.
 
    OPTION(name, kind, default, least, most, what it does)
 
@@ -638,7 +638,12 @@ mi_decl_export void mi_register_error(mi_error_fun* fun, void* arg) mi_attr_noex
             is bytes, rounded up to KiB
 
    The enumerators have the values that they have in mimalloc 2.2, for bindings that write them
-   down. Options about things that miheap does not have are accepted, and say so. */
+   down. Options about things that miheap does not have are accepted, and say so.
+
+   destroy_on_exit: after the program's own exit handlers, the heaps of mi_heap_new of the thread
+   that calls exit end with all their blocks; where malloc is not ours, its backing heap too (elsewhere
+   the C library still needs it). Other threads keep theirs. When a library that contains miheap is
+   unloaded, all blocks end. Nothing that runs later may use or free such a block. */
 #define MI_OPTIONS(OPTION)                                                                      \
   OPTION(show_errors, SWITCH, 1, 0, 1, "print a line on stderr for every error")                \
   OPTION(show_stats, SWITCH, 0, 0, 1, "print statistics when the process ends")                 \
@@ -676,7 +681,7 @@ mi_decl_export void mi_register_error(mi_error_fun* fun, void* arg) mi_attr_noex
   OPTION(max_segment_reclaim, NUMBER, 10, 0, 100,                                               \
          "percentage of the abandoned segments that one slow path may adopt")                   \
   OPTION(destroy_on_exit, SWITCH, 0, 0, 1,                                                      \
-         "when a library that contains miheap is unloaded, unmap blocks that are alive too")    \
+         "destroy what is alive: at exit the heaps of that thread, at unloading all blocks")    \
   OPTION(arena_reserve, SIZE, 0, 0, 1L << 30,                                                   \
          "reserve addresses in pieces of this size, a multiple of 32 MiB; 0: 32 MiB")           \
   OPTION(arena_purge_mult, NUMBER, 10, 0, 1000000, "no effect: all memory waits purge_delay")   \
@@ -685,7 +690,8 @@ mi_decl_export void mi_register_error(mi_error_fun* fun, void* arg) mi_attr_noex
   OPTION(abandoned_reclaim_on_free, SWITCH, 1, 0, 1,                                            \
          "a free into memory of an ended thread adopts that memory")                            \
   OPTION(disallow_arena_alloc, SWITCH, 0, 0, 1, "shared arenas are not used")                   \
-  OPTION(retry_on_oom, NUMBER, 0, 0, 3600000, "no effect")                                      \
+  OPTION(retry_on_oom, NUMBER, 0, 0, 3600000,                                                   \
+         "milliseconds for which an allocation without memory is tried again")                  \
   OPTION(visit_abandoned, SWITCH, 0, 0, 1, "no effect")                                         \
   OPTION(guarded_min, NUMBER, 0, 0, 1L << 30, "no effect")                                      \
   OPTION(guarded_max, NUMBER, 1L << 30, 0, 1L << 30, "no effect")                               \
@@ -698,7 +704,7 @@ mi_decl_export void mi_register_error(mi_error_fun* fun, void* arg) mi_attr_noex
          "collect after this many slow-path calls of a thread")                                 \
   OPTION(allow_thp, SWITCH, 1, 0, 1, "let the system use transparent huge pages")               \
   OPTION(cache_reset, SWITCH, 0, 0, 1, "no effect: there is no cache that a purge passes by")   \
-  OPTION(secure, NUMBER, 0, 0, 4, "no effect: a build is hardened, or not (-DMI_HARDENED=ON)")
+  OPTION(secure, NUMBER, 0, 0, 4, "no effect but a warning: hardened is a build (-DMI_HARDENED=ON)")
 
 /* Older names of options, in mimalloc's earlier versions: ALIAS(older name, name). They too work
    in the environment, where the newer name wins. */

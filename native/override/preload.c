@@ -2,6 +2,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "options/options.h"
+
 static const char library[] = "libmiheap";
 
 static int names_us(const char* entry, size_t length) {
@@ -35,4 +37,11 @@ __attribute__((constructor)) static void stop_inheritance(void) {
   if (list == NULL) return;
   remove_us(list);
   if (*list == 0) unsetenv("LD_PRELOAD");
+}
+
+/* What is wrong in the environment is said by the first process that finds it, not by each one that
+   it starts. */
+__attribute__((constructor)) static void mark_reported(void) {
+  mi_process_init();
+  if (getenv("LD_PRELOAD") != NULL && mi_options_complained()) setenv("MIHEAP_REPORTED", "1", 1);
 }

@@ -60,6 +60,18 @@ static mi_page_t* find(mi_heap_t* heap, mi_request_t request) {
   return mi_heap_find_page(heap, mi_bin_of(request.size));
 }
 
+/* For as long as retry_on_oom says: another thread, or another process, may give memory back. */
+static mi_page_t* retry(mi_heap_t* heap, mi_request_t request) {
+  int64_t until = mi_os_now() + mi_option_get(mi_option_retry_on_oom);
+  mi_page_t* page = NULL;
+  for (unsigned round = 0; page == NULL && mi_os_now() < until; round++) {
+    mi_os_yield(round);
+    mi_heap_delayed_free(heap);
+    page = find(heap, request);
+  }
+  return page;
+}
+
 mi_page_t* mi_heap_page_for(mi_heap_t** heap, mi_request_t request) {
   if (mi_unlikely(request.size > MI_MAX_ALLOC_SIZE)) {
     errno = ENOMEM;
@@ -81,6 +93,7 @@ mi_page_t* mi_heap_page_for(mi_heap_t** heap, mi_request_t request) {
     mi_heap_reclaim_arena(*heap, !huge);
   }
   page = find(*heap, request);
+  if (page == NULL) page = retry(*heap, request);
   if (page == NULL) errno = ENOMEM;
   return page;
 }

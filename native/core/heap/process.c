@@ -4,6 +4,7 @@
 #include "segment/abandoned.h"
 #include "segment/arena.h"
 #include "segment/pin.h"
+#include "segment/purge.h"
 #include "segment/reserve.h"
 #include "stats/stats.h"
 
@@ -16,6 +17,9 @@ static void prepare(void) {
   }
   mi_os_register_thread_exit(mi_thread_at_exit);
   if (!mi_option_is_enabled(mi_option_allow_thp)) mi_os_forbid_huge_pages();
+  if (!MI_HARDENED && mi_option_is_enabled(mi_option_secure)) {
+    mi_warning("option secure has no effect: this build is not hardened\n");
+  }
   if (mi_option_is_enabled(mi_option_verbose)) {
     mi_message("version %d.%d\n", MI_MALLOC_VERSION / 100, MI_MALLOC_VERSION % 100);
     mi_options_print();
@@ -73,10 +77,31 @@ __attribute__((constructor(101))) static void at_process_start(void) {
   if (mi_option_is_enabled(mi_option_show_stats)) mi_os_keep_stderr();
 }
 
+/* destroy_on_exit: the blocks of this thread, but for those that code still to run needs. Where
+   malloc is ours, that may be any block of the backing heap: the C library writes out its buffers
+   after us. What other threads have is theirs. */
+static void destroy_heaps(void) {
+  if (!mi_heap_is_initialized(mi_heap_default)) return;
+  mi_tld_t* tld = mi_heap_default->tld;
+  mi_heap_default = &tld->backing;
+  while (tld->heaps != &tld->backing) {
+    mi_heap_t* heap = tld->heaps;
+    tld->heaps = heap->next;
+    mi_heap_free_pages(heap);
+    mi_heap_free_memory(heap);
+  }
+#if !defined(MI_OVERRIDE)
+  mi_heap_free_pages(&tld->backing);
+#endif
+  mi_heap_collect_pages(&tld->backing, true);
+  mi_purge_all();
+}
+
 /* After the program's own exit handlers, or when a library that we are part of is unloaded. */
 __attribute__((destructor)) static void at_process_end(void) {
   mi_os_unregister_thread_exit();
   mi_os_destructors_run();
+  if (mi_option_is_enabled(mi_option_destroy_on_exit)) destroy_heaps();
   if (!mi_option_is_enabled(mi_option_show_stats)) return;
   mi_thread_merge_stats();
   mi_stats_print_table(NULL, NULL);

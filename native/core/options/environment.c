@@ -17,7 +17,7 @@ static const struct {
 };
 
 /* Variables with our prefix that are read elsewhere. */
-static const char* const others[] = {"NO_INHERIT", "NO_EXTERNAL_BUFFERS"};
+static const char* const others[] = {"NO_INHERIT", "REPORTED", "NO_EXTERNAL_BUFFERS"};
 
 static char upper(char c) { return c >= 'a' && c <= 'z' ? (char)(c - 'a' + 'A') : c; }
 
@@ -143,12 +143,17 @@ static void apply(const char* entry, void* wanted) {
   if (understand(entry, &option, &value) == *(meaning_t*)wanted) mi_option_choose(option, value);
 }
 
-static void complain(const char* entry, void* arg) {
-  (void)arg;
+static void look_for_mark(const char* entry, void* found) {
+  if (skip(&entry, "MIHEAP_REPORTED=")) *(bool*)found = true;
+}
+
+static void complain(const char* entry, void* complained) {
   mi_option_t option;
   long value;
   int length = (int)strcspn(entry, "=");
-  switch (understand(entry, &option, &value)) {
+  meaning_t meaning = understand(entry, &option, &value);
+  *(bool*)complained |= meaning == UNKNOWN || meaning == MALFORMED;
+  switch (meaning) {
   case UNKNOWN: mi_warning("%.*s is not an option: ignored\n", length, entry); break;
   case MALFORMED:
     mi_warning("%.*s=\"%s\" is not a number from %ld to %ld: ignored\n", length, entry,
@@ -158,6 +163,10 @@ static void complain(const char* entry, void* arg) {
   }
 }
 
+static bool complained;
+
+bool mi_options_complained(void) { return complained; }
+
 /* Threads that come here at the same time choose the same values. */
 void mi_options_read(void) {
   static _Atomic(bool) done;
@@ -166,7 +175,8 @@ void mi_options_read(void) {
     if (!mi_os_for_each_variable(apply, &wanted)) return;
   }
   /* Release publishes the values. One thread complains; to do so, it reads options. */
-  if (!atomic_exchange_explicit(&done, true, memory_order_acq_rel)) {
-    mi_os_for_each_variable(complain, NULL);
-  }
+  if (atomic_exchange_explicit(&done, true, memory_order_acq_rel)) return;
+  bool reported = false;
+  mi_os_for_each_variable(look_for_mark, &reported);
+  if (!reported) mi_os_for_each_variable(complain, &complained);
 }

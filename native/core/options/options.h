@@ -19,6 +19,10 @@ extern const mi_option_desc_t mi_option_descs[_mi_option_last];
    middle of something. Does nothing once it has, or as long as there is no environment yet. */
 void mi_options_read(void);
 
+/* Something in the environment was wrong, and this process is the one that said so. For the thread
+   that starts the process. */
+bool mi_options_complained(void);
+
 /* Takes the value unless one was chosen before. */
 void mi_option_choose(mi_option_t option, long value);
 
