@@ -69,7 +69,11 @@ static void in_forked_child(void) {
    pthread_atfork may allocate, and hold its lock while it does: so it is not called from inside
    malloc. */
 __attribute__((constructor(101))) static void at_process_start(void) {
+#if !defined(MI_OVERRIDE)
+  /* The malloc of a process is not unloaded. At exit, a library that was there from the start looks as
+     if it were: its atexit handlers come with its destructors, while threads may be running. */
   mi_os_register_unload(mi_process_unload);
+#endif
   mi_process_attach();
   mi_options_read(); /* the environment may not have been there before */
   mi_reserve_as_options_say();
