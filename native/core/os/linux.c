@@ -149,18 +149,38 @@ bool mi_os_thread_at_exit(void) {
   return exit_fn != NULL && pthread_setspecific(exit_key, &exit_key) == 0;
 }
 
+/* Libraries that the program began with stay to its end. The others' thread-local memory lies outside of the block
+   that each thread is given at its start; how large that is, glibc tells those who ask for it by name. False where
+   this cannot be found out: then the library is taken for one that stays. */
+__attribute__((weak)) void* dlsym(void* handle, const char* name);
+
+static bool was_opened_later(void) {
+  static _Thread_local char here;
+  void (*static_tls)(size_t * size, size_t * align);
+  if (dlsym == NULL) return false;
+  *(void**)&static_tls = dlsym(NULL, "_dl_get_tls_static_info"); /* NULL: RTLD_DEFAULT */
+  if (static_tls == NULL) return false;
+  size_t size;
+  size_t align;
+  static_tls(&size, &align);
+  uintptr_t block = mi_os_thread_id();
+  uintptr_t distance =
+      (uintptr_t)&here > block ? (uintptr_t)&here - block : block - (uintptr_t)&here;
+  return distance > size;
+}
+
 static void (*unload_fn)(void);
 static bool destructors_have_run;
 
-/* exit calls these first, and the destructors of libraries then. dlclose calls a library's destructors first: among
-   the last of them, put there by the compiler, is the one that calls what the library gave to atexit. */
+/* Of a library opened later, exit calls these first and the destructors then. dlclose calls the destructors first:
+   among the last of them, put there by the compiler, is one that calls what the library gave to atexit. */
 static void at_exit_or_unload(void) {
   if (destructors_have_run) unload_fn();
 }
 
 void mi_os_register_unload(void (*fn)(void)) {
   unload_fn = fn;
-  atexit(at_exit_or_unload); /* if it fails, memory stays mapped after dlclose */
+  if (was_opened_later()) atexit(at_exit_or_unload); /* if it fails, memory stays mapped */
 }
 
 void mi_os_destructors_run(void) { destructors_have_run = true; }
