@@ -63,10 +63,10 @@ int main() {
   for (take_t* take : takes) take(nullptr, 0);
 
   // One that did not free would soon find no more room.
-  const struct rlimit limit = {4000000000, 4000000000};
+  const struct rlimit limit = {512000000, 512000000};
   CHECK_EQ(setrlimit(RLIMIT_AS, &limit), 0);
   for (take_t* take : takes) {
-    for (int i = 0; i < 200; i++) {
+    for (int i = 0; i < 20; i++) {
       void* p = opaque(std::malloc(opaque_size(32000000)));
       CHECK(is_ours(p));
       take(p, 32000000);
