@@ -1,5 +1,6 @@
 /* Every allocating call of a heap gives a block of that heap, also when it resizes one of another. */
 #include <limits.h>
+#include <pthread.h>
 
 #include "check.h"
 #include "heap/heap.h"
@@ -90,6 +91,39 @@ static void outlives(void) {
   mi_free(q);
 }
 
+enum { SHARED = 200 };
+static void* shared[SHARED];
+
+static size_t shared_size(int i) { return i % 50 == 0 ? 3000000 : 100 + 37 * (size_t)i; }
+
+static void* thread_takes_over(void* arg) {
+  (void)arg;
+  mi_heap_t* own = mi_heap_new();
+  for (int i = 0; i < SHARED; i++) {
+    /* It may stay where it is, or not. */
+    shared[i] = i % 2 == 0 ? mi_heap_realloc(own, shared[i], shared_size(i))
+                           : mi_realloc(shared[i], shared_size(i));
+    CHECK_PTR(heap_of(shared[i]), ==, i % 2 == 0 ? own : heap);
+    CHECK(pattern_holds(shared[i], shared_size(i), (uint64_t)i));
+  }
+  return NULL;
+}
+
+/* Another thread's block comes to the heap too, and leaves its own in order. */
+static void across_threads(void) {
+  pthread_t thread;
+  for (int i = 0; i < SHARED; i++) {
+    shared[i] = mi_heap_malloc(heap, shared_size(i));
+    pattern_fill(shared[i], shared_size(i), (uint64_t)i);
+  }
+  CHECK_EQ(pthread_create(&thread, NULL, thread_takes_over, NULL), 0);
+  pthread_join(thread, NULL);
+  for (int i = 0; i < SHARED; i++) {
+    CHECK(pattern_holds(shared[i], shared_size(i), (uint64_t)i));
+    mi_free(shared[i]);
+  }
+}
+
 /* Also in a heap: the old block stays, except with reallocf. */
 static void failing(mi_heap_t* other) {
   volatile size_t most = PTRDIFF_MAX;
@@ -170,6 +204,7 @@ int main(void) {
     resized(mi_heap_get_backing(), some[i]);
   }
   outlives();
+  across_threads();
   failing(other);
   strings();
   by_type();
