@@ -593,8 +593,10 @@ mi_decl_nodiscard mi_decl_export bool mi_is_in_heap_region(const void* p) mi_att
 mi_decl_export int mi_version(void) mi_attr_noexcept;
 /* True if malloc and free of this process are ours. */
 mi_decl_nodiscard mi_decl_export bool mi_is_redirected(void) mi_attr_noexcept;
-/* Both run by themselves; calling them is allowed and changes nothing but when. */
+/* These run by themselves; calling them is allowed and changes nothing but when. mi_process_done does
+   what MIHEAP_DESTROY_ON_EXIT and MIHEAP_SHOW_STATS ask for at the end; allocating after it is fine. */
 mi_decl_export void mi_process_init(void) mi_attr_noexcept;
+mi_decl_export void mi_process_done(void) mi_attr_noexcept;
 mi_decl_export void mi_thread_init(void) mi_attr_noexcept;
 /* Ends the calling thread's heaps now: live blocks are abandoned for other threads to adopt. A
    later allocation by this thread starts anew. Runs by itself when a thread ends. */
@@ -602,6 +604,13 @@ mi_decl_export void mi_thread_done(void) mi_attr_noexcept;
 /* mi_heap_collect on every heap of the thread. With `force` also adopts what ended threads
    left, and returns every free page of the process to the system. */
 mi_decl_export void mi_collect(bool force) mi_attr_noexcept;
+/* mi_collect(true); if the thread then still owns more bytes of segments (4 MiB each, in use or
+   not) than `target_thread_owned`, it lets go of all of them, blocks and all, for any thread to
+   allocate from: something to do before a long sleep. A free of one of these blocks takes its segment
+   back. A thread with heaps of mi_heap_new keeps what it has. */
+mi_decl_export void mi_collect_reduce(size_t target_thread_owned) mi_attr_noexcept;
+/* Accepted from programs that tell us about their pools; changes nothing. */
+mi_decl_export void mi_thread_set_in_threadpool(void) mi_attr_noexcept;
 /* Any pointer may be NULL. Times in milliseconds, the rest in bytes, page_faults a count. */
 mi_decl_export void mi_process_info(size_t* elapsed_msecs, size_t* user_msecs, size_t* system_msecs,
                                     size_t* current_rss, size_t* peak_rss, size_t* current_commit,

@@ -15,9 +15,13 @@ bool mi_is_redirected(void) mi_attr_noexcept {
 
 void mi_process_init(void) mi_attr_noexcept { mi_process_attach(); }
 
+void mi_process_done(void) mi_attr_noexcept { mi_process_finish(); }
+
 void mi_thread_init(void) mi_attr_noexcept {
   if (!mi_thread_is_unwatched()) mi_heap_get();
 }
+
+void mi_thread_set_in_threadpool(void) mi_attr_noexcept {}
 
 static bool is_visiting(const mi_tld_t* tld) {
   const mi_heap_t* heap = tld->heaps;
@@ -25,12 +29,14 @@ static bool is_visiting(const mi_tld_t* tld) {
   return heap != NULL;
 }
 
+/* A callback runs in the middle of a call about these heaps. */
+static bool in_callback(const mi_tld_t* tld) {
+  return tld->callback_heap != NULL || is_visiting(tld);
+}
+
 void mi_thread_done(void) mi_attr_noexcept {
   mi_heap_t* heap = mi_heap_default;
-  /* A callback runs in the middle of a call about these heaps. */
-  if (mi_heap_is_initialized(heap) && (heap->tld->callback_heap != NULL || is_visiting(heap->tld)))
-    return;
-  mi_thread_detach();
+  if (!mi_heap_is_initialized(heap) || !in_callback(heap->tld)) mi_thread_detach();
 }
 
 void mi_collect(bool force) mi_attr_noexcept {
@@ -48,6 +54,16 @@ void mi_collect(bool force) mi_attr_noexcept {
   } else {
     mi_purge_due();
   }
+}
+
+/* A segment goes as a whole, so there may be no pages of other heaps in it. */
+void mi_collect_reduce(size_t target_thread_owned) mi_attr_noexcept {
+  mi_collect(true);
+  mi_heap_t* heap = mi_heap_default;
+  if (!mi_heap_is_initialized(heap)) return;
+  mi_tld_t* tld = heap->tld;
+  if (tld->segments.count <= target_thread_owned / MI_SEGMENT_SIZE) return;
+  if (tld->heaps == &tld->backing && !in_callback(tld)) mi_heap_abandon(&tld->backing);
 }
 
 static void set(size_t* place, size_t value) {

@@ -42,6 +42,9 @@ bool mi_thread_is_unwatched(void);
 /* mi_thread_stats_merge, if the thread has counted anything. */
 void mi_thread_merge_stats(void);
 
+/* What the end of the process does to heaps, and says of them; once. */
+void mi_process_finish(void);
+
 /* Prepares the process. Done by the first thread that allocates; others wait for it. */
 void mi_process_attach(void);
 

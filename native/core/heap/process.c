@@ -101,12 +101,18 @@ static void destroy_heaps(void) {
   mi_purge_all();
 }
 
-/* After the program's own exit handlers, or when a library that we are part of is unloaded. */
-__attribute__((destructor)) static void at_process_end(void) {
-  mi_os_unregister_thread_exit();
-  mi_os_destructors_run();
+void mi_process_finish(void) {
+  static _Atomic(bool) finished;
+  if (atomic_exchange(&finished, true)) return;
   if (mi_option_is_enabled(mi_option_destroy_on_exit)) destroy_heaps();
   if (!mi_option_is_enabled(mi_option_show_stats)) return;
   mi_thread_merge_stats();
   mi_stats_print_table(NULL, NULL);
+}
+
+/* After the program's own exit handlers, or when a library that we are part of is unloaded. */
+__attribute__((destructor)) static void at_process_end(void) {
+  mi_os_unregister_thread_exit();
+  mi_os_destructors_run();
+  mi_process_finish();
 }

@@ -22,6 +22,31 @@ static void* attach_and_detach(void* arg) {
   return NULL;
 }
 
+/* Let go of, a thread's blocks are there for all; it goes on as before. */
+static void collect_reduce(void) {
+  void* blocks[100];
+  for (int i = 0; i < 100; i++) memset(blocks[i] = mi_malloc(1000 << (i % 8)), 1, 1000);
+  mi_heap_t* heap = mi_heap_get_default();
+  mi_collect_reduce((size_t)1 << 40);
+  CHECK_EQ(memory_gauges().abandoned, 0);
+  mi_heap_t* other = mi_heap_new();
+  mi_collect_reduce(0); /* not while there are other heaps */
+  CHECK_EQ(memory_gauges().abandoned, 0);
+  mi_heap_delete(other);
+  int64_t segments = memory_gauges().segments;
+  mi_collect_reduce(0);
+  memory_check();
+  heaps_check();
+  CHECK_CMP(segments, >, 0);
+  CHECK_EQ(memory_gauges().abandoned, segments);
+  void* p = mi_heap_malloc(heap, 100); /* the heap is still the thread's */
+  CHECK_PTR(mi_heap_get_default(), ==, heap);
+  mi_free(p);
+  for (int i = 0; i < 100; i++) mi_free(blocks[i]);
+  mi_collect_reduce(0);
+  CHECK_EQ(memory_gauges().segments, 0);
+}
+
 int main(void) {
   mi_process_init();
   mi_process_init();
@@ -47,6 +72,14 @@ int main(void) {
   CHECK_CMP(peak_commit, >=, commit);
   CHECK_EQ((int64_t)commit, memory_gauges().committed);
   CHECK_CMP(elapsed, <, 600000);
+  mi_free(p);
+  mi_collect(true);
+  collect_reduce();
+  mi_thread_set_in_threadpool();
+  mi_process_done();
+  mi_process_done();
+  p = mi_malloc(1000);
+  CHECK(p != NULL);
   mi_process_info(NULL, NULL, NULL, NULL, NULL, NULL, NULL, NULL);
   mi_free(p);
   mi_collect(true);
