@@ -70,14 +70,30 @@ set(THREADS_PREFER_PTHREAD_FLAG ON)
 find_package(Threads REQUIRED)
 
 # What every build of the core has in common. Callers add a TLS model. DEBUG and HARDENED, each followed by
-# a value, stand in for the options MI_DEBUG and MI_HARDENED.
+# a value, stand in for the options MI_DEBUG and MI_HARDENED. TRACK is followed by the tool that is told of
+# every block: valgrind (if MI_VALGRIND is set), address (if MI_SANITIZE has it), or none.
 function(mi_configure_core target)
-  cmake_parse_arguments(core "" "DEBUG;HARDENED" "" ${ARGN})
+  cmake_parse_arguments(core "" "DEBUG;HARDENED;TRACK" "" ${ARGN})
   if(NOT DEFINED core_DEBUG)
     set(core_DEBUG $<IF:$<STREQUAL:${MI_DEBUG},>,$<IF:$<CONFIG:Debug>,1,0>,${MI_DEBUG}>)
   endif()
   if(NOT DEFINED core_HARDENED)
     set(core_HARDENED $<BOOL:${MI_HARDENED}>)
+  endif()
+  if(NOT DEFINED core_TRACK)
+    if(MI_VALGRIND)
+      set(core_TRACK valgrind)
+    elseif(MI_SANITIZE MATCHES address)
+      set(core_TRACK address)
+    else()
+      set(core_TRACK none)
+    endif()
+  endif()
+  if(NOT core_TRACK STREQUAL none)
+    target_sources(${target} PRIVATE ${miheap_SOURCE_DIR}/native/core/segment/track.c
+                                     ${miheap_SOURCE_DIR}/native/core/api/track.c)
+    target_compile_definitions(${target} PRIVATE MI_VALGRIND=$<STREQUAL:${core_TRACK},valgrind>
+                                                 MI_ASAN=$<STREQUAL:${core_TRACK},address>)
   endif()
   target_include_directories(
     ${target}

@@ -44,6 +44,7 @@ void* mi_alloc_aligned(mi_heap_t* heap, size_t size, size_t align, size_t offset
     errno = EINVAL;
     return NULL;
   }
+  if (MI_TRACK) return mi_alloc_tracked(heap, size, align, offset & (align - 1), zero);
   if (mi_likely(align <= MI_WORD_SIZE && offset % align == 0)) return mi_alloc(heap, size, zero);
   if (mi_unlikely(size > MI_MAX_ALLOC_SIZE)) {
     errno = ENOMEM;

@@ -11,25 +11,30 @@ mi_noinline void* mi_alloc_slow(mi_heap_t* heap, size_t size, bool zero);
 /* The same for what needs a huge block because of its alignment. */
 mi_noinline void* mi_alloc_slow_aligned(mi_heap_t* heap, mi_request_t request, bool zero);
 
+/* What all of the below are in builds for valgrind and AddressSanitizer. */
+void* mi_alloc_tracked(mi_heap_t* heap, size_t size, size_t align, size_t offset, bool zero);
+
 /* Pops a block of the page. With `zero` it is all zero. */
 mi_inline void* mi_page_alloc(mi_page_t* page, bool zero) {
   bool clean = (page->zero & MI_ZERO_FREE) != 0;
   mi_block_t* block = mi_page_pop(page);
   if (zero) {
     memset(block, 0, clean ? sizeof(mi_block_t) : page->block_size);
-  } else if (MI_DEBUG > 0) {
+  } else if (MI_DEBUG > 0 && !MI_TRACK) {
     memset(block, 0xD0, page->block_size);
   }
   return block;
 }
 
 mi_inline void* mi_alloc_small(mi_heap_t* heap, size_t size, bool zero) {
+  if (MI_TRACK) return mi_alloc_tracked(heap, size, 1, 0, zero);
   mi_page_t* page = heap->pages_free_direct[(size + MI_WORD_SIZE - 1) / MI_WORD_SIZE];
   if (mi_unlikely(page->free == NULL)) return mi_alloc_slow(heap, size, zero);
   return mi_page_alloc(page, zero);
 }
 
 mi_inline void* mi_alloc(mi_heap_t* heap, size_t size, bool zero) {
+  if (MI_TRACK) return mi_alloc_tracked(heap, size, 1, 0, zero);
   if (mi_likely(size <= MI_SMALL_SIZE_MAX)) return mi_alloc_small(heap, size, zero);
   if (mi_unlikely(size > MI_LARGE_BLOCK_MAX)) return mi_alloc_slow(heap, size, zero);
   mi_page_t* page = heap->pages[mi_bin_of(size)].first;

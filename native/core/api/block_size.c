@@ -2,8 +2,12 @@
 #include "api/alloc.h"
 #include "api/free.h"
 
+static size_t size_of(const mi_page_t* page, const void* p) {
+  return MI_TRACK ? mi_usable_from(page, p) : page->block_size;
+}
+
 static void* tell(void* p, size_t* block_size) {
-  if (p != NULL && block_size != NULL) *block_size = mi_page_of(p)->block_size;
+  if (p != NULL && block_size != NULL) *block_size = size_of(mi_page_of(p), p);
   return p;
 }
 
@@ -11,7 +15,7 @@ static void* tell(void* p, size_t* block_size) {
 static void tell_old(const void* p, size_t* block_size) {
   if (block_size == NULL) return;
   const mi_page_t* page = mi_living_page_of(p);
-  *block_size = page == NULL ? 0 : page->block_size;
+  *block_size = page == NULL ? 0 : size_of(page, p);
 }
 
 void* mi_umalloc(size_t size, size_t* block_size) mi_attr_noexcept {

@@ -60,9 +60,13 @@ static bool adopt_segment_of(mi_page_t* page) {
 
 void mi_free_slow(void* p) {
   mi_page_t* page = mi_checked_page_of("free", p);
-  if (page == NULL) return;
+  if (page == NULL) {
+    if (p != NULL) mi_os_track_free_bad(p);
+    return;
+  }
   mi_block_t* block = mi_block_of(page, p);
-#if MI_DEBUG > 0
+  if (!mi_track_free(block, p)) return;
+#if MI_DEBUG > 0 && !MI_TRACK
   memset(block, 0xDF, page->block_size);
 #endif
   if (mi_segment_is_mine(mi_segment_of(page)) || adopt_segment_of(page)) {

@@ -26,6 +26,7 @@ mi_inline mi_block_t* mi_block_of(const mi_page_t* page, void* p) {
 
 /* The bytes from p to the end of its block. */
 mi_inline size_t mi_usable_from(const mi_page_t* page, const void* p) {
+  if (MI_TRACK) return mi_track_size(mi_page_block_of(page, p));
   return page->block_size -
          (size_t)((const uint8_t*)p - (const uint8_t*)mi_block_of(page, (void*)p));
 }

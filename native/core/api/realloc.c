@@ -18,13 +18,14 @@ static bool stays(size_t newsize, size_t usable, size_t align, size_t offset) {
 
 static void* stay(void* p, size_t newsize, size_t usable, bool zero) {
   if (zero) memset((uint8_t*)p + newsize, 0, usable - newsize);
+  mi_track_resize(mi_page_block_of(mi_page_of(p), p), p, newsize);
   return p;
 }
 
 /* A huge block of this thread changes its size without a copy. NULL if it cannot. */
 static void* resize_huge(mi_page_t* page, void* p, size_t newsize, bool zero) {
   mi_segment_t* segment = mi_segment_of(page);
-  if (!mi_segment_is_huge(segment) || !mi_segment_is_mine(segment) ||
+  if (MI_TRACK || !mi_segment_is_huge(segment) || !mi_segment_is_mine(segment) ||
       newsize <= MI_LARGE_BLOCK_MAX || newsize > MI_MAX_ALLOC_SIZE - MI_SEGMENT_SIZE) {
     return NULL;
   }

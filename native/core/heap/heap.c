@@ -110,5 +110,7 @@ void mi_heap_restrict(mi_heap_t* heap, mi_arena_t* arena) {
 }
 
 void mi_heap_free_memory(mi_heap_t* heap) {
-  mi_page_free_block(mi_page_of(heap), (mi_block_t*)heap);
+  mi_page_t* page = mi_page_of(heap);
+  mi_block_t* block = mi_page_block_of(page, heap);
+  if (mi_track_free(block, heap)) mi_page_free_block(page, block);
 }

@@ -1,34 +1,48 @@
 /* The link in a free block. Hardened builds encode it with the page's key, so that a write after
-   free is noticed instead of followed. These are the only code that reads or writes a link. */
+   free is noticed instead of followed. This file is the only code that reads or writes a link. */
 #ifndef MI_BLOCK_H
 #define MI_BLOCK_H
 
 #include <errno.h>
 
 #include "options/report.h"
+#include "segment/track.h"
 #include "types.h"
 
 mi_inline bool mi_page_contains(const mi_page_t* page, const mi_block_t* block) {
   return (uintptr_t)block - (uintptr_t)page->start < (size_t)page->reserved * page->block_size;
 }
 
+mi_inline uintptr_t mi_block_word(const mi_block_t* block) {
+  mi_os_track_open((void*)block, sizeof(*block));
+  uintptr_t word = block->next;
+  mi_os_track_close((void*)block, sizeof(*block));
+  return word;
+}
+mi_inline void mi_block_set_word(mi_block_t* block, uintptr_t word) {
+  mi_os_track_open(block, sizeof(*block));
+  block->next = word;
+  mi_os_track_close(block, sizeof(*block));
+}
+
 /* Links within the lists of one page. The caller may read the page's fixed fields. */
 mi_inline void mi_block_set_next(const mi_page_t* page, mi_block_t* block, const mi_block_t* next) {
 #if MI_HARDENED
-  block->next = (uintptr_t)next ^ page->key;
+  mi_block_set_word(block, (uintptr_t)next ^ page->key);
 #else
   (void)page;
-  block->next = (uintptr_t)next;
+  mi_block_set_word(block, (uintptr_t)next);
 #endif
 }
 
-/* The link without its check, for who follows a list that may vanish meanwhile. */
+/* The link without its check, for what may be no free block, and for who follows a list that may
+   vanish meanwhile. */
 mi_inline mi_block_t* mi_block_peek_next(const mi_page_t* page, const mi_block_t* block) {
 #if MI_HARDENED
-  return (mi_block_t*)(block->next ^ page->key);
+  return (mi_block_t*)(mi_block_word(block) ^ page->key);
 #else
   (void)page;
-  return (mi_block_t*)block->next;
+  return (mi_block_t*)mi_block_word(block);
 #endif
 }
 

@@ -57,11 +57,7 @@ bool mi_page_is_valid(mi_page_t* page) {
 
 bool mi_page_block_is_free(const mi_page_t* page, const mi_block_t* block) {
   /* A free block begins with a link: NULL, or a block of this page. Few live ones do. */
-#if MI_HARDENED
-  uintptr_t next = block->next ^ page->key;
-#else
-  uintptr_t next = block->next;
-#endif
+  uintptr_t next = (uintptr_t)mi_block_peek_next(page, block);
   if (next != 0) {
     size_t offset = next - (uintptr_t)page->start;
     if (offset >= page->capacity * page->block_size || offset % page->block_size != 0) return false;

@@ -15,6 +15,7 @@ void mi_page_extend(mi_page_t* page) {
     mi_block_set_next(page, (mi_block_t*)block, (mi_block_t*)(block + block_size));
   }
   mi_block_set_next(page, (mi_block_t*)last, NULL);
+  mi_track_lay_out(page, first, count);
   page->free = (mi_block_t*)first;
   page->capacity = (uint16_t)(page->capacity + count);
   if ((page->zero & MI_ZERO_MEMORY) != 0) page->zero |= MI_ZERO_FREE;

@@ -6,6 +6,7 @@
 #include "segment/arena.h"
 #include "segment/huge_cache.h"
 #include "segment/memory.h"
+#include "segment/track.h"
 #include "stats/stats.h"
 
 /* The layout of a huge segment: the header at a segment boundary, then the block, at most one
@@ -93,6 +94,7 @@ mi_page_t* mi_huge_page_alloc(mi_arena_t* arena, size_t size, size_t align, size
     return NULL;
   }
   mi_segment_t* segment = (mi_segment_t*)room.mapping.start;
+  mi_os_track_open(segment, header_size());
   /* thread_id last and apart, as in an ordinary segment. */
   if (!room.zero) {
     size_t first = offsetof(mi_segment_t, page_shift);
@@ -130,6 +132,7 @@ void mi_huge_page_free(mi_page_t* page) {
   mi_segment_t* segment = mi_segment_of(page);
   mi_mapping_t mapping = {(uint8_t*)segment, segment->huge_size};
   mi_slot_ref_t slot = {segment->chunk, segment->slot_index};
+  mi_track_end_page(page);
   mi_stat_down(malloc_huge, page->block_size);
   segment->cookie = 0;
   atomic_store_explicit(&segment->thread_id, 0, memory_order_relaxed);

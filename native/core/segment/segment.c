@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "segment/pin.h"
+#include "segment/track.h"
 #include "stats/stats.h"
 
 /* ---- Shapes ---- */
@@ -104,6 +105,7 @@ static mi_segment_t* segment_alloc(mi_segments_tld_t* tld, mi_page_kind_t kind) 
   mi_segment_t* segment = (mi_segment_t*)mi_slot_start(ref);
   unsigned page_count = MI_UNITS_PER_SEGMENT / kinds[kind].units_per_page;
   size_t header_size = offsetof(mi_segment_t, pages) + page_count * sizeof(mi_page_t);
+  mi_os_track_open(segment, header_size);
   /* thread_id last and apart: a stale pointer may be looked up here by another thread at any
      time. */
   if (!zero) {
@@ -227,6 +229,7 @@ void mi_segment_page_free(mi_segments_tld_t* tld, mi_page_t* page) {
   mi_segment_t* segment = mi_segment_of(page);
   unsigned index = mi_page_index(segment, page);
   uint64_t units = units_of_page((mi_page_kind_t)segment->kind, index);
+  mi_track_end_page(page);
   /* Of memory that was clean, only what was laid out has been written since. */
   size_t page_offset = (size_t)index << segment->page_shift;
   size_t end = (size_t)(page->start - (uint8_t*)segment) + page->capacity * page->block_size;

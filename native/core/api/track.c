@@ -1,0 +1,25 @@
+/* Allocation in builds for valgrind and AddressSanitizer: every block has gaps around what the caller
+   gets. Always the slow path. */
+#include <errno.h>
+
+#include "api/alloc.h"
+
+void* mi_alloc_tracked(mi_heap_t* heap, size_t size, size_t align, size_t offset, bool zero) {
+  size_t total;
+  if (align < MI_MAX_ALIGN && offset == 0) align = MI_MAX_ALIGN;
+  if (size > MI_MAX_ALLOC_SIZE || __builtin_add_overflow(size, align, &total)) {
+    errno = ENOMEM;
+    return NULL;
+  }
+  total += (size_t)2 * MI_TRACK_GAP;
+  mi_request_t request = {total, 1, 0};
+  if (total > MI_LARGE_BLOCK_MAX) {
+    request = (mi_request_t){size + (size_t)2 * MI_TRACK_GAP, align, offset + MI_TRACK_GAP};
+  }
+  uint8_t* block = mi_alloc_slow_aligned(heap, request, false);
+  if (block == NULL) return NULL;
+  uint8_t* p = block + MI_TRACK_GAP;
+  p = (uint8_t*)(mi_align_up((uintptr_t)p + offset, align) - offset);
+  mi_track_malloc((mi_block_t*)block, p, size, zero);
+  return p;
+}

@@ -1,0 +1,64 @@
+/* Tells valgrind (builds with MI_VALGRIND) or AddressSanitizer (MI_ASAN) which memory the program may
+   touch, so that they report its mistakes with our blocks as they do with the C library's. In other
+   builds all of this is nothing. What a tracked block looks like: segment/track.h. */
+#ifndef MI_OS_TRACK_H
+#define MI_OS_TRACK_H
+
+#include "types.h"
+
+#ifndef MI_VALGRIND
+#define MI_VALGRIND 0
+#endif
+#ifndef MI_ASAN
+#define MI_ASAN 0
+#endif
+#define MI_TRACK (MI_VALGRIND || MI_ASAN)
+
+#if MI_VALGRIND
+#include <valgrind/memcheck.h>
+
+/* Memory that we use ourselves. */
+mi_inline void mi_os_track_open(void* p, size_t size) { (void)VALGRIND_MAKE_MEM_DEFINED(p, size); }
+/* Memory that nobody may touch. */
+mi_inline void mi_os_track_close(void* p, size_t size) {
+  (void)VALGRIND_MAKE_MEM_NOACCESS(p, size);
+}
+/* The caller gets `p`; its memory is open. `zero`: and known to be zero. */
+mi_inline void mi_os_track_malloc(void* p, size_t size, bool zero) {
+  VALGRIND_MALLOCLIKE_BLOCK(p, size, 0, zero);
+}
+mi_inline void mi_os_track_resize(void* p, size_t size, size_t newsize) {
+  VALGRIND_RESIZEINPLACE_BLOCK(p, size, newsize, 0);
+}
+/* The caller gave `p` back; nobody may touch it now. */
+mi_inline void mi_os_track_free(void* p, size_t size) {
+  (void)size;
+  VALGRIND_FREELIKE_BLOCK(p, 0);
+}
+/* Has the tool report that `p`, which was to be freed, is no block. */
+mi_inline void mi_os_track_free_bad(void* p) { VALGRIND_FREELIKE_BLOCK(p, 0); }
+
+#elif MI_ASAN
+#include <sanitizer/asan_interface.h>
+
+mi_inline void mi_os_track_open(void* p, size_t size) { __asan_unpoison_memory_region(p, size); }
+mi_inline void mi_os_track_close(void* p, size_t size) { __asan_poison_memory_region(p, size); }
+mi_inline void mi_os_track_malloc(void* p, size_t size, bool zero) {
+  (void)zero;
+  __asan_unpoison_memory_region(p, size);
+}
+mi_inline void mi_os_track_resize(void* p, size_t size, size_t newsize) {
+  __asan_poison_memory_region(p, size);
+  __asan_unpoison_memory_region(p, newsize);
+}
+mi_inline void mi_os_track_free(void* p, size_t size) { __asan_poison_memory_region(p, size); }
+/* Nobody may touch it: doing so is what is reported. */
+mi_inline void mi_os_track_free_bad(void* p) { (void)*(volatile unsigned char*)p; }
+
+#else
+#define mi_os_track_open(p, size) ((void)0)
+#define mi_os_track_close(p, size) ((void)0)
+#define mi_os_track_free_bad(p) ((void)0)
+#endif
+
+#endif
