@@ -4,6 +4,7 @@
 #include "heap/heap.h"
 #include "os/os.h"
 #include "segment/abandoned.h"
+#include "segment/huge_cache.h"
 #include "stats/stats.h"
 
 memory_t memory_gauges(void) {
@@ -33,8 +34,8 @@ void heaps_check(void) {
 typedef struct found_s {
   int64_t segments;
   int64_t abandoned;
-  int64_t committed_units;
-  int64_t huge; /* of the bytes in huge blocks, those in arenas */
+  int64_t committed;
+  int64_t huge;
 } found_t;
 
 /* Returns the units that the segment and its pages use. */
@@ -90,7 +91,74 @@ static void check_slot(mi_chunk_t* chunk, unsigned index, bool inside, found_t* 
   }
   CHECK_EQ(used | dirty | clean, ~(uint64_t)0);
   CHECK_EQ(used & (dirty | clean), 0);
-  found->committed_units += 64 - mi_popcount64(clean);
+  found->committed += (64 - mi_popcount64(clean)) * (int64_t)MI_UNIT_SIZE;
+}
+
+/* A huge segment, or a slot of a chunk that is not whole. */
+static void check_table_entry(mi_segment_t* segment, void* arg) {
+  found_t* found = arg;
+  for (size_t i = 0; i < mi_chunk_count(); i++) {
+    mi_chunk_t* chunk = mi_chunk_at(i);
+    size_t inside = (size_t)((uint8_t*)segment - chunk->start);
+    if (chunk->start == NULL || inside >= (size_t)chunk->slot_count << MI_SEGMENT_SHIFT) continue;
+    CHECK_CMP(chunk->slot_count, <, MI_SLOTS_PER_CHUNK);
+    return;
+  }
+  mi_page_t* page = &segment->pages[0];
+  CHECK(mi_segment_is_huge(segment));
+  CHECK(segment->cookie == mi_segment_cookie(segment));
+  CHECK_EQ(segment->used, 1);
+  CHECK_EQ(segment->pages_used, 1);
+  CHECK(segment->chunk == NULL && !segment->in_free_queue);
+  CHECK(mi_is_aligned(segment, MI_SEGMENT_SIZE) && !mi_is_in_chunk(segment));
+  CHECK_PTR(mi_segment_table_find(page->start), ==, segment);
+  CHECK_PTR(page->start, >, (uint8_t*)segment + sizeof(mi_page_t));
+  CHECK_PTR(page->start + page->block_size, <=, (uint8_t*)segment + segment->huge_size);
+  CHECK_EQ(page->bin, MI_BIN_HUGE);
+  CHECK_EQ(page->reserved, 1);
+  CHECK(mi_page_is_valid(page));
+  bool unowned = mi_tf_state(atomic_load(&page->thread_free)) == MI_TF_UNOWNED;
+  CHECK_EQ(mi_segment_owner(segment) == 0, unowned);
+  CHECK_EQ(atomic_load(&page->heap) == NULL, unowned);
+  found->huge += (int64_t)page->block_size;
+  found->committed += (int64_t)segment->huge_size;
+}
+
+/* The chunk map has this chunk if it is a whole one, and nothing knows a vacant descriptor. */
+static void check_chunk(mi_chunk_t* chunk, size_t number) {
+  if (atomic_load(&chunk->vacant)) {
+    CHECK_PTR(chunk->start, ==, NULL);
+    CHECK_EQ(chunk->slot_count, 0);
+    CHECK_EQ(atomic_load(&chunk->free), 0);
+  } else {
+    CHECK_EQ(chunk->number, number);
+    CHECK(chunk->slot_count >= 1 && chunk->slot_count <= MI_SLOTS_PER_CHUNK);
+    bool whole = chunk->slot_count == MI_SLOTS_PER_CHUNK;
+    CHECK(mi_is_aligned(chunk->start, whole ? MI_CHUNK_SIZE : MI_SEGMENT_SIZE));
+    CHECK_EQ(mi_is_in_chunk(chunk->start), whole);
+    CHECK_EQ(mi_segment_table_covers(chunk->start), !whole);
+  }
+  CHECK_EQ(atomic_load(&chunk->free) >> chunk->slot_count, 0);
+  CHECK_EQ(atomic_load(&chunk->abandoned) >> chunk->slot_count, 0);
+  for (unsigned i = chunk->slot_count; i < MI_SLOTS_PER_CHUNK; i++) {
+    CHECK_EQ(atomic_load(&chunk->slots[i].dirty) | atomic_load(&chunk->slots[i].clean), 0);
+  }
+}
+
+/* Whole chunks in the chunk map: each is one that has a descriptor. It is 8 MiB, so not every time. */
+static void check_chunk_map(void) {
+  static _Atomic(unsigned) calls;
+  if (atomic_fetch_add(&calls, 1) % 64 != 0) return;
+  size_t whole = 0;
+  size_t mapped = 0;
+  for (size_t i = 0; i < mi_chunk_count(); i++)
+    whole += mi_chunk_at(i)->slot_count == MI_SLOTS_PER_CHUNK;
+  for (size_t i = 0; i < MI_CHUNK_MAP_SIZE / sizeof(uint64_t); i++) {
+    uint64_t eight;
+    memcpy(&eight, (const uint8_t*)mi_chunk_map + i * sizeof(eight), sizeof(eight));
+    for (; eight != 0; eight &= eight - 1) mapped++;
+  }
+  CHECK_EQ(mapped, whole);
 }
 
 void memory_check(void) {
@@ -99,6 +167,7 @@ void memory_check(void) {
   const uint8_t* huge_end = NULL;
   for (size_t i = 0; i < mi_chunk_count(); i++) {
     mi_chunk_t* chunk = mi_chunk_at(i);
+    check_chunk(chunk, i);
     for (unsigned index = 0; index < chunk->slot_count; index++) {
       uint8_t* start = mi_slot_start((mi_slot_ref_t){chunk, index});
       bool inside = start > huge && start < huge_end;
@@ -108,15 +177,13 @@ void memory_check(void) {
       huge_end = start + ((mi_segment_t*)start)->huge_size;
     }
   }
+  check_chunk_map();
   memory_t gauges = memory_gauges();
   CHECK_EQ(found.segments, gauges.segments);
   CHECK_EQ(found.abandoned, gauges.abandoned);
   CHECK_EQ(found.abandoned, (int64_t)mi_abandoned_total());
-  /* Besides, the mappings of huge blocks are committed. */
-  int64_t in_mappings = gauges.huge - found.huge;
-  CHECK_CMP(gauges.committed, >=, found.committed_units * (int64_t)MI_UNIT_SIZE + in_mappings);
-  if (in_mappings == 0 && mi_option_get(mi_option_purge_delay) == 0) {
-    CHECK_EQ(gauges.committed, found.committed_units * (int64_t)MI_UNIT_SIZE);
-  }
+  mi_segment_table_for_each(check_table_entry, &found);
+  CHECK_EQ(found.huge, gauges.huge);
+  CHECK_EQ(found.committed + (int64_t)mi_huge_cache_size(), gauges.committed);
   heaps_check();
 }

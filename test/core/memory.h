@@ -19,7 +19,8 @@ memory_t memory_gauges(void);
    line that says what is wrong, unless everything holds:
      the units of a slot are partitioned as mi_slot_t says
      a segment's counts and masks agree, and each of its pages belongs to a heap, or none if abandoned
-     the gauges segments, abandoned and committed are what is found */
+     the chunk map and the segment table lead to each chunk and each huge segment, and to nothing else
+     the gauges segments, abandoned, huge and committed are what is found */
 void memory_check(void);
 
 /* mi_heap_is_valid of every heap of this thread. */

@@ -22,6 +22,8 @@ static _Atomic(size_t) total;
 static uint8_t busy_marker;
 #define BUSY (&busy_marker)
 
+size_t mi_huge_cache_size(void) { return atomic_load_explicit(&total, memory_order_relaxed); }
+
 /* The entry's mapping, now the caller's, with the entry still BUSY; NULL if it is empty or BUSY. */
 static uint8_t* claim(entry_t* entry) {
   uint8_t* start = atomic_load(&entry->start);
