@@ -136,7 +136,7 @@ static void check_chunk(mi_chunk_t* chunk, size_t number) {
     bool whole = chunk->slot_count == MI_SLOTS_PER_CHUNK;
     CHECK(mi_is_aligned(chunk->start, whole ? MI_CHUNK_SIZE : MI_SEGMENT_SIZE));
     CHECK_EQ(mi_is_in_chunk(chunk->start), whole);
-    CHECK_EQ(mi_segment_table_covers(chunk->start), !whole);
+    CHECK(!whole || !mi_segment_table_covers(chunk->start));
   }
   CHECK_EQ(atomic_load(&chunk->free) >> chunk->slot_count, 0);
   CHECK_EQ(atomic_load(&chunk->abandoned) >> chunk->slot_count, 0);
