@@ -42,9 +42,6 @@ const mayKnowThePlatform = (file) =>
 const levelOf = new Map(layers.flatMap((row, level) => row.map((folder) => [folder, level])));
 const layerOf = (file) => posix.dirname(file);
 
-// A .def file is a table: it has no code and includes nothing, so it weighs nothing.
-const isTable = (file) => file.endsWith('.def');
-
 function mayUse(from, to) {
   return from === to || levelOf.get(to) < levelOf.get(from);
 }
@@ -53,7 +50,7 @@ function checkSources(root) {
   const problems = [];
   const files = readdirSync(join(root, 'native'), { recursive: true })
     .map((name) => posix.join('native', name.replaceAll('\\', '/')))
-    .filter((name) => /\.(c|cc|cpp|h|hpp|def)$/.test(name));
+    .filter((name) => /\.(c|cc|cpp|h|hpp)$/.test(name));
   const known = new Set(files);
 
   for (const file of files) {
@@ -76,7 +73,7 @@ function checkSources(root) {
             .concat(posix.join('native/core', name))
             .find((candidate) => known.has(candidate));
           if (target) {
-            if (isTable(file) || !(isTable(target) || mayUse(layer, layerOf(target)))) {
+            if (!mayUse(layer, layerOf(target))) {
               problems.push(`${where}: ${layer} may not include ${target}`);
             }
           } else if (quote === '"') {
@@ -160,14 +157,6 @@ function selfTest() {
     );
     expect(plant({ ...page, 'native/core/page/page.c': '#include "gone.h"\n' }), /no such file/);
     expect(plant({ ...page, 'native/core/other/x.c': '' }), /no layer/);
-    expect(
-      plant({
-        ...page,
-        'native/core/types.h': '#include "page/p.def"\n',
-        'native/core/page/p.def': '',
-      }),
-    );
-    expect(plant({ ...page, 'native/core/page/p.def': '#include "page.h"\n' }), /p.def:1/);
 
     const build = join(root, 'build');
     const compile = (name, text) => {

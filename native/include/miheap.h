@@ -734,13 +734,13 @@ mi_decl_export void mi_register_error(mi_error_fun* fun, void* arg) mi_attr_noex
   ALIAS(deprecated_segment_reset, segment_reset)
 
 typedef enum mi_option_e {
-#define OPTION(name, kind, value, least, most, doc) mi_option_##name,
-  MI_OPTIONS(OPTION)
-#undef OPTION
+#define MI_OPTION(name, kind, value, least, most, doc) mi_option_##name,
+  MI_OPTIONS(MI_OPTION)
+#undef MI_OPTION
       _mi_option_last,
-#define ALIAS(older, name) mi_option_##older = mi_option_##name,
-  MI_OPTION_ALIASES(ALIAS)
-#undef ALIAS
+#define MI_OPTION(older, name) mi_option_##older = mi_option_##name,
+  MI_OPTION_ALIASES(MI_OPTION)
+#undef MI_OPTION
 } mi_option_t;
 
 /* The value; 0 for an option that does not exist. mi_option_get_clamp brings it into a range;
