@@ -75,6 +75,7 @@ void* mi_os_map_huge_pages(size_t count, int numa_node, size_t timeout_ms, size_
 }
 
 bool mi_os_protect(void* p, size_t size, mi_access_t access) {
+  mi_os_expect_pages(p, size);
   if (mi_os_fault()) return false;
   return mi_prim_protect(p, size, access);
 }
@@ -85,11 +86,13 @@ bool mi_os_commit(void* p, size_t size) {
 }
 
 mi_purge_t mi_os_purge(void* p, size_t size, bool decommit) {
+  mi_os_expect_pages(p, size);
   if (mi_os_fault()) return MI_PURGE_FAILED;
   return mi_prim_purge(p, size, decommit);
 }
 
 bool mi_os_resize(void* p, size_t size, size_t new_size) {
+  mi_os_expect_pages(p, new_size);
   if (mi_os_fault()) return false;
   return mi_prim_resize(p, size, new_size);
 }

@@ -5,6 +5,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "os/os.h"
+
 static const char* const names[] = {
 #define RARE(name, doc) #name,
     MI_RARE_SWITCHES(RARE)
@@ -59,6 +61,13 @@ bool mi_os_fake_huge_page(void) {
 size_t mi_os_fake_page_size(void) {
   const char* text = getenv("MIHEAP_TEST_PAGE_SIZE");
   return text == NULL ? 0 : strtoul(text, NULL, 10);
+}
+
+void mi_os_expect_pages(const void* p, size_t size) {
+  size_t page = mi_os_page_size();
+  if ((uintptr_t)p % page == 0 && size % page == 0) return;
+  fprintf(stderr, "%zu bytes at %p are not whole pages of %zu\n", size, p, page);
+  abort();
 }
 
 /* "name=n", up to a comma or the end. */

@@ -47,11 +47,14 @@ bool mi_os_fake_huge_page(void);
 
 /* What MIHEAP_TEST_PAGE_SIZE in the environment says, a multiple of the true size; 0: nothing. */
 size_t mi_os_fake_page_size(void);
+/* Ends the process unless these are whole pages. */
+void mi_os_expect_pages(const void* p, size_t size);
 #else
 #define mi_rare(which) false
 #define mi_os_fault() false
 #define mi_os_fake_huge_page() false
 #define mi_os_fake_page_size() ((size_t)0)
+#define mi_os_expect_pages(p, size) ((void)0)
 #endif
 
 /* Between two steps of an atomic protocol. */
