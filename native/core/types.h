@@ -102,8 +102,8 @@ typedef struct mi_block_s {
                 looks: the next thread that frees a block here must also put the page on the
                 heap's delayed list
      NOTIFYING  some thread is at work here and will set NORMAL: it puts the page on that list,
-                or it holds every block of the page and purges it. It may use page->heap, so
-                until then the heap may not end, and the page neither
+                or it took the list and purges the blocks. It may use page->heap, so until then
+                the heap may not end, and the page neither
      UNOWNED    a huge page whose thread has ended: who frees its block frees the segment
 
    owner:        NORMAL -> FULL (only when the list is empty), FULL -> NORMAL, NORMAL -> UNOWNED
@@ -165,6 +165,9 @@ typedef struct mi_page_s {
   /* Written by the owner; read by another thread only while it holds NOTIFYING. NULL: abandoned. */
   _Atomic(struct mi_heap_s*) heap;
   struct mi_page_s* delayed_next; /* on the heap's delayed list */
+  /* The blocks of thread_free from this one on were purged, but for their links; see
+     page/scavenge.c. */
+  _Atomic(mi_block_t*) purged;
   uintptr_t key;                  /* encodes the links of this page's lists in hardened builds */
   struct mi_page_s* visit_next;   /* the owner's: the next one of a visit; see heap/visit.h */
 } mi_page_t;

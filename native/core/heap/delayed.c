@@ -28,7 +28,7 @@ static void push_delayed(mi_heap_t* heap, mi_page_t* page) {
 /* Bytes of huge blocks that other threads freed and whose owners have not noticed yet. An owner
    that allocates soon uses that memory again; one that sleeps would hold it for ever. So no more
    than this is left to wait; of the rest only the addresses are. */
-enum { HUGE_WAITING_MAX = 16 << 20 };
+enum { HUGE_WAITING_MAX = 4 << 20 };
 static _Atomic(size_t) huge_waiting;
 
 static void start_waiting(mi_page_t* page) {
@@ -56,6 +56,7 @@ void mi_page_free_block_mt(mi_page_t* page, mi_block_t* block) {
   /* Acquire: of an UNOWNED page we see the header as its owner left it. */
   uintptr_t word = atomic_load_explicit(&page->thread_free, memory_order_acquire);
   bool huge = page->bin == MI_BIN_HUGE;
+  bool big = !huge && page->block_size > MI_SMALL_BLOCK_MAX;
   bool waiting = false;
   mi_slot_ref_t slot = mi_segment_slot(mi_segment_of(page)); /* after the push all may be gone */
   uintptr_t wanted;
@@ -85,7 +86,11 @@ void mi_page_free_block_mt(mi_page_t* page, mi_block_t* block) {
     atomic_fetch_and_explicit(&page->thread_free, ~(uintptr_t)MI_TF_STATE_MASK,
                               memory_order_release);
   }
-  if (mi_unlikely((wanted & MI_TF_WHOLE) != 0)) mi_scavenge_announce(slot);
+  if (mi_unlikely((wanted & MI_TF_WHOLE) != 0)) {
+    mi_scavenge_announce(slot);
+  } else if (mi_unlikely(big)) {
+    mi_scavenge_hint(slot);
+  }
 }
 
 /* The page's notice has been read: it is an ordinary page again. */

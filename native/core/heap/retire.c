@@ -6,13 +6,21 @@
 /* How many fresh pages its heap takes before an empty page is given back. */
 enum { RETIRE_SMALL = 16, RETIRE_OTHER = 4 };
 
-/* Bytes that the retired medium and large pages of a heap may have, so that a thread which falls
-   asleep holds little. */
-#define RETIRED_MAX MI_SEGMENT_SIZE
+/* Bytes that retired pages may have, so that threads which fall asleep hold little: each heap this
+   much in any case, and up to MOST_OF_HEAP as long as all heaps together have less than
+   MOST_OF_ALL. */
+#define SURE_OF_HEAP ((size_t)512 << 10)
+#define MOST_OF_HEAP MI_SEGMENT_SIZE
+#define MOST_OF_ALL ((size_t)6 << 20)
+static _Atomic(size_t) retired_by_all;
 
-/* What a retired page counts for. */
-static size_t retired_bytes(const mi_page_t* page) {
-  return page->block_size <= MI_SMALL_BLOCK_MAX ? 0 : page->reserved * page->block_size;
+static size_t retired_bytes(const mi_page_t* page) { return page->reserved * page->block_size; }
+
+static bool has_budget(const mi_heap_t* heap, size_t bytes) {
+  size_t then = heap->retired_bytes + bytes;
+  return then <= SURE_OF_HEAP ||
+         (then <= MOST_OF_HEAP &&
+          atomic_load_explicit(&retired_by_all, memory_order_relaxed) + bytes <= MOST_OF_ALL);
 }
 
 void mi_heap_free_page(mi_heap_t* heap, mi_page_t* page) {
@@ -31,12 +39,12 @@ void mi_heap_unretire(mi_heap_t* heap, mi_page_t* page) {
   if (mi_likely(page->retire_expire == 0)) return;
   page->retire_expire = 0;
   heap->retired_bytes -= retired_bytes(page);
+  atomic_fetch_sub_explicit(&retired_by_all, retired_bytes(page), memory_order_relaxed);
 }
 
 static bool may_retire(const mi_heap_t* heap, const mi_page_t* page) {
   return !mi_rare(mi_rare_retire) && !mi_page_is_in_full(page) &&
-         heap->pages[page->bin].last->retire_expire == 0 &&
-         heap->retired_bytes + retired_bytes(page) <= RETIRED_MAX;
+         heap->pages[page->bin].last->retire_expire == 0 && has_budget(heap, retired_bytes(page));
 }
 
 void mi_page_retire(mi_page_t* page) {
@@ -53,6 +61,7 @@ void mi_page_retire(mi_page_t* page) {
   heap->tld->stats.pages_retire++;
   page->retire_expire = page->block_size <= MI_SMALL_BLOCK_MAX ? RETIRE_SMALL : RETIRE_OTHER;
   heap->retired_bytes += retired_bytes(page);
+  atomic_fetch_add_explicit(&retired_by_all, retired_bytes(page), memory_order_relaxed);
   if (page->bin < heap->retired_min) heap->retired_min = page->bin;
   if (page->bin > heap->retired_max) heap->retired_max = page->bin;
 }

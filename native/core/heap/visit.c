@@ -41,9 +41,14 @@ add_list(free_set_t* set, const mi_page_t* page, const mi_block_t* head, const m
 static void add_others(free_set_t* set, const mi_page_t* page, const mi_block_t* known) {
   /* Acquire pairs with the release of each push: the links are seen. */
   uintptr_t word = atomic_load_explicit(&page->thread_free, memory_order_acquire);
+  /* Who is at work there may have taken the list to purge it, and will put it back. */
+  for (unsigned round = 0; mi_tf_state(word) == MI_TF_NOTIFYING; round++) {
+    mi_os_yield(round);
+    word = atomic_load_explicit(&page->thread_free, memory_order_acquire);
+  }
   if (mi_tf_list(word) != known) set->thread_free = add_list(set, page, mi_tf_list(word), known);
   word = atomic_load_explicit(&page->thread_free, memory_order_acquire);
-  if (!mi_tf_is_all_free(word)) return;
+  if ((word & MI_TF_WHOLE) == 0) return;
   for (size_t i = 0; i < set->count; i += 64) {
     set->bits[i / 64] = mi_bits64(0, set->count - i < 64 ? (unsigned)(set->count - i) : 64);
   }

@@ -11,7 +11,7 @@ static void start_anew(mi_page_t* page) {
 static void collect_thread_free(mi_page_t* page) {
   uintptr_t word = atomic_load_explicit(&page->thread_free, memory_order_relaxed);
   do {
-    if (mi_likely(word == mi_tf_state(word))) return;
+    if (mi_likely(mi_tf_list(word) == NULL) && !mi_tf_is_purged(word)) return;
     /* Acquire pairs with the release of each push: the links are seen, and what the freeing
        threads wrote to their blocks before is over. The state stays. */
   } while (!atomic_compare_exchange_weak_explicit(&page->thread_free, &word, mi_tf_state(word),
@@ -21,6 +21,7 @@ static void collect_thread_free(mi_page_t* page) {
     start_anew(page);
     return;
   }
+  atomic_store_explicit(&page->purged, NULL, memory_order_relaxed);
   mi_block_t* tail = head;
   size_t count = 1;
   for (mi_block_t* next; (next = mi_block_next(page, tail)) != NULL; tail = next) {

@@ -55,7 +55,7 @@ void mi_page_forget_frees(mi_page_t* page) {
 void mi_page_forget_other_thread(mi_page_t* page) {
   uintptr_t word = atomic_load_explicit(&page->thread_free, memory_order_relaxed);
   if (mi_tf_state(word) != MI_TF_NOTIFYING) return;
-  /* Without a list, that thread was purging the page, all of whose blocks it held. */
-  word = word == MI_TF_NOTIFYING ? MI_TF_WHOLE : word & ~(uintptr_t)MI_TF_STATE_MASK;
-  atomic_store_explicit(&page->thread_free, word, memory_order_relaxed);
+  /* Was it purging the whole page, that is well. Was it purging some blocks, these are lost. */
+  atomic_store_explicit(&page->thread_free, word & ~(uintptr_t)MI_TF_STATE_MASK,
+                        memory_order_relaxed);
 }

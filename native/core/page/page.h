@@ -17,11 +17,8 @@ mi_inline mi_block_t* mi_tf_list(uintptr_t word) {
 mi_inline uintptr_t mi_tf_make(const mi_block_t* list, size_t count, uintptr_t state) {
   return (uintptr_t)list | (uintptr_t)count << MI_TF_COUNT_SHIFT | state;
 }
-/* Every block of the page is free, and none of its owner's: it came back whole. Without a list, it is
-   being purged, or was. */
-mi_inline bool mi_tf_is_all_free(uintptr_t word) {
-  return (word & MI_TF_WHOLE) != 0 || word == MI_TF_NOTIFYING;
-}
+/* The page came back whole, and was purged. */
+mi_inline bool mi_tf_is_purged(uintptr_t word) { return word == (MI_TF_WHOLE | MI_TF_NORMAL); }
 _Static_assert(MI_ADDRESS_BITS <= MI_TF_COUNT_SHIFT, "the count lies above any address");
 
 /* ---- Flags ---- */

@@ -19,29 +19,88 @@ void mi_scavenge_announce(mi_slot_ref_t ref) {
   atomic_compare_exchange_strong(&next_due, &nothing, mi_purge_due_time());
 }
 
-static void purge_page(mi_segment_t* segment, mi_page_t* page) {
-  size_t size;
-  uint8_t* area = mi_segment_page_area(segment, page, &size);
-  uint8_t* first = (uint8_t*)mi_align_up((uintptr_t)area, mi_os_page_size());
-  mi_memory_purge(first, size - (size_t)(first - area));
+void mi_scavenge_hint(mi_slot_ref_t ref) {
+  /* A mark that a round takes away just now is missed, and made by the next free there. */
+  uint32_t marks = atomic_load_explicit(&ref.chunk->whole, memory_order_relaxed);
+  if ((marks >> ref.index & 1) == 0) mi_scavenge_announce(ref);
 }
 
-/* False if it must be looked at again. */
-static bool scavenge_page(mi_segment_t* segment, mi_page_t* page) {
-  uintptr_t word = atomic_load_explicit(&page->thread_free, memory_order_relaxed);
-  do {
-    if ((word & MI_TF_WHOLE) == 0 || mi_tf_list(word) == NULL) return true;
-    if (mi_tf_state(word) != MI_TF_NORMAL) return false;
-    /* Acquire pairs with the release of each push: nobody writes to a block any more. */
-  } while (!atomic_compare_exchange_weak_explicit(&page->thread_free, &word,
-                                                  mi_tf_make(NULL, 0, MI_TF_NOTIFYING),
-                                                  memory_order_acquire, memory_order_relaxed));
-  mi_race_window();
-  purge_page(segment, page);
+static void purge_between(uintptr_t from, uintptr_t to) {
+  from = mi_align_up(from, mi_os_page_size());
+  to = mi_align_down(to, mi_os_page_size());
+  if (from < to) mi_memory_purge((void*)from, to - from);
+}
+
+static void purge_page(const mi_segment_t* segment, mi_page_t* page) {
+  size_t size;
+  uintptr_t area = (uintptr_t)mi_segment_page_area(segment, page, &size);
+  purge_between(area, area + size);
   mi_race_window();
   /* Nobody has pushed meanwhile, since there is no other block. Release: the owner finds the
      purge over. */
   atomic_store_explicit(&page->thread_free, MI_TF_WHOLE | MI_TF_NORMAL, memory_order_release);
+}
+
+/* Purges the blocks of a list that were not purged before, but for the system page that holds the
+   link. */
+static void purge_blocks(mi_page_t* page, mi_block_t* list, size_t count) {
+  const mi_block_t* purged = atomic_load_explicit(&page->purged, memory_order_relaxed);
+  for (mi_block_t* block = list; block != NULL && block != purged && count > 0; count--) {
+    mi_block_t* next = mi_block_next(page, block);
+    purge_between((uintptr_t)block + sizeof(mi_block_t), (uintptr_t)block + page->block_size);
+    block = next;
+  }
+  atomic_store_explicit(&page->purged, list, memory_order_relaxed);
+}
+
+/* NOTIFYING -> NORMAL, with the list that was taken behind what was pushed meanwhile. */
+static void put_back(mi_page_t* page, mi_block_t* list, size_t count) {
+  uintptr_t word = atomic_load_explicit(&page->thread_free, memory_order_relaxed);
+  for (;;) {
+    mi_block_t* pushed = mi_tf_list(word);
+    uintptr_t whole = count == page->reserved ? MI_TF_WHOLE : 0;
+    uintptr_t wanted = pushed != NULL ? MI_TF_NOTIFYING : mi_tf_make(list, count, whole);
+    /* Release: the owner finds the purge over, and sees our links. Acquire: we see those of the
+       pushes. */
+    if (!atomic_compare_exchange_weak_explicit(&page->thread_free, &word, wanted,
+                                               memory_order_acq_rel, memory_order_relaxed)) {
+      continue;
+    }
+    if (pushed == NULL) return;
+    mi_block_t* last = pushed;
+    for (mi_block_t* next; (next = mi_block_next(page, last)) != NULL;) last = next;
+    mi_block_set_next(page, last, list);
+    list = pushed;
+    count += mi_tf_count(word);
+    word = MI_TF_NOTIFYING;
+  }
+}
+
+/* False if it must be looked at again. */
+static bool scavenge_page(const mi_segment_t* segment, mi_page_t* page) {
+  uintptr_t word = atomic_load_explicit(&page->thread_free, memory_order_relaxed);
+  uintptr_t whole;
+  do {
+    mi_block_t* list = mi_tf_list(word);
+    whole = word & MI_TF_WHOLE;
+    if (list == NULL) return true;
+    if (whole == 0) {
+      if (segment->kind == MI_PAGE_SMALL) return true;
+      if (list == atomic_load_explicit(&page->purged, memory_order_relaxed)) return true;
+    }
+    if (mi_tf_state(word) != MI_TF_NORMAL) return false;
+    /* Acquire pairs with the release of each push: nobody writes to these blocks any more. */
+  } while (!atomic_compare_exchange_weak_explicit(&page->thread_free, &word,
+                                                  whole | MI_TF_NOTIFYING, memory_order_acquire,
+                                                  memory_order_relaxed));
+  mi_race_window();
+  if (whole != 0) {
+    purge_page(segment, page);
+  } else {
+    purge_blocks(page, mi_tf_list(word), mi_tf_count(word));
+    mi_race_window();
+    put_back(page, mi_tf_list(word), mi_tf_count(word));
+  }
   return true;
 }
 

@@ -1,7 +1,11 @@
-/* Memory of a page whose owner sleeps. All of its blocks were freed by others, so they wait on
-   thread_free for an owner who may never look. Any thread may give that memory back to the system:
-   it takes the whole list, and so holds every block of the page, and leaves behind the word that
-   says so (WHOLE, without a list). The addresses stay the owner's. */
+/* Memory of pages whose owner sleeps. Blocks that others freed wait on thread_free for an owner who
+   may never look. Any thread may give that memory back to the system; the addresses stay the
+   owner's. It takes the list, and so holds these blocks:
+
+     are they all blocks of the page, the page is purged, and the word WHOLE without a list left
+     are they some blocks of a medium or large page, they are purged one by one, but for the system
+       page with the link, and put back. A block of a small page is not worth that: of these, a
+       thread keeps what lies in pages that were not exhausted, about one of each size class */
 #ifndef MI_SCAVENGE_H
 #define MI_SCAVENGE_H
 
@@ -10,6 +14,9 @@
 /* A page in this slot has come back whole: it is due after purge_delay, unless its owner looks
    before. */
 void mi_scavenge_announce(mi_slot_ref_t ref);
+
+/* Some blocks have come back to a medium or large page in this slot. */
+void mi_scavenge_hint(mi_slot_ref_t ref);
 
 /* Scavenges what is due. One load if nothing was announced. */
 void mi_scavenge_tick(void);

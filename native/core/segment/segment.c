@@ -169,6 +169,7 @@ static void clear_descriptor(mi_page_t* page) {
   memset(page, 0, offsetof(mi_page_t, thread_free));
   atomic_store_explicit(&page->heap, NULL, memory_order_relaxed);
   page->delayed_next = page->visit_next = NULL;
+  atomic_store_explicit(&page->purged, NULL, memory_order_relaxed);
   page->key = 0;
 }
 

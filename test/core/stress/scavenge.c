@@ -57,7 +57,7 @@ static void* consume(void* seed) {
 }
 
 static batch_t* fill(random_t* random) {
-  static const size_t sizes[] = {16, 32, 100, 640, 5000};
+  static const size_t sizes[] = {16, 32, 100, 640, 5000, 20000};
   batch_t* batch = mi_malloc(sizeof(batch_t));
   batch->size = sizes[random_below(random, sizeof(sizes) / sizeof(sizes[0]))];
   for (int i = 0; i < BATCH; i++) {

@@ -75,6 +75,31 @@ static void run(size_t block_size, size_t total, bool heap) {
   memory_check();
 }
 
+/* Every other block is freed: of medium and large ones the memory goes back, but for a system page each. */
+static void partly(size_t block_size) {
+  size = block_size;
+  count = ((size_t)32 << 20) / size;
+  use_heap = true;
+  pthread_t thread;
+  CHECK_EQ(pthread_create(&thread, NULL, sleeper, NULL), 0);
+  pthread_barrier_wait(&step);
+  size_t page = mi_os_page_size();
+  for (int round = 0; round < 2; round++) { /* what was purged stays so when more is freed */
+    for (size_t i = (size_t)round; i < count; i += 4) mi_free(blocks[i]);
+    mi_scavenge_all();
+    for (size_t i = (size_t)round; i < count; i += 4) {
+      CHECK_CMP(resident_in((char*)blocks[i] + page, size - 2 * page), <=, page);
+    }
+    for (size_t i = 0; i < count; i++) {
+      if (i % 4 > (size_t)round) CHECK_EQ(((char*)blocks[i])[size - 1], 1);
+    }
+  }
+  pthread_barrier_wait(&step);
+  pthread_join(thread, NULL);
+  mi_collect(true);
+  memory_check();
+}
+
 int main(void) {
   mi_os_forbid_huge_pages();
   mi_option_set(mi_option_purge_delay, 3600000);
@@ -88,5 +113,8 @@ int main(void) {
     run(1 << 20, (size_t)64 << 20, heap != 0);
     run(2 << 20, (size_t)64 << 20, heap != 0);
   }
+  partly(20 << 10);
+  partly(60 << 10);
+  partly(700 << 10);
   return 0;
 }
