@@ -13,15 +13,16 @@ mi_inline bool mi_page_contains(const mi_page_t* page, const mi_block_t* block) 
   return (uintptr_t)block - (uintptr_t)page->start < (size_t)page->reserved * page->block_size;
 }
 
+/* Relaxed atomics: who visits or checks a page follows its lists while others change them. */
 mi_inline uintptr_t mi_block_word(const mi_block_t* block) {
   mi_os_track_open((void*)block, sizeof(*block));
-  uintptr_t word = block->next;
+  uintptr_t word = __atomic_load_n(&block->next, __ATOMIC_RELAXED);
   mi_os_track_close((void*)block, sizeof(*block));
   return word;
 }
 mi_inline void mi_block_set_word(mi_block_t* block, uintptr_t word) {
   mi_os_track_open(block, sizeof(*block));
-  block->next = word;
+  __atomic_store_n(&block->next, word, __ATOMIC_RELAXED);
   mi_os_track_close(block, sizeof(*block));
 }
 
@@ -35,8 +36,8 @@ mi_inline void mi_block_set_next(const mi_page_t* page, mi_block_t* block, const
 #endif
 }
 
-/* The link without its check, for what may be no free block, and for who follows a list that may
-   vanish meanwhile. */
+/* The link without its check, for what may be no free block, and for who follows a list that others
+   change or that may vanish. */
 mi_inline mi_block_t* mi_block_peek_next(const mi_page_t* page, const mi_block_t* block) {
 #if MI_HARDENED
   return (mi_block_t*)(mi_block_word(block) ^ page->key);

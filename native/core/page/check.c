@@ -49,9 +49,11 @@ bool mi_page_is_valid(mi_page_t* page) {
   }
   if (mi_tf_count(word) > page->used) return false;
   /* Another thread may push meanwhile, in front only: the list from here on does not change, but
-     where the page can come back whole, and then be purged. */
-  bool can_be_whole = free == 0 && local == 0 && page->capacity == page->reserved;
-  if (!can_be_whole && checked_length(page, mi_tf_list(word)) != mi_tf_count(word)) return false;
+     where page/scavenge.h may be at work: in pages of large blocks, and in those that can come back
+     whole. */
+  bool stays = page->block_size <= MI_SMALL_BLOCK_MAX &&
+               (free != 0 || local != 0 || page->capacity != page->reserved);
+  if (stays && checked_length(page, mi_tf_list(word)) != mi_tf_count(word)) return false;
   return page->capacity > 256 || lists_are_disjoint(page);
 }
 
