@@ -69,11 +69,7 @@ static void in_forked_child(void) {
    pthread_atfork may allocate, and hold its lock while it does: so it is not called from inside
    malloc. */
 __attribute__((constructor(101))) static void at_process_start(void) {
-#if !defined(MI_OVERRIDE)
-  /* The malloc of a process is not unloaded. At exit, a library that was there from the start looks as
-     if it were: its atexit handlers come with its destructors, while threads may be running. */
   mi_os_register_unload(mi_process_unload);
-#endif
   mi_process_attach();
   mi_options_read(); /* the environment may not have been there before */
   mi_reserve_as_options_say();
@@ -101,18 +97,20 @@ static void destroy_heaps(void) {
   mi_purge_all();
 }
 
-void mi_process_finish(void) {
+static void finish(bool may_destroy) {
   static _Atomic(bool) finished;
   if (atomic_exchange(&finished, true)) return;
-  if (mi_option_is_enabled(mi_option_destroy_on_exit)) destroy_heaps();
+  if (may_destroy && mi_option_is_enabled(mi_option_destroy_on_exit)) destroy_heaps();
   if (!mi_option_is_enabled(mi_option_show_stats)) return;
   mi_thread_merge_stats();
   mi_stats_print_table(NULL, NULL);
 }
 
+void mi_process_finish(void) { finish(true); }
+
 /* After the program's own exit handlers, or when a library that we are part of is unloaded. */
 __attribute__((destructor)) static void at_process_end(void) {
   mi_os_unregister_thread_exit();
-  mi_os_destructors_run();
-  mi_process_finish();
+  bool unloading = mi_os_destructors_run(); /* then objects that free are still to be destroyed */
+  finish(!unloading);
 }

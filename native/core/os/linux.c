@@ -169,21 +169,27 @@ static bool was_opened_later(void) {
   return distance > size;
 }
 
-static void (*unload_fn)(void);
+static void (*unload_fn)(void); /* NULL: it will not be called */
 static bool destructors_have_run;
 
-/* Of a library opened later, exit calls these first and the destructors then. dlclose calls the destructors first:
-   among the last of them, put there by the compiler, is one that calls what the library gave to atexit. */
+/* Of a library opened later, exit calls these first and the destructors then. dlclose calls the
+   destructors first: among the last of them, put there by the compiler, is one that calls what the
+   library gave to atexit. */
 static void at_exit_or_unload(void) {
-  if (destructors_have_run) unload_fn();
+  void (*fn)(void) = unload_fn;
+  unload_fn = NULL;
+  if (destructors_have_run) fn();
 }
 
 void mi_os_register_unload(void (*fn)(void)) {
-  unload_fn = fn;
-  if (was_opened_later()) atexit(at_exit_or_unload); /* if it fails, memory stays mapped */
+  /* If atexit fails, memory stays mapped. */
+  if (was_opened_later() && atexit(at_exit_or_unload) == 0) unload_fn = fn;
 }
 
-void mi_os_destructors_run(void) { destructors_have_run = true; }
+bool mi_os_destructors_run(void) {
+  destructors_have_run = true;
+  return unload_fn != NULL;
+}
 
 void mi_os_register_fork_child(void (*fn)(void)) { pthread_atfork(NULL, NULL, fn); }
 

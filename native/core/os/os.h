@@ -108,9 +108,9 @@ bool mi_os_thread_at_exit(void);
 /* Has `fn` run when the library that we are part of is unloaded and the process goes on: after its
    destructors, and after the program's last use of it. Called once per process, by a constructor
    that comes before those of the library's other parts. mi_os_destructors_run is called by a
-   destructor of ours. */
+   destructor of ours; true if `fn` will run. */
 void mi_os_register_unload(void (*fn)(void));
-void mi_os_destructors_run(void);
+bool mi_os_destructors_run(void);
 
 /* `fn` runs in a forked child, in the thread that forked. Called once per process. */
 void mi_os_register_fork_child(void (*fn)(void));
