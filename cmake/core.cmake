@@ -24,6 +24,7 @@ set(MI_CORE_SOURCES
     native/core/segment/purge.c
     native/core/segment/segment.c
     native/core/segment/abandoned.c
+    native/core/segment/subproc.c
     native/core/segment/huge.c
     native/core/segment/huge_cache.c
     native/core/page/page.c
@@ -55,6 +56,7 @@ set(MI_CORE_SOURCES
     native/core/api/new_nothrow.cc
     native/core/api/heap.c
     native/core/api/visit.c
+    native/core/api/subproc.c
     native/core/api/process.c
     native/core/api/stats.c)
 list(TRANSFORM MI_CORE_SOURCES PREPEND ${CMAKE_CURRENT_SOURCE_DIR}/)

@@ -218,23 +218,25 @@ typedef struct mi_arena_s {
   size_t first_chunk; /* their chunks have consecutive numbers from this one on */
   size_t chunk_count;
   int numa_node;
-  bool exclusive;   /* only heaps made for it take slots here */
-  bool resident;    /* must not be purged */
-  bool uncommitted; /* must be made writable before it is used */
-  bool foreign;     /* the caller mapped it: who knows what a purge leaves there */
-  bool zero;        /* it was all zero at first */
+  bool exclusive;            /* only heaps made for it take slots here */
+  bool resident;             /* must not be purged */
+  bool uncommitted;          /* must be made writable before it is used */
+  bool foreign;              /* the caller mapped it: who knows what a purge leaves there */
+  bool zero;                 /* it was all zero at first */
   _Atomic(size_t) abandoned; /* abandoned segments here, if exclusive */
   _Atomic(uint64_t) takers;  /* who is just trying to take several slots: see take_run */
 } mi_arena_t;
 
 struct mi_chunk_s;
+struct mi_subproc_s;
 
 /* Header of a segment, at the start of its slot (huge: of its mapping). Zeroed when the segment
    is freed, so that a stale pointer into it is recognised.
 
    thread_id is the owner: only that thread may touch the rest, and the first line of each page.
    0: abandoned, or not a segment. An abandoned segment of a chunk is marked in chunk->abandoned;
-   who clears that mark becomes the owner. */
+   who clears that mark becomes the owner. That of a huge block has no owner any more; who visits
+   it pins it in the segment table (segment/map.h). */
 typedef struct mi_segment_s {
   _Atomic(uintptr_t) thread_id;
   uint8_t page_shift;
@@ -252,6 +254,7 @@ typedef struct mi_segment_s {
   uintptr_t cookie;     /* mi_segment_cookie(segment): tells a segment from other memory */
   size_t huge_size;     /* bytes of the mapping, or of the slots; 0: not huge */
   bool first_page_zero; /* what lies behind the header was never written */
+  _Atomic(struct mi_subproc_s*) subproc; /* huge and abandoned: by a thread of which */
 
   mi_page_t pages[MI_UNITS_PER_SEGMENT]; /* the first page_count exist */
 } mi_segment_t;
@@ -271,11 +274,13 @@ typedef struct mi_chunk_s {
   bool resident;       /* as its arena; and where it is of large pages from the system */
   bool uncommitted;
   bool foreign;
-  _Atomic(mi_arena_t*) arena;  /* NULL: from the system */
-  _Atomic(bool) vacant;        /* it was unmapped; another may have this descriptor */
-  _Atomic(uint32_t) free;      /* bit per slot that holds no segment; clearing it takes the slot */
-  _Atomic(uint32_t) abandoned; /* bit per slot; clearing it takes the segment in it */
-  _Atomic(uint32_t) whole;     /* bit per slot: page/scavenge.h shall look there */
+  _Atomic(mi_arena_t*) arena; /* NULL: from the system */
+  _Atomic(bool) vacant;       /* it was unmapped; another may have this descriptor */
+  _Atomic(uint32_t) free;     /* bit per slot that holds no segment; clearing it takes the slot */
+  /* For each slot with an abandoned segment the sub-process whose thread left it. Changing that to
+     NULL takes the segment. */
+  _Atomic(struct mi_subproc_s*) abandoned[MI_SLOTS_PER_CHUNK];
+  _Atomic(uint32_t) whole; /* bit per slot: page/scavenge.h shall look there */
   mi_slot_t slots[MI_SLOTS_PER_CHUNK];
 } mi_chunk_t;
 
@@ -286,8 +291,9 @@ typedef struct mi_chunk_s {
 typedef struct mi_segments_tld_s {
   mi_segment_queue_t free[2]; /* segments with free pages: small, medium */
   size_t count;
-  size_t adopt_cursor; /* the chunk at which to look for abandoned segments next */
-  mi_arena_t* arena;   /* where all of them are; NULL: anywhere but in exclusive arenas */
+  size_t adopt_cursor;          /* the chunk at which to look for abandoned segments next */
+  mi_arena_t* arena;            /* where all of them are; NULL: anywhere but in exclusive arenas */
+  struct mi_subproc_s* subproc; /* the sub-process of the thread; NULL: the first one */
 } mi_segments_tld_t;
 
 /* What a thread counts for itself: MI_STATS of miheap.h. */

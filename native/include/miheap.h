@@ -485,6 +485,36 @@ typedef bool mi_block_visit_fun(const mi_heap_t* heap, const mi_heap_area_t* are
 mi_decl_export bool mi_heap_visit_blocks(const mi_heap_t* heap, bool visit_blocks,
                                          mi_block_visit_fun* visitor, void* arg);
 
+/* A sub-process: threads that take over the memory of each other's ended threads, but not that of
+   other threads; say, those of one interpreter among several. A block may be freed by any thread, as
+   ever. */
+typedef void* mi_subproc_id_t;
+
+/* The sub-process in which threads are if they do not say otherwise. NULL is taken for it too. */
+mi_decl_nodiscard mi_decl_export mi_subproc_id_t mi_subproc_main(void);
+/* A new sub-process without threads; NULL and ENOMEM. */
+mi_decl_nodiscard mi_decl_export mi_subproc_id_t mi_subproc_new(void);
+/* Ends a sub-process all of whose threads have ended; with threads in it, this is reported and
+   nothing is done. What they left goes to the main sub-process. */
+mi_decl_export void mi_subproc_delete(mi_subproc_id_t subproc);
+/* Puts the calling thread into a sub-process until the thread ends. To be called before it
+   allocates: if it has blocks, or memory of others that it has taken over, this is reported and
+   nothing is done. */
+mi_decl_export void mi_subproc_add_current_thread(mi_subproc_id_t subproc);
+
+/* Visits the memory that ended threads of a sub-process left and no thread has taken over, as
+   mi_heap_visit_blocks does; the visitor gets NULL for a heap. `heap_tag` not negative: only what
+   was in heaps of that tag. Needs the option visit_abandoned; without it this is reported, and the
+   result is false.
+
+   Any thread may call it. Others may allocate and free meanwhile, also these blocks: what they free
+   may still be shown, and can be read as long as it is; memory that they take over is passed by. So
+   may the visitor; but it must not call this function, or mi_subproc_delete. One thread at a time
+   visits, and others wait for it. */
+mi_decl_export bool mi_abandoned_visit_blocks(mi_subproc_id_t subproc_id, int heap_tag,
+                                              bool visit_blocks, mi_block_visit_fun* visitor,
+                                              void* arg);
+
 /* Whether p points to, or into, a live block of the heap. p is any pointer that may be passed to
    mi_free; also one of another heap or thread. Looks at one page of the heap. */
 mi_decl_nodiscard mi_decl_export bool mi_heap_contains_block(mi_heap_t* heap, const void* p);
@@ -701,7 +731,7 @@ mi_decl_export void mi_register_error(mi_error_fun* fun, void* arg) mi_attr_noex
   OPTION(disallow_arena_alloc, SWITCH, 0, 0, 1, "shared arenas are not used")                   \
   OPTION(retry_on_oom, NUMBER, 0, 0, 3600000,                                                   \
          "milliseconds for which an allocation without memory is tried again")                  \
-  OPTION(visit_abandoned, SWITCH, 0, 0, 1, "no effect")                                         \
+  OPTION(visit_abandoned, SWITCH, 0, 0, 1, "mi_abandoned_visit_blocks may be called")           \
   OPTION(guarded_min, NUMBER, 0, 0, 1L << 30, "no effect")                                      \
   OPTION(guarded_max, NUMBER, 1L << 30, 0, 1L << 30, "no effect")                               \
   OPTION(guarded_precise, SWITCH, 0, 0, 1, "no effect")                                         \

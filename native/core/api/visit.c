@@ -3,6 +3,7 @@
 
 #include "api/free.h"
 #include "api/heap.h"
+#include "api/subproc.h"
 
 bool mi_heap_visit_blocks(const mi_heap_t* heap, bool visit_blocks, mi_block_visit_fun* visitor,
                           void* arg) {
@@ -31,4 +32,20 @@ bool mi_heap_check_owned(mi_heap_t* heap, const void* p) {
 bool mi_check_owned(const void* p) {
   mi_heap_t* heap = mi_heap_default;
   return mi_heap_is_initialized(heap) && mi_heap_holds(heap, p);
+}
+
+bool mi_abandoned_visit_blocks(mi_subproc_id_t subproc_id, int heap_tag, bool visit_blocks,
+                               mi_block_visit_fun* visitor, void* arg) {
+  if (visitor == NULL) return false;
+  mi_subproc_t* subproc = mi_subproc_accept("abandoned_visit_blocks", subproc_id);
+  if (subproc == NULL) return false;
+  if (!mi_option_is_enabled(mi_option_visit_abandoned)) {
+    mi_error(EINVAL, "abandoned_visit_blocks: the option visit_abandoned is off\n");
+    return false;
+  }
+  if (mi_abandoned_is_visiting()) {
+    mi_error(EINVAL, "abandoned_visit_blocks: called by a visitor of abandoned blocks\n");
+    return false;
+  }
+  return mi_abandoned_visit(subproc, heap_tag, &(mi_visit_t){visitor, arg, visit_blocks});
 }

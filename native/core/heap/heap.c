@@ -107,6 +107,7 @@ void mi_heap_free_pages(mi_heap_t* heap) {
 void mi_heap_restrict(mi_heap_t* heap, mi_arena_t* arena) {
   heap->segments = &heap->own_segments;
   heap->own_segments.arena = arena;
+  heap->own_segments.subproc = heap->tld->segments.subproc;
 }
 
 void mi_heap_free_memory(mi_heap_t* heap) {

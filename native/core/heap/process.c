@@ -55,6 +55,8 @@ static void in_forked_child(void) {
     mi_pins_forget();
     mi_segments_orphan(mi_page_forget_other_thread);
   }
+  mi_abandoned_forked();
+  mi_subprocs_forked(has_heap ? &mi_heap_default->tld->segments : NULL);
   mi_process_stats_fork(has_heap);
   mi_arenas_in_forked_child();
   if (!has_heap) return;

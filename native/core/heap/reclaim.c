@@ -16,6 +16,8 @@ static void abandon_huge(mi_heap_t* heap, mi_page_t* page) {
   mi_heap_remove_page(heap, page);
   atomic_store_explicit(&page->heap, NULL, memory_order_relaxed);
   atomic_store_explicit(&segment->thread_id, 0, memory_order_relaxed);
+  atomic_store_explicit(&segment->subproc, mi_subproc_of(&heap->tld->segments),
+                        memory_order_relaxed);
   mi_race_window();
   uintptr_t expected = MI_TF_NORMAL;
   /* Release: who frees the block sees the header as we left it. Acquire: we see that a block was
@@ -103,7 +105,7 @@ static mi_page_t* take_pages(mi_heap_t* heap, mi_segment_t* segment, unsigned bi
 }
 
 mi_page_t* mi_heap_reclaim(mi_heap_t* heap, unsigned bin) {
-  size_t abandoned = mi_abandoned_count(heap->segments->arena);
+  size_t abandoned = mi_abandoned_count(heap->segments);
   if (mi_likely(abandoned == 0) || !may_adopt(heap)) return NULL;
   /* Only instead of a fresh segment: who has pages left would take them from others who need
      them. */
@@ -147,7 +149,7 @@ static void sweep(mi_segments_tld_t* tld, mi_segment_t* segment) {
 }
 
 static void sweep_arena(mi_arena_t* arena) {
-  mi_segments_tld_t tld = {.arena = arena};
+  mi_segments_tld_t tld = {.arena = arena, .subproc = mi_heap_default->tld->segments.subproc};
   mi_segments_adopt_each(&tld, sweep);
   mi_assert(tld.count == 0);
 }

@@ -5,6 +5,7 @@
 
 #include "segment/memory.h"
 #include "segment/purge.h"
+#include "segment/subproc.h"
 #include "stats/stats.h"
 
 /* ---- What a thread sees before it has anything ---- */
@@ -101,6 +102,7 @@ static void end_heaps(mi_tld_t* tld) {
   }
   mi_heap_abandon(&tld->backing);
   mi_assert(tld->segments.count == 0);
+  mi_subproc_enter(&tld->segments, &mi_subproc_first);
   mi_thread_stats_merge(tld);
   mi_stat_down(threads, 1);
 }

@@ -134,6 +134,28 @@ bool mi_heap_visit(mi_heap_t* heap, const mi_visit_t* visit) {
   return all;
 }
 
+/* ---- Abandoned pages ---- */
+
+typedef struct abandoned_visit_s {
+  const mi_visit_t* visit;
+  int tag;
+} abandoned_visit_t;
+
+static bool visit_segment(mi_segment_t* segment, void* arg) {
+  const abandoned_visit_t* visit = arg;
+  for (uint64_t pages = segment->pages_used; pages != 0; pages &= pages - 1) {
+    const mi_page_t* page = &segment->pages[mi_ctz64(pages)];
+    if (visit->tag >= 0 && page->tag != visit->tag) continue;
+    if (!mi_page_visit(visit->visit, NULL, page)) return false;
+  }
+  return true;
+}
+
+bool mi_abandoned_visit(mi_subproc_t* subproc, int tag, const mi_visit_t* visit) {
+  abandoned_visit_t abandoned = {visit, tag};
+  return mi_abandoned_for_each(subproc, visit_segment, &abandoned);
+}
+
 /* ---- Whose is it? ---- */
 
 bool mi_page_holds(const mi_page_t* page, const void* p) {

@@ -3,6 +3,7 @@
 #define MI_VISIT_H
 
 #include "heap/heap.h"
+#include "segment/abandoned.h"
 
 typedef struct mi_visit_s {
   mi_block_visit_fun* visitor;
@@ -19,6 +20,10 @@ bool mi_page_visit(const mi_visit_t* visit, const mi_heap_t* heap, const mi_page
    of this heap is given back, and those that it gets meanwhile are not shown. Not to be called
    while it is under way. */
 bool mi_heap_visit(mi_heap_t* heap, const mi_visit_t* visit);
+
+/* Shows the pages of abandoned segments of the sub-process; of those with another tag than `tag`,
+   if that is not negative, nothing. As mi_abandoned_for_each. */
+bool mi_abandoned_visit(mi_subproc_t* subproc, int tag, const mi_visit_t* visit);
 
 /* Whether p lies in a live block of the page, which is in this heap. */
 bool mi_page_holds(const mi_page_t* page, const void* p);

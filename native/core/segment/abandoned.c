@@ -2,18 +2,20 @@
 
 #include "os/rare.h"
 #include "segment/arena.h"
+#include "segment/huge.h"
 #include "segment/pin.h"
 #include "stats/stats.h"
 
-static _Atomic(size_t) open_count; /* all but those in exclusive arenas */
+static bool is_apart(const mi_arena_t* arena) { return arena != NULL && arena->exclusive; }
 
-size_t mi_abandoned_count(const mi_arena_t* arena) {
-  bool apart = arena != NULL && arena->exclusive;
-  return atomic_load_explicit(apart ? &arena->abandoned : &open_count, memory_order_relaxed);
+size_t mi_abandoned_count(const mi_segments_tld_t* tld) {
+  return atomic_load_explicit(is_apart(tld->arena) ? &tld->arena->abandoned
+                                                   : &mi_subproc_of(tld)->abandoned,
+                              memory_order_relaxed);
 }
 
 size_t mi_abandoned_total(void) {
-  size_t total = mi_abandoned_count(NULL);
+  size_t total = atomic_load_explicit(&mi_subproc_first.abandoned, memory_order_relaxed);
   size_t arenas = mi_arena_count();
   for (size_t i = 0; i < arenas; i++) {
     total += atomic_load_explicit(&mi_arena_at(i)->abandoned, memory_order_relaxed);
@@ -21,59 +23,68 @@ size_t mi_abandoned_total(void) {
   return total;
 }
 
-static void change_count(const mi_chunk_t* chunk, size_t by) {
+static void change_count(const mi_chunk_t* chunk, mi_subproc_t* subproc, size_t by) {
   mi_arena_t* arena = mi_arena_of(chunk);
-  bool apart = arena != NULL && arena->exclusive;
-  atomic_fetch_add_explicit(apart ? &arena->abandoned : &open_count, by, memory_order_relaxed);
+  atomic_fetch_add_explicit(is_apart(arena) ? &arena->abandoned : &subproc->abandoned, by,
+                            memory_order_relaxed);
+}
+
+typedef _Atomic(mi_subproc_t*) mark_t;
+
+static mark_t* mark_of(mi_slot_ref_t ref) { return &ref.chunk->abandoned[ref.index]; }
+
+/* Release: who takes the mark sees everything in the segment as we leave it. */
+static void set_mark(mark_t* mark, mi_subproc_t* subproc) {
+  atomic_store_explicit(mark, subproc, memory_order_release);
+}
+
+/* False if the mark is gone, or another's. Acquire pairs with the release of set_mark. */
+static bool take_mark(mark_t* mark, mi_subproc_t* subproc) {
+  mi_subproc_t* found = atomic_load_explicit(mark, memory_order_relaxed);
+  return found == subproc && atomic_compare_exchange_strong_explicit(
+                                 mark, &found, NULL, memory_order_acquire, memory_order_relaxed);
 }
 
 void mi_segment_abandon(mi_segments_tld_t* tld, mi_segment_t* segment) {
   mi_assert(segment->used > 0 && segment->abandoned_pages == segment->used &&
             !segment->in_free_queue);
-  mi_chunk_t* chunk = segment->chunk;
-  uint32_t bit = 1u << segment->slot_index;
+  mi_subproc_t* subproc = mi_subproc_of(tld);
+  mark_t* mark = &segment->chunk->abandoned[segment->slot_index];
   segment->abandoned_pages = 0;
   tld->count--;
   atomic_store_explicit(&segment->thread_id, 0, memory_order_relaxed);
   mi_race_window();
   mi_stat_up(segments_abandoned, 1);
-  change_count(chunk, 1);
-  /* Release: the next owner sees everything in the segment as we left it. */
-  atomic_fetch_or_explicit(&chunk->abandoned, bit, memory_order_release);
+  change_count(segment->chunk, subproc, 1);
+  set_mark(mark, subproc);
 }
 
 static void own(mi_segments_tld_t* tld, mi_segment_t* segment) {
   mi_race_window();
-  change_count(segment->chunk, (size_t)-1);
+  change_count(segment->chunk, mi_subproc_of(tld), (size_t)-1);
   mi_stat_down(segments_abandoned, 1);
   atomic_store_explicit(&segment->thread_id, mi_os_thread_id(), memory_order_relaxed);
   tld->count++;
   mi_segment_queue_add(tld, segment);
 }
 
-/* Acquire pairs with the release of mi_segment_abandon. */
-static bool clear_mark(mi_chunk_t* chunk, uint32_t bit) {
-  return (atomic_fetch_and_explicit(&chunk->abandoned, ~bit, memory_order_acquire) & bit) != 0;
-}
-
 bool mi_segment_try_adopt(mi_segments_tld_t* tld, mi_segment_t* segment) {
-  if (!clear_mark(segment->chunk, 1u << segment->slot_index)) return false;
+  if (!take_mark(&segment->chunk->abandoned[segment->slot_index], mi_subproc_of(tld))) return false;
   own(tld, segment);
   return true;
 }
 
-/* The abandoned segment of a slot, if nobody else takes it. */
+/* The abandoned segment of a slot, if it is for tld and nobody else takes it. */
 static mi_segment_t* adopt_at(mi_segments_tld_t* tld, mi_slot_ref_t ref) {
-  if (!clear_mark(ref.chunk, 1u << ref.index)) return NULL;
+  mi_subproc_t* subproc = mi_subproc_of(tld);
+  /* Acquire: a chunk with an abandoned segment has its final `arena`. */
+  if (atomic_load_explicit(mark_of(ref), memory_order_acquire) != subproc ||
+      !mi_arena_admits(ref.chunk, tld->arena) || !take_mark(mark_of(ref), subproc)) {
+    return NULL;
+  }
   mi_segment_t* segment = (mi_segment_t*)mi_slot_start(ref);
   own(tld, segment);
   return segment;
-}
-
-static uint32_t marks_for(const mi_segments_tld_t* tld, mi_chunk_t* chunk) {
-  /* Acquire: a chunk with an abandoned segment has its final `arena`. */
-  uint32_t marks = atomic_load_explicit(&chunk->abandoned, memory_order_acquire);
-  return marks != 0 && mi_arena_admits(chunk, tld->arena) ? marks : 0;
 }
 
 /* The numbers of the chunks that may have what tld wants. */
@@ -85,12 +96,11 @@ static size_t chunks_for(const mi_segments_tld_t* tld, size_t* first) {
 mi_segment_t* mi_segment_adopt_next(mi_segments_tld_t* tld) {
   size_t first;
   size_t chunks = chunks_for(tld, &first);
-  for (size_t looked_at = 0; looked_at < chunks && mi_abandoned_count(tld->arena) > 0;
-       looked_at++) {
+  for (size_t looked_at = 0; looked_at < chunks && mi_abandoned_count(tld) > 0; looked_at++) {
     if (tld->adopt_cursor >= chunks) tld->adopt_cursor = 0;
     mi_chunk_t* chunk = mi_chunk_at(first + tld->adopt_cursor);
-    for (uint32_t marks = marks_for(tld, chunk); marks != 0; marks &= marks - 1) {
-      mi_segment_t* segment = adopt_at(tld, (mi_slot_ref_t){chunk, mi_ctz64(marks)});
+    for (unsigned index = 0; index < MI_SLOTS_PER_CHUNK; index++) {
+      mi_segment_t* segment = adopt_at(tld, (mi_slot_ref_t){chunk, index});
       if (segment != NULL) return segment;
     }
     tld->adopt_cursor++;
@@ -101,10 +111,10 @@ mi_segment_t* mi_segment_adopt_next(mi_segments_tld_t* tld) {
 void mi_segments_adopt_each(mi_segments_tld_t* tld, mi_segment_fun* fn) {
   size_t first;
   size_t chunks = chunks_for(tld, &first);
-  for (size_t i = 0; i < chunks && mi_abandoned_count(tld->arena) > 0; i++) {
+  for (size_t i = 0; i < chunks && mi_abandoned_count(tld) > 0; i++) {
     mi_chunk_t* chunk = mi_chunk_at(first + i);
-    for (uint32_t marks = marks_for(tld, chunk); marks != 0; marks &= marks - 1) {
-      mi_segment_t* segment = adopt_at(tld, (mi_slot_ref_t){chunk, mi_ctz64(marks)});
+    for (unsigned index = 0; index < MI_SLOTS_PER_CHUNK; index++) {
+      mi_segment_t* segment = adopt_at(tld, (mi_slot_ref_t){chunk, index});
       if (segment != NULL) fn(tld, segment);
     }
   }
@@ -164,4 +174,136 @@ static void call_in_slot(mi_slot_ref_t ref, void* arg) {
 void mi_segments_for_each_of_others(void (*fn)(mi_segment_t* segment)) {
   for_each_slot(call_in_slot, &fn);
   mi_segment_table_for_each(call_if_of_another, &fn);
+}
+
+/* ---- Visiting ---- */
+
+/* The thread that visits, 0 if none does, and what it has taken or pinned: for a forked child. */
+static _Atomic(uintptr_t) visitor;
+static mi_chunk_t* visited_chunk; /* NULL: none */
+static unsigned visited_index;
+static mi_subproc_t* visited_subproc;
+static size_t visited_place; /* in the segment table; 0: none */
+
+bool mi_abandoned_is_visiting(void) {
+  return atomic_load_explicit(&visitor, memory_order_relaxed) == mi_os_thread_id();
+}
+
+static void begin_visits(void) {
+  for (unsigned round = 0;; round++) {
+    uintptr_t nobody = 0;
+    if (atomic_compare_exchange_weak_explicit(&visitor, &nobody, mi_os_thread_id(),
+                                              memory_order_acquire, memory_order_relaxed)) {
+      return;
+    }
+    mi_os_yield(round);
+  }
+}
+
+static void end_visits(void) { atomic_store_explicit(&visitor, 0, memory_order_release); }
+
+/* The segment is nobody's while fn runs: neither marked nor owned. */
+static bool
+visit_slot(mi_subproc_t* subproc, mi_slot_ref_t ref, mi_segment_visit_fun* fn, void* arg) {
+  mark_t* mark = &ref.chunk->abandoned[ref.index];
+  if (atomic_load_explicit(mark, memory_order_relaxed) != subproc) return true;
+  visited_chunk = ref.chunk;
+  visited_index = ref.index;
+  visited_subproc = subproc;
+  bool go_on = true;
+  if (take_mark(mark, subproc)) {
+    mi_race_window();
+    go_on = fn((mi_segment_t*)mi_slot_start(ref), arg);
+    set_mark(mark, subproc);
+  }
+  visited_chunk = NULL;
+  return go_on;
+}
+
+/* Acquire: the header, as the thread that ended left it. */
+static bool is_abandoned_huge(mi_segment_t* segment, mi_subproc_t* subproc) {
+  uintptr_t word = atomic_load_explicit(&segment->pages[0].thread_free, memory_order_acquire);
+  return (word & MI_TF_STATE_MASK) == MI_TF_UNOWNED &&
+         atomic_load_explicit(&segment->subproc, memory_order_relaxed) == subproc;
+}
+
+static bool visit_slots(mi_subproc_t* subproc, mi_segment_visit_fun* fn, void* arg) {
+  size_t chunks = mi_chunk_count();
+  for (size_t i = 0; i < chunks; i++) {
+    mi_chunk_t* chunk = mi_chunk_at(i);
+    for (unsigned index = 0; index < MI_SLOTS_PER_CHUNK; index++) {
+      if (!visit_slot(subproc, (mi_slot_ref_t){chunk, index}, fn, arg)) return false;
+    }
+  }
+  return true;
+}
+
+static bool visit_huge(mi_subproc_t* subproc, mi_segment_visit_fun* fn, void* arg) {
+  bool go_on = true;
+  size_t place = 0;
+  mi_segment_t* segment;
+  while (go_on && (segment = mi_segment_table_pin(&place)) != NULL) {
+    visited_place = place;
+    mi_race_window();
+    if (is_abandoned_huge(segment, subproc)) go_on = fn(segment, arg);
+    visited_place = 0;
+    mi_huge_unpin(segment, place);
+  }
+  return go_on;
+}
+
+bool mi_abandoned_for_each(mi_subproc_t* subproc, mi_segment_visit_fun* fn, void* arg) {
+  begin_visits();
+  bool all = visit_slots(subproc, fn, arg) && visit_huge(subproc, fn, arg);
+  end_visits();
+  return all;
+}
+
+static bool give_to_first(mi_segment_t* segment, void* arg) {
+  (void)arg;
+  atomic_store_explicit(&segment->subproc, &mi_subproc_first, memory_order_relaxed);
+  return true;
+}
+
+void mi_abandoned_hand_over(mi_subproc_t* subproc) {
+  begin_visits();
+  size_t chunks = mi_chunk_count();
+  for (size_t i = 0; i < chunks; i++) {
+    for (unsigned index = 0; index < MI_SLOTS_PER_CHUNK; index++) {
+      mi_chunk_t* chunk = mi_chunk_at(i);
+      mark_t* mark = &chunk->abandoned[index];
+      mi_subproc_t* found = subproc;
+      /* Acquire: the chunk's arena. */
+      if (atomic_load_explicit(mark, memory_order_acquire) != subproc) continue;
+      /* Counted before somebody can adopt it. */
+      bool counted = !is_apart(mi_arena_of(chunk));
+      if (counted) change_count(chunk, &mi_subproc_first, 1);
+      /* Release goes on from the set_mark of who left it. Nobody else takes it. */
+      bool done = atomic_compare_exchange_strong_explicit(
+          mark, &found, &mi_subproc_first, memory_order_acq_rel, memory_order_relaxed);
+      mi_assert(done);
+      (void)done;
+    }
+  }
+  atomic_store_explicit(&subproc->abandoned, 0, memory_order_relaxed);
+  visit_huge(subproc, give_to_first, NULL);
+  end_visits();
+}
+
+void mi_abandoned_forked(void) {
+  if (atomic_load(&visitor) == 0 || mi_abandoned_is_visiting()) return;
+  if (visited_chunk != NULL && visited_index < visited_chunk->slot_count) {
+    mark_t* mark = &visited_chunk->abandoned[visited_index];
+    mi_slot_ref_t ref = {visited_chunk, visited_index};
+    mi_segment_t* segment = (mi_segment_t*)mi_slot_start(ref);
+    bool held = (atomic_load(&visited_chunk->free) >> visited_index & 1) == 0;
+    if (held && atomic_load(mark) == NULL && mi_segment_owner(segment) == 0 &&
+        segment->cookie == mi_segment_cookie(segment)) {
+      set_mark(mark, visited_subproc);
+    }
+  }
+  if (visited_place != 0) mi_segment_table_unpin(visited_place);
+  visited_chunk = NULL;
+  visited_place = 0;
+  end_visits();
 }

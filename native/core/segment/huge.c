@@ -138,10 +138,14 @@ void mi_huge_page_free(mi_page_t* page) {
   atomic_store_explicit(&segment->thread_id, 0, memory_order_relaxed);
   if (slot.chunk != NULL) {
     mi_arena_release_run(slot, mapping.size >> MI_SEGMENT_SHIFT);
-    return;
+  } else if (mi_segment_table_remove(mapping.start, mapping.size)) {
+    mi_huge_cache_put(mapping);
   }
-  mi_segment_table_remove(mapping.start, mapping.size);
-  mi_huge_cache_put(mapping);
+}
+
+void mi_huge_unpin(mi_segment_t* segment, size_t place) {
+  mi_mapping_t mapping = {(uint8_t*)segment, segment->huge_size};
+  if (!mi_segment_table_unpin(place)) mi_huge_cache_put(mapping);
 }
 
 void mi_huge_page_purge(mi_page_t* page) {
@@ -160,16 +164,17 @@ static mi_segment_t* move(mi_segment_t* segment, size_t total) {
   size_t old_total = segment->huge_size;
   mi_segment_t* target = mi_memory_map_for_blocks(total, MI_SEGMENT_SIZE, MI_MAP_MEMORY);
   if (target == NULL) return NULL;
-  if (mi_segment_table_add((uint8_t*)target + start, target, total)) {
-    /* Before the move: after it, the old address may already be another segment's. */
+  /* Nobody else looks for this block, so it may be missing from the table for a while; out of it
+     before the move, since the old address may be another segment's right after. */
+  if (mi_segment_table_prepare(target, total) && mi_segment_table_try_remove(block)) {
     mi_segment_table_remove(segment, old_total);
     if (mi_os_move(segment, old_total, target, total)) {
       target->pages[0].start = (uint8_t*)target + start;
       target->cookie = mi_segment_cookie(target);
+      mi_segment_table_add(target->pages[0].start, target, total);
       return target;
     }
     mi_segment_table_add(block, segment, old_total); /* the leaves are there: this succeeds */
-    mi_segment_table_remove(target, total);
   }
   mi_memory_unmap(target, total);
   return NULL;
@@ -187,7 +192,8 @@ static bool resize_in_place(mi_segment_t* segment, size_t total) {
   uint8_t* block = segment->pages[0].start;
   size_t old_total = segment->huge_size;
   size_t kept = mi_align_up(total, MI_SEGMENT_SIZE);
-  if (!mi_segment_table_prepare(segment, total)) return false;
+  if (!mi_segment_table_prepare(segment, total) || !mi_segment_table_try_remove(block))
+    return false;
   /* What is given up is soon somebody else's, and what is added is ours only afterwards. */
   if (kept < old_total) mi_segment_table_remove((uint8_t*)segment + kept, old_total - kept);
   bool done = mi_os_resize(segment, old_total, total);

@@ -19,11 +19,16 @@ void mi_chunk_map_remove(const void* p) {
 /* A table of two levels. Leaves are made when first needed and never freed.
 
    An entry is the address of a segment, which has 22 low bits to spare: STARTS, if the segment's
-   block starts in these 4 MiB, and above that bit how many of their smallest pages are ours. */
+   block starts in these 4 MiB; above that bit how many of their smallest pages are ours; PINNED; and
+   SLOT, for a slot outside of the chunk map, whose segments come and go. */
 #define LEAF_SHIFT 12
 #define LEAF_COUNT ((size_t)1 << LEAF_SHIFT)
 #define ROOT_COUNT ((size_t)1 << (MI_ADDRESS_BITS - MI_SEGMENT_SHIFT - LEAF_SHIFT))
 #define STARTS ((uintptr_t)1)
+#define PAGES ((uintptr_t)0xFFE)
+#define PINNED ((uintptr_t)1 << 20)
+#define SLOT ((uintptr_t)1 << 21)
+_Static_assert(MI_SEGMENT_SIZE / MI_OS_LEAST_PAGE << 1 <= PAGES, "the count fits");
 
 typedef struct leaf_s {
   _Atomic(uintptr_t) entries[LEAF_COUNT];
@@ -74,17 +79,57 @@ bool mi_segment_table_add(const void* p, mi_segment_t* segment, size_t size) {
     size_t ours = size - offset < MI_SEGMENT_SIZE ? size - offset : MI_SEGMENT_SIZE;
     uintptr_t entry = (uintptr_t)segment | ours / MI_OS_LEAST_PAGE << 1;
     if ((uintptr_t)p >> MI_SEGMENT_SHIFT == (uintptr_t)at >> MI_SEGMENT_SHIFT) entry |= STARTS;
+    if (p == segment) entry |= SLOT;
     /* Release: who finds the segment sees its header. */
     atomic_store_explicit(entry_of(leaf_of(at), at), entry, memory_order_release);
   }
   return true;
 }
 
-void mi_segment_table_remove(const void* start, size_t size) {
+bool mi_segment_table_remove(const void* start, size_t size) {
+  uintptr_t all = 0;
   for (size_t offset = 0; offset < size; offset += MI_SEGMENT_SIZE) {
     const uint8_t* at = (const uint8_t*)start + offset;
-    atomic_store_explicit(entry_of(leaf_of(at), at), 0, memory_order_release);
+    /* Release: whose it is now sees our last writes. Acquire: who unpinned it reads it no more. */
+    all |= atomic_exchange_explicit(entry_of(leaf_of(at), at), 0, memory_order_acq_rel);
   }
+  return (all & PINNED) == 0;
+}
+
+bool mi_segment_table_try_remove(const void* p) {
+  _Atomic(uintptr_t)* place = entry_of(leaf_of(p), p);
+  uintptr_t entry = atomic_load_explicit(place, memory_order_relaxed);
+  return (entry & PINNED) == 0 && atomic_compare_exchange_strong_explicit(
+                                      place, &entry, 0, memory_order_acq_rel, memory_order_relaxed);
+}
+
+mi_segment_t* mi_segment_table_pin(size_t* place) {
+  while (*place < ROOT_COUNT * LEAF_COUNT) {
+    leaf_t* leaf = atomic_load_explicit(&root[*place / LEAF_COUNT], memory_order_acquire);
+    if (leaf == NULL) {
+      *place = mi_align_down(*place, LEAF_COUNT) + LEAF_COUNT;
+      continue;
+    }
+    _Atomic(uintptr_t)* found = &leaf->entries[(*place)++ % LEAF_COUNT];
+    uintptr_t entry = atomic_load_explicit(found, memory_order_relaxed);
+    /* Acquire pairs with mi_segment_table_add. */
+    if ((entry & (STARTS | SLOT)) == STARTS &&
+        atomic_compare_exchange_strong_explicit(found, &entry, entry | PINNED, memory_order_acquire,
+                                                memory_order_relaxed)) {
+      return (mi_segment_t*)(entry & ~(uintptr_t)MI_SEGMENT_MASK);
+    }
+  }
+  return NULL;
+}
+
+bool mi_segment_table_unpin(size_t place) {
+  size_t last = place - 1;
+  leaf_t* leaf = atomic_load_explicit(&root[last / LEAF_COUNT], memory_order_acquire);
+  /* Acquire and release as in mi_segment_table_remove. Until the pin is gone, nobody puts another
+     segment here: the address is still taken. */
+  uintptr_t entry =
+      atomic_fetch_and_explicit(&leaf->entries[last % LEAF_COUNT], ~PINNED, memory_order_acq_rel);
+  return entry != 0;
 }
 
 static mi_segment_t* segment_in(uintptr_t entry) {
@@ -94,7 +139,7 @@ static mi_segment_t* segment_in(uintptr_t entry) {
 mi_segment_t* mi_segment_table_find(const void* p) { return segment_in(entry_at(p)); }
 
 bool mi_segment_table_covers(const void* p) {
-  size_t ours = (entry_at(p) & MI_SEGMENT_MASK) >> 1;
+  size_t ours = (entry_at(p) & PAGES) >> 1;
   return ((uintptr_t)p & MI_SEGMENT_MASK) < ours * MI_OS_LEAST_PAGE;
 }
 

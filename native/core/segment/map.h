@@ -31,12 +31,16 @@ bool mi_chunk_map_add(const void* p);
 void mi_chunk_map_remove(const void* p);
 
 /* Any thread that holds that memory. `size` bytes from the segment on are ours, and `p` in them is
-   the first byte of a block that a caller gets, or of a slot; NULL: none starts there. Add fails for lack of memory; after
-   prepare for that range it cannot. */
+   the first byte of a block that a caller gets, or of a slot (then p is the segment); NULL: none
+   starts there. Add fails for lack of memory; after prepare for that range it cannot. */
 bool mi_segment_table_prepare(const void* start, size_t size);
 bool mi_segment_table_add(const void* p, mi_segment_t* segment, size_t size);
-/* Forgets what begins in these bytes, which start on a segment boundary. */
-void mi_segment_table_remove(const void* start, size_t size);
+/* Forgets what begins in these bytes, which start on a segment boundary. False if somebody has
+   pinned a segment there: its mapping is theirs to give back. */
+bool mi_segment_table_remove(const void* start, size_t size);
+/* Forgets where p, a block's first byte, begins, before that block's segment is changed or moved and
+   added again. False if somebody has pinned it; then nothing has changed. */
+bool mi_segment_table_try_remove(const void* p);
 
 /* What the table has for the 4 MiB around p, or NULL. p may be anything. What it is may be read
    only while the caller holds a block in it. */
@@ -44,6 +48,13 @@ mi_segment_t* mi_segment_table_find(const void* p);
 
 /* True if p lies in memory that was added, wherever. */
 bool mi_segment_table_covers(const void* p);
+
+/* Pins the next huge segment from place *place on, and moves *place beyond it; NULL at the end.
+   Until it is unpinned its header may be read, and its block, if the block was not freed. One thread
+   at a time. Any thread may be making and freeing huge blocks meanwhile. */
+mi_segment_t* mi_segment_table_pin(size_t* place);
+/* False if the segment was removed meanwhile, and is now the caller's. */
+bool mi_segment_table_unpin(size_t place);
 
 /* Calls fn for each segment. Only where no other thread can remove one. */
 void mi_segment_table_for_each(void (*fn)(mi_segment_t* segment, void* arg), void* arg);

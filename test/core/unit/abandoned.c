@@ -76,7 +76,7 @@ int main(void) {
     /* Another segment each time: its predecessor is out of the queue. */
     pages[i] = mi_segment_page_alloc(&tld, 64);
     segments[i] = mi_segment_of(pages[i]);
-    CHECK_EQ(mi_abandoned_count(NULL), (size_t)i);
+    CHECK_EQ(mi_abandoned_count(&tld), (size_t)i);
     abandon(segments[i]);
     CHECK_EQ(mi_segment_owner(segments[i]), 0);
   }
@@ -85,17 +85,17 @@ int main(void) {
 
   CHECK(mi_segment_try_adopt(&tld, segments[3]));
   CHECK(!mi_segment_try_adopt(&tld, segments[3]));
-  CHECK_EQ(mi_abandoned_count(NULL), SEGMENTS - 1);
+  CHECK_EQ(mi_abandoned_count(&tld), SEGMENTS - 1);
   CHECK_EQ(tld.count, 1);
   CHECK(mi_segment_is_mine(segments[3]));
   abandon(segments[3]);
 
   for (int round = 0; round < 20; round++) one_winner();
-  CHECK_EQ(mi_abandoned_count(NULL), SEGMENTS);
+  CHECK_EQ(mi_abandoned_count(&tld), SEGMENTS);
 
   for (int i = 0; i < SEGMENTS; i++) CHECK(mi_segment_adopt_next(&tld) != NULL);
   CHECK_PTR(mi_segment_adopt_next(&tld), ==, NULL);
-  CHECK_EQ(mi_abandoned_count(NULL), 0);
+  CHECK_EQ(mi_abandoned_count(&tld), 0);
   for (int i = 0; i < SEGMENTS; i++) mi_segment_page_free(&tld, pages[i]);
   CHECK_EQ(tld.count, 0);
   memory_check();

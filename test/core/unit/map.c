@@ -73,6 +73,38 @@ static void many_entries(void) {
   CHECK(!mi_segment_table_covers((void*)UINTPTR_MAX));
 }
 
+/* What is pinned stays with who pinned it, when it is removed. */
+static void pins(void) {
+  enum { COUNT = 3 };
+  const size_t size = MI_SEGMENT_SIZE + 4096;
+  mi_segment_t* segments[COUNT];
+  for (size_t i = 0; i < COUNT; i++) {
+    segments[i] = address(((size_t)7 << 20) + i * 5000);
+    CHECK(mi_segment_table_add((uint8_t*)segments[i] + 64, segments[i], size));
+  }
+  void* slot = address(((size_t)7 << 20) + 2);
+  CHECK(mi_segment_table_add(slot, slot, MI_SEGMENT_SIZE));
+  size_t place = 0;
+  for (size_t i = 0; i < COUNT; i++) {
+    uint8_t* block = (uint8_t*)segments[i] + 64;
+    CHECK_PTR(mi_segment_table_pin(&place), ==, segments[i]);
+    CHECK_PTR(mi_segment_table_find(block), ==, segments[i]);
+    CHECK(!mi_segment_table_try_remove(block));
+    CHECK_PTR(mi_segment_table_find(block), ==, segments[i]);
+    bool stays = i != 1;
+    if (!stays) CHECK(!mi_segment_table_remove(segments[i], size));
+    CHECK_EQ(mi_segment_table_unpin(place), stays);
+    CHECK_PTR(mi_segment_table_find(block), ==, stays ? segments[i] : NULL);
+  }
+  CHECK_PTR(mi_segment_table_pin(&place), ==, NULL);
+  CHECK(mi_segment_table_try_remove((uint8_t*)segments[0] + 64));
+  CHECK(mi_segment_table_remove(segments[0], size));
+  CHECK(mi_segment_table_remove(segments[2], size));
+  CHECK(mi_segment_table_remove(slot, MI_SEGMENT_SIZE));
+  place = 0;
+  CHECK_PTR(mi_segment_table_pin(&place), ==, NULL);
+}
+
 static void no_memory_for_a_leaf(void) {
   void* block = address((size_t)5 << 20);
   int64_t reserved = memory_gauges().reserved;
@@ -114,6 +146,7 @@ int main(void) {
   chunks();
   one_entry();
   many_entries();
+  pins();
   no_memory_for_a_leaf();
   concurrent_adds();
   return 0;
