@@ -52,8 +52,10 @@ static void refused(void) {
   expect_warning(size);
   CHECK(!manage((void*)((uintptr_t)1 << 50), SLOT)); /* no address of ours */
   expect_warning("there is no memory for descriptors");
-  /* Not readable, and nothing that could be made so. */
-  CHECK(!mi_manage_os_memory((void*)((uintptr_t)1 << 46), SLOT, false, false, true, -1));
+  /* Where nothing is mapped, nothing can be made readable. */
+  uint8_t* nothing = map(12 * MIB, PROT_NONE);
+  CHECK_EQ(munmap(nothing, 12 * MIB), 0);
+  CHECK(!mi_manage_os_memory(nothing, 12 * MIB, false, false, true, -1));
   expect_warning("the system does not let us read it");
   CHECK_EQ(memory_gauges().reserved, before.reserved);
   CHECK(manage(slot, SLOT));
