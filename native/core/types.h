@@ -168,8 +168,8 @@ typedef struct mi_page_s {
   /* The blocks of thread_free from this one on were purged, but for their links; see
      page/scavenge.c. */
   _Atomic(mi_block_t*) purged;
-  uintptr_t key;                  /* encodes the links of this page's lists in hardened builds */
-  struct mi_page_s* visit_next;   /* the owner's: the next one of a visit; see heap/visit.h */
+  uintptr_t key;                /* encodes the links of this page's lists in hardened builds */
+  struct mi_page_s* visit_next; /* the owner's: the next one of a visit; see heap/visit.h */
 } mi_page_t;
 
 _Static_assert(sizeof(mi_page_t) == 128,
