@@ -508,12 +508,20 @@ mi_decl_export void mi_subproc_add_current_thread(mi_subproc_id_t subproc);
    result is false.
 
    Any thread may call it. Others may allocate and free meanwhile, also these blocks: what they free
-   may still be shown, and can be read as long as it is; memory that they take over is passed by. So
-   may the visitor; but it must not call this function, or mi_subproc_delete. One thread at a time
-   visits, and others wait for it. */
+   may still be shown, and can be read as long as it is; memory that they take over is passed by, and
+   so are blocks above 2 MiB that lie in an arena. The visitor may allocate and free too; but it must
+   not call this function, or mi_subproc_delete. One thread at a time visits, and others wait for
+   it. */
 mi_decl_export bool mi_abandoned_visit_blocks(mi_subproc_id_t subproc_id, int heap_tag,
                                               bool visit_blocks, mi_block_visit_fun* visitor,
                                               void* arg);
+
+/* Guarded blocks: 1 in `sample_rate` blocks of the heap (0: none), of the sizes from `min` to `max`,
+   would end at memory that cannot be accessed. There is no build that makes them yet: neither
+   function has an effect. */
+mi_decl_export void
+mi_heap_guarded_set_sample_rate(mi_heap_t* heap, size_t sample_rate, size_t seed);
+mi_decl_export void mi_heap_guarded_set_size_bound(mi_heap_t* heap, size_t min, size_t max);
 
 /* Whether p points to, or into, a live block of the heap. p is any pointer that may be passed to
    mi_free; also one of another heap or thread. Looks at one page of the heap. */

@@ -100,3 +100,11 @@ void mi_heap_collect(mi_heap_t* heap, bool force) mi_attr_noexcept {
   mi_heap_collect_pages(heap, force);
   if (force) mi_purge_everything();
 }
+
+void mi_heap_guarded_set_sample_rate(mi_heap_t* heap, size_t sample_rate, size_t seed) {
+  (void)heap, (void)sample_rate, (void)seed;
+}
+
+void mi_heap_guarded_set_size_bound(mi_heap_t* heap, size_t min, size_t max) {
+  (void)heap, (void)min, (void)max;
+}
