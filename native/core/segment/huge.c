@@ -75,8 +75,7 @@ static bool take_mapping(room_t* room, size_t size, size_t align, size_t offset)
   mi_mapping_t mapping = room->mapping;
   if (mapping.start == NULL) return false;
   if (mi_os_commit(mapping.start, mapping.size) &&
-      mi_segment_table_add(mapping.start + room->start, (mi_segment_t*)mapping.start,
-                           mapping.size)) {
+      mi_segment_table_prepare(mapping.start, mapping.size)) {
     return true;
   }
   mi_mapping_unmap(mapping);
@@ -123,6 +122,10 @@ mi_page_t* mi_huge_page_alloc(mi_arena_t* arena, size_t size, size_t align, size
 #if MI_HARDENED
   page->key = mi_os_random();
 #endif
+  /* After the header, which who pins the segment reads. */
+  if (segment->chunk == NULL) {
+    mi_segment_table_add(room.mapping.start + room.start, segment, room.mapping.size);
+  }
   mi_stat_up(malloc_huge, page->block_size);
   mi_stat_count(malloc_huge_count, 1);
   return page;
