@@ -111,7 +111,9 @@ typedef struct mi_block_s {
    other thread: FULL -> NOTIFYING -> NORMAL, NORMAL -> NOTIFYING -> NORMAL (to purge it)
 
    WHOLE says that every block of the page is on the list; or, if the list is empty, that all are
-   free and none is laid out, since the page was purged (page/scavenge.h). */
+   free and none is laid out, since the page was purged (page/scavenge.h).
+
+   ARCHITECTURE.md has the picture, and the names of the invariants that test/model checks. */
 enum { MI_TF_NORMAL = 0, MI_TF_FULL = 1, MI_TF_NOTIFYING = 2, MI_TF_UNOWNED = 3 };
 enum { MI_TF_STATE_MASK = 3, MI_TF_WHOLE = 4, MI_TF_COUNT_SHIFT = 48 };
 

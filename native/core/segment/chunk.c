@@ -408,9 +408,12 @@ static void unmap_chunk(mi_chunk_t* chunk, const units_t taken[MI_SLOTS_PER_CHUN
     count_committed(taken[i].dirty, -1);
   }
   if (is_whole(chunk)) mi_chunk_map_remove(chunk->start);
-  mi_memory_unmap(chunk->start, (size_t)chunk->slot_count << MI_SEGMENT_SHIFT);
-  chunk->start = NULL;
+  uint8_t* start = chunk->start;
+  size_t size = (size_t)chunk->slot_count << MI_SEGMENT_SHIFT;
+  /* Before the memory goes: who forks meanwhile has a child that looks into every slot. */
   chunk->slot_count = 0;
+  chunk->start = NULL;
+  mi_memory_unmap(start, size);
   atomic_store_explicit(&chunk->vacant, true, memory_order_release);
 }
 
