@@ -3,7 +3,7 @@
    the same bytes always do the same; every one of them may allocate, free any block, own heaps, and end.
    After each operation the heaps of its thread are walked, and at the end all of memory must be back.
 
-   MIHEAP_FUZZ_TRACE=1 prints each operation. */
+   MIHEAP_TEST_TRACE=1 prints each operation. */
 #include "fuzz/operations.h"
 
 #include <pthread.h>
@@ -465,11 +465,16 @@ static bool step(void) {
   return go_on;
 }
 
+/* libFuzzer's timer interrupts. */
+static void wait_for(sem_t* turn) {
+  while (sem_wait(turn) != 0) CHECK_EQ(errno, EINTR);
+}
+
 static void* take_turns(void* arg) {
   actor_t* self = arg;
   bool go_on;
   do {
-    sem_wait(&self->begin);
+    wait_for(&self->begin);
     go_on = step();
     if (go_on) sem_post(&self->end);
   } while (go_on);
@@ -491,7 +496,7 @@ static void give_turn(actor_t* next) {
   }
   sem_post(&actor->begin);
   if (kind != END) {
-    sem_wait(&actor->end);
+    wait_for(&actor->end);
     return;
   }
   TRACE("%u: ends\n", actor->index);
@@ -504,7 +509,7 @@ static void reset(void) {
   static bool before;
   if (!before) {
     before = true;
-    trace = getenv("MIHEAP_FUZZ_TRACE") != NULL;
+    trace = getenv("MIHEAP_TEST_TRACE") != NULL;
     mi_thread_init();
     mi_register_deferred_free(on_deferred, NULL);
     for (unsigned i = 0; i < ACTORS; i++) {
