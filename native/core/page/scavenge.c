@@ -108,7 +108,7 @@ static void scavenge_slot(mi_slot_ref_t ref) {
   mi_segment_t* segment = mi_segment_pin(ref);
   if (segment == NULL) return;
   bool done = true;
-  for (unsigned i = 0; i < segment->page_count; i++) {
+  for (unsigned i = 0; i < segment->page_count && !ref.chunk->resident; i++) {
     if (!scavenge_page(segment, &segment->pages[i])) done = false;
   }
   mi_segment_unpin(ref);
