@@ -26,8 +26,12 @@
 #include <stddef.h>
 #include <stdint.h>
 
-/* 100 * major + minor. */
-#define MI_MALLOC_VERSION 1
+/* Of miheap: major.minor.patch. */
+#define MIHEAP_VERSION "0.1.0"
+
+/* Of mimalloc's interface that this header offers, as its programs test it: 100 * major +
+   10 * minor + patch. */
+#define MI_MALLOC_VERSION 224
 
 /* Sizes up to this many words, or bytes, may be asked of mi_malloc_small. */
 #define MI_SMALL_WSIZE_MAX 128
@@ -627,7 +631,7 @@ mi_decl_nodiscard mi_decl_export bool mi_is_in_heap_region(const void* p) mi_att
 
 /* ---- Process and threads ---- */
 
-/* MI_MALLOC_VERSION of the library that runs. */
+/* The MI_MALLOC_VERSION of the library that runs. */
 mi_decl_export int mi_version(void) mi_attr_noexcept;
 /* True if malloc and free of this process are ours. */
 mi_decl_nodiscard mi_decl_export bool mi_is_redirected(void) mi_attr_noexcept;

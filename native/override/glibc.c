@@ -75,9 +75,10 @@ EXPORT struct mallinfo mallinfo(void) { return __libc_mallinfo(); }
 EXPORT int malloc_info(int options, FILE* out) {
   if (options != 0) return EINVAL;
   struct mallinfo2 info = mallinfo2();
-  int written = fprintf(
-      out, "<malloc version=\"miheap-%d\"><system type=\"current\" size=\"%zu\"/></malloc>\n",
-      mi_version(), info.arena);
+  int written = fprintf(out,
+                        "<malloc version=\"miheap-" MIHEAP_VERSION
+                        "\"><system type=\"current\" size=\"%zu\"/></malloc>\n",
+                        info.arena);
   return written < 0 ? -1 : 0;
 }
 

@@ -57,3 +57,10 @@ test('the lock file names no other registry', () => {
   const registries = (hosts ?? []).filter((host) => /registry|npm/.test(host));
   expect(registries.filter((host) => host !== 'https://registry.npmjs.org')).toEqual([]);
 });
+
+test('package, header and CMake project have one version', () => {
+  const read = (...path: string[]) => readFileSync(join(root, ...path), 'utf8');
+  const header = read('native', 'include', 'miheap.h');
+  expect(header.match(/#define MIHEAP_VERSION "(.*)"/)?.[1]).toBe(manifest.version);
+  expect(read('CMakeLists.txt').match(/project\(miheap VERSION (\S+)/)?.[1]).toBe(manifest.version);
+});

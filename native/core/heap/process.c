@@ -21,7 +21,7 @@ static void prepare(void) {
     mi_warning("option secure has no effect: this build is not hardened\n");
   }
   if (mi_option_is_enabled(mi_option_verbose)) {
-    mi_message("version %d.%d\n", MI_MALLOC_VERSION / 100, MI_MALLOC_VERSION % 100);
+    mi_message("version " MIHEAP_VERSION "\n");
     mi_options_print();
   }
   mi_reserve_as_options_say();

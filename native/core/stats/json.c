@@ -46,8 +46,8 @@ size_t mi_stats_write_json(char* buf, size_t size) {
   text_t text = {buf, size, 0};
   mi_stats_t stats;
   mi_process_stats_snapshot(&stats);
-  put(&text, "{\n  \"version\": %d,\n  \"miheap_version\": %d,\n", MI_STAT_VERSION,
-      MI_MALLOC_VERSION);
+  put(&text, "{\n  \"version\": %d,\n  \"miheap_version\": \"" MIHEAP_VERSION "\",\n",
+      MI_STAT_VERSION);
   put_process(&text, &stats);
 #define LEVEL(name, unit, doc) put_level(&text, #name, stats.name);
 #define EVENTS(name, unit, doc) put(&text, "  \"%s\": %" PRId64 ",\n", #name, stats.name.total);
