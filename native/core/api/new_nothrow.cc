@@ -6,10 +6,11 @@
 #include "miheap.h"
 
 __asm__(".weak __gxx_personality_v0, __cxa_begin_catch, __cxa_end_catch, _ZSt9terminatev");
-extern "C" __attribute__((weak)) void* __cxa_begin_catch(void*) noexcept;
+extern "C" __attribute__((weak)) void _ZSt17__throw_bad_allocv();
 
-// With no C++ library there is no handler either, and mi_new would stop the process.
-static bool can_catch() { return &__cxa_begin_catch != nullptr; }
+// With no C++ library there is no handler either, and mi_new would stop the process. Compilers take
+// it for granted that the functions which they call themselves are there: so ask for another one.
+static bool can_catch() { return &_ZSt17__throw_bad_allocv != nullptr; }
 
 extern "C" void* mi_new_nothrow(size_t size) noexcept {
   void* p = mi_malloc(size);
