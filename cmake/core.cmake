@@ -71,16 +71,22 @@ list(TRANSFORM MI_OVERRIDE_SOURCES PREPEND ${CMAKE_CURRENT_SOURCE_DIR}/)
 set(THREADS_PREFER_PTHREAD_FLAG ON)
 find_package(Threads REQUIRED)
 
-# What every build of the core has in common. Callers add a TLS model. DEBUG and HARDENED, each followed by
-# a value, stand in for the options MI_DEBUG and MI_HARDENED. TRACK is followed by the tool that is told of
-# every block: valgrind (if MI_VALGRIND is set), address (if MI_SANITIZE has it), or none.
+# What every build of the core has in common. Callers add a TLS model. DEBUG, HARDENED and GUARDED, each
+# followed by a value, stand in for the options MI_DEBUG, MI_HARDENED and MI_GUARDED. TRACK is followed by the
+# tool that is told of every block: valgrind (if MI_VALGRIND is set), address (if MI_SANITIZE has it), or none.
 function(mi_configure_core target)
-  cmake_parse_arguments(core "" "DEBUG;HARDENED;TRACK" "" ${ARGN})
+  cmake_parse_arguments(core "" "DEBUG;HARDENED;GUARDED;TRACK" "" ${ARGN})
   if(NOT DEFINED core_DEBUG)
     set(core_DEBUG $<IF:$<STREQUAL:${MI_DEBUG},>,$<IF:$<CONFIG:Debug>,1,0>,${MI_DEBUG}>)
   endif()
   if(NOT DEFINED core_HARDENED)
     set(core_HARDENED $<BOOL:${MI_HARDENED}>)
+  endif()
+  if(NOT DEFINED core_GUARDED)
+    set(core_GUARDED 0)
+    if(MI_GUARDED)
+      set(core_GUARDED 1)
+    endif()
   endif()
   if(NOT DEFINED core_TRACK)
     if(MI_VALGRIND)
@@ -90,6 +96,11 @@ function(mi_configure_core target)
     else()
       set(core_TRACK none)
     endif()
+  endif()
+  if(core_GUARDED)
+    foreach(source segment/guard.c heap/sample.c api/guarded.c)
+      target_sources(${target} PRIVATE ${miheap_SOURCE_DIR}/native/core/${source})
+    endforeach()
   endif()
   if(NOT core_TRACK STREQUAL none)
     target_sources(${target} PRIVATE ${miheap_SOURCE_DIR}/native/core/segment/track.c
@@ -102,7 +113,7 @@ function(mi_configure_core target)
     PUBLIC $<BUILD_INTERFACE:${miheap_SOURCE_DIR}/native/include> $<INSTALL_INTERFACE:include>
     PRIVATE ${miheap_SOURCE_DIR}/native/core)
   target_compile_definitions(${target} PRIVATE MI_DEBUG=${core_DEBUG} MI_HARDENED=${core_HARDENED}
-                                               _GNU_SOURCE)
+                                               MI_GUARDED=${core_GUARDED} _GNU_SOURCE)
   target_compile_options(
     ${target}
     PRIVATE -fvisibility=hidden

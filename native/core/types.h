@@ -39,12 +39,16 @@
 #include "miheap.h"
 
 /* Build modes, set by CMake. MI_DEBUG 1: assertions and pointer checks; 2: every invariant is
-   walked. MI_HARDENED: pointer checks, encoded lists, and misuse stops the process. */
+   walked. MI_HARDENED: pointer checks, encoded lists, and misuse stops the process. MI_GUARDED:
+   blocks may end at memory without access (segment/guard.h). */
 #ifndef MI_DEBUG
 #define MI_DEBUG 0
 #endif
 #ifndef MI_HARDENED
 #define MI_HARDENED 0
+#endif
+#ifndef MI_GUARDED
+#define MI_GUARDED 0
 #endif
 #define MI_CHECKED (MI_DEBUG > 0 || MI_HARDENED)
 
@@ -172,6 +176,9 @@ typedef struct mi_page_s {
   _Atomic(mi_block_t*) purged;
   uintptr_t key;                /* encodes the links of this page's lists in hardened builds */
   struct mi_page_s* visit_next; /* the owner's: the next one of a visit; see heap/visit.h */
+#if MI_GUARDED
+  _Atomic(uint64_t) guarded; /* bit per block: segment/guard.h */
+#endif
 } mi_page_t;
 
 _Static_assert(sizeof(mi_page_t) == 128,
@@ -326,6 +333,12 @@ typedef struct mi_heap_s {
   bool visiting;      /* a visitor is running: no page is given back */
   mi_page_queue_t pages[MI_BIN_COUNT];
   mi_segments_tld_t own_segments; /* used if it was made for an arena */
+#if MI_GUARDED
+  size_t guarded_rate; /* 1 in so many blocks of the sizes below is guarded; 0: none */
+  size_t guarded_left; /* of these, the number of the next one that is guarded, from 1 */
+  size_t guarded_min;
+  size_t guarded_max;
+#endif
   /* Full pages in which other threads freed blocks. In a line of its own. */
   _Alignas(64) _Atomic(mi_page_t*) delayed;
 } mi_heap_t;

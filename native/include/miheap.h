@@ -520,9 +520,23 @@ mi_decl_export bool mi_abandoned_visit_blocks(mi_subproc_id_t subproc_id, int he
                                               bool visit_blocks, mi_block_visit_fun* visitor,
                                               void* arg);
 
-/* Guarded blocks: 1 in `sample_rate` blocks of the heap (0: none), of the sizes from `min` to `max`,
-   would end at memory that cannot be accessed. There is no build that makes them yet: neither
-   function has an effect. */
+/* Guarded blocks, in builds made with MI_GUARDED: they end at memory without access, so that the
+   system stops a program where it reads or writes beyond the end. In other builds both functions do
+   nothing, and the options guarded_… have no effect.
+
+   Of the allocations from the heap whose size lies in the bounds, each `sample_rate`-th gives a
+   guarded block; 0: none does. The first one is number seed % sample_rate + 1 from now; with seed 0
+   nobody knows. The bounds include `min` and `max`; no block above 1 GiB is guarded, and none with an
+   alignment above a system page. A new heap begins with what the options guarded_… say at that
+   time; by default they guard nothing: MIHEAP_GUARDED_SAMPLE_RATE=1 has every block guarded. Either
+   function is for the thread that owns the heap.
+
+   A guarded block ends where the memory without access begins, or less than its alignment before
+   that: less than 16 bytes if none was asked for; with the option guarded_precise always exactly
+   there, and then it is at any address. mi_usable_size is the size that was asked for, and any other
+   size makes mi_realloc move the block. A visit shows such a block as it was handed out. Each takes
+   two system pages more than an ordinary block, and two mappings; when the system has no more of
+   these, blocks are ordinary ones again. */
 mi_decl_export void
 mi_heap_guarded_set_sample_rate(mi_heap_t* heap, size_t sample_rate, size_t seed);
 mi_decl_export void mi_heap_guarded_set_size_bound(mi_heap_t* heap, size_t min, size_t max);
@@ -744,11 +758,16 @@ mi_decl_export void mi_register_error(mi_error_fun* fun, void* arg) mi_attr_noex
   OPTION(retry_on_oom, NUMBER, 0, 0, 3600000,                                                   \
          "milliseconds for which an allocation without memory is tried again")                  \
   OPTION(visit_abandoned, SWITCH, 0, 0, 1, "mi_abandoned_visit_blocks may be called")           \
-  OPTION(guarded_min, NUMBER, 0, 0, 1L << 30, "no effect")                                      \
-  OPTION(guarded_max, NUMBER, 1L << 30, 0, 1L << 30, "no effect")                               \
-  OPTION(guarded_precise, SWITCH, 0, 0, 1, "no effect")                                         \
-  OPTION(guarded_sample_rate, NUMBER, 0, 0, 1L << 30, "no effect")                              \
-  OPTION(guarded_sample_seed, NUMBER, 0, 0, 1L << 30, "no effect")                              \
+  OPTION(guarded_min, NUMBER, 0, 0, 1L << 30,                                                   \
+         "with MI_GUARDED: the least size of a block that may be guarded")                      \
+  OPTION(guarded_max, NUMBER, 1L << 30, 0, 1L << 30,                                            \
+         "with MI_GUARDED: the largest size of a block that may be guarded")                    \
+  OPTION(guarded_precise, SWITCH, 0, 0, 1,                                                      \
+         "with MI_GUARDED: guarded blocks end at the guard exactly, at any alignment")          \
+  OPTION(guarded_sample_rate, NUMBER, 0, 0, 1L << 30,                                           \
+         "in builds made with MI_GUARDED: one in so many blocks is guarded (0: none)")          \
+  OPTION(guarded_sample_seed, NUMBER, 0, 0, 1L << 30,                                           \
+         "with MI_GUARDED: which one is the first; 0: nobody knows")                            \
   OPTION(target_segments_per_thread, NUMBER, 0, 0, 1000000,                                     \
          "no effect: a thread keeps the segments that its blocks are in")                       \
   OPTION(generic_collect, NUMBER, 10000, 1, 1000000,                                            \

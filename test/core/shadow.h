@@ -36,7 +36,9 @@ static inline shadow_block_t* shadow_find(shadow_t* shadow, const void* block, s
   shadow_block_t* found = NULL;
   for (size_t i = 0; i < shadow->count; i++) {
     shadow_block_t* b = &shadow->blocks[i];
-    if (b->p == NULL || (uintptr_t)b->p - (uintptr_t)block >= size) continue;
+    if (b->p == NULL) continue;
+    /* A guarded block of no bytes has its address only. */
+    if (b->p != block && (uintptr_t)b->p - (uintptr_t)block >= size) continue;
     CHECK_PTR(found, ==, NULL);
     found = b;
   }
@@ -48,7 +50,8 @@ static inline bool shadow_show(const mi_heap_t* heap, const mi_heap_area_t* area
                                size_t block_size, void* arg) {
   shadow_t* shadow = arg;
   CHECK_PTR(heap, ==, shadow->heap);
-  CHECK_EQ(block_size, area->block_size);
+  bool guarded = MI_GUARDED && block_size < area->block_size; /* shown as it was handed out */
+  CHECK(guarded || block_size == area->block_size);
   CHECK_CMP(area->full_block_size, >=, area->block_size);
   CHECK_CMP(area->committed, <=, area->reserved);
   CHECK_CMP(area->used * area->full_block_size, <=, area->committed);
@@ -62,7 +65,7 @@ static inline bool shadow_show(const mi_heap_t* heap, const mi_heap_area_t* area
   CHECK_PTR(area->blocks, ==, shadow->area.blocks); /* blocks follow their area */
   size_t offset = (size_t)((uint8_t*)block - (uint8_t*)area->blocks);
   CHECK_CMP(offset, <, area->committed);
-  CHECK_EQ(offset % area->full_block_size, 0);
+  CHECK(guarded || offset % area->full_block_size == 0);
   shadow->shown++;
   shadow_block_t* found = shadow_find(shadow, block, block_size);
   CHECK(found != NULL); /* it is alive */

@@ -35,7 +35,7 @@ alloc_at_offset(mi_heap_t* heap, size_t size, size_t align, size_t offset, bool 
       size + align - 1 > MI_LARGE_BLOCK_MAX) {
     return alloc_huge(heap, size, align, offset, zero);
   }
-  uint8_t* block = mi_alloc(heap, size + align - 1, zero);
+  uint8_t* block = mi_alloc_plain(heap, size + align - 1, zero);
   return block == NULL ? NULL : hand_out_inside(block, align, offset);
 }
 
@@ -45,7 +45,13 @@ void* mi_alloc_aligned(mi_heap_t* heap, size_t size, size_t align, size_t offset
     return NULL;
   }
   if (MI_TRACK) return mi_alloc_tracked(heap, size, align, offset & (align - 1), zero);
-  if (mi_likely(align <= MI_WORD_SIZE && offset % align == 0)) return mi_alloc(heap, size, zero);
+  if (MI_GUARDED) {
+    void* p = mi_alloc_guarded(heap, size, align, offset & (align - 1), zero);
+    if (p != NULL) return p;
+  }
+  if (mi_likely(align <= MI_WORD_SIZE && offset % align == 0)) {
+    return mi_alloc_plain(heap, size, zero);
+  }
   if (mi_unlikely(size > MI_MAX_ALLOC_SIZE)) {
     errno = ENOMEM;
     return NULL;
@@ -54,7 +60,7 @@ void* mi_alloc_aligned(mi_heap_t* heap, size_t size, size_t align, size_t offset
     return alloc_at_offset(heap, size, align, offset, zero);
   size_t rounded = mi_align_up(size == 0 ? 1 : size, align);
   if (mi_likely(align <= MI_LARGE_BLOCK_MAX && rounded <= MI_LARGE_BLOCK_MAX)) {
-    return mi_alloc(heap, rounded, zero);
+    return mi_alloc_plain(heap, rounded, zero);
   }
   return alloc_huge(heap, size, align, 0, zero);
 }

@@ -14,6 +14,10 @@ mi_noinline void* mi_alloc_slow_aligned(mi_heap_t* heap, mi_request_t request, b
 /* What all of the below are in builds for valgrind and AddressSanitizer. */
 void* mi_alloc_tracked(mi_heap_t* heap, size_t size, size_t align, size_t offset, bool zero);
 
+/* In builds with MI_GUARDED, the block if it is one that shall be guarded, and can be; else NULL. With
+   `align` 1 it is aligned as the option guarded_precise says. */
+void* mi_alloc_guarded(mi_heap_t* heap, size_t size, size_t align, size_t offset, bool zero);
+
 /* Pops a block of the page. With `zero` it is all zero. */
 mi_inline void* mi_page_alloc(mi_page_t* page, bool zero) {
   bool clean = (page->zero & MI_ZERO_FREE) != 0;
@@ -26,22 +30,39 @@ mi_inline void* mi_page_alloc(mi_page_t* page, bool zero) {
   return block;
 }
 
-mi_inline void* mi_alloc_small(mi_heap_t* heap, size_t size, bool zero) {
-  if (MI_TRACK) return mi_alloc_tracked(heap, size, 1, 0, zero);
+mi_inline void* mi_alloc_plain_small(mi_heap_t* heap, size_t size, bool zero) {
   mi_page_t* page = heap->pages_free_direct[(size + MI_WORD_SIZE - 1) / MI_WORD_SIZE];
   if (mi_unlikely(page->free == NULL)) return mi_alloc_slow(heap, size, zero);
   return mi_page_alloc(page, zero);
 }
 
-mi_inline void* mi_alloc(mi_heap_t* heap, size_t size, bool zero) {
-  if (MI_TRACK) return mi_alloc_tracked(heap, size, 1, 0, zero);
-  if (mi_likely(size <= MI_SMALL_SIZE_MAX)) return mi_alloc_small(heap, size, zero);
+/* A block that is neither tracked nor guarded. */
+mi_inline void* mi_alloc_plain(mi_heap_t* heap, size_t size, bool zero) {
+  if (mi_likely(size <= MI_SMALL_SIZE_MAX)) return mi_alloc_plain_small(heap, size, zero);
   if (mi_unlikely(size > MI_LARGE_BLOCK_MAX)) return mi_alloc_slow(heap, size, zero);
   mi_page_t* page = heap->pages[mi_bin_of(size)].first;
   if (mi_unlikely(page == NULL || page->free == NULL)) {
     return mi_alloc_slow(heap, size, zero);
   }
   return mi_page_alloc(page, zero);
+}
+
+mi_inline void* mi_alloc_small(mi_heap_t* heap, size_t size, bool zero) {
+  if (MI_TRACK) return mi_alloc_tracked(heap, size, 1, 0, zero);
+  if (MI_GUARDED) {
+    void* p = mi_alloc_guarded(heap, size, 1, 0, zero);
+    if (p != NULL) return p;
+  }
+  return mi_alloc_plain_small(heap, size, zero);
+}
+
+mi_inline void* mi_alloc(mi_heap_t* heap, size_t size, bool zero) {
+  if (MI_TRACK) return mi_alloc_tracked(heap, size, 1, 0, zero);
+  if (MI_GUARDED) {
+    void* p = mi_alloc_guarded(heap, size, 1, 0, zero);
+    if (p != NULL) return p;
+  }
+  return mi_alloc_plain(heap, size, zero);
 }
 
 /* The block is at an address p such that p + offset is a multiple of `align`. NULL with EINVAL

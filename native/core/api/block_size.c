@@ -3,7 +3,7 @@
 #include "api/free.h"
 
 static size_t size_of(const mi_page_t* page, const void* p) {
-  return MI_TRACK ? mi_usable_from(page, p) : page->block_size;
+  return MI_TRACK || mi_is_guarded(page, p) ? mi_usable_from(page, p) : page->block_size;
 }
 
 static void* tell(void* p, size_t* block_size) {

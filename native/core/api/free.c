@@ -34,6 +34,10 @@ mi_page_t* mi_checked_page_of(const char* function, const void* p) {
     mi_misuse(EINVAL, "%s: %p is not a block of miheap\n", function, p);
     return NULL;
   }
+  if (mi_is_guarded(page, p) && mi_guarded_of(page, p).p != p) {
+    mi_misuse(EINVAL, "%s: %p is inside of a block, or of none\n", function, p);
+    return NULL;
+  }
 #if MI_CHECKED
   /* Lists of the owner may be looked at by the owner only. */
   bool mine = mi_segment_is_mine(mi_segment_of(page));
@@ -66,6 +70,7 @@ void mi_free_slow(void* p) {
   }
   mi_block_t* block = mi_block_of(page, p);
   if (!mi_track_free(block, p)) return;
+  if (MI_GUARDED) mi_guard_lift(page, block);
 #if MI_DEBUG > 0 && !MI_TRACK
   memset(block, 0xDF, page->block_size);
 #endif

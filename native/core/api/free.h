@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "heap/heap.h"
+#include "segment/guard.h"
 
 /* The path for all but a plain block of this thread: other threads' blocks, huge blocks, blocks
    handed out at an aligned address, NULL, and what is not ours. */
@@ -24,9 +25,14 @@ mi_inline mi_block_t* mi_block_of(const mi_page_t* page, void* p) {
   return mi_page_block_of(page, p);
 }
 
-/* The bytes from p to the end of its block. */
+mi_inline bool mi_is_guarded(const mi_page_t* page, const void* p) {
+  return MI_GUARDED && mi_guarded_of(page, p).p != NULL;
+}
+
+/* The bytes from p to the end of its block; of a guarded block, those that were asked for. */
 mi_inline size_t mi_usable_from(const mi_page_t* page, const void* p) {
   if (MI_TRACK) return mi_track_size(mi_page_block_of(page, p));
+  if (mi_is_guarded(page, p)) return mi_guarded_of(page, p).size;
   return page->block_size -
          (size_t)((const uint8_t*)p - (const uint8_t*)mi_block_of(page, (void*)p));
 }

@@ -102,9 +102,17 @@ void mi_heap_collect(mi_heap_t* heap, bool force) mi_attr_noexcept {
 }
 
 void mi_heap_guarded_set_sample_rate(mi_heap_t* heap, size_t sample_rate, size_t seed) {
+#if MI_GUARDED
+  if (mi_heap_accept("heap_guarded_set_sample_rate", heap)) mi_heap_sample(heap, sample_rate, seed);
+#else
   (void)heap, (void)sample_rate, (void)seed;
+#endif
 }
 
 void mi_heap_guarded_set_size_bound(mi_heap_t* heap, size_t min, size_t max) {
+#if MI_GUARDED
+  if (mi_heap_accept("heap_guarded_set_size_bound", heap)) mi_heap_sample_sizes(heap, min, max);
+#else
   (void)heap, (void)min, (void)max;
+#endif
 }

@@ -63,11 +63,14 @@ void* mi_realloc_from(mi_heap_t* heap, void* p, size_t newsize, size_t align, si
     }
     usable = mi_usable_from(page, p);
     may_stay = (((uintptr_t)p + offset) & (align - 1)) == 0 && is_of_heap(page, heap);
-    if (mi_likely(may_stay && stays(newsize, usable, align, offset))) {
+    /* A guarded block that changes its size moves, so that its guard stays where it ends. */
+    bool guarded = mi_is_guarded(page, p);
+    bool keeps_end = !guarded || newsize == usable;
+    if (mi_likely(may_stay && stays(newsize, usable, align, offset)) && keeps_end) {
       return stay(p, newsize, usable, zero);
     }
     /* A huge block moves by multiples of a segment. */
-    if (may_stay && align <= MI_SEGMENT_SIZE) {
+    if (may_stay && !guarded && align <= MI_SEGMENT_SIZE) {
       void* resized = resize_huge(page, p, newsize, zero);
       if (resized != NULL) return resized;
     }

@@ -3,6 +3,8 @@
 
 #include <string.h>
 
+#include "segment/guard.h"
+
 void mi_heap_init(mi_heap_t* heap, mi_tld_t* tld, uint8_t tag, bool allow_destroy) {
   memcpy(heap, &mi_heap_empty, sizeof(*heap));
   heap->tld = tld;
@@ -13,6 +15,7 @@ void mi_heap_init(mi_heap_t* heap, mi_tld_t* tld, uint8_t tag, bool allow_destro
   heap->allow_destroy = allow_destroy;
   heap->next = tld->heaps;
   tld->heaps = heap;
+  if (MI_GUARDED) mi_heap_sample_as_options_say(heap);
 }
 
 bool mi_heap_is_mine(const mi_heap_t* heap) {
@@ -113,5 +116,6 @@ void mi_heap_restrict(mi_heap_t* heap, mi_arena_t* arena) {
 void mi_heap_free_memory(mi_heap_t* heap) {
   mi_page_t* page = mi_page_of(heap);
   mi_block_t* block = mi_page_block_of(page, heap);
+  if (MI_GUARDED) mi_guard_lift(page, block);
   if (mi_track_free(block, heap)) mi_page_free_block(page, block);
 }

@@ -92,6 +92,16 @@ void mi_heap_for_each_page(mi_heap_t* heap, unsigned bins, mi_page_fun* fn, void
 /* Checks every page, queue and table of the heap. */
 bool mi_heap_is_valid(mi_heap_t* heap);
 
+/* ---- Guarded blocks, in builds with MI_GUARDED (sample.c) ---- */
+
+/* From now on one in `rate` blocks of the heap, if its size is in the bounds; 0: none. The first one
+   is the (seed % rate + 1)-th; seed 0: one that nobody knows. */
+void mi_heap_sample(mi_heap_t* heap, size_t rate, size_t seed);
+void mi_heap_sample_sizes(mi_heap_t* heap, size_t min, size_t max);
+void mi_heap_sample_as_options_say(mi_heap_t* heap);
+/* Counts an allocation. True if its block is to be guarded. */
+bool mi_heap_sample_next(mi_heap_t* heap, size_t size);
+
 /* ---- The slow path (generic.c, find.c) ---- */
 
 typedef struct mi_request_s {

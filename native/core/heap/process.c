@@ -74,6 +74,9 @@ __attribute__((constructor(101))) static void at_process_start(void) {
   mi_os_register_unload(mi_process_unload);
   mi_process_attach();
   mi_options_read(); /* the environment may not have been there before */
+  if (MI_GUARDED && mi_heap_is_initialized(mi_heap_default)) {
+    mi_heap_sample_as_options_say(mi_heap_default);
+  }
   mi_reserve_as_options_say();
   mi_os_register_fork_child(in_forked_child);
   if (mi_option_is_enabled(mi_option_show_stats)) mi_os_keep_stderr();

@@ -2,6 +2,8 @@
 
 #include <string.h>
 
+#include "segment/guard.h"
+
 #define MOST_BLOCKS (MI_UNIT_SIZE / MI_WORD_SIZE)
 _Static_assert((MI_UNIT_SIZE << (MI_MEDIUM_PAGE_SHIFT - MI_UNIT_SHIFT)) / MI_SMALL_BLOCK_MAX <=
                    MOST_BLOCKS,
@@ -79,6 +81,18 @@ static size_t count_live(const free_set_t* set) {
   return live;
 }
 
+static bool show_block(const mi_visit_t* visit, const mi_heap_t* heap, const mi_heap_area_t* area,
+                       const mi_page_t* page, size_t index) {
+  uint8_t* block = page->start + index * page->block_size;
+  if (MI_GUARDED) { /* the rest of it is not to be touched */
+    mi_guarded_t guarded = mi_guarded_of(page, block);
+    if (guarded.p != NULL) {
+      return visit->visitor(heap, area, guarded.p, guarded.size, visit->arg);
+    }
+  }
+  return visit->visitor(heap, area, block, page->block_size, visit->arg);
+}
+
 bool mi_page_visit(const mi_visit_t* visit, const mi_heap_t* heap, const mi_page_t* page) {
   free_set_t set;
   start_set(&set, page);
@@ -97,7 +111,7 @@ bool mi_page_visit(const mi_visit_t* visit, const mi_heap_t* heap, const mi_page
   for (size_t i = 0; i < set.count; i++) {
     update_set(&set, page);
     if (is_free(&set, i)) continue;
-    if (!visit->visitor(heap, &area, page->start + i * size, size, visit->arg)) return false;
+    if (!show_block(visit, heap, &area, page, i)) return false;
   }
   return true;
 }

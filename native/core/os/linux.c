@@ -85,7 +85,10 @@ bool mi_prim_protect(void* p, size_t size, mi_access_t access) {
       [MI_ACCESS_READ] = PROT_READ,
       [MI_ACCESS_WRITE] = PROT_READ | PROT_WRITE,
   };
-  return mprotect(p, size, flags[access]) == 0;
+  int saved = errno;
+  bool done = mprotect(p, size, flags[access]) == 0;
+  errno = saved;
+  return done;
 }
 
 void mi_os_prefer_large_pages(void* p, size_t size) {

@@ -80,6 +80,11 @@ bool mi_os_protect(void* p, size_t size, mi_access_t access) {
   return mi_prim_protect(p, size, access);
 }
 
+void mi_os_unguard(void* p, size_t size) {
+  mi_os_expect_pages(p, size);
+  for (unsigned round = 0; !mi_prim_protect(p, size, MI_ACCESS_WRITE); round++) mi_os_yield(round);
+}
+
 bool mi_os_commit(void* p, size_t size) {
   if (mi_os_fault()) return false;
   return mi_prim_commit(p, size);

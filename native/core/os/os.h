@@ -52,6 +52,11 @@ typedef enum mi_access_e { MI_ACCESS_NONE, MI_ACCESS_READ, MI_ACCESS_WRITE } mi_
    fail where the system accounts for memory in advance, or has too many mappings. */
 bool mi_os_protect(void* p, size_t size, mi_access_t access);
 
+/* Gives access back to memory of which parts were taken by MI_ACCESS_NONE, and the rest can be
+   written. Does not fail, since it needs no more mappings than there are; is the system out of
+   memory for its own tables, it waits. */
+void mi_os_unguard(void* p, size_t size);
+
 /* Must be called before the first use of mapped memory, and before the next use of purged
    memory. May fail where the system accounts for memory in advance. */
 bool mi_os_commit(void* p, size_t size);

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "segment/arena.h"
+#include "segment/guard.h"
 #include "segment/huge_cache.h"
 #include "segment/memory.h"
 #include "segment/track.h"
@@ -135,6 +136,7 @@ void mi_huge_page_free(mi_page_t* page) {
   mi_segment_t* segment = mi_segment_of(page);
   mi_mapping_t mapping = {(uint8_t*)segment, segment->huge_size};
   mi_slot_ref_t slot = {segment->chunk, segment->slot_index};
+  if (MI_GUARDED) mi_guard_lift_page(page);
   mi_track_end_page(page);
   mi_stat_down(malloc_huge, page->block_size);
   segment->cookie = 0;

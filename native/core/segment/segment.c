@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "segment/guard.h"
 #include "segment/pin.h"
 #include "segment/track.h"
 #include "stats/stats.h"
@@ -230,6 +231,7 @@ void mi_segment_page_free(mi_segments_tld_t* tld, mi_page_t* page) {
   mi_segment_t* segment = mi_segment_of(page);
   unsigned index = mi_page_index(segment, page);
   uint64_t units = units_of_page((mi_page_kind_t)segment->kind, index);
+  if (MI_GUARDED) mi_guard_lift_page(page);
   mi_track_end_page(page);
   /* Of memory that was clean, only what was laid out has been written since. */
   size_t page_offset = (size_t)index << segment->page_shift;

@@ -1,6 +1,6 @@
 /* Runs a program that misuses miheap and checks how it ends and what it says.
 
-   expect STATUS TEXT PROGRAM     STATUS: the exit code, or "abort". TEXT: exactly what is on stderr, with
+   expect STATUS TEXT PROGRAM     STATUS: the exit code, "abort" or "segv". TEXT: exactly what is on stderr, with
    a line feed at the end unless it is empty; @ stands for the pointer that the program writes to stdout. */
 #include "child.h"
 
@@ -20,7 +20,9 @@ static void put_pointer(char* to, size_t size, const char* text, const char* poi
 
 int main(int argc, char** argv) {
   CHECK_EQ(argc, 4);
-  int status = strcmp(argv[1], "abort") == 0 ? -SIGABRT : atoi(argv[1]);
+  int status = strcmp(argv[1], "abort") == 0  ? -SIGABRT
+               : strcmp(argv[1], "segv") == 0 ? -SIGSEGV
+                                              : atoi(argv[1]);
   child_t child;
   child_run(&child, argv[3], NULL, NULL);
   char expected[CHILD_TEXT];

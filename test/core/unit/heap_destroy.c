@@ -7,7 +7,7 @@
 #include "heap/heap.h"
 #include "memory.h"
 
-enum { BLOCKS = 30000, PAGES_MOST = 200 };
+enum { BLOCKS = 30000, PAGES_MOST = 700 };
 
 static void* blocks[BLOCKS];
 

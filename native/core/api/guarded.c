@@ -1,0 +1,32 @@
+/* Allocation in builds with MI_GUARDED: some blocks end at memory without access. */
+#include "api/alloc.h"
+#include "segment/guard.h"
+
+/* Far from where sizes overflow, whatever the bound. */
+enum { GUARDED_MAX = 1 << 30 };
+
+/* The heap that the allocation is from, if the block is to be guarded; else NULL. The pages of an
+   unwatched thread are abandoned before they could be marked. */
+static mi_heap_t* sampled(mi_heap_t* heap, size_t size, size_t align) {
+  if (size > GUARDED_MAX || align > mi_os_page_size() || mi_thread_is_unwatched()) return NULL;
+  if (!mi_heap_is_initialized(heap)) heap = mi_heap_get();
+  if (heap == NULL || mi_thread_is_unwatched() || !mi_heap_sample_next(heap, size)) return NULL;
+  return heap;
+}
+
+void* mi_alloc_guarded(mi_heap_t* heap, size_t size, size_t align, size_t offset, bool zero) {
+  heap = sampled(heap, size, align);
+  if (heap == NULL) return NULL;
+  if (align == 1) align = mi_option_is_enabled(mi_option_guarded_precise) ? 1 : MI_MAX_ALIGN;
+  uint8_t* block = mi_alloc_plain(heap, mi_guard_room(size, align), zero);
+  if (block == NULL) return NULL;
+  mi_page_t* page = mi_page_of(block);
+  uint8_t* p = mi_guard_place(page, block, size, align, offset);
+  if (p == NULL) { /* too many mappings, or memory that cannot be protected in so small pieces */
+    mi_free(block);
+    return NULL;
+  }
+  /* Before any other thread gets p. */
+  mi_page_set_flag(page, MI_PAGE_HAS_ALIGNED, true);
+  return p;
+}
