@@ -1,11 +1,10 @@
 #include "memory.h"
 
-#include "segment/abandoned.h"
-
 #include "check.h"
 #include "heap/heap.h"
 #include "os/os.h"
 #include "segment/abandoned.h"
+#include "segment/arena.h"
 #include "segment/huge_cache.h"
 #include "stats/stats.h"
 
@@ -26,11 +25,49 @@ size_t memory_resident(void) {
   return info.rss;
 }
 
+/* Segments with a page in the heap. Each is counted where its first page is met. */
+static void count_segments(mi_heap_t* heap, mi_page_t* page, void* arg) {
+  mi_segment_t* segment = mi_segment_of(page);
+  if (mi_segment_is_huge(segment)) return;
+  CHECK(mi_arena_admits(segment->chunk, heap->segments->arena));
+  if (mi_page_index(segment, page) == mi_ctz64(segment->pages_used)) ++*(size_t*)arg;
+}
+
+/* Which segments must be in a queue, check_segment knows. */
+static void check_segment_queue(const mi_segment_queue_t* queue, unsigned kind) {
+  const mi_segment_t* prev = NULL;
+  for (mi_segment_t* segment = queue->first; segment != NULL; segment = segment->next) {
+    CHECK_PTR(segment->prev, ==, prev);
+    CHECK(segment->cookie == mi_segment_cookie(segment) && mi_segment_is_mine(segment));
+    CHECK(segment->in_free_queue && segment->kind == kind);
+    CHECK_CMP(segment->used, <, segment->page_count);
+    prev = segment;
+  }
+  CHECK_PTR(queue->last, ==, prev);
+}
+
+/* `count`: what the heaps with these segments have. */
+static void check_segments(const mi_segments_tld_t* tld, size_t count) {
+  CHECK_EQ(tld->count, count);
+  check_segment_queue(&tld->free[MI_PAGE_SMALL], MI_PAGE_SMALL);
+  check_segment_queue(&tld->free[MI_PAGE_MEDIUM], MI_PAGE_MEDIUM);
+}
+
 void heaps_check(void) {
   if (!mi_heap_is_initialized(mi_heap_default)) return;
-  for (mi_heap_t* heap = mi_heap_default->tld->heaps; heap != NULL; heap = heap->next) {
+  mi_tld_t* tld = mi_heap_default->tld;
+  size_t shared = 0;
+  for (mi_heap_t* heap = tld->heaps; heap != NULL; heap = heap->next) {
     CHECK(mi_heap_is_valid(heap));
+    size_t count = 0;
+    mi_heap_for_each_page(heap, MI_BIN_COUNT, count_segments, &count);
+    if (mi_heap_is_restricted(heap)) {
+      check_segments(heap->segments, count);
+    } else {
+      shared += count;
+    }
   }
+  check_segments(&tld->segments, shared);
 }
 
 typedef struct found_s {

@@ -23,7 +23,8 @@ memory_t memory_gauges(void);
      the gauges segments, abandoned, huge and committed are what is found */
 void memory_check(void);
 
-/* mi_heap_is_valid of every heap of this thread. */
+/* mi_heap_is_valid of every heap of this thread, and that their segments are counted and queued. Not
+   for a visitor or a callback. */
 void heaps_check(void);
 
 /* Bytes of memory resident in this process. */

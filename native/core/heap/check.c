@@ -44,10 +44,10 @@ bool mi_heap_is_valid(mi_heap_t* heap) {
     for (mi_page_t* page = heap->pages[queue].first; page != NULL; prev = page, page = page->next) {
       if (page->prev != prev || !page_belongs(heap, page, queue) || !mi_page_is_valid(page))
         return false;
-      if (page->retire_expire != 0 && page->next != NULL) return false;
       count++;
     }
     if (heap->pages[queue].last != prev) return false;
   }
-  return count == heap->page_count && direct_is_valid(heap) && delayed_is_valid(heap);
+  return count == heap->page_count && direct_is_valid(heap) && delayed_is_valid(heap) &&
+         mi_heap_retired_is_valid(heap);
 }

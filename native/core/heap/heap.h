@@ -144,6 +144,8 @@ void mi_page_retire(mi_page_t* page);
 void mi_heap_free_page(mi_heap_t* heap, mi_page_t* page);
 /* The page is an ordinary one again. */
 void mi_heap_unretire(mi_heap_t* heap, mi_page_t* page);
+/* Every retired page is the last of its queue, within the bounds, and counted. */
+bool mi_heap_retired_is_valid(const mi_heap_t* heap);
 /* Ages retired pages; with `force`, gives them back now. */
 void mi_heap_collect_retired(mi_heap_t* heap, bool force);
 

@@ -23,6 +23,20 @@ static bool has_budget(const mi_heap_t* heap, size_t bytes) {
           atomic_load_explicit(&retired_by_all, memory_order_relaxed) + bytes <= MOST_OF_ALL);
 }
 
+bool mi_heap_retired_is_valid(const mi_heap_t* heap) {
+  size_t bytes = 0;
+  for (unsigned bin = 0; bin < MI_BIN_COUNT; bin++) {
+    for (const mi_page_t* page = heap->pages[bin].first; page != NULL; page = page->next) {
+      if (page->retire_expire == 0) continue;
+      if (page->next != NULL || bin < heap->retired_min || bin > heap->retired_max) return false;
+      bytes += retired_bytes(page);
+    }
+  }
+  /* Every heap adds before it takes away, so the sum is never less than what one has. */
+  return bytes == heap->retired_bytes &&
+         bytes <= atomic_load_explicit(&retired_by_all, memory_order_relaxed);
+}
+
 void mi_heap_free_page(mi_heap_t* heap, mi_page_t* page) {
   mi_assert(mi_page_is_empty(page) && !mi_page_is_notifying(page));
   if (mi_unlikely(heap->visiting)) return;

@@ -36,7 +36,10 @@ static void* map_and_trim(size_t size, size_t align, mi_map_t kind) {
 }
 
 void* mi_os_map(size_t size, size_t align, mi_map_t kind) {
-  if (mi_os_fault()) return NULL;
+  if (mi_os_fault()) {
+    errno = ENOMEM;
+    return NULL;
+  }
   if (align <= mi_os_page_size()) return mi_prim_map(size, kind);
   /* Systems place mappings next to each other, so once one is aligned its successors of the same
      size are too, with a single call. */

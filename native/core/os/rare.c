@@ -1,6 +1,5 @@
 #include "os/rare.h"
 
-#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -42,9 +41,7 @@ unsigned long mi_os_fail_from(unsigned long n) {
 bool mi_os_fault(void) {
   unsigned long call = atomic_fetch_add(&calls_seen, 1) + 1;
   unsigned long from = atomic_load(&fail_from);
-  bool fails = (from != 0 && call >= from) || mi_rare(mi_rare_os_fail);
-  if (fails) errno = ENOMEM;
-  return fails;
+  return (from != 0 && call >= from) || mi_rare(mi_rare_os_fail);
 }
 
 static _Atomic(size_t) huge_pages;

@@ -37,7 +37,7 @@ unsigned long mi_rare_get(mi_rare_t which);
 /* The n-th call from now on of a function of os.h that may fail does fail, and so do all after it
    until it is set again. 0: none fails. Returns the calls seen since the last time. */
 unsigned long mi_os_fail_from(unsigned long n);
-/* True, with errno ENOMEM, if this call is to fail. */
+/* True if this call is to fail. What sets errno then, the caller knows: a purge does not. */
 bool mi_os_fault(void);
 
 /* The next `count` huge pages can be had: they are ordinary memory. */

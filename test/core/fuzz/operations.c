@@ -1,6 +1,7 @@
 /* Replays a stream of operations, one per few bytes, against a model of what must be alive: contents, size,
-   alignment, zeroes, overlap, which heap a block dies with. Three threads take part, one at a time, so that
-   the same bytes always do the same; every one of them may allocate, free any block, own heaps, and end.
+   alignment, zeroes, overlap, block sizes, which heap a block is of and dies with, what visits show. Three
+   threads take part, one at a time, so that the same bytes always do the same; every one of them may
+   allocate, free any block, own heaps, also in an arena that is soon full, and end.
    After each operation the heaps of its thread are walked, and at the end all of memory must be back.
 
    MIHEAP_TEST_TRACE=1 prints each operation. */
@@ -9,12 +10,16 @@
 #include <pthread.h>
 #include <semaphore.h>
 
+#include <sys/mman.h>
+
 #include "heap/heap.h"
 #include "memory.h"
 #include "os/rare.h"
 #include "pattern.h"
+#include "segment/arena.h"
+#include "shadow.h"
 
-enum { ACTORS = 3, HEAPS = 2, BLOCKS = 96, DEFERRED = 32, MOST_OPERATIONS = 400 };
+enum { ACTORS = 3, HEAPS = 3, BLOCKS = 96, DEFERRED = 32, MOST_OPERATIONS = 400 };
 
 /* Live bytes, so that a stream cannot ask for more than a machine has. */
 #define MOST_LIVE ((size_t)256 << 20)
@@ -81,6 +86,7 @@ typedef struct actor_s {
   sem_t end;
   mi_heap_t* heaps[HEAPS];
   mi_heap_t* chosen; /* its default heap, if that is one of `heaps` */
+  bool is_apart;     /* in the sub-process */
 } actor_t;
 
 typedef struct block_s {
@@ -89,7 +95,8 @@ typedef struct block_s {
   bool
       zero; /* made all zero, and resized only by functions that keep what is behind its size zero */
   uint64_t seed;
-  mi_heap_t* heap; /* the heap of `heaps` that it lives in; NULL: another one */
+  size_t block_size; /* as it was told; 0: it was not */
+  mi_heap_t* heap;   /* the heap of `heaps` that it lives in; NULL: another one */
 } block_t;
 
 static actor_t actors[ACTORS];
@@ -99,6 +106,9 @@ static block_t deferred[DEFERRED]; /* freed by the callback of the slow path */
 static size_t live;
 static uint64_t seeds;
 static bool may_fail;
+static mi_arena_t* arena; /* exclusive */
+static mi_subproc_id_t subproc;
+static shadow_t shadow; /* the blocks that a visit is to show */
 
 static void verify(const block_t* b) { CHECK(pattern_holds(b->p, b->size, b->seed)); }
 
@@ -128,15 +138,55 @@ static mi_heap_t* heap_of(const void* p) {
   return NULL;
 }
 
-static bool failed(const void* p) {
+static bool arena_has(const void* p) {
+  return (uintptr_t)p - (uintptr_t)arena->start < arena->slot_count << MI_SEGMENT_SHIFT;
+}
+
+static bool is_in_arena(const mi_heap_t* heap) {
+  return heap != NULL && heap->segments->arena == arena;
+}
+
+/* What is not huge finds memory as long as a slot is free. */
+static void check_no_room(size_t size) {
+  if (size > MI_LARGE_BLOCK_MAX) return;
+  for (size_t i = 0; i < arena->chunk_count; i++) {
+    CHECK_EQ(atomic_load(&mi_chunk_at(arena->first_chunk + i)->free), 0);
+  }
+}
+
+/* `size`: at most so much was needed in one piece. */
+static bool failed(const void* p, const mi_heap_t* asked, size_t size) {
   if (p != NULL) return false;
   CHECK_EQ(errno, ENOMEM);
-  CHECK(may_fail);
+  if (!may_fail) {
+    CHECK(is_in_arena(asked));
+    check_no_room(size);
+  }
   return true;
+}
+
+/* A block stays in its heap as long as that lives. Another one may come to a heap that adopts; to one
+   that can be destroyed only in an arena, and does not die with it then. */
+static void follow(block_t* b) {
+  if (b->p == NULL) return;
+  mi_heap_t* now = heap_of(b->p);
+  if (b->heap != NULL) {
+    CHECK_PTR(now, ==, b->heap);
+  } else if (now != NULL && now->allow_destroy) {
+    CHECK(is_in_arena(now) && mi_page_of(b->p)->adopted);
+  }
+  b->heap = now;
+  if (now != NULL) CHECK_EQ(arena_has(b->p), is_in_arena(now));
+}
+
+static void follow_all(void) {
+  for (int i = 0; i < BLOCKS; i++) follow(&blocks[i]);
+  for (int i = 0; i < DEFERRED; i++) follow(&deferred[i]);
 }
 
 /* The block is at b->p with b->size bytes. */
 static void took(block_t* b, size_t align, size_t offset, mi_heap_t* asked, bool zero) {
+  CHECK_EQ(arena_has(b->p), is_in_arena(asked));
   CHECK_EQ(((uintptr_t)b->p + offset) & (align - 1), 0);
   CHECK_EQ((uintptr_t)b->p & 7, offset % 8 == 0 ? 0 : (uintptr_t)b->p & 7);
   CHECK_CMP(mi_usable_size(b->p), >=, b->size);
@@ -150,17 +200,35 @@ static void took(block_t* b, size_t align, size_t offset, mi_heap_t* asked, bool
 }
 
 static void gone(block_t* b) {
+  for (size_t i = 0; i < shadow.count; i++) {
+    if (shadow.blocks[i].p == b->p) shadow.blocks[i].p = NULL;
+  }
   live -= b->size;
   b->p = NULL;
 }
 
-static void release(block_t* b) {
+static void release_by(block_t* b, unsigned how) {
   verify(b);
   int saved = errno = 77;
-  mi_free(b->p);
+  switch (how) {
+  case 0: mi_free_size(b->p, b->size); break;
+  case 1: mi_free_size_aligned(b->p, b->size, mi_lowest_bit((uintptr_t)b->p)); break;
+  case 2: mi_free_aligned(b->p, mi_lowest_bit((uintptr_t)b->p)); break;
+  case 3: mi_cfree(b->p); break;
+  case 4: {
+    size_t block_size = 0;
+    mi_ufree(b->p, &block_size);
+    CHECK_CMP(block_size, >=, b->size);
+    if (b->block_size != 0) CHECK_EQ(block_size, b->block_size);
+    break;
+  }
+  default: mi_free(b->p); break;
+  }
   CHECK_EQ(errno, saved);
   gone(b);
 }
+
+static void release(block_t* b) { release_by(b, 5); }
 
 /* Also what a slow path of another thread calls: whoever has the turn. */
 static void on_deferred(bool force, unsigned long long heartbeat, void* arg) {
@@ -182,6 +250,16 @@ static mi_heap_t* next_heap(void) {
 }
 
 static block_t* next_block(void) { return &blocks[next_byte() % BLOCKS]; }
+
+/* The first from there on that is alive, if any is. */
+static block_t* next_live_block(void) {
+  unsigned first = next_byte() % BLOCKS;
+  for (unsigned i = 0; i < BLOCKS; i++) {
+    block_t* b = &blocks[(first + i) % BLOCKS];
+    if (b->p != NULL) return b;
+  }
+  return &blocks[first];
+}
 
 static size_t natural_align(size_t size) { return size >= 16 ? 16 : 8; }
 
@@ -234,11 +312,57 @@ static void allocate(block_t* b, unsigned how) {
   }
   TRACE("%u: allocate.%u %d: %zu align %zu at %zu = %p\n", actor->index, how, (int)(b - blocks),
         size, align, offset, (void*)b->p);
-  if (!failed(b->p)) took(b, align, offset, in, zero);
+  if (!failed(b->p, in, size + align)) took(b, align, offset, in, zero);
+}
+
+/* The functions that tell the size of the block, and those of POSIX. */
+static void allocate_otherwise(block_t* b) {
+  unsigned how = next_byte() % 10;
+  size_t size = next_size();
+  size_t align = next_align();
+  if (b->p != NULL) {
+    release_by(b, how);
+    return;
+  }
+  if (how == 4 || how == 5) size %= MI_SMALL_SIZE_MAX + 1;
+  if (how == 6 && align < MI_WORD_SIZE) align = MI_WORD_SIZE;
+  if (live + size > MOST_LIVE) return;
+  bool zero = how == 1 || how == 3 || how == 5 || how == 9;
+  *b = (block_t){.size = size};
+  size_t block_size = 0;
+  errno = 0;
+  switch (how) {
+  case 0: b->p = mi_umalloc(size, &block_size); break;
+  case 1: b->p = mi_ucalloc(size, 1, &block_size); break;
+  case 2: b->p = mi_umalloc_aligned(size, align, &block_size); break;
+  case 3: b->p = mi_uzalloc_aligned(size, align, &block_size); break;
+  case 4: b->p = mi_umalloc_small(size, &block_size); break;
+  case 5: b->p = mi_uzalloc_small(size, &block_size); break;
+  case 6: {
+    void* p = NULL;
+    int error = mi_posix_memalign(&p, align, size);
+    CHECK_EQ(errno, 0);
+    CHECK_EQ(error == 0, p != NULL);
+    b->p = p;
+    errno = error;
+    break;
+  }
+  case 7: b->p = mi_memalign(align, size); break;
+  case 8: b->p = mi_aligned_alloc(align, size); break;
+  default: b->p = mi_calloc_aligned_at(1, size, align, size); break;
+  }
+  TRACE("%u: otherwise.%u %d: %zu align %zu = %p, %zu\n", actor->index, how, (int)(b - blocks),
+        size, align, (void*)b->p, block_size);
+  CHECK_EQ(block_size != 0, b->p != NULL && how < 6);
+  if (failed(b->p, actor->chosen, size + align)) return;
+  if (how == 0 || how == 1 || how == 4 || how == 5) align = natural_align(size);
+  took(b, align, how == 9 ? size : 0, actor->chosen, zero);
+  b->block_size = block_size;
+  if (block_size != 0) CHECK_CMP(block_size, >=, mi_usable_size(b->p));
 }
 
 /* As many of one size as fill pages, so that they become full. */
-static void allocate_many(void) {
+static void allocate_many(mi_heap_t* heap) {
   unsigned first = next_byte() % BLOCKS;
   unsigned count = 1 + next_byte() % BLOCKS;
   size_t size = next_size();
@@ -248,9 +372,10 @@ static void allocate_many(void) {
     if (live + size > MOST_LIVE) return;
     *b = (block_t){.size = size};
     errno = 0;
-    b->p = mi_malloc(size);
+    b->p = heap != NULL ? mi_heap_malloc(heap, size) : mi_malloc(size);
     TRACE("%u: malloc %d: %zu = %p\n", actor->index, (int)(b - blocks), size, (void*)b->p);
-    if (!failed(b->p)) took(b, natural_align(size), 0, actor->chosen, false);
+    mi_heap_t* in = heap != NULL ? heap : actor->chosen;
+    if (!failed(b->p, in, size)) took(b, natural_align(size), 0, in, false);
   }
 }
 
@@ -265,46 +390,73 @@ static void free_many(void) {
   }
 }
 
+enum { RESIZE_ZERO = 6, RESIZE_KINDS = 12 }; /* from RESIZE_ZERO on, zeroes are kept */
+
+static void* resized(mi_heap_t* h, void* p, size_t size, size_t align, size_t offset, unsigned how,
+                     size_t* block_size) {
+  switch (how) {
+  case 0: return h != NULL ? mi_heap_realloc(h, p, size) : mi_realloc(p, size);
+  case 1:
+    return h != NULL ? mi_heap_realloc_aligned(h, p, size, align)
+                     : mi_realloc_aligned(p, size, align);
+  case 2:
+    return h != NULL ? mi_heap_realloc_aligned_at(h, p, size, align, offset)
+                     : mi_realloc_aligned_at(p, size, align, offset);
+  case 3: return mi_urealloc(p, size, &block_size[0], &block_size[1]);
+  case 4: return h != NULL ? mi_heap_reallocn(h, p, size, 1) : mi_reallocn(p, 1, size);
+  case 5: return h != NULL ? mi_heap_reallocf(h, p, size) : mi_reallocf(p, size);
+  case 6: return h != NULL ? mi_heap_rezalloc(h, p, size) : mi_rezalloc(p, size);
+  case 7: return h != NULL ? mi_heap_recalloc(h, p, size, 1) : mi_recalloc(p, 1, size);
+  case 8:
+    return h != NULL ? mi_heap_rezalloc_aligned(h, p, size, align)
+                     : mi_rezalloc_aligned(p, size, align);
+  case 9:
+    return h != NULL ? mi_heap_rezalloc_aligned_at(h, p, size, align, offset)
+                     : mi_rezalloc_aligned_at(p, size, align, offset);
+  case 10:
+    return h != NULL ? mi_heap_recalloc_aligned(h, p, size, 1, align)
+                     : mi_recalloc_aligned(p, 1, size, align);
+  default:
+    return h != NULL ? mi_heap_recalloc_aligned_at(h, p, size, 1, align, offset)
+                     : mi_recalloc_aligned_at(p, 1, size, align, offset);
+  }
+}
+
+/* Also a block of another heap, or thread. */
 static void resize(block_t* b, unsigned how) {
-  mi_heap_t* heap = next_heap();
+  mi_heap_t* heap = how == 3 ? (next_byte(), NULL) : next_heap();
+  mi_heap_t* asked = heap != NULL ? heap : actor->chosen;
   size_t size = next_size();
-  size_t align = 1;
-  size_t offset = 0;
-  bool zero = how >= 2 && b->zero;
+  bool at = how == 2 || how == 9 || how == 11;
+  size_t align = at || how == 1 || how == 8 || how == 10 ? next_align() : 1;
+  size_t offset = at ? next_size() : 0;
+  bool zero = how >= RESIZE_ZERO && b->zero;
+  size_t block_size[2] = {0, 0};
   if (b->p == NULL || live + size > MOST_LIVE) return;
   verify(b);
   unsigned char* before = b->p;
-  unsigned char* p;
   errno = 0;
-  if (how == 2) {
-    p = heap != NULL ? mi_heap_rezalloc(heap, b->p, size) : mi_rezalloc(b->p, size);
-  } else if (how == 3) {
-    align = next_align();
-    offset = next_size();
-    p = heap != NULL ? mi_heap_recalloc_aligned_at(heap, b->p, size, 1, align, offset)
-                     : mi_recalloc_aligned_at(b->p, 1, size, align, offset);
-  } else if (how == 0) {
-    p = heap != NULL ? mi_heap_realloc(heap, b->p, size) : mi_realloc(b->p, size);
-  } else {
-    align = next_align();
-    p = heap != NULL ? mi_heap_realloc_aligned(heap, b->p, size, align)
-                     : mi_realloc_aligned(b->p, size, align);
-  }
+  unsigned char* p = resized(heap, before, size, align, offset, how, block_size);
   TRACE("%u: realloc.%u %d: %p, %zu -> %zu align %zu at %zu = %p\n", actor->index, how,
         (int)(b - blocks), (void*)before, b->size, size, align, offset, (void*)p);
-  if (failed(p)) {
-    verify(b);
+  if (b->block_size != 0 && how == 3) CHECK_EQ(block_size[0], b->block_size);
+  if (failed(p, asked, size + align)) {
+    if (how == 5) {
+      gone(b);
+    } else {
+      verify(b);
+    }
     return;
   }
   CHECK(pattern_holds_prefix(p, size < b->size ? size : b->size, b->size, b->seed));
   if (zero && size > b->size) CHECK(is_all_zero(p + b->size, size - b->size));
   CHECK_EQ(((uintptr_t)p + offset) & (align - 1), 0);
   CHECK_CMP(mi_usable_size(p), >=, size);
+  if (how == 3) CHECK_CMP(block_size[1], >=, mi_usable_size(p));
   mi_heap_t* in = heap_of(p);
-  mi_heap_t* asked = heap != NULL ? heap : actor->chosen;
-  CHECK(in == asked || (heap == NULL && in == b->heap));
+  CHECK(in == asked || (heap == NULL && (in == b->heap || p == before)));
   live = live - b->size + size;
-  *b = (block_t){.p = p, .size = size, .zero = zero, .heap = in};
+  *b = (block_t){.p = p, .size = size, .zero = zero, .block_size = block_size[1], .heap = in};
   check_apart(b);
   write_pattern(b);
 }
@@ -352,37 +504,168 @@ static void end_blocks_of(const mi_heap_t* heap, bool destroyed) {
     for (block_t* b = lists[list]; b < lists[list] + counts[list]; b++) {
       if (b->p == NULL || b->heap != heap) continue;
       b->heap = NULL;
-      if (destroyed) gone(b);
+      if (destroyed && !mi_page_of(b->p)->adopted) gone(b);
     }
+  }
+}
+
+static mi_heap_t* make_heap(unsigned how) {
+  switch (how) {
+  case 0: return mi_heap_new_in_arena(arena->id);
+  case 1: return mi_heap_new_ex(1, false, arena->id);
+  case 2: return mi_heap_new_ex(1, false, 0);
+  case 3: return mi_heap_new_ex(1, true, 0);
+  case 4: return mi_heap_new_ex(255, false, 0);
+  default: return mi_heap_new();
   }
 }
 
 static void change_heap(unsigned how) {
   mi_heap_t** heap = &actor->heaps[next_byte() % HEAPS];
-  TRACE("%u: heap %d: %u\n", actor->index, (int)(heap - actor->heaps), how % 4);
+  TRACE("%u: heap %d: %u\n", actor->index, (int)(heap - actor->heaps), how);
   if (*heap == NULL) {
     errno = 0;
-    *heap = mi_heap_new();
-    (void)failed(*heap);
+    mi_heap_t* made = make_heap(how % 8);
+    if (!failed(made, NULL, 0)) *heap = made;
     return;
   }
+  bool destroyed = how % 4 == 3 && (*heap)->allow_destroy;
   switch (how % 4) {
   case 0: mi_heap_collect(*heap, how >= 128); return;
   case 1:
     mi_heap_set_default(actor->chosen == *heap ? mi_heap_get_backing() : *heap);
     actor->chosen = actor->chosen == *heap ? NULL : *heap;
     return;
-  case 2: mi_heap_delete(*heap); break;
-  default: mi_heap_destroy(*heap); break;
+  case 2:
+    end_blocks_of(*heap, false);
+    mi_heap_delete(*heap);
+    break;
+  default:
+    end_blocks_of(*heap, destroyed);
+    mi_heap_destroy(*heap);
+    break;
   }
-  end_blocks_of(*heap, how % 4 == 3);
   if (actor->chosen == *heap) actor->chosen = NULL;
   *heap = NULL;
+}
+
+/* ---- Looking into heaps ---- */
+
+enum { ONLY_LOOK, FREE_IT, FREE_ANOTHER, ALLOCATE, VISITORS };
+
+static unsigned visitor; /* what it does to the blocks it sees */
+
+static void release_at(const void* p) {
+  for (int i = 0; i < BLOCKS; i++) {
+    if (p != NULL && blocks[i].p == p) release(&blocks[i]);
+  }
+}
+
+static bool
+show(const mi_heap_t* heap, const mi_heap_area_t* area, void* block, size_t size, void* arg) {
+  (void)arg;
+  CHECK(shadow_show(heap, area, block, size, &shadow));
+  if (block == NULL || shadow.count == 0) return true;
+  switch (visitor) {
+  case FREE_IT: {
+    shadow_block_t* shown = shadow_find(&shadow, block, size);
+    if (shadow.shown % 2 == 0) release_at(shown->p);
+    break;
+  }
+  case FREE_ANOTHER: release_at(shadow.blocks[shadow.shown * 7 % shadow.count].p); break;
+  case ALLOCATE: mi_free(mi_malloc(size % MI_MEDIUM_BLOCK_MAX)); break;
+  default: break;
+  }
+  return true;
+}
+
+static void expect_blocks(const mi_heap_t* heap) {
+  const block_t* lists[] = {blocks, deferred};
+  int counts[] = {BLOCKS, DEFERRED};
+  for (int list = 0; list < 2; list++) {
+    for (const block_t* b = lists[list]; b < lists[list] + counts[list]; b++) {
+      if (b->p == NULL) continue;
+      mi_page_t* page = mi_page_of(b->p);
+      if (atomic_load(&page->heap) != heap) continue;
+      /* Those a visit of what was abandoned passes by. */
+      mi_segment_t* segment = mi_segment_of(page);
+      if (heap == NULL && mi_segment_is_huge(segment) && segment->chunk != NULL) continue;
+      shadow_add(&shadow, b->p, b->size);
+    }
+  }
+}
+
+/* What is alive then was shown, and once. */
+static void end_visit(void) {
+  if (visitor == ONLY_LOOK) shadow_check(&shadow);
+  shadow.count = 0;
+}
+
+static void start_visit(const mi_heap_t* heap) {
+  shadow.count = 0;
+  expect_blocks(heap);
+  shadow_restart(&shadow);
+  shadow.heap = heap;
+}
+
+static void visit_heap(void) {
+  mi_heap_t* heap = next_heap();
+  visitor = next_byte() % VISITORS;
+  errno = 0;
+  if (heap == NULL) heap = mi_heap_get_backing();
+  if (failed(heap, NULL, 0)) return;
+  start_visit(heap);
+  for (int h = 0; h < HEAPS && heap == &heap->tld->backing; h++) {
+    if (actor->heaps[h] != NULL) shadow_add(&shadow, actor->heaps[h], sizeof(mi_heap_t));
+  }
+  shadow.tag = heap->tag;
+  TRACE("%u: visit %p: %zu, %u\n", actor->index, (void*)heap, shadow.count, visitor);
+  CHECK(mi_heap_visit_blocks(heap, true, show, NULL));
+  for (size_t i = 0; i < shadow.count; i++) {
+    if (shadow.blocks[i].p != NULL) CHECK_EQ(shadow.blocks[i].shown, 1);
+  }
+  end_visit();
+}
+
+static void visit_abandoned(void) {
+  visitor = next_byte() % VISITORS;
+  /* What is abandoned meanwhile may be shown too. */
+  if (mi_rare_get(mi_rare_abandon) != 0) visitor = ONLY_LOOK;
+  start_visit(NULL);
+  shadow.tag = -1;
+  TRACE("%u: visit what was abandoned: %zu, %u\n", actor->index, shadow.count, visitor);
+  CHECK(mi_abandoned_visit_blocks(NULL, -1, true, show, NULL));
+  if (subproc != NULL) CHECK(mi_abandoned_visit_blocks(subproc, -1, true, show, NULL));
+  end_visit();
+}
+
+static void check_owners(const void* p, const mi_heap_t* owner) {
+  for (int h = 0; h < HEAPS; h++) {
+    mi_heap_t* heap = actor->heaps[h];
+    if (heap == NULL) continue;
+    CHECK_EQ(mi_heap_contains_block(heap, p), heap == owner);
+    CHECK_EQ(mi_heap_check_owned(heap, p), heap == owner);
+  }
+  mi_heap_t* mine = mi_heap_default; /* not made only to ask it */
+  CHECK_EQ(mi_check_owned(p), mi_heap_is_initialized(mine) && mine == owner);
+}
+
+static void ask_owner(block_t* b) {
+  if (b->p == NULL) return;
+  TRACE("%u: who has %d: %p\n", actor->index, (int)(b - blocks), (void*)b->p);
+  check_owners(b->p, atomic_load(&mi_page_of(b->p)->heap));
+  check_owners(b->p + b->size - (b->size > 0), atomic_load(&mi_page_of(b->p)->heap));
+  CHECK(mi_is_in_heap_region(b->p));
+  if (next_byte() % 2 == 0) return;
+  void* p = b->p;
+  release(b);
+  check_owners(p, NULL);
 }
 
 /* The thread's heaps end with it; blocks in them live on. */
 static void forget_heaps(void) {
   actor->chosen = NULL;
+  actor->is_apart = false;
   for (int h = 0; h < HEAPS; h++) {
     if (actor->heaps[h] != NULL) end_blocks_of(actor->heaps[h], false);
     actor->heaps[h] = NULL;
@@ -413,6 +696,30 @@ static void set_option(void) {
   mi_option_set(options[i % 5].option, options[i % 5].values[value]);
 }
 
+static void end_subproc(void) {
+  for (int a = 0; a < ACTORS; a++) {
+    if (actors[a].is_apart) return;
+  }
+  TRACE("%u: the sub-process ends\n", actor->index);
+  mi_subproc_delete(subproc);
+  subproc = NULL;
+}
+
+/* The thread begins anew in the sub-process. Who is in it may be there to its end. */
+static void enter_subproc(void) {
+  if (next_byte() % 4 == 0) {
+    if (subproc != NULL) end_subproc();
+    return;
+  }
+  TRACE("%u: enters the sub-process\n", actor->index);
+  forget_heaps();
+  mi_thread_done();
+  if (subproc == NULL) subproc = mi_subproc_new();
+  CHECK(subproc != NULL);
+  actor->is_apart = true;
+  mi_subproc_add_current_thread(subproc);
+}
+
 /* Returns false if the thread is to end. */
 static bool operation(unsigned kind) {
   switch (kind) {
@@ -426,18 +733,18 @@ static bool operation(unsigned kind) {
   case 7: allocate(next_block(), kind); break;
   case 8:
   case 9:
-  case 10: resize(next_block(), kind == 10 ? 2 + next_byte() % 2 : kind - 8); break;
+  case 10: resize(next_live_block(), kind == 10 ? next_byte() % RESIZE_KINDS : kind - 8); break;
   case 11: {
-    block_t* b = next_block();
+    block_t* b = next_live_block();
     TRACE("%u: free %d: %p\n", actor->index, (int)(b - blocks), (void*)b->p);
     if (b->p != NULL) release(b);
     break;
   }
-  case 12: allocate_many(); break;
+  case 12: allocate_many(NULL); break;
   case 13: free_many(); break;
-  case 14: expand(next_block()); break;
+  case 14: expand(next_live_block()); break;
   case 15: impossible(next_byte()); break;
-  case 16: put_aside(next_block()); break;
+  case 16: put_aside(next_live_block()); break;
   case 17:
   case 18: change_heap(next_byte()); break;
   case 19: mi_collect(next_byte() % 2 != 0); break;
@@ -449,6 +756,20 @@ static bool operation(unsigned kind) {
   case 21: set_switch(); break;
   case 22: set_option(); break;
   case 23: memory_check(); break;
+  case 25: allocate_otherwise(next_block()); break;
+  case 26: allocate_many(next_heap()); break;
+  case 27: visit_heap(); break;
+  case 28: visit_abandoned(); break;
+  case 29: ask_owner(next_live_block()); break;
+  case 30:
+    TRACE("%u: collect_reduce\n", actor->index);
+    mi_collect_reduce((size_t)(next_byte() % 4) << MI_SEGMENT_SHIFT);
+    break;
+  case 31: enter_subproc(); break;
+  case 32:
+  case 33:
+    resize(next_live_block(), RESIZE_ZERO + next_byte() % (RESIZE_KINDS - RESIZE_ZERO));
+    break;
   default: return false;
   }
   return true;
@@ -461,6 +782,7 @@ static unsigned kind; /* of the operation to be done; the turn passes it on */
 static bool step(void) {
   bool go_on = operation(kind);
   heaps_check();
+  follow_all();
   if (!go_on) forget_heaps();
   return go_on;
 }
@@ -481,7 +803,7 @@ static void* take_turns(void* arg) {
   return NULL;
 }
 
-enum { END = 24 };
+enum { END = 24, THE_SYSTEM_FAILS = 34, KINDS = 36 };
 
 static void give_turn(actor_t* next) {
   actor = next;
@@ -504,6 +826,18 @@ static void give_turn(actor_t* next) {
   actor->runs = false;
 }
 
+/* Three slots, so that it is often full. */
+static void make_arena(void) {
+  mi_arena_id_t id;
+  size_t size = 3 * MI_SEGMENT_SIZE;
+  uint8_t* p = mmap(NULL, size + MI_SEGMENT_SIZE, PROT_READ | PROT_WRITE,
+                    MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  CHECK(p != MAP_FAILED);
+  p = (uint8_t*)mi_align_up((uintptr_t)p, MI_SEGMENT_SIZE);
+  CHECK(mi_manage_os_memory_ex(p, size, true, false, true, -1, true, &id));
+  arena = mi_arena_with_id(id);
+}
+
 /* A stream starts with a process as the one before it did. */
 static void reset(void) {
   static bool before;
@@ -512,6 +846,7 @@ static void reset(void) {
     trace = getenv("MIHEAP_TEST_TRACE") != NULL;
     mi_thread_init();
     mi_register_deferred_free(on_deferred, NULL);
+    make_arena();
     for (unsigned i = 0; i < ACTORS; i++) {
       actors[i].index = i;
       sem_init(&actors[i].begin, 0, 0);
@@ -525,16 +860,21 @@ static void reset(void) {
   mi_option_set(mi_option_abandoned_reclaim_on_free, 1);
   mi_option_set(mi_option_max_segment_reclaim, 10);
   mi_option_set(mi_option_generic_collect, 10000);
+  mi_option_set(mi_option_visit_abandoned, 1);
   seeds = 0;
 }
 
 static void finish(void) {
   for (int i = 0; i < mi_rare_count_; i++) mi_rare_set((mi_rare_t)i, 0);
+  mi_os_fail_from(0);
   kind = END;
   for (int a = ACTORS - 1; a > 0; a--) give_turn(&actors[a]);
   actor = &actors[0];
   forget_heaps();
   mi_thread_done();
+  follow_all();
+  if (subproc != NULL) end_subproc();
+  CHECK(subproc == NULL);
   for (int i = 0; i < BLOCKS; i++) {
     if (blocks[i].p != NULL) release(&blocks[i]);
   }
@@ -560,9 +900,9 @@ int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   bool fail_next = false;
   for (int i = 0; i < MOST_OPERATIONS && input_left > 0; i++) {
     unsigned byte = next_byte();
-    kind = byte % 28;
-    actor_t* next = &actors[byte / 28 % ACTORS];
-    if (kind > END) { /* the system fails during the next operation */
+    kind = byte % KINDS;
+    actor_t* next = &actors[byte / KINDS % ACTORS];
+    if (kind >= THE_SYSTEM_FAILS) { /* the system fails during the next operation */
       mi_os_fail_from(1 + next_byte() % 16);
       TRACE("the system fails\n");
       fail_next = true;
