@@ -162,6 +162,7 @@ typedef struct mi_page_s {
   uint8_t retire_expire; /* fresh pages of its heap until it is given back; 0: not retired */
   uint8_t tag;           /* that of its heap, or of the heap it was in when that ended */
   bool adopted;          /* its heap took it over with blocks in it, which are not to die with it */
+  bool began_anew;       /* it came back whole and purged since a visit set this to false */
   size_t block_size;
   uint8_t* start; /* the first block */
   struct mi_page_s* next;

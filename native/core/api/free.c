@@ -6,9 +6,10 @@
 #include "os/rare.h"
 #include "segment/abandoned.h"
 
-/* A stale pointer sees a segment without a cookie, or a page without blocks; other people's memory
-   may share 4 MiB with a huge block. */
+/* A stale pointer sees a segment without a cookie, or a page without blocks. */
 mi_page_t* mi_living_page_of(const void* p) {
+  /* Beside a huge block its header must not be looked at: it may be gone at any time. */
+  if (!mi_is_in_chunk(p) && !mi_segment_table_covers(p)) return NULL;
   mi_segment_t* segment = mi_segment_find(p);
   if (segment == NULL || segment->cookie != mi_segment_cookie(segment)) return NULL;
   mi_page_t* page = mi_segment_page_of(segment, p);

@@ -142,3 +142,5 @@ void mi_heap_delayed_free_in_child(mi_heap_t* heap) {
   atomic_store_explicit(&heap->delayed, NULL, memory_order_relaxed);
   mi_heap_for_each_page(heap, MI_BIN_COUNT, complete_in_child, NULL);
 }
+
+void mi_waiting_forked(void) { atomic_store_explicit(&huge_waiting, 0, memory_order_relaxed); }

@@ -97,10 +97,10 @@ static void free_page(mi_heap_t* heap, mi_page_t* page, void* arg) {
 }
 
 void mi_heap_free_pages(mi_heap_t* heap) {
-  mi_heap_for_each_page(heap, MI_BIN_COUNT, settle_page, NULL);
   if (heap->has_adopted) {
-    mi_heap_delayed_free(heap);
+    mi_heap_settle(heap);
   } else {
+    mi_heap_for_each_page(heap, MI_BIN_COUNT, settle_page, NULL);
     mi_heap_delayed_drop(heap);
   }
   mi_heap_for_each_page(heap, MI_BIN_COUNT, free_page, NULL);

@@ -146,6 +146,8 @@ void mi_heap_free_page(mi_heap_t* heap, mi_page_t* page);
 void mi_heap_unretire(mi_heap_t* heap, mi_page_t* page);
 /* Every retired page is the last of its queue, within the bounds, and counted. */
 bool mi_heap_retired_is_valid(const mi_heap_t* heap);
+/* In a forked child: only `heap` and those after it in its thread have retired pages. */
+void mi_retired_forked(const mi_heap_t* heap);
 /* Ages retired pages; with `force`, gives them back now. */
 void mi_heap_collect_retired(mi_heap_t* heap, bool force);
 
@@ -164,6 +166,8 @@ void mi_heap_delayed_free(mi_heap_t* heap);
 void mi_heap_delayed_drop(mi_heap_t* heap);
 /* The same in a forked child, where nobody will ever finish what other threads were doing. */
 void mi_heap_delayed_free_in_child(mi_heap_t* heap);
+/* After that: no huge block waits for its owner, but where the owner is not there. */
+void mi_waiting_forked(void);
 
 /* ---- Collecting, reclaiming (collect.c, reclaim.c) ---- */
 

@@ -51,18 +51,19 @@ static void in_forked_child(void) {
   bool has_heap = mi_heap_is_initialized(mi_heap_default);
   /* A thread is counted before it has a segment, and until it has none: most children have
      nothing to look for. */
-  if (mi_stat_current(threads) > has_heap) {
+  if (mi_purge_was_cut_off() || mi_stat_current(threads) > has_heap) {
     mi_pins_forget();
     mi_segments_orphan(mi_page_forget_other_thread);
+    mi_free_slots_restore();
   }
   mi_abandoned_forked();
   mi_subprocs_forked(has_heap ? &mi_heap_default->tld->segments : NULL);
   mi_process_stats_fork(has_heap);
   mi_arenas_in_forked_child();
-  if (!has_heap) return;
-  for (mi_heap_t* heap = mi_heap_default->tld->heaps; heap != NULL; heap = heap->next) {
-    mi_heap_delayed_free_in_child(heap);
-  }
+  mi_heap_t* heap = has_heap ? mi_heap_default->tld->heaps : NULL;
+  mi_retired_forked(heap);
+  for (; heap != NULL; heap = heap->next) mi_heap_delayed_free_in_child(heap);
+  mi_waiting_forked();
 }
 
 /* ---- Start and end ---- */

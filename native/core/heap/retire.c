@@ -102,3 +102,9 @@ void mi_heap_collect_retired(mi_heap_t* heap, bool force) {
   heap->retired_min = min;
   heap->retired_max = max;
 }
+
+void mi_retired_forked(const mi_heap_t* heap) {
+  size_t bytes = 0;
+  for (; heap != NULL; heap = heap->next) bytes += heap->retired_bytes;
+  atomic_store_explicit(&retired_by_all, bytes, memory_order_relaxed);
+}

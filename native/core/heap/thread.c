@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "segment/abandoned.h"
 #include "segment/memory.h"
 #include "segment/purge.h"
 #include "segment/subproc.h"
@@ -88,7 +89,9 @@ mi_heap_t* mi_heap_get(void) {
 }
 
 static void end_heaps(mi_tld_t* tld) {
-  tld->backing.visiting = false; /* a visitor that ends its thread does not come back */
+  /* A visitor that ends its thread does not come back. */
+  tld->backing.visiting = false;
+  if (mi_abandoned_is_visiting()) mi_abandoned_break_off();
   while (tld->heaps != &tld->backing) {
     mi_heap_t* heap = tld->heaps;
     tld->heaps = heap->next;

@@ -93,8 +93,9 @@ static bool show_block(const mi_visit_t* visit, const mi_heap_t* heap, const mi_
   return visit->visitor(heap, area, block, page->block_size, visit->arg);
 }
 
-bool mi_page_visit(const mi_visit_t* visit, const mi_heap_t* heap, const mi_page_t* page) {
+bool mi_page_visit(const mi_visit_t* visit, const mi_heap_t* heap, mi_page_t* page) {
   free_set_t set;
+  page->began_anew = false;
   start_set(&set, page);
   size_t size = page->block_size;
   const mi_heap_area_t area = {
@@ -110,6 +111,7 @@ bool mi_page_visit(const mi_visit_t* visit, const mi_heap_t* heap, const mi_page
   if (!visit->blocks) return true;
   for (size_t i = 0; i < set.count; i++) {
     update_set(&set, page);
+    if (page->began_anew) return true; /* all these blocks are dead */
     if (is_free(&set, i)) continue;
     if (!show_block(visit, heap, &area, page, i)) return false;
   }
@@ -158,7 +160,7 @@ typedef struct abandoned_visit_s {
 static bool visit_segment(mi_segment_t* segment, void* arg) {
   const abandoned_visit_t* visit = arg;
   for (uint64_t pages = segment->pages_used; pages != 0; pages &= pages - 1) {
-    const mi_page_t* page = &segment->pages[mi_ctz64(pages)];
+    mi_page_t* page = &segment->pages[mi_ctz64(pages)];
     if (visit->tag >= 0 && page->tag != visit->tag) continue;
     if (!mi_page_visit(visit->visit, NULL, page)) return false;
   }

@@ -14,7 +14,7 @@ typedef struct mi_visit_s {
 /* Shows the page, and its live blocks. `heap` is what the visitor gets, NULL for an abandoned page.
    The page neither ends nor changes hands meanwhile; its lists may change, also by the visitor. A
    block is shown if it lives from the start until its turn. False if the visitor said so. */
-bool mi_page_visit(const mi_visit_t* visit, const mi_heap_t* heap, const mi_page_t* page);
+bool mi_page_visit(const mi_visit_t* visit, const mi_heap_t* heap, mi_page_t* page);
 
 /* Shows every page that the heap has now. The visitor may allocate and free: until the end no page
    of this heap is given back, and those that it gets meanwhile are not shown. Not to be called

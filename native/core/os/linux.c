@@ -1,4 +1,7 @@
-/* The platform contract on Linux, with glibc or musl. */
+/* The platform contract on Linux, with glibc or musl.
+
+   malloc must not be a point at which a thread can be cancelled, so the C library's functions that
+   are one are not called: the system is, by way of syscall(2). */
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
@@ -202,7 +205,9 @@ void mi_os_yield(unsigned round) {
   } else {
     /* The thread waited for may have a lower real-time priority, which a yield never lets run. */
     struct timespec pause = {0, 50 * 1000};
-    nanosleep(&pause, NULL);
+    int saved = errno;
+    syscall(SYS_nanosleep, &pause, NULL);
+    errno = saved;
   }
 }
 
@@ -225,8 +230,10 @@ void mi_os_keep_stderr(void) {
 
 void mi_os_write_stderr(const char* text, size_t length) {
   int saved = errno;
-  ssize_t written = write(STDERR_FILENO, text, length);
-  if (written < 0 && errno == EBADF && kept_stderr >= 0) written = write(kept_stderr, text, length);
+  long written = syscall(SYS_write, STDERR_FILENO, text, length);
+  if (written < 0 && errno == EBADF && kept_stderr >= 0) {
+    written = syscall(SYS_write, kept_stderr, text, length);
+  }
   (void)written;
   errno = saved;
 }
@@ -243,7 +250,7 @@ bool mi_os_for_each_variable(void (*fn)(const char* entry, void* arg), void* arg
 uintptr_t mi_os_random(void) {
   uintptr_t bits = 0;
   int saved = errno;
-  if (getrandom(&bits, sizeof(bits), GRND_NONBLOCK) != (ssize_t)sizeof(bits)) {
+  if (syscall(SYS_getrandom, &bits, sizeof(bits), GRND_NONBLOCK) != (long)sizeof(bits)) {
     /* Early in the boot, or forbidden: what the kernel gave this process, and the time. */
     const unsigned char* seed = (const unsigned char*)getauxval(AT_RANDOM);
     if (seed != NULL) memcpy(&bits, seed, sizeof(bits));
@@ -263,10 +270,10 @@ static size_t milliseconds(struct timeval t) {
    would allocate. */
 static size_t current_rss(void) {
   char text[128];
-  int fd = open("/proc/self/statm", O_RDONLY | O_CLOEXEC);
+  long fd = syscall(SYS_openat, AT_FDCWD, "/proc/self/statm", O_RDONLY | O_CLOEXEC);
   if (fd < 0) return 0;
-  ssize_t length = read(fd, text, sizeof(text) - 1);
-  close(fd);
+  long length = syscall(SYS_read, fd, text, sizeof(text) - 1);
+  syscall(SYS_close, fd);
   if (length <= 0) return 0;
   text[length] = 0;
   const char* second = strchr(text, ' ');

@@ -5,6 +5,8 @@ static void start_anew(mi_page_t* page) {
   page->free = page->local_free = NULL;
   page->used = page->capacity = 0;
   page->zero = 0;
+  page->began_anew = true;
+  atomic_store_explicit(&page->purged, NULL, memory_order_relaxed);
 }
 
 /* Moves thread_free to the front of local_free. */

@@ -105,13 +105,18 @@ static bool scavenge_page(const mi_segment_t* segment, mi_page_t* page) {
 }
 
 static void scavenge_slot(mi_slot_ref_t ref) {
+  mi_purge_begin();
   mi_segment_t* segment = mi_segment_pin(ref);
-  if (segment == NULL) return;
   bool done = true;
+  if (segment == NULL) {
+    mi_purge_end();
+    return;
+  }
   for (unsigned i = 0; i < segment->page_count && !ref.chunk->resident; i++) {
     if (!scavenge_page(segment, &segment->pages[i])) done = false;
   }
   mi_segment_unpin(ref);
+  mi_purge_end();
   if (!done) mi_scavenge_announce(ref);
 }
 

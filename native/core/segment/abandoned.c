@@ -154,6 +154,8 @@ static void orphan_slot(mi_slot_ref_t ref, void* arg) {
   if (segment == NULL) return;
   void (**fn)(mi_page_t * page) = arg;
   for (unsigned i = 0; i < segment->page_count; i++) (*fn)(&segment->pages[i]);
+  uintptr_t owner = mi_segment_owner(segment);
+  if (owner == 0 || owner == mi_os_thread_id()) mi_segment_restore_units(segment);
   mi_segment_unpin(ref);
 }
 
@@ -183,7 +185,8 @@ static _Atomic(uintptr_t) visitor;
 static mi_chunk_t* visited_chunk; /* NULL: none */
 static unsigned visited_index;
 static mi_subproc_t* visited_subproc;
-static size_t visited_place; /* in the segment table; 0: none */
+static mi_segment_t* visited_huge; /* NULL: none */
+static size_t visited_place;       /* of that, in the segment table */
 
 bool mi_abandoned_is_visiting(void) {
   return atomic_load_explicit(&visitor, memory_order_relaxed) == mi_os_thread_id();
@@ -244,9 +247,10 @@ static bool visit_huge(mi_subproc_t* subproc, mi_segment_visit_fun* fn, void* ar
   mi_segment_t* segment;
   while (go_on && (segment = mi_segment_table_pin(&place)) != NULL) {
     visited_place = place;
+    visited_huge = segment;
     mi_race_window();
     if (is_abandoned_huge(segment, subproc)) go_on = fn(segment, arg);
-    visited_place = 0;
+    visited_huge = NULL;
     mi_huge_unpin(segment, place);
   }
   return go_on;
@@ -290,8 +294,7 @@ void mi_abandoned_hand_over(mi_subproc_t* subproc) {
   end_visits();
 }
 
-void mi_abandoned_forked(void) {
-  if (atomic_load(&visitor) == 0 || mi_abandoned_is_visiting()) return;
+void mi_abandoned_break_off(void) {
   if (visited_chunk != NULL && visited_index < visited_chunk->slot_count) {
     mark_t* mark = &visited_chunk->abandoned[visited_index];
     mi_slot_ref_t ref = {visited_chunk, visited_index};
@@ -302,8 +305,12 @@ void mi_abandoned_forked(void) {
       set_mark(mark, visited_subproc);
     }
   }
-  if (visited_place != 0) mi_segment_table_unpin(visited_place);
+  if (visited_huge != NULL) mi_huge_unpin(visited_huge, visited_place);
   visited_chunk = NULL;
-  visited_place = 0;
+  visited_huge = NULL;
   end_visits();
+}
+
+void mi_abandoned_forked(void) {
+  if (atomic_load(&visitor) != 0 && !mi_abandoned_is_visiting()) mi_abandoned_break_off();
 }

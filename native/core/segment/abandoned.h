@@ -53,7 +53,9 @@ bool mi_abandoned_is_visiting(void);
 /* Gives what the sub-process has abandoned to the first one. It has no threads, and gets none. */
 void mi_abandoned_hand_over(mi_subproc_t* subproc);
 
-/* In a forked child: undoes what a visitor that is not there had begun. */
+/* Undoes what a visitor had begun that will not come back: the calling thread, which ends. */
+void mi_abandoned_break_off(void);
+/* The same in a forked child, where the visitor is not there. */
 void mi_abandoned_forked(void);
 
 #endif

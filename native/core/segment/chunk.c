@@ -379,6 +379,23 @@ void mi_chunks_publish(mi_arena_t* arena) {
   }
 }
 
+void mi_units_restore(mi_slot_ref_t ref, uint64_t used) {
+  mi_slot_t* slot = mi_slot_state(ref);
+  uint64_t lost = ~(atomic_load(&slot->dirty) | atomic_load(&slot->clean) | used);
+  mi_units_release(ref, lost, 0);
+}
+
+void mi_free_slots_restore(void) {
+  size_t count = mi_chunk_count();
+  for (size_t i = 0; i < count; i++) {
+    mi_chunk_t* chunk = mi_chunk_at(i);
+    uint32_t free = atomic_load(&chunk->free);
+    for (; free != 0; free &= free - 1) {
+      mi_units_restore((mi_slot_ref_t){chunk, mi_ctz64(free)}, 0);
+    }
+  }
+}
+
 /* ---- Giving chunks back ---- */
 
 typedef struct units_s {

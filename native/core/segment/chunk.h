@@ -38,6 +38,12 @@ bool mi_units_take(mi_slot_ref_t ref, uint64_t mask, bool* zero);
    due for a purge after purge_delay. */
 void mi_units_release(mi_slot_ref_t ref, uint64_t dirty, uint64_t clean);
 
+/* In a forked child: units of the slot that are in neither mask, and not in `used`, were being
+   purged by a thread that is not there. They are dirty. */
+void mi_units_restore(mi_slot_ref_t ref, uint64_t used);
+/* The same for every slot that holds no segment. */
+void mi_free_slots_restore(void);
+
 /* Returns the addresses of every chunk in which nothing is in use to the system. */
 void mi_chunks_unmap_free(void);
 

@@ -176,6 +176,7 @@ static mi_segment_t* move(mi_segment_t* segment, size_t total) {
     if (mi_os_move(segment, old_total, target, total)) {
       target->pages[0].start = (uint8_t*)target + start;
       target->cookie = mi_segment_cookie(target);
+      target->huge_size = total;
       mi_segment_table_add(target->pages[0].start, target, total);
       return target;
     }
@@ -202,7 +203,8 @@ static bool resize_in_place(mi_segment_t* segment, size_t total) {
   /* What is given up is soon somebody else's, and what is added is ours only afterwards. */
   if (kept < old_total) mi_segment_table_remove((uint8_t*)segment + kept, old_total - kept);
   bool done = mi_os_resize(segment, old_total, total);
-  mi_segment_table_add(block, segment, done ? total : old_total);
+  if (done) segment->huge_size = total; /* before it is in the table, where a visitor may pin it */
+  mi_segment_table_add(block, segment, segment->huge_size);
   return done;
 }
 
@@ -219,7 +221,6 @@ static mi_segment_t* resize_mapping(mi_segment_t* segment, size_t total) {
   mi_stat_down(reserved, old_total);
   mi_stat_up(committed, total);
   mi_stat_down(committed, old_total);
-  segment->huge_size = total;
   return segment;
 }
 

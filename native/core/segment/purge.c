@@ -24,11 +24,23 @@ int64_t mi_purge_due_time(void) {
   return delay < 0 ? 0 : mi_os_now() + delay;
 }
 
-static void purge_slot(mi_slot_ref_t ref) {
+/* Threads that are purging now. */
+static _Atomic(size_t) purging;
+
+void mi_purge_begin(void) { atomic_fetch_add(&purging, 1); }
+void mi_purge_end(void) { atomic_fetch_sub(&purging, 1); }
+bool mi_purge_was_cut_off(void) { return atomic_exchange(&purging, 0) != 0; }
+
+static void purge_slot_dirty(mi_slot_ref_t ref) {
   mi_slot_t* slot = mi_slot_state(ref);
   /* In this order: a unit that becomes dirty in between is either purged now or scheduled anew. */
   atomic_store(&slot->purge_at, 0);
   uint64_t dirty = atomic_exchange(&slot->dirty, 0);
+  /* Who sees dirty units sees the chunk. */
+  if (dirty != 0 && ref.chunk->resident) {
+    atomic_fetch_or(&slot->dirty, dirty);
+    return;
+  }
   mi_race_window();
   while (dirty != 0) {
     mi_run_t run = mi_first_run(dirty);
@@ -49,6 +61,12 @@ static void purge_slot(mi_slot_ref_t ref) {
     /* Release: who takes the units finds the purge over. */
     atomic_fetch_or_explicit(&slot->clean, mask, memory_order_release);
   }
+}
+
+static void purge_slot(mi_slot_ref_t ref) {
+  mi_purge_begin();
+  purge_slot_dirty(ref);
+  mi_purge_end();
 }
 
 void mi_purge_schedule(mi_slot_ref_t ref) {
@@ -78,8 +96,6 @@ static int64_t purge_slots_until(int64_t now) {
     for (unsigned index = 0; index < MI_SLOTS_PER_CHUNK; index++) {
       int64_t at = atomic_load(&chunk->slots[index].purge_at);
       if (at == 0 && now != INT64_MAX) continue;
-      /* Who sees dirty units sees the chunk. */
-      if (atomic_load(&chunk->slots[index].dirty) != 0 && chunk->resident) continue;
       if (at <= now) {
         purge_slot((mi_slot_ref_t){chunk, index});
       } else if (next == 0 || at < next) {

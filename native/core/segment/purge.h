@@ -16,6 +16,12 @@ void mi_purge_tick(void);
 /* Purges every dirty unit of the process, and returns the addresses of what is wholly free. */
 void mi_purge_all(void);
 
+/* Around what takes units or blocks away to purge them. */
+void mi_purge_begin(void);
+void mi_purge_end(void);
+/* In a forked child: whether a thread that is not there was between the two. */
+bool mi_purge_was_cut_off(void);
+
 /* When something that is put aside now is due; 0: never. */
 int64_t mi_purge_due_time(void);
 

@@ -252,3 +252,12 @@ void mi_segment_page_free(mi_segments_tld_t* tld, mi_page_t* page) {
     mi_segment_queue_add(tld, segment);
   }
 }
+
+void mi_segment_restore_units(mi_segment_t* segment) {
+  mi_slot_ref_t ref = mi_segment_slot(segment);
+  uint64_t used = 1;
+  for (uint64_t pages = segment->pages_used; pages != 0; pages &= pages - 1) {
+    used |= units_of_page((mi_page_kind_t)segment->kind, mi_ctz64(pages));
+  }
+  mi_units_restore(ref, used);
+}

@@ -62,6 +62,10 @@ bool mi_segment_has_free_page(const mi_segments_tld_t* tld, size_t block_size);
 /* Gives back a page no block of which is alive. Its segment goes too when it was the last one. */
 void mi_segment_page_free(mi_segments_tld_t* tld, mi_page_t* page);
 
+/* In a forked child: takes back the units that a thread which is not there was purging. For a
+   segment of this thread, or of nobody. */
+void mi_segment_restore_units(mi_segment_t* segment);
+
 /* Where the memory of the page begins and ends; any thread that holds a block in it. */
 uint8_t* mi_segment_page_area(const mi_segment_t* segment, const mi_page_t* page, size_t* size);
 

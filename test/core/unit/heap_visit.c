@@ -330,6 +330,35 @@ static void ownership_of_delayed(void) {
   mi_heap_destroy(heap);
 }
 
+/* While the first block is shown, others free all and the page is purged; then the visitor takes a new one. */
+static void* purged_blocks[8];
+
+static void* free_purged(void* arg) {
+  for (int i = 0; i < 8; i++) mi_free(purged_blocks[i]);
+  mi_collect(true);
+  return arg;
+}
+
+static bool purge_under_visit(const mi_heap_t* heap, const mi_heap_area_t* area, void* block,
+                              size_t size, void* shown) {
+  (void)area;
+  (void)size;
+  if (block == NULL) return true;
+  ++*(int*)shown;
+  run(free_purged, NULL);
+  CHECK_PTR(mi_heap_malloc((mi_heap_t*)heap, 60000), !=, NULL);
+  return true;
+}
+
+static void purged_meanwhile(void) {
+  mi_heap_t* heap = mi_heap_new();
+  for (int i = 0; i < 8; i++) purged_blocks[i] = mi_heap_malloc(heap, 60000);
+  int shown = 0;
+  CHECK(mi_heap_visit_blocks(heap, true, purge_under_visit, &shown));
+  CHECK_EQ(shown, 1);
+  mi_heap_destroy(heap);
+}
+
 int main(void) {
   random_t r = {test_seed()};
   static const struct {
@@ -349,6 +378,7 @@ int main(void) {
   static const size_t sizes[] = {16, 1000, 20000, 300000, 3000000};
   for (size_t i = 0; i < 5; i++) ownership(sizes[i]);
   ownership_of_delayed();
+  purged_meanwhile();
   mi_collect(true);
   memory_check();
   CHECK_EQ(memory_gauges().huge, 0);

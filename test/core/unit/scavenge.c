@@ -100,6 +100,35 @@ static void partly(size_t block_size) {
   memory_check();
 }
 
+static void* free_some(void* range) {
+  for (size_t i = ((size_t*)range)[0]; i < ((size_t*)range)[1]; i++) mi_free(blocks[i]);
+  mi_scavenge_all();
+  return NULL;
+}
+
+static void free_in_other_thread(size_t from, size_t to) {
+  pthread_t thread;
+  size_t range[] = {from, to};
+  CHECK_EQ(pthread_create(&thread, NULL, free_some, range), 0);
+  pthread_join(thread, NULL);
+}
+
+/* A page of which first one block was purged, and then all, is one like any other. */
+static void again(void) {
+  size = 60000;
+  mi_heap_t* heap = mi_heap_new();
+  for (int round = 0; round < 2; round++) {
+    for (size_t i = 0; i < 8; i++) {
+      blocks[i] = mi_heap_malloc(heap, size);
+      memset(blocks[i], 1, size);
+    }
+    free_in_other_thread(0, 1);
+    CHECK_CMP(resident_in(blocks[0], size), <=, 2 * mi_os_page_size());
+    free_in_other_thread(1, 8);
+  }
+  mi_heap_destroy(heap);
+}
+
 int main(void) {
   mi_os_forbid_huge_pages();
   mi_option_set(mi_option_purge_delay, 3600000);
@@ -116,5 +145,6 @@ int main(void) {
   partly(20 << 10);
   partly(60 << 10);
   partly(700 << 10);
+  again();
   return 0;
 }
