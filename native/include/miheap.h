@@ -886,7 +886,7 @@ typedef struct mi_stats_s {
    itself; together they are of about the same time. */
 mi_decl_export void mi_stats_get(size_t stats_size, mi_stats_t* stats) mi_attr_noexcept;
 /* The same, the process's times and memory, and the options, as JSON:
-     {"version": 1, "miheap_version": 1, "process": {"elapsed_msecs": 5, ...},
+     {"version": 1, "miheap_version": "0.1.0", "process": {"elapsed_msecs": 5, ...},
       "reserved": {"total": 1, "peak": 1, "current": 1}, "purged": 1, ..., "options": {...}}
    in `buf`, ended by a 0; NULL if `buf_size` bytes are too few. With NULL for `buf`, in a new block,
    which the caller gives to mi_free; NULL and ENOMEM if there is no memory. */
@@ -976,6 +976,10 @@ template <class T, bool destroys> struct _mi_heap_stl_allocator_base : _mi_stl_a
   bool is_equal(const _mi_heap_stl_allocator_base<U, destroys>& other) const noexcept {
     return heap == other.heap;
   }
+
+  /* Copies only: what is moved from keeps its heap, as allocators must, and so can be used again. */
+  _mi_heap_stl_allocator_base(const _mi_heap_stl_allocator_base&) noexcept = default;
+  _mi_heap_stl_allocator_base& operator=(const _mi_heap_stl_allocator_base&) noexcept = default;
 
 protected:
   _mi_heap_stl_allocator_base()

@@ -125,6 +125,47 @@ std::size_t committed() {
   return bytes;
 }
 
+// A container that was moved from has its heap still.
+template <class A, class C> void use_moved_from(C& filled, const A& allocator) {
+  C target(std::move(filled));
+  CHECK(filled.get_allocator() == allocator);
+  CHECK(target.get_allocator() == allocator);
+  filled = target;
+  CHECK(filled == target);
+  C assigned((A()));
+  assigned = std::move(filled);
+  CHECK(assigned == target);
+  CHECK(assigned.get_allocator() == allocator);
+  CHECK(filled.get_allocator() == allocator);
+  filled.clear();
+  filled.insert(filled.end(), *target.begin());
+  CHECK(*filled.begin() == *target.begin());
+}
+
+template <class A> void check_moves() {
+  A a;
+  A unchanged(a);
+  A moved(std::move(a));
+  CHECK(a == unchanged && moved == a);
+  A assigned;
+  assigned = std::move(a);
+  CHECK(a == unchanged && assigned == a);
+  other<A, char> rebound(std::move(a));
+  CHECK(a == unchanged && rebound == a);
+  a.deallocate(a.allocate(10), 10);
+
+  typedef std::pair<const int, int> entry;
+  std::vector<int, A> numbers(1000, 7, a);
+  use_moved_from(numbers, a);
+  std::list<int, A> list(100, 7, a);
+  use_moved_from(list, a);
+  std::map<int, int, std::less<int>, other<A, entry>> map{std::less<int>(), other<A, entry>(a)};
+  for (int i = 0; i < 100; i++) map[i] = i;
+  use_moved_from(map, other<A, entry>(a));
+  std::basic_string<char, std::char_traits<char>, other<A, char>> text(1000, 'x', rebound);
+  use_moved_from(text, rebound);
+}
+
 template <class A> void check_heaps() {
   A a;
   A b;
@@ -200,6 +241,8 @@ int main() {
   check_allocator(mi_heap_destroy_stl_allocator<int>());
   check_heaps<mi_heap_stl_allocator<int>>();
   check_heaps<mi_heap_destroy_stl_allocator<int>>();
+  check_moves<mi_heap_stl_allocator<int>>();
+  check_moves<mi_heap_destroy_stl_allocator<int>>();
   check_ends();
   return 0;
 }
