@@ -16,9 +16,15 @@
                themselves: one that allocates or frees while the thread it interrupted was doing so
                never waits, as nothing here takes a lock, but it may corrupt that thread's heap.
    Ownership   A block belongs to the caller until it goes to mi_free, mi_realloc or one of their
-               kin. Passing any other pointer, or the same one twice, is misuse: it is reported
-               on stderr in one line; hardened and debug builds stop the process there, others
-               ignore the call. */
+               kin. To pass any other pointer, or the same one twice, or to write to a block that
+               was freed, is misuse. What is noticed of it is reported on stderr in one line;
+               hardened and debug builds stop the process there, others ignore the call.
+                 Always noticed: a pointer that leads to no block of ours.
+                 In hardened and debug builds: a double free, and a pointer into the inside of a
+               block. In hardened builds: a write after free, when the memory is next looked at.
+                 In other builds these are undefined. Some of it is noticed when a thread collects
+               what it freed, or what others freed; then blocks are given up to keep the rest in
+               order. */
 #ifndef MIHEAP_H
 #define MIHEAP_H
 
@@ -683,8 +689,11 @@ mi_decl_export void mi_register_deferred_free(mi_deferred_free_fun* deferred_fre
 /* Receives every line we would write to stderr. */
 typedef void(mi_cdecl mi_output_fun)(const char* msg, void* arg);
 mi_decl_export void mi_register_output(mi_output_fun* out, void* arg) mi_attr_noexcept;
-/* Called after an error was reported, with its errno value: EINVAL (misuse: a pointer that is
-   not ours), EAGAIN (double free), EFAULT (corrupted memory), ENOMEM, EOVERFLOW (count * size). */
+/* Called for every error, after its line if one is printed (failed allocations only with `verbose`),
+   with an errno value: EINVAL (misuse: a pointer that is not ours), EAGAIN (double free), EFAULT (a
+   broken free list: written after a free, or freed twice), ENOMEM, EOVERFLOW (count * size
+   overflows, or the size is above PTRDIFF_MAX; errno is ENOMEM then too), EBUSY (a sub-process still
+   in use). EAGAIN and EFAULT as far as the build notices: see "Ownership" at the top. */
 typedef void(mi_cdecl mi_error_fun)(int err, void* arg);
 mi_decl_export void mi_register_error(mi_error_fun* fun, void* arg) mi_attr_noexcept;
 

@@ -53,11 +53,24 @@ void mi_page_free_collect(mi_page_t* page) {
   if (page->free == NULL && page->local_free != NULL) mi_page_adopt_local_free(page);
 }
 
+/* What is alive stays so; what is free is lost, and counted as used. */
+static void lose_free_blocks(mi_page_t* page) {
+  page->free = page->local_free = NULL;
+  page->used = page->capacity;
+}
+
 void mi_page_free_collect_all(mi_page_t* page) {
   mi_page_free_collect(page);
   if (page->local_free == NULL) return;
   mi_block_t* tail = page->local_free;
-  for (mi_block_t* next; (next = mi_block_next(page, tail)) != NULL;) tail = next;
+  size_t count = 1;
+  for (mi_block_t* next; (next = mi_block_next(page, tail)) != NULL; tail = next) {
+    if (mi_unlikely(++count > page->capacity)) { /* a block that was freed twice makes a ring */
+      lose_free_blocks(page);
+      mi_misuse_later(EFAULT, "the list of what its thread freed is broken", page->start);
+      return;
+    }
+  }
   mi_block_set_next(page, tail, page->free);
   mi_page_adopt_local_free(page);
 }
