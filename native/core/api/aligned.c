@@ -52,10 +52,9 @@ void* mi_alloc_aligned(mi_heap_t* heap, size_t size, size_t align, size_t offset
   if (mi_likely(align <= MI_WORD_SIZE && offset % align == 0)) {
     return mi_alloc_plain(heap, size, zero);
   }
-  if (mi_unlikely(size > MI_MAX_ALLOC_SIZE)) {
-    errno = ENOMEM;
-    return NULL;
-  }
+  /* Before it is rounded, which may overflow. */
+  if (mi_unlikely(size > MI_MAX_ALLOC_SIZE))
+    return mi_alloc_slow_aligned(heap, (mi_request_t){size, align, 0}, zero);
   if (mi_unlikely((offset & (align - 1)) != 0))
     return alloc_at_offset(heap, size, align, offset, zero);
   size_t rounded = mi_align_up(size == 0 ? 1 : size, align);

@@ -7,7 +7,7 @@ static void* alloc_generic(mi_heap_t* heap, mi_request_t request, bool zero) {
   mi_page_t* page = mi_heap_page_for(&heap, request);
   if (mi_unlikely(page == NULL)) {
     mi_deliver_misuse();
-    mi_out_of_memory(ENOMEM, 1, request.size);
+    mi_out_of_memory(request.size > MI_MAX_ALLOC_SIZE ? EOVERFLOW : ENOMEM, 1, request.size);
     return NULL;
   }
   void* p = mi_page_alloc(page, zero);

@@ -5,13 +5,15 @@
 #include "api/alloc.h"
 
 void* mi_alloc_tracked(mi_heap_t* heap, size_t size, size_t align, size_t offset, bool zero) {
+  if (size > MI_MAX_ALLOC_SIZE) {
+    return mi_alloc_slow_aligned(heap, (mi_request_t){size, align, offset}, zero);
+  }
   size_t total;
   if (align < MI_MAX_ALIGN && offset == 0) align = MI_MAX_ALIGN;
-  if (size > MI_MAX_ALLOC_SIZE || __builtin_add_overflow(size, align, &total)) {
+  if (__builtin_add_overflow(size + (size_t)2 * MI_TRACK_GAP, align, &total)) {
     errno = ENOMEM;
     return NULL;
   }
-  total += (size_t)2 * MI_TRACK_GAP;
   mi_request_t request = {total, 1, 0};
   if (total > MI_LARGE_BLOCK_MAX) {
     request = (mi_request_t){size + (size_t)2 * MI_TRACK_GAP, align, offset + MI_TRACK_GAP};

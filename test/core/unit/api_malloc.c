@@ -41,6 +41,42 @@ static void sizes(void) {
 static volatile size_t most = PTRDIFF_MAX;
 static volatile size_t half_of_all = (size_t)1 << 32;
 
+static int reported;
+static int reports;
+
+static void on_error(int err, void* arg) {
+  (void)arg;
+  reported = err;
+  reports++;
+}
+
+#define CHECK_REPORTS(error, call) \
+  do {                             \
+    reports = 0;                   \
+    CHECK_NO_MEMORY(call);         \
+    CHECK_EQ(reports, 1);          \
+    CHECK_EQ(reported, error);     \
+  } while (0)
+
+/* What the callback is told; errno is the same for all. */
+static void reports_too_large(void) {
+  size_t over = most + 1;
+  void* p = mi_malloc(1);
+  CHECK(p != NULL);
+  mi_register_error(on_error, NULL);
+  CHECK_REPORTS(EOVERFLOW, mi_malloc(over));
+  CHECK_REPORTS(EOVERFLOW, mi_calloc(1, over));
+  CHECK_REPORTS(EOVERFLOW, mi_realloc(p, over));
+  CHECK_REPORTS(EOVERFLOW, mi_malloc_aligned(over, 64));
+  CHECK_REPORTS(EOVERFLOW, mi_malloc_aligned_at(over, 64, 8));
+  CHECK_REPORTS(EOVERFLOW, mi_new_nothrow(over));
+  CHECK_REPORTS(EOVERFLOW, mi_calloc(half_of_all, half_of_all));
+  CHECK_REPORTS(ENOMEM, mi_malloc(most));
+  CHECK_REPORTS(ENOMEM, mi_malloc_aligned(most, 4096));
+  mi_register_error(NULL, NULL);
+  mi_free(p);
+}
+
 static void too_large(void) {
   static const size_t over[] = {1, 2, 4096, (size_t)PTRDIFF_MAX / 2, (size_t)PTRDIFF_MAX + 1};
   for (size_t i = 0; i < sizeof(over) / sizeof(over[0]); i++) {
@@ -127,6 +163,7 @@ int main(void) {
   zero_sized();
   sizes();
   too_large();
+  reports_too_large();
   overflow();
   calloc_zeroes();
   free_keeps_errno();
