@@ -681,8 +681,11 @@ mi_decl_export void mi_process_info(size_t* elapsed_msecs, size_t* user_msecs, s
 /* ---- Callbacks ----
    Each replaces the previous one; NULL restores ours. They may allocate and free. */
 
-/* Called by a thread on its slow path, never on the fast one: a place to free a little at a time.
-   `heartbeat` grows by one each call in that thread; with `force`, free all that can be freed. */
+/* A place to free a little at a time; with `force`, free all that can be freed. Called by an
+   allocation on its slow path, never on the fast one; with `force` when it finds no memory. Called
+   once by each mi_collect and mi_heap_collect, with their `force`, and by mi_collect_reduce, with
+   true, in a thread that has allocated. Never called within itself. It may not end the heap that the
+   call is about. `heartbeat` grows with each call in a thread. */
 typedef void(mi_cdecl mi_deferred_free_fun)(bool force, unsigned long long heartbeat, void* arg);
 mi_decl_export void mi_register_deferred_free(mi_deferred_free_fun* deferred_free, void* arg)
     mi_attr_noexcept;

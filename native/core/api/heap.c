@@ -97,6 +97,7 @@ mi_heap_t* mi_heap_set_default(mi_heap_t* heap) mi_attr_noexcept {
 
 void mi_heap_collect(mi_heap_t* heap, bool force) mi_attr_noexcept {
   if (!mi_heap_accept("heap_collect", heap)) return;
+  mi_deferred_free(heap, force);
   mi_heap_collect_pages(heap, force);
   if (force) mi_purge_everything();
 }

@@ -44,6 +44,7 @@ void mi_collect(bool force) mi_attr_noexcept {
   /* What ended threads left needs a heap that adopts it. */
   if (force && mi_abandoned_total() > 0 && !mi_thread_is_unwatched()) heap = mi_heap_get();
   if (heap != NULL && mi_heap_is_initialized(heap)) {
+    mi_deferred_free(heap, force);
     if (force) mi_heap_reclaim_all(heap);
     for (heap = heap->tld->heaps; heap != NULL; heap = heap->next) {
       mi_heap_collect_pages(heap, force);

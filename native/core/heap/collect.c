@@ -31,7 +31,6 @@ void mi_heap_collect_frees(mi_heap_t* heap) {
 }
 
 void mi_heap_collect_pages(mi_heap_t* heap, bool force) {
-  if (force) mi_deferred_free(heap, true);
   mi_heap_delayed_free(heap);
   mi_heap_collect_retired(heap, force);
   /* What comes back to a full page is announced. */

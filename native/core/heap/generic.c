@@ -49,7 +49,10 @@ static void heartbeat(mi_heap_t* heap) {
     mi_heap_collect_pages(heap, false);
     mi_thread_stats_merge(tld);
   }
-  if (mi_rare(mi_rare_collect)) mi_heap_collect_pages(heap, true);
+  if (mi_rare(mi_rare_collect)) {
+    mi_deferred_free(heap, true);
+    mi_heap_collect_pages(heap, true);
+  }
   mi_purge_due();
 }
 
@@ -85,6 +88,7 @@ mi_page_t* mi_heap_page_for(mi_heap_t** heap, mi_request_t request) {
   mi_page_t* page = find(*heap, request);
   if (mi_likely(page != NULL)) return page;
   /* Out of memory: what can be freed is freed, and one more try made. */
+  mi_deferred_free(*heap, true);
   mi_heap_collect_pages(*heap, true);
   if ((*heap)->segments->arena == NULL) {
     mi_purge_everything();

@@ -177,7 +177,7 @@ void mi_heap_collect_frees(mi_heap_t* heap);
 /* Gives back to the system what is due, or all that nobody uses. Any thread. */
 void mi_purge_due(void);
 void mi_purge_everything(void);
-/* Calls the user's deferred-free callback. */
+/* Calls the user's deferred-free callback, which may end any heap but this one. */
 void mi_deferred_free(mi_heap_t* heap, bool force);
 
 /* Lets go of all pages that have live blocks. The heap is empty afterwards. */
