@@ -673,7 +673,8 @@ mi_decl_export void mi_collect(bool force) mi_attr_noexcept;
 mi_decl_export void mi_collect_reduce(size_t target_thread_owned) mi_attr_noexcept;
 /* Accepted from programs that tell us about their pools; changes nothing. */
 mi_decl_export void mi_thread_set_in_threadpool(void) mi_attr_noexcept;
-/* Any pointer may be NULL. Times in milliseconds, the rest in bytes, page_faults a count. */
+/* Any pointer may be NULL. Times in milliseconds, the rest in bytes; page_faults is a count, of
+   those that had to read from a disk (the statistics call the others page_reclaims). */
 mi_decl_export void mi_process_info(size_t* elapsed_msecs, size_t* user_msecs, size_t* system_msecs,
                                     size_t* current_rss, size_t* peak_rss, size_t* current_commit,
                                     size_t* peak_commit, size_t* page_faults) mi_attr_noexcept;
@@ -702,10 +703,11 @@ mi_decl_export void mi_register_error(mi_error_fun* fun, void* arg) mi_attr_noex
 
 /* ---- Options ----
    Read once from the environment, as MIHEAP_<NAME> or MIMALLOC_<NAME> in capitals; MIHEAP_ wins.
-   A switch takes 0/1, off/on, false/true, no/yes; any other option a number. A number may end in K,
-   M, G or T, alone or with B or iB: powers of 1024. A value that is malformed or out of range, and a
-   MIHEAP_ name that does not exist, is reported once and ignored: a preloaded process that reports
-   sets MIHEAP_REPORTED for those it starts. Set-user-id programs do not read the environment.
+   A switch takes 0/1, off/on, false/true, no/yes, and is on with no text behind the `=`; any other
+   option takes a number. A number may end in K, M, G or T, alone or with B or iB: powers of 1024. A
+   value that is malformed or out of range, and a MIHEAP_ name that does not exist, is reported once
+   and ignored: a preloaded process that reports sets MIHEAP_REPORTED for those it starts.
+   Set-user-id programs do not read the environment.
 
    OPTION(name, kind, default, least, most, what it does)
 
@@ -725,15 +727,15 @@ mi_decl_export void mi_register_error(mi_error_fun* fun, void* arg) mi_attr_noex
   OPTION(show_errors, SWITCH, 1, 0, 1, "print a line on stderr for every error")                \
   OPTION(show_stats, SWITCH, 0, 0, 1, "print statistics when the process ends")                 \
   OPTION(verbose, NUMBER, 0, 0, 3,                                                              \
-         "1 to 3: print version and options when the process begins, and failed allocations")   \
+         "1, 2, 3: print version and options at the start, and failed allocations")             \
   OPTION(eager_commit, SWITCH, 1, 0, 1,                                                         \
          "commit uncommitted memory of arenas 4 MiB at a time; 0: as little as possible")       \
   OPTION(arena_eager_commit, NUMBER, 2, 0, 2,                                                   \
-         "1: the system must have memory for all addresses that are reserved")                  \
+         "1: the system must have memory for all reserved addresses; 0, 2: it need not")        \
   OPTION(purge_decommits, SWITCH, 1, 0, 1,                                                      \
          "purge so that resident memory falls at once; 0: when the system needs it")            \
   OPTION(allow_large_os_pages, NUMBER, 0, 0, 2,                                                 \
-         "use large pages (2 MiB) where the system has some; they are not purged")              \
+         "1, 2: use large pages (2 MiB) where the system has some; they are not purged")        \
   OPTION(reserve_huge_os_pages, NUMBER, 0, 0, 1000000,                                          \
          "reserve so many huge pages (1 GiB) when the process begins")                          \
   OPTION(reserve_huge_os_pages_at, NUMBER, -1, -1, 1023, "on this NUMA node; -1: on all")       \
@@ -786,7 +788,8 @@ mi_decl_export void mi_register_error(mi_error_fun* fun, void* arg) mi_attr_noex
          "collect after this many slow-path calls of a thread")                                 \
   OPTION(allow_thp, SWITCH, 1, 0, 1, "let the system use transparent huge pages")               \
   OPTION(cache_reset, SWITCH, 0, 0, 1, "no effect: there is no cache that a purge passes by")   \
-  OPTION(secure, NUMBER, 0, 0, 4, "no effect but a warning: hardened is a build (-DMI_HARDENED=ON)")
+  OPTION(secure, NUMBER, 0, 0, 4,                                                               \
+         "no effect but, if 1 to 4, a warning: hardened is a build (-DMI_HARDENED=ON)")
 
 /* Older names of options, in mimalloc's earlier versions: ALIAS(older name, name). They too work
    in the environment, where the newer name wins. */

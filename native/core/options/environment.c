@@ -75,6 +75,7 @@ static bool parse_number(const char* text, mi_option_kind_t kind, long* value) {
 
 static bool parse(const char* text, mi_option_t option, long* value) {
   const mi_option_desc_t* desc = &mi_option_descs[option];
+  if (desc->kind == SWITCH && *text == 0) text = "1";
   bool ok = desc->kind != SIZE && parse_switch(text, value);
   if (!ok && desc->kind != SWITCH) ok = parse_number(text, desc->kind, value);
   return ok && *value >= desc->least && *value <= desc->most;

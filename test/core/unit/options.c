@@ -40,6 +40,10 @@ static void environment(void) {
   EXPECT("max_errors", "1", "", "MIHEAP_MAX_ERRORS=yes");
   EXPECT("show_errors", "0", "", "MIHEAP_SHOW_ERRORS=off");
   EXPECT("show_errors", "0", "", "MIHEAP_SHOW_ERRORS=False");
+  /* A switch without a value is on. */
+  EXPECT("visit_abandoned", "0", "", NULL);
+  EXPECT("visit_abandoned", "1", "", "MIHEAP_VISIT_ABANDONED=");
+  EXPECT("visit_abandoned", "1", "", "MIMALLOC_VISIT_ABANDONED=");
 }
 
 static void synonyms(void) {
