@@ -91,6 +91,10 @@ export interface AllocatorStats {
   slowCalls: number;
   /** abandoned segments adopted */
   segmentsReclaimed: number;
+  /** times that memory became committed */
+  commitCalls: number;
+  /** arenas made */
+  arenaCount: number;
 }
 
 /**

@@ -871,7 +871,9 @@ mi_decl_export void mi_options_print(void) mi_attr_noexcept;
   THREAD_EVENTS(pages_retire, COUNT, "empty pages kept for a while")             \
   THREAD_EVENTS(page_searches, COUNT, "pages looked at by the slow path")        \
   THREAD_EVENTS(slow_calls, COUNT, "calls of the slow path")                     \
-  THREAD_EVENTS(segments_reclaimed, COUNT, "abandoned segments adopted")
+  THREAD_EVENTS(segments_reclaimed, COUNT, "abandoned segments adopted")         \
+  EVENTS(commit_calls, COUNT, "times that memory became committed")              \
+  EVENTS(arena_count, COUNT, "arenas made")
 
 #define MI_STAT_VERSION 1
 
@@ -889,6 +891,23 @@ typedef struct mi_stat_counter_s {
 typedef struct mi_stats_s {
   size_t size;    /* bytes of this structure that mi_stats_get filled in */
   size_t version; /* MI_STAT_VERSION of the library; it changes when a row changes or goes */
+  /* Always 0, for programs that read them in mimalloc's structure: what only the fast paths could
+     count, and what miheap does not do. */
+  mi_stat_count_t page_committed;
+  mi_stat_count_t pages_abandoned;
+  mi_stat_count_t malloc_normal;
+  mi_stat_count_t malloc_requested;
+  mi_stat_count_t segments_cache;
+  mi_stat_counter_t malloc_normal_count;
+  mi_stat_counter_t malloc_guarded_count;
+  mi_stat_counter_t arena_rollback_count;
+  mi_stat_counter_t arena_purges;
+  mi_stat_counter_t page_searches_count;
+  mi_stat_counter_t pages_reclaim_on_alloc;
+  mi_stat_counter_t pages_reclaim_on_free;
+  mi_stat_counter_t pages_reabandon_full;
+  mi_stat_counter_t pages_unabandon_busy_wait;
+  /* What is counted. */
 #define MI_STAT_COUNT(name, unit, doc) mi_stat_count_t name;
 #define MI_STAT_COUNTER(name, unit, doc) mi_stat_counter_t name;
   MI_STATS(MI_STAT_COUNT, MI_STAT_COUNTER, MI_STAT_COUNT, MI_STAT_COUNTER)

@@ -91,6 +91,7 @@ static mi_arena_t* add(const mi_arena_t* wanted, uintptr_t from, uintptr_t to, c
   mi_chunks_publish(arena);
   atomic_store_explicit(&arena_count, index + 1, memory_order_release);
   if (!arena->exclusive) atomic_fetch_add_explicit(&shared_count, 1, memory_order_relaxed);
+  mi_stat_count(arena_count, 1);
   return arena;
 }
 

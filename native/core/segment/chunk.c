@@ -127,7 +127,10 @@ bool mi_units_take(mi_slot_ref_t ref, uint64_t mask, bool* zero) {
   if (was_dirty != mask) {
     was_clean = atomic_fetch_and_explicit(&slot->clean, ~mask, memory_order_acquire) & mask;
   }
-  if (was_clean != 0) count_committed(was_clean, 1);
+  if (was_clean != 0) {
+    count_committed(was_clean, 1);
+    mi_stat_count(commit_calls, 1);
+  }
   if ((was_dirty | was_clean) != mask || !commit_units(ref, was_clean)) {
     mi_units_release(ref, was_dirty, was_clean);
     return false;

@@ -48,6 +48,7 @@ static mi_mapping_t map_block(size_t size, size_t align, size_t offset, size_t* 
   if (unused > 0) mi_memory_unmap(base, unused);
   *start -= unused;
   mi_stat_up(committed, total - unused);
+  mi_stat_count(commit_calls, 1);
   return (mi_mapping_t){base + unused, total - unused};
 }
 
@@ -220,6 +221,7 @@ static mi_segment_t* resize_mapping(mi_segment_t* segment, size_t total) {
   }
   mi_stat_down(reserved, old_total);
   mi_stat_up(committed, total);
+  mi_stat_count(commit_calls, 1);
   mi_stat_down(committed, old_total);
   return segment;
 }

@@ -1,5 +1,7 @@
 #include "stats/stats.h"
 
+#include <string.h>
+
 #include "os/os.h"
 
 mi_process_stats_t mi_process_stats;
@@ -111,6 +113,7 @@ static mi_stat_count_t load_level(mi_level_t* level) {
 }
 
 void mi_process_stats_snapshot(mi_stats_t* stats) {
+  memset(stats, 0, sizeof(*stats));
   stats->size = sizeof(*stats);
   stats->version = MI_STAT_VERSION;
 #define LEVEL(name, unit, doc) stats->name = load_level(&mi_process_stats.name);

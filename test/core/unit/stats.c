@@ -112,6 +112,41 @@ static void purges(void) {
   mi_free(other);
 }
 
+static void arenas_and_commits(void) {
+  mi_stats_t before = get();
+  CHECK_EQ(mi_reserve_os_memory((size_t)8 << 20, false, false), 0);
+  mi_stats_t after = get();
+  CHECK_EQ(after.arena_count.total - before.arena_count.total, 1);
+  CHECK_EQ(after.commit_calls.total, before.commit_calls.total);
+  void* p = mi_malloc(100000);
+  void* q = mi_malloc(20 << 20);
+  CHECK(p != NULL && q != NULL);
+  CHECK_CMP(get().commit_calls.total, >=, after.commit_calls.total + 2);
+  CHECK_CMP(get().committed.current, >=, after.committed.current + (20 << 20));
+  mi_free(p);
+  mi_free(q);
+}
+
+/* They are there, whatever was in the caller's memory. */
+static void uncounted(void) {
+  mi_stats_t stats;
+  memset(&stats, 0xee, sizeof(stats));
+  mi_stats_get(sizeof(stats), &stats);
+  mi_stat_count_t levels_of_none[] = {stats.page_committed, stats.pages_abandoned,
+                                      stats.malloc_normal, stats.malloc_requested,
+                                      stats.segments_cache};
+  for (size_t i = 0; i < 5; i++) {
+    CHECK_EQ(levels_of_none[i].total, 0);
+    CHECK_EQ(levels_of_none[i].peak, 0);
+    CHECK_EQ(levels_of_none[i].current, 0);
+  }
+  mi_stat_counter_t events_of_none[] = {
+      stats.malloc_normal_count,   stats.malloc_guarded_count, stats.arena_rollback_count,
+      stats.arena_purges,          stats.page_searches_count,  stats.pages_reclaim_on_alloc,
+      stats.pages_reclaim_on_free, stats.pages_reabandon_full, stats.pages_unabandon_busy_wait};
+  for (size_t i = 0; i < 9; i++) CHECK_EQ(events_of_none[i].total, 0);
+}
+
 /* A caller that was compiled with a shorter structure, or a longer one. */
 static void other_sizes(void) {
   struct {
@@ -231,6 +266,8 @@ int main(int argc, char** argv) {
   pages();
   huge();
   purges();
+  arenas_and_commits();
+  uncounted();
   other_sizes();
   printing();
   printing_of_a_thread();
