@@ -69,7 +69,6 @@ static void reports_too_large(void) {
   CHECK_REPORTS(EOVERFLOW, mi_realloc(p, over));
   CHECK_REPORTS(EOVERFLOW, mi_malloc_aligned(over, 64));
   CHECK_REPORTS(EOVERFLOW, mi_malloc_aligned_at(over, 64, 8));
-  CHECK_REPORTS(EOVERFLOW, mi_new_nothrow(over));
   CHECK_REPORTS(EOVERFLOW, mi_calloc(half_of_all, half_of_all));
   CHECK_REPORTS(ENOMEM, mi_malloc(most));
   CHECK_REPORTS(ENOMEM, mi_malloc_aligned(most, 4096));
