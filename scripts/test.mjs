@@ -31,7 +31,16 @@ function capture(command, ...args) {
 const broken = { passed: 0, failed: 1 };
 
 async function runCtest() {
-  const configured = run('cmake', '-S', '.', '-B', 'build-ctest', '-DMI_BUILD_TESTS=ON');
+  const strict = process.env.CI === 'true' ? 'ON' : 'OFF';
+  const configured = run(
+    'cmake',
+    '-S',
+    '.',
+    '-B',
+    'build-ctest',
+    '-DMI_BUILD_TESTS=ON',
+    `-DMI_WERROR=${strict}`,
+  );
   if (!configured || !run('cmake', '--build', 'build-ctest', '-j', jobs)) return broken;
   const { code, output } = await capture(
     'ctest',
