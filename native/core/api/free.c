@@ -35,7 +35,7 @@ mi_page_t* mi_checked_page_of(const char* function, const void* p) {
     mi_misuse(EINVAL, "%s: %p is not a block of miheap\n", function, p);
     return NULL;
   }
-  if (mi_is_guarded(page, p) && mi_guarded_of(page, p).p != p) {
+  if (MI_GUARDED && mi_is_guarded(page, p) && mi_guarded_of(page, p).p != p) {
     mi_misuse(EINVAL, "%s: %p is inside of a block, or of none\n", function, p);
     return NULL;
   }
