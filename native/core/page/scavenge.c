@@ -68,10 +68,13 @@ static void put_back(mi_page_t* page, mi_block_t* list, size_t count) {
     }
     if (pushed == NULL) return;
     mi_block_t* last = pushed;
-    for (mi_block_t* next; (next = mi_block_next(page, last)) != NULL;) last = next;
+    size_t left = mi_tf_count(word); /* a list that the program has broken may have no end */
+    count += left;
+    for (mi_block_t* next; left > 1 && (next = mi_block_next(page, last)) != NULL; left--) {
+      last = next;
+    }
     mi_block_set_next(page, last, list);
     list = pushed;
-    count += mi_tf_count(word);
     word = MI_TF_NOTIFYING;
   }
 }
