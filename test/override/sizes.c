@@ -26,7 +26,7 @@ static void too_large(void) {
       fails(calloc(size / 2 + 1, 2));
       fails(realloc(p, size));
       fails(realloc(NULL, size));
-      fails(reallocarray(p, size / 2 + 1, 2));
+      fails(reallocarray(opaque(p), size / 2 + 1, 2));
       fails(valloc(size));
       for (size_t align = 1; align <= (size_t)1 << 30; align <<= 5) {
         if (align < sizeof(void*)) continue;
