@@ -12,7 +12,6 @@ static _Atomic(int64_t) next_due;
 /* Sequentially consistent, as all on these two words: the announcer marks the chunk and then reads
    next_due; a round clears next_due and then reads the marks. One of them sees the other. */
 void mi_scavenge_announce(mi_slot_ref_t ref) {
-  if (ref.chunk->resident) return;
   atomic_fetch_or(&ref.chunk->whole, 1u << ref.index);
   if (atomic_load(&next_due) != 0) return;
   int64_t nothing = 0;
@@ -25,16 +24,10 @@ void mi_scavenge_hint(mi_slot_ref_t ref) {
   if ((marks >> ref.index & 1) == 0) mi_scavenge_announce(ref);
 }
 
-static void purge_between(uintptr_t from, uintptr_t to) {
-  from = mi_align_up(from, mi_os_page_size());
-  to = mi_align_down(to, mi_os_page_size());
-  if (from < to) mi_memory_purge((void*)from, to - from);
-}
-
 static void purge_page(const mi_segment_t* segment, mi_page_t* page) {
   size_t size;
-  uintptr_t area = (uintptr_t)mi_segment_page_area(segment, page, &size);
-  purge_between(area, area + size);
+  uint8_t* area = mi_segment_page_area(segment, page, &size);
+  mi_memory_purge_inside(area, area + size);
   mi_race_window();
   /* Nobody has pushed meanwhile, since there is no other block. Release: the owner finds the
      purge over. */
@@ -47,7 +40,7 @@ static void purge_blocks(mi_page_t* page, mi_block_t* list, size_t count) {
   const mi_block_t* purged = atomic_load_explicit(&page->purged, memory_order_relaxed);
   for (mi_block_t* block = list; block != NULL && block != purged && count > 0; count--) {
     mi_block_t* next = mi_block_next(page, block);
-    purge_between((uintptr_t)block + sizeof(mi_block_t), (uintptr_t)block + page->block_size);
+    mi_memory_purge_inside(block + 1, (uint8_t*)block + page->block_size);
     block = next;
   }
   atomic_store_explicit(&page->purged, list, memory_order_relaxed);
@@ -107,18 +100,23 @@ static bool scavenge_page(const mi_segment_t* segment, mi_page_t* page) {
   return true;
 }
 
-static void scavenge_slot(mi_slot_ref_t ref) {
-  mi_purge_begin();
-  mi_segment_t* segment = mi_segment_pin(ref);
+static bool scavenge_segment(mi_segment_t* segment) {
   bool done = true;
-  if (segment == NULL) {
-    mi_purge_end();
-    return;
-  }
-  for (unsigned i = 0; i < segment->page_count && !ref.chunk->resident; i++) {
+  for (unsigned i = 0; i < segment->page_count; i++) {
     if (!scavenge_page(segment, &segment->pages[i])) done = false;
   }
-  mi_segment_unpin(ref);
+  return done;
+}
+
+static void scavenge_slot(mi_slot_ref_t ref) {
+  bool done = true;
+  mi_purge_begin();
+  mi_segment_t* segment = mi_segment_pin(ref);
+  if (segment != NULL) {
+    /* Asked here and not when it is announced: a pinned segment's chunk stays what it is. */
+    if (!ref.chunk->resident) done = scavenge_segment(segment);
+    mi_segment_unpin(ref);
+  }
   mi_purge_end();
   if (!done) mi_scavenge_announce(ref);
 }

@@ -158,9 +158,7 @@ void mi_huge_page_purge(mi_page_t* page) {
   mi_segment_t* segment = mi_segment_of(page);
   if (segment->chunk != NULL && segment->chunk->resident) return;
   /* The rest of the system page that holds the first word stays; so does the header. */
-  uintptr_t from = mi_align_up((uintptr_t)page->start + sizeof(mi_block_t), mi_os_page_size());
-  uintptr_t to = (uintptr_t)page->start + page->block_size;
-  if (from < to) mi_memory_purge((void*)from, to - from);
+  mi_memory_purge_inside(page->start + sizeof(mi_block_t), page->start + page->block_size);
 }
 
 /* Moves the pages of the segment to a mapping of `total` bytes elsewhere. */

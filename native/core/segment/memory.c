@@ -49,3 +49,9 @@ mi_purge_t mi_memory_purge(void* p, size_t size) {
   }
   return result;
 }
+
+void mi_memory_purge_inside(void* from, void* to) {
+  uintptr_t first = mi_align_up((uintptr_t)from, mi_os_page_size());
+  uintptr_t end = mi_align_down((uintptr_t)to, mi_os_page_size());
+  if (first < end) mi_memory_purge((void*)first, end - first);
+}

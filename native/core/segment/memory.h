@@ -15,5 +15,7 @@ void* mi_memory_map_huge_pages(size_t count, int numa_node, size_t timeout_ms, s
 
 /* As mi_os_purge, as the options purge_decommits and page_reset say. */
 mi_purge_t mi_memory_purge(void* p, size_t size);
+/* The same for the whole system pages between two addresses, if there are any. */
+void mi_memory_purge_inside(void* from, void* to);
 
 #endif
