@@ -1,0 +1,72 @@
+// npm run test:runtimes: the TypeScript tests on every version of Node that the package supports.
+//
+//   npm run test:runtimes                  all of Node
+//   npm run test:runtimes -- 18 26         these
+//   npm run test:runtimes -- bun deno      what works there of test/runtimes/checks.js: a report
+//
+// The package must have been built. Needs Linux on x64, where npm has the binaries.
+import { spawn } from 'node:child_process';
+import { delimiter, dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { fetchRuntime, runtimes } from './runtimes.mjs';
+
+const root = fileURLToPath(new URL('..', import.meta.url));
+const checks = join(root, 'test', 'runtimes', 'checks.js');
+
+/** Runs a command; resolves to its exit code and all that it wrote. */
+function run(file, args, options = {}) {
+  return new Promise((resolve) => {
+    const child = spawn(file, args, { cwd: root, stdio: ['ignore', 'pipe', 'pipe'], ...options });
+    let output = '';
+    for (const stream of [child.stdout, child.stderr]) {
+      stream.on('data', (text) => {
+        output += text;
+      });
+    }
+    child.on('error', (error) => resolve({ code: 1, output: `${output}${error.message}\n` }));
+    child.on('close', (code, signal) => resolve({ code: code ?? signal, output }));
+  });
+}
+
+/** The whole jest suite of test/js, in this Node, which is also the one that its programs run in. */
+async function testNode(runtime, binary) {
+  const jest = join(root, 'node_modules', 'jest', 'bin', 'jest.js');
+  const path = `${dirname(binary)}${delimiter}${process.env.PATH}`;
+  const { code, output } = await run(binary, [jest, '--ci', 'test/js'], {
+    env: { ...process.env, PATH: path },
+  });
+  console.log(`\n==> ${runtime.name}\n${output.trimEnd()}`);
+  return code === 0;
+}
+
+/** Each check in a process of its own: one that crashes says nothing of the others. */
+async function report(runtime, binary) {
+  const start = { bun: ['--expose-gc'], deno: ['run', '-A', '--v8-flags=--expose-gc'] };
+  const args = [...start[runtime.kind], checks];
+  const { output } = await run(binary, [...args, '--list']);
+  console.log(`\n==> ${runtime.name}`);
+  const names = output.trim().split('\n');
+  for (const name of names) {
+    const { code, output } = await run(binary, [...args, name], { timeout: 20_000 });
+    const why = output.trim().split('\n').at(-1);
+    console.log(code === 0 ? `works    ${name}` : `fails    ${name} (${code}): ${why}`);
+  }
+}
+
+const wanted = process.argv.slice(2);
+const names = wanted.length > 0 ? wanted : Object.keys(runtimes).filter(Number);
+const unknown = names.filter((name) => !(name in runtimes));
+if (unknown.length > 0) {
+  console.error(`unknown: ${unknown}; there are ${Object.keys(runtimes).join(', ')}`);
+  process.exit(2);
+}
+
+let failed = 0;
+for (const name of names) {
+  const runtime = runtimes[name];
+  const binary = fetchRuntime(runtime);
+  if (runtime.kind === 'node') failed += (await testNode(runtime, binary)) ? 0 : 1;
+  else await report(runtime, binary);
+}
+console.log(`\n${names.length - failed} runtimes passed, ${failed} failed`);
+process.exitCode = failed === 0 ? 0 : 1;
