@@ -3,7 +3,6 @@ export {
   type AllocatorStats,
   type AllocOptions,
   AlreadyFreedError,
-  allocatorStats,
   type BufferLike,
   Heap,
   HeapDestroyedError,

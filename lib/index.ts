@@ -22,7 +22,6 @@ export {
 } from './heap';
 export {
   type AllocatorStats,
-  allocatorStats,
   type Level,
   type ProcessStats,
   processStats,

@@ -51,14 +51,14 @@ export interface Native {
     system: number,
     rss: number,
     peakRss: number,
-    commit: number,
-    peakCommit: number,
     pageFaults: number,
     heldBytes: number,
     heldBlocks: number,
   ];
   /** As mi_stats_get_json writes it; null if there is no memory for it. */
   allocatorStats(): string | null;
+  /** The same of the library that the program's own malloc is preloaded from, if there is one. */
+  preloadedStats(): string | null;
   /** `callback` is called once after a burst of frees, then not before collectIfIdle was true. */
   onCollectWanted(callback: () => void): void;
   /** Returns free memory to the system; false if blocks came or went since the last call. */

@@ -1,59 +1,23 @@
 import { OutOfMemoryError } from './errors';
 import { native } from './native';
 
-/** Times in milliseconds, memory in bytes. */
-export interface ProcessStats {
-  elapsed: number;
-  user: number;
-  system: number;
-  /** Resident memory of the whole process, now and at its highest. */
-  rss: number;
-  peakRss: number;
-  /** Memory that the allocator holds from the system, now and at its highest. */
-  commit: number;
-  peakCommit: number;
-  pageFaults: number;
-  /** Bytes, as asked for, and blocks that all heaps of all threads hold off-heap. */
-  heldBytes: number;
-  heldBlocks: number;
-}
-
-/** Figures of the whole process: every thread, every heap. */
-export function processStats(): ProcessStats {
-  const [
-    elapsed,
-    user,
-    system,
-    rss,
-    peakRss,
-    commit,
-    peakCommit,
-    pageFaults,
-    heldBytes,
-    heldBlocks,
-  ] = native.processStats();
-  return {
-    elapsed,
-    user,
-    system,
-    rss,
-    peakRss,
-    commit,
-    peakCommit,
-    pageFaults,
-    heldBytes,
-    heldBlocks,
-  };
-}
-
-/** What there is: now, at its highest, and all that was ever added. */
+/** What there is of something: 0 <= `current` <= `peak` <= `total`. */
 export interface Level {
+  /** All that was ever added. */
   total: number;
+  /** The most there was at one time. */
   peak: number;
+  /** What there is now. */
   current: number;
 }
 
-/** What the allocator counts, for the whole process: MI_STATS in miheap.h. */
+/**
+ * What one allocator counts, for all threads of the process together: the rows of `MI_STATS` in
+ * `miheap.h`. A row is in bytes or, unless it says so, a count. Each is right by itself; together they
+ * are of about the same time. Blocks up to 2 MiB are not counted one by one.
+ *
+ * @see {@link processStats}
+ */
 export interface AllocatorStats {
   /** address space taken from the system (bytes) */
   reserved: Level;
@@ -97,17 +61,85 @@ export interface AllocatorStats {
   arenaCount: number;
 }
 
+/** Figures of the whole process, of every thread. Memory is in bytes, time in milliseconds. */
+export interface ProcessStats {
+  /** Milliseconds since the process loaded miheap. */
+  elapsed: number;
+  /** Milliseconds of processor time that the process has used itself. */
+  user: number;
+  /** Milliseconds of processor time that the system has used for the process. */
+  system: number;
+  /** Bytes of memory that are resident, whoever they belong to. */
+  rss: number;
+  /** The most bytes that were resident at one time. */
+  peakRss: number;
+  /** How often the process had to wait for a page to be read from a disk. */
+  pageFaults: number;
+  /** Bytes that all living buffers of miheap have, as they were asked for. */
+  heldBytes: number;
+  /** How many blocks that is. */
+  heldBlocks: number;
+  /** The allocator below `Heap`, `Pool` and `Region`. */
+  allocator: AllocatorStats;
+  /**
+   * The allocator below everything else, where the process runs under `miheap run` or has the library
+   * in `LD_PRELOAD`: a copy of its own, with figures of its own. Undefined where there is none.
+   */
+  preloaded: AllocatorStats | undefined;
+}
+
 /**
- * Figures for those who tune: how memory was taken, used and given back. Blocks up to 2 MiB are not
- * counted one by one.
+ * How much memory the process has, and how much of it is miheap's. It asks the system: call it when a
+ * metrics server does, not for every request.
+ *
+ * @throws {@link OutOfMemoryError} there is no memory even for the figures.
+ *
+ * @example
+ * ```ts
+ * import { processStats } from 'miheap';
+ *
+ * const { heldBytes, allocator, preloaded } = processStats();
+ * console.log(`${heldBytes} bytes in ${allocator.committed.current} bytes of memory`);
+ * if (preloaded) console.log(`malloc: ${preloaded.committed.current} bytes`);
+ * ```
  */
-export function allocatorStats(): AllocatorStats {
-  const text = native.allocatorStats();
-  if (text === null) throw new OutOfMemoryError('statistics');
+export function processStats(): ProcessStats {
+  const [elapsed, user, system, rss, peakRss, pageFaults, heldBytes, heldBlocks] =
+    native.processStats();
+  const own = native.allocatorStats();
+  if (own === null) throw new OutOfMemoryError('statistics');
+  const allocator = rowsOf(own) as unknown as AllocatorStats;
+  return {
+    elapsed,
+    user,
+    system,
+    rss,
+    peakRss,
+    pageFaults,
+    heldBytes,
+    heldBlocks,
+    allocator,
+    preloaded: preloadedStats(allocator),
+  };
+}
+
+/**
+ * The library may be of another version of miheap, or another library whose functions have the same
+ * names. It must count all that we promise.
+ */
+function preloadedStats(like: AllocatorStats): AllocatorStats | undefined {
+  const text = native.preloadedStats();
+  if (text === null || !text.includes('"miheap_version"')) return undefined;
+  const rows = rowsOf(text);
+  const names = Object.keys(like);
+  if (!names.every((name) => name in rows)) return undefined;
+  return Object.fromEntries(names.map((name) => [name, rows[name]])) as unknown as AllocatorStats;
+}
+
+/** The rows of `MI_STATS`, with names as TypeScript has them. */
+function rowsOf(text: string): Record<string, unknown> {
   const { version, miheap_version, process, options, ...rows } = JSON.parse(text);
-  return Object.fromEntries(
-    Object.entries(rows).map(([name, value]) => [camelCase(name), value]),
-  ) as unknown as AllocatorStats;
+  return Object.fromEntries(Object.entries(rows).map(([name, value]) => [camelCase(name), value]));
 }
 
 function camelCase(name: string): string {

@@ -12,6 +12,9 @@ void PinModule() {
                      reinterpret_cast<LPCWSTR>(&PinModule), &module);
 }
 
+// There is no preloading.
+std::string PreloadedStats() { return {}; }
+
 int Execute(const std::string&, const std::vector<std::string>&, const std::vector<std::string>&) {
   return ENOSYS;
 }

@@ -14,10 +14,9 @@ namespace miheap {
 namespace {
 
 Napi::Value ProcessStats(const Napi::CallbackInfo& info) {
-  size_t elapsed, user, system, rss, peak_rss, commit, peak_commit, faults;
-  mi_process_info(&elapsed, &user, &system, &rss, &peak_rss, &commit, &peak_commit, &faults);
-  const size_t rows[] = {elapsed, user,        system, rss,         peak_rss,
-                         commit,  peak_commit, faults, BytesHeld(), BlocksHeld()};
+  size_t elapsed, user, system, rss, peak_rss, faults;
+  mi_process_info(&elapsed, &user, &system, &rss, &peak_rss, nullptr, nullptr, &faults);
+  const size_t rows[] = {elapsed, user, system, rss, peak_rss, faults, BytesHeld(), BlocksHeld()};
   Napi::Array result = Napi::Array::New(info.Env(), std::size(rows));
   for (uint32_t i = 0; i < std::size(rows); i++) result[i] = static_cast<double>(rows[i]);
   return result;
@@ -30,6 +29,11 @@ Napi::Value AllocatorStats(const Napi::CallbackInfo& info) {
   const Napi::String result = Napi::String::New(info.Env(), text);
   mi_free(text);
   return result;
+}
+
+Napi::Value PreloadedAllocatorStats(const Napi::CallbackInfo& info) {
+  const std::string text = PreloadedStats();
+  return text.empty() ? info.Env().Null() : Napi::String::New(info.Env(), text);
 }
 
 void OnCollectWanted(const Napi::CallbackInfo& info) {
@@ -60,6 +64,7 @@ void ExportProcess(Napi::Env env, Napi::Object exports) {
   exports["external"] = Environment::Of(env).external;
   exports["processStats"] = Napi::Function::New<ProcessStats>(env, "processStats");
   exports["allocatorStats"] = Napi::Function::New<AllocatorStats>(env, "allocatorStats");
+  exports["preloadedStats"] = Napi::Function::New<PreloadedAllocatorStats>(env, "preloadedStats");
   exports["onCollectWanted"] = Napi::Function::New<OnCollectWanted>(env, "onCollectWanted");
   exports["collectIfIdle"] = Napi::Function::New<CollectIfIdle>(env, "collectIfIdle");
   exports["execute"] = Napi::Function::New<Run>(env, "execute");
