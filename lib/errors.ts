@@ -97,6 +97,13 @@ export class LoadError extends MiheapError {
   }
 }
 
+/** A package that you install beside miheap is missing, or is not what it should be. */
+export class PeerDependencyError extends MiheapError {
+  constructor(name: string, problem: string, cause?: unknown) {
+    super('ERR_MIHEAP_PEER_DEPENDENCY', `${name} ${problem}`, { cause });
+  }
+}
+
 function describe(value: unknown): string {
   if (typeof value === 'number' || value === null || value === undefined) return String(value);
   if (typeof value === 'bigint') return `${value}n`;

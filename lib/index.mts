@@ -17,6 +17,7 @@ export {
   NotOwnedError,
   OutOfMemoryError,
   OutOfRangeError,
+  PeerDependencyError,
   type ProcessStats,
   processStats,
   type ReallocOptions,

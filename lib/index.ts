@@ -10,6 +10,7 @@ export {
   NotOwnedError,
   OutOfMemoryError,
   OutOfRangeError,
+  PeerDependencyError,
 } from './errors';
 export {
   type AllocOptions,

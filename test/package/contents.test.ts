@@ -14,10 +14,14 @@ const modules = [
   'index',
   'native',
   'process-stats',
+  'prometheus',
   'shipped',
   'transfer',
   'validate',
 ];
+
+/** What can be imported. */
+const entries = ['index', 'prometheus'];
 
 test('the package holds the compiled façade, its types, the sources, and nothing else', () => {
   const files = packedFiles(root);
@@ -30,8 +34,7 @@ test('the package holds the compiled façade, its types, the sources, and nothin
       'LICENSE',
       'README.md',
       'package.json',
-      'dist/index.mjs',
-      'types/index.d.mts',
+      ...entries.flatMap((name) => [`dist/${name}.mjs`, `types/${name}.d.mts`]),
       ...modules.map((name) => `dist/${name}.js`),
       ...modules.map((name) => `types/${name}.d.ts`),
     ].sort(),

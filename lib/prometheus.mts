@@ -1,0 +1,1 @@
+export { collectMiheapMetrics, type MetricsOptions } from './prometheus.js';

@@ -1,0 +1,183 @@
+import type { Counter, Gauge, Registry, RegistryContentType } from 'prom-client';
+import { InvalidTypeError, InvalidValueError, PeerDependencyError } from './errors';
+import { type AllocatorStats, type Level, type ProcessStats, processStats } from './process-stats';
+import { checkOptions } from './validate';
+
+/** What {@link collectMiheapMetrics} takes. */
+export interface MetricsOptions {
+  /** Where the metrics are registered. Default: the `register` of prom-client. */
+  register?: Registry<RegistryContentType>;
+  /**
+   * What the name of each metric begins with: letters, digits, `_` and `:`, and no digit first.
+   * Default: `'miheap_'`.
+   */
+  prefix?: string;
+}
+
+type Client = typeof import('prom-client');
+
+/** Name without prefix, and HELP text, for each row that an allocator counts. */
+const ROWS: Record<keyof AllocatorStats, [name: string, help: string]> = {
+  reserved: ['reserved_bytes', 'Address space taken from the system.'],
+  committed: ['committed_bytes', 'Memory of the allocator that may be resident.'],
+  mallocHuge: ['huge_blocks_bytes', 'Living blocks above 2 MiB.'],
+  segments: ['segments', 'Segments (4 MiB) in use.'],
+  segmentsAbandoned: ['abandoned_segments', 'Segments whose thread has ended.'],
+  pages: ['pages', 'Pages in use, but for those of huge blocks.'],
+  threads: ['threads', 'Threads that allocate.'],
+  purged: ['purged_bytes_total', 'Memory given back to the system.'],
+  reset: ['reset_bytes_total', 'Of that, memory that stays until the system needs it.'],
+  purgeCalls: ['purge_calls_total', 'Calls that gave memory back to the system.'],
+  resetCalls: ['reset_calls_total', 'Of those, calls that left it until the system needs it.'],
+  mmapCalls: ['mmap_calls_total', 'Mappings made.'],
+  mallocHugeCount: ['huge_blocks_total', 'Blocks above 2 MiB that were allocated.'],
+  pagesExtended: ['page_extensions_total', 'Times that a page laid out more blocks.'],
+  pagesRetire: ['page_retirements_total', 'Empty pages that were kept for a while.'],
+  pageSearches: ['page_searches_total', 'Pages that the slow path looked at.'],
+  slowCalls: ['slow_calls_total', 'Calls of the slow path.'],
+  segmentsReclaimed: ['reclaimed_segments_total', 'Abandoned segments that were adopted.'],
+  commitCalls: ['commit_calls_total', 'Times that memory became committed.'],
+  arenaCount: ['arenas_total', 'Arenas made.'],
+};
+
+/**
+ * Registers metrics of miheap with [prom-client](https://www.npmjs.com/package/prom-client), which you
+ * install yourself: `npm install prom-client`. They are read when the registry is asked for its
+ * metrics, and cost nothing in between.
+ *
+ * | metric | labels | what it is |
+ * |---|---|---|
+ * | `miheap_held_bytes`, `miheap_held_blocks` | | living buffers |
+ * | `miheap_committed_bytes`, `miheap_purged_bytes_total`, … | `allocator` | the rows of `AllocatorStats` |
+ *
+ * `allocator` is `buffers` for what is below `Heap`, `Pool` and `Region`, and `malloc` for the preloaded
+ * library, if there is one.
+ *
+ * @throws {@link PeerDependencyError} prom-client is not installed, or is something else.
+ * @throws {@link InvalidTypeError} `options` or one of them has the wrong type.
+ * @throws {@link InvalidValueError} `prefix` cannot begin a name, or the registry has such metrics.
+ *
+ * @example
+ * ```ts
+ * import { createServer } from 'node:http';
+ * import { collectMiheapMetrics } from 'miheap/prometheus';
+ * import { register } from 'prom-client';
+ *
+ * collectMiheapMetrics();
+ * createServer(async (request, response) => response.end(await register.metrics())).listen(9090);
+ * ```
+ */
+export function collectMiheapMetrics(options: MetricsOptions = {}): void {
+  checkOptions(options);
+  const { prefix = 'miheap_', register: given } = options;
+  checkPrefix(prefix);
+  if (given !== undefined) checkRegister(given);
+  const client = promClient();
+  const register = given ?? client.register;
+  if (register.getSingleMetric(`${prefix}held_bytes`) !== undefined) {
+    throw new InvalidValueError('prefix', 'one that the registry has no metrics of', prefix);
+  }
+
+  const stats = oncePerTick(processStats);
+  const common = { registers: [register as Registry] };
+  const labelled = { ...common, labelNames: ['allocator'] as const };
+
+  new client.Gauge({
+    ...common,
+    name: `${prefix}held_bytes`,
+    help: 'Living buffers, as they were asked for.',
+    collect() {
+      this.set(stats().heldBytes);
+    },
+  });
+  new client.Gauge({
+    ...common,
+    name: `${prefix}held_blocks`,
+    help: 'Blocks of the living buffers.',
+    collect() {
+      this.set(stats().heldBlocks);
+    },
+  });
+  for (const [key, [name, help]] of Object.entries(ROWS)) {
+    const Metric = name.endsWith('_total') ? client.Counter : client.Gauge;
+    new Metric({
+      ...labelled,
+      name: prefix + name,
+      help,
+      collect() {
+        setRow(this, key as keyof AllocatorStats, stats());
+      },
+    });
+  }
+}
+
+/** `metric` becomes what the row `key` says, for each allocator that there is. */
+function setRow(
+  metric: Counter<'allocator'> | Gauge<'allocator'>,
+  key: keyof AllocatorStats,
+  { allocator, preloaded }: ProcessStats,
+): void {
+  metric.reset();
+  metric.inc({ allocator: 'buffers' }, current(allocator[key]));
+  if (preloaded !== undefined) metric.inc({ allocator: 'malloc' }, current(preloaded[key]));
+}
+
+function current(row: Level | number): number {
+  return typeof row === 'number' ? row : row.current;
+}
+
+/**
+ * A registry that is asked for its metrics collects all of them before anything else runs: they get
+ * figures of one moment, which are taken once.
+ */
+function oncePerTick<T>(take: () => T): () => T {
+  let taken: { value: T } | undefined;
+  return () => {
+    if (taken === undefined) {
+      taken = { value: take() };
+      queueMicrotask(() => {
+        taken = undefined;
+      });
+    }
+    return taken.value;
+  };
+}
+
+function promClient(): Client {
+  let client: Partial<Client>;
+  try {
+    client = require('prom-client');
+  } catch (cause) {
+    throw new PeerDependencyError(
+      'prom-client',
+      'cannot be loaded; to install it: npm install prom-client',
+      cause,
+    );
+  }
+  const { Counter, Gauge, register } = client;
+  if (typeof Counter === 'function' && typeof Gauge === 'function' && isRegister(register)) {
+    return client as Client;
+  }
+  throw new PeerDependencyError('prom-client', 'has no Counter, Gauge and register');
+}
+
+function isRegister(value: unknown): value is Registry {
+  const { registerMetric, getSingleMetric } = (value ?? {}) as Partial<Registry>;
+  return typeof registerMetric === 'function' && typeof getSingleMetric === 'function';
+}
+
+function checkRegister(value: unknown): asserts value is Registry {
+  if (!isRegister(value))
+    throw new InvalidTypeError('register', 'a Registry of prom-client', value);
+}
+
+function checkPrefix(value: unknown): asserts value is string {
+  if (typeof value !== 'string') throw new InvalidTypeError('prefix', 'a string', value);
+  if (!/^([a-zA-Z_:][a-zA-Z0-9_:]*)?$/.test(value)) {
+    throw new InvalidValueError(
+      'prefix',
+      'letters, digits, _ and :, not beginning with a digit',
+      value,
+    );
+  }
+}

@@ -1,0 +1,131 @@
+import { describe, expect, test } from '@jest/globals';
+import { type Counter, type Gauge, Registry, register } from 'prom-client';
+import { Heap, processStats } from '../../lib';
+import { collectMiheapMetrics } from '../../lib/prometheus';
+import { preloadLibrary } from '../../lib/shipped';
+import { codeOf, runProgram } from './support';
+
+interface Metric {
+  name: string;
+  help: string;
+  type: string;
+  values: { value: number; labels: Record<string, string> }[];
+}
+
+async function collected(registry: Registry, prefix = 'miheap_'): Promise<Map<string, Metric>> {
+  const metrics = (await registry.getMetricsAsJSON()) as unknown as Metric[];
+  return new Map(metrics.map((metric) => [metric.name.replace(prefix, ''), metric]));
+}
+
+describe('collectMiheapMetrics', () => {
+  test('reports what processStats does', async () => {
+    const registry = new Registry();
+    collectMiheapMetrics({ register: registry });
+    const heap = new Heap();
+    const buffer = heap.alloc(10_000_000);
+    const { heldBytes, heldBlocks, allocator } = processStats();
+    const metrics = await collected(registry);
+    const value = (name: string) => metrics.get(name)?.values[0]?.value;
+    expect(value('held_bytes')).toBe(heldBytes);
+    expect(value('held_blocks')).toBe(heldBlocks);
+    expect(value('committed_bytes')).toBe(allocator.committed.current);
+    expect(value('huge_blocks_bytes')).toBe(allocator.mallocHuge.current);
+    expect(value('huge_blocks_total')).toBe(allocator.mallocHugeCount);
+    expect(value('segments')).toBe(allocator.segments.current);
+    expect(value('threads')).toBe(allocator.threads.current);
+    heap.free(buffer);
+    const after = await collected(registry);
+    expect(after.get('held_bytes')?.values[0]?.value).toBe(heldBytes - 10_000_000);
+    heap.destroy();
+  });
+
+  test('has a metric for each row, named, typed and explained as Prometheus has it', async () => {
+    const registry = new Registry();
+    collectMiheapMetrics({ register: registry });
+    const metrics = await collected(registry);
+    expect(metrics.size).toBe(2 + Object.keys(processStats().allocator).length);
+    for (const [name, { help, type, values }] of metrics) {
+      expect(name).toMatch(/^[a-z][a-z_]*[a-z]$/);
+      expect([name, type]).toEqual([name, name.endsWith('_total') ? 'counter' : 'gauge']);
+      expect(help).toMatch(/^[A-Z].*\.$/);
+      expect(values).toHaveLength(1);
+      if (!name.startsWith('held_')) expect(values[0]?.labels).toEqual({ allocator: 'buffers' });
+    }
+  });
+
+  test('a counter that is asked twice does not count twice', async () => {
+    const registry = new Registry();
+    collectMiheapMetrics({ register: registry });
+    new Heap().alloc(10_000_000);
+    await registry.metrics();
+    const total = (await collected(registry)).get('huge_blocks_total')?.values[0]?.value;
+    expect(total).toBe(processStats().allocator.mallocHugeCount);
+  });
+
+  test('registers with prom-client itself, under a prefix', async () => {
+    collectMiheapMetrics({ prefix: 'app:' });
+    expect(await register.metrics()).toMatch(/^# HELP app:held_bytes .*\n.*\napp:held_bytes \d+\n/);
+    register.clear();
+  });
+
+  test('the figures of one answer are of one moment', async () => {
+    const registry = new Registry();
+    collectMiheapMetrics({ register: registry });
+    const held = registry.getSingleMetric('miheap_held_bytes') as Gauge;
+    const huge = registry.getSingleMetric('miheap_huge_blocks_total') as Counter;
+    const heap = new Heap();
+    const first = held.get();
+    heap.alloc(10_000_000);
+    const second = huge.get();
+    const before = [(await first).values[0]?.value, (await second).values[0]?.value] as number[];
+    const after = [(await held.get()).values[0]?.value, (await huge.get()).values[0]?.value];
+    expect(after).toEqual([(before[0] as number) + 10_000_000, (before[1] as number) + 1]);
+    heap.destroy();
+  });
+
+  test('the preloaded library has a label of its own', () => {
+    const env = { LD_PRELOAD: preloadLibrary() };
+    const { labels, committed } = runProgram<{ labels: string[]; committed: boolean }>('metrics', {
+      env,
+    });
+    expect(labels).toEqual(['buffers', 'malloc']);
+    expect(committed).toBe(true);
+  });
+});
+
+describe('mistakes', () => {
+  const code = (options: unknown) =>
+    codeOf(() => collectMiheapMetrics(options as Parameters<typeof collectMiheapMetrics>[0]));
+
+  test.each([
+    [null, 'ERR_INVALID_ARG_TYPE'],
+    ['x', 'ERR_INVALID_ARG_TYPE'],
+    [{ prefix: 5 }, 'ERR_INVALID_ARG_TYPE'],
+    [{ prefix: '5_' }, 'ERR_INVALID_ARG_VALUE'],
+    [{ prefix: 'a-b' }, 'ERR_INVALID_ARG_VALUE'],
+    [{ register: {} }, 'ERR_INVALID_ARG_TYPE'],
+    [{ register: null }, 'ERR_INVALID_ARG_TYPE'],
+  ])('%j: %s', (options, expected) => {
+    expect(code(options)).toBe(expected);
+  });
+
+  test('the same metrics twice in one registry', async () => {
+    const registry = new Registry();
+    expect(code({ register: registry })).toBeUndefined();
+    const before = registry.getMetricsAsArray().length;
+    expect(code({ register: registry })).toBe('ERR_INVALID_ARG_VALUE');
+    expect(registry.getMetricsAsArray()).toHaveLength(before);
+    expect(code({ register: registry, prefix: 'other_' })).toBeUndefined();
+  });
+
+  test.each([
+    ['missing', 'prom-client cannot be loaded; to install it: npm install prom-client'],
+    ['other', 'prom-client has no Counter, Gauge and register'],
+  ])('prom-client is %s', (how, message) => {
+    expect(runProgram('metrics', { args: [how] })).toEqual({
+      code: 'ERR_MIHEAP_PEER_DEPENDENCY',
+      name: 'PeerDependencyError',
+      message,
+    });
+  });
+});
