@@ -1,10 +1,10 @@
 import { execFileSync, spawnSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { root } from '../js/support';
-import { npm, pack, packDependency } from './pack';
+import { install, pack } from './pack';
 
 let folder: string;
 let tarball: string;
@@ -12,10 +12,7 @@ let project: string;
 beforeAll(() => {
   folder = realpathSync(mkdtempSync(join(tmpdir(), 'miheap-package-')));
   tarball = pack(folder);
-  project = join(folder, 'project');
-  mkdirSync(project);
-  writeFileSync(join(project, 'package.json'), '{ "name": "project", "private": true }');
-  npm(['install', tarball, packDependency('node-gyp-build', folder)], project);
+  project = install(tarball, folder);
 });
 afterAll(() => rmSync(folder, { recursive: true }));
 

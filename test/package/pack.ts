@@ -1,12 +1,12 @@
 import { execFileSync } from 'node:child_process';
-import { copyFileSync, cpSync, mkdirSync } from 'node:fs';
+import { copyFileSync, cpSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { root } from '../js/support';
 
 /** Runs npm, with nothing fetched and nothing built. */
-export function npm(args: string[], cwd: string): string {
+export function npm(args: string[], cwd: string, env = process.env): string {
   const quiet = ['--offline', '--ignore-scripts', '--no-audit', '--no-fund', '--loglevel=error'];
-  return execFileSync('npm', [...args, ...quiet], { cwd, encoding: 'utf8' });
+  return execFileSync('npm', [...args, ...quiet], { cwd, env, encoding: 'utf8' });
 }
 
 interface Packed {
@@ -40,6 +40,29 @@ export function pack(folder: string): string {
   copyFileSync(join(built, 'libmiheap.so'), join(prebuilds, `libmiheap${tag}.so`));
   const [{ filename }] = JSON.parse(npm(['pack', '--json'], staged)) as [Packed];
   return join(staged, filename);
+}
+
+/** Programs that an installation may need; no compiler, no CMake, no python. */
+const FEW_PROGRAMS = ['sh', 'env', 'node', 'npm'];
+
+/**
+ * Installs the packed package in an empty project, as a user does, on a machine where nothing can be
+ * compiled. Returns the project's folder.
+ */
+export function install(tarball: string, folder: string): string {
+  const project = join(folder, 'project');
+  const bin = join(folder, 'bin');
+  mkdirSync(project);
+  mkdirSync(bin);
+  writeFileSync(join(project, 'package.json'), '{ "name": "project", "private": true }');
+  for (const program of FEW_PROGRAMS) symlinkSync(which(program), join(bin, program));
+  const dependency = packDependency('node-gyp-build', folder);
+  npm(['install', tarball, dependency], project, { ...process.env, PATH: bin });
+  return project;
+}
+
+function which(program: string): string {
+  return execFileSync('sh', ['-c', `command -v ${program}`], { encoding: 'utf8' }).trim();
 }
 
 /** The runtime dependency, packed from where it is installed, so that no registry is needed. */
