@@ -17,6 +17,7 @@ set(MI_CORE_SOURCES
     native/core/stats/json.c
     native/core/segment/memory.c
     native/core/segment/map.c
+    native/core/segment/page_map.c
     native/core/segment/chunk.c
     native/core/segment/pin.c
     native/core/segment/arena.c
@@ -131,7 +132,8 @@ mi_configure_core(miheap)
 target_compile_definitions(miheap PRIVATE MI_OVERRIDE=1)
 target_compile_options(miheap PRIVATE -ftls-model=initial-exec)
 # A thread that outlives dlclose still runs our exit handler.
-target_link_options(miheap PRIVATE -Wl,-z,nodelete)
+# Calls inside of the library go straight to their target.
+target_link_options(miheap PRIVATE -Wl,-z,nodelete -Wl,-Bsymbolic-functions)
 # The library calls nothing of libstdc++: its operators are plain functions.
 set_target_properties(
   miheap

@@ -138,8 +138,8 @@ enum {
 
    Only the owner (the thread whose id is in the segment) writes the first cache line. Other
    threads that hold a block read from it what stays the same as long as they do (start,
-   block_size, reserved, bin) and the flags. The second line is for everyone. While no call is
-   under way in the owner:
+   block_size, reserved, bin), the flags, and `freer`. The second line is for everyone. While no
+   call is under way in the owner:
 
      used + |free| + |local_free| == capacity <= reserved; `used` counts the blocks on
        thread_free too
@@ -149,10 +149,14 @@ enum {
      thread_free is FULL only if IN_FULL is set; then `local_free` is empty too
      a page that is IN_FULL but not FULL is on its heap's delayed list, or about to be. Until
        the owner drains that list it takes nothing from thread_free, so the page cannot become
-       empty */
+       empty
+     `freer` is the segment's owner, if the page is in use by one of its heaps and no flag is set;
+       else 0 */
 typedef struct mi_page_s {
   _Alignas(64) mi_block_t* free; /* malloc pops here */
   mi_block_t* local_free;        /* the owner's free pushes here */
+  /* The thread whose free may push on local_free without another look; 0: none. */
+  _Atomic(uintptr_t) freer;
   uint32_t used;
   uint16_t capacity;      /* blocks laid out so far */
   uint16_t reserved;      /* blocks that fit */
@@ -166,7 +170,6 @@ typedef struct mi_page_s {
   size_t block_size;
   uint8_t* start; /* the first block */
   struct mi_page_s* next;
-  struct mi_page_s* prev;
 
   _Alignas(64) _Atomic(uintptr_t) thread_free; /* list and MI_TF_ state; see above */
   /* Written by the owner; read by another thread only while it holds NOTIFYING. NULL: abandoned. */
@@ -177,6 +180,7 @@ typedef struct mi_page_s {
   _Atomic(mi_block_t*) purged;
   uintptr_t key;                /* encodes the links of this page's lists in hardened builds */
   struct mi_page_s* visit_next; /* the owner's: the next one of a visit; see heap/visit.h */
+  struct mi_page_s* prev;       /* the owner's */
 #if MI_GUARDED
   _Atomic(uint64_t) guarded; /* bit per block: segment/guard.h */
 #endif
@@ -365,12 +369,15 @@ typedef struct mi_tld_s {
 #define mi_noinline __attribute__((noinline))
 #define mi_cold __attribute__((noinline, cold))
 #define mi_inline static inline __attribute__((always_inline))
+/* For variables of fast paths: found without the global offset table. */
+#define mi_hidden __attribute__((visibility("hidden")))
 #else
 #define mi_likely(x) (x)
 #define mi_unlikely(x) (x)
 #define mi_noinline
 #define mi_cold
 #define mi_inline static inline
+#define mi_hidden
 #endif
 
 #endif

@@ -22,7 +22,7 @@ EXPORT size_t malloc_usable_size(void* p);
 EXPORT size_t malloc_size(const void* p);
 EXPORT size_t malloc_good_size(size_t size);
 
-void* malloc(size_t size) { return mi_alloc(mi_heap_default, size, false); }
+void* malloc(size_t size) { return mi_malloc_inline(size); }
 void free(void* p) { mi_free_inline(p); }
 void cfree(void* p) { mi_free_inline(p); }
 

@@ -8,6 +8,10 @@
 
 /* The path for everything that mi_alloc cannot pop at once. */
 mi_noinline void* mi_alloc_slow(mi_heap_t* heap, size_t size, bool zero);
+/* The same for the default heap, with the arguments where malloc has them already. */
+mi_noinline void* mi_malloc_slow(size_t size);
+/* And mi_alloc for it. */
+mi_noinline void* mi_malloc_any(size_t size);
 /* The same for what needs a huge block because of its alignment. */
 mi_noinline void* mi_alloc_slow_aligned(mi_heap_t* heap, mi_request_t request, bool zero);
 
@@ -63,6 +67,20 @@ mi_inline void* mi_alloc(mi_heap_t* heap, size_t size, bool zero) {
     if (p != NULL) return p;
   }
   return mi_alloc_plain(heap, size, zero);
+}
+
+/* Pops a small block from the default heap; `larger` and `slow` are called for what is not small, and
+   where there is nothing to pop. Both get the size where it is, so no register is saved or moved. */
+typedef void* mi_alloc_fun(size_t size);
+mi_inline void* mi_malloc_or(size_t size, mi_alloc_fun* larger, mi_alloc_fun* slow) {
+  if (MI_TRACK || MI_GUARDED || mi_unlikely(size > MI_SMALL_SIZE_MAX)) return larger(size);
+  mi_page_t* page = mi_heap_default->pages_free_direct[(size + MI_WORD_SIZE - 1) / MI_WORD_SIZE];
+  if (mi_unlikely(page->free == NULL)) return slow(size);
+  return mi_page_alloc(page, false);
+}
+
+mi_inline void* mi_malloc_inline(size_t size) {
+  return mi_malloc_or(size, mi_malloc_any, mi_malloc_slow);
 }
 
 /* The block is at an address p such that p + offset is a multiple of `align`. NULL with EINVAL

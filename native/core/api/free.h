@@ -6,6 +6,7 @@
 
 #include "heap/heap.h"
 #include "segment/guard.h"
+#include "segment/page_map.h"
 
 /* The path for all but a plain block of this thread: other threads' blocks, huge blocks, blocks
    handed out at an aligned address, NULL, and what is not ours. */
@@ -38,18 +39,15 @@ mi_inline size_t mi_usable_from(const mi_page_t* page, const void* p) {
 }
 
 mi_inline void mi_free_inline(void* p) {
-  /* Also false for NULL. */
-  if (!MI_CHECKED && mi_likely(mi_is_in_chunk(p))) {
-    mi_segment_t* segment = mi_segment_of(p);
-    if (mi_likely(mi_segment_is_mine(segment))) {
-      mi_page_t* page = mi_segment_page_of(segment, p);
-      if (mi_likely(mi_page_flags(page) == 0)) {
-        mi_block_t* block = p;
-        mi_block_set_next(page, block, page->local_free);
-        page->local_free = block;
-        if (mi_unlikely(--page->used == 0)) mi_page_retire(page);
-        return;
-      }
+  size_t unit = mi_page_map_unit(p); /* of NULL: outside of the window */
+  if (!MI_CHECKED && mi_likely(unit < mi_page_map_units)) {
+    mi_page_t* page = mi_page_map_at(unit);
+    if (mi_likely(mi_page_is_freer(page))) {
+      mi_block_t* block = p;
+      mi_block_set_next(page, block, page->local_free);
+      page->local_free = block;
+      if (mi_unlikely(--page->used == 0)) mi_page_retire(page);
+      return;
     }
   }
   mi_free_slow(p);

@@ -32,6 +32,10 @@ void* mi_alloc_slow(mi_heap_t* heap, size_t size, bool zero) {
   return mi_alloc_slow_aligned(heap, (mi_request_t){size, 1, 0}, zero);
 }
 
+void* mi_malloc_slow(size_t size) { return mi_alloc_slow(mi_heap_default, size, false); }
+
+void* mi_malloc_any(size_t size) { return mi_alloc(mi_heap_default, size, false); }
+
 bool mi_count_bytes(size_t count, size_t size, size_t* total) {
   if (mi_likely(!mi_mul_overflow(count, size, total))) return true;
   mi_out_of_memory(EOVERFLOW, count, size);
@@ -39,7 +43,7 @@ bool mi_count_bytes(size_t count, size_t size, size_t* total) {
   return false;
 }
 
-void* mi_malloc(size_t size) mi_attr_noexcept { return mi_alloc(mi_heap_default, size, false); }
+void* mi_malloc(size_t size) mi_attr_noexcept { return mi_malloc_inline(size); }
 void* mi_zalloc(size_t size) mi_attr_noexcept { return mi_alloc(mi_heap_default, size, true); }
 void* mi_malloc_small(size_t size) mi_attr_noexcept {
   return mi_alloc_small(mi_heap_default, size, false);

@@ -48,10 +48,12 @@ void* mi_heap_alloc_new_n(mi_heap_t* heap, size_t count, size_t size) {
                                                         : throw_bad_alloc(count, size);
 }
 
-void* mi_new(size_t size) {
+static mi_noinline void* new_slow(size_t size) {
   void* p = mi_alloc(mi_heap_default, size, false);
   return mi_likely(p != NULL) ? p : retry(NULL, NULL, size, 1);
 }
+
+void* mi_new(size_t size) { return mi_malloc_or(size, new_slow, new_slow); }
 
 void* mi_new_n(size_t count, size_t size) {
   size_t total;

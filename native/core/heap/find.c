@@ -8,6 +8,7 @@ static mi_page_t* adopt_fresh(mi_heap_t* heap, mi_page_t* page, unsigned bin) {
   atomic_store_explicit(&page->heap, heap,
                         memory_order_relaxed); /* published by mi_page_set_full */
   if (MI_TRACK) mi_page_set_flag(page, MI_PAGE_HAS_ALIGNED, true);
+  mi_page_set_freer(page);
   if (bin != MI_BIN_HUGE) mi_thread_stat_up(heap->tld, pages);
   mi_page_extend(page);
   return page;

@@ -10,8 +10,8 @@
 
 /* What mi_malloc uses. Points to mi_heap_empty, which has nothing to pop and must not be
    written, until the thread's first slow path. */
-extern _Thread_local mi_heap_t* mi_heap_default;
-extern const mi_heap_t mi_heap_empty;
+extern mi_hidden _Thread_local mi_heap_t* mi_heap_default;
+extern mi_hidden const mi_heap_t mi_heap_empty;
 
 mi_inline bool mi_heap_is_initialized(const mi_heap_t* heap) { return heap != &mi_heap_empty; }
 

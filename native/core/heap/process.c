@@ -3,6 +3,7 @@
 #include "options/options.h"
 #include "segment/abandoned.h"
 #include "segment/arena.h"
+#include "segment/page_map.h"
 #include "segment/pin.h"
 #include "segment/purge.h"
 #include "segment/reserve.h"
@@ -15,6 +16,7 @@ static void prepare(void) {
     mi_warning("pages of %zu bytes are larger than %zu: free memory cannot go back to the system\n",
                mi_os_page_size(), MI_UNIT_SIZE);
   }
+  mi_page_map_make();
   mi_os_register_thread_exit(mi_thread_at_exit);
   if (!mi_option_is_enabled(mi_option_allow_thp)) mi_os_forbid_huge_pages();
   if (!MI_HARDENED && mi_option_is_enabled(mi_option_secure)) {

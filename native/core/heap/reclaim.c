@@ -45,6 +45,7 @@ static void abandon_page(mi_heap_t* heap, mi_page_t* page, void* arg) {
   }
   mi_heap_remove_page(heap, page);
   mi_page_set_flag(page, MI_PAGE_IN_FULL, false);
+  mi_page_clear_freer(page);
   atomic_store_explicit(&page->heap, NULL, memory_order_relaxed);
   mi_segments_tld_t* tld = heap->segments;
   mi_segment_t* segment = mi_segment_of(page);
@@ -98,6 +99,7 @@ static mi_page_t* take_pages(mi_heap_t* heap, mi_segment_t* segment, unsigned bi
     page->adopted = !may_adopt(target);
     if (page->adopted) target->has_adopted = true;
     atomic_store_explicit(&page->heap, target, memory_order_relaxed);
+    mi_page_set_freer(page);
     mi_heap_add_page(target, page, false);
     if (target == heap && page->bin == bin && has_room(page)) found = page;
   }

@@ -3,6 +3,7 @@
    heap's own thread may. What is alive then stays readable and writable for ever; nobody can free it. */
 #include "heap/heap.h"
 #include "segment/abandoned.h"
+#include "segment/page_map.h"
 #include "segment/purge.h"
 
 static void end_owner(mi_segment_t* segment) {
@@ -38,4 +39,5 @@ void mi_process_unload(void) {
   mi_thread_cache_unmap();
   mi_segment_table_unmap();
   mi_chunk_directory_unmap();
+  mi_page_map_unmap();
 }

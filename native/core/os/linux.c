@@ -100,6 +100,20 @@ void mi_os_prefer_large_pages(void* p, size_t size) {
   errno = saved;
 }
 
+void mi_os_avoid_large_pages(void* p, size_t size) {
+  int saved = errno;
+  madvise(p, size, MADV_NOHUGEPAGE);
+  errno = saved;
+}
+
+size_t mi_os_address_limit(void) {
+  int saved = errno;
+  struct rlimit limit;
+  bool known = getrlimit(RLIMIT_AS, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY;
+  errno = saved;
+  return known ? (size_t)limit.rlim_cur : SIZE_MAX;
+}
+
 /* ---- Huge pages and NUMA ---- */
 
 bool mi_prim_map_huge_page(void* p, int numa_node) {

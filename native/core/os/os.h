@@ -77,6 +77,12 @@ bool mi_os_resize(void* p, size_t size, size_t new_size);
    written; p is unmapped by it. False if the system cannot: both are as they were. */
 bool mi_os_move(void* p, size_t size, void* target, size_t target_size);
 
+/* Asks for no large pages in a mapping of which little will be touched. */
+void mi_os_avoid_large_pages(void* p, size_t size);
+
+/* The most bytes of address space that this process may have. */
+size_t mi_os_address_limit(void);
+
 /* Asks for no transparent huge pages in this process. */
 void mi_os_forbid_huge_pages(void);
 
@@ -95,6 +101,18 @@ mi_inline uintptr_t mi_os_thread_id(void) {
   return id;
 #else
   return (uintptr_t)__builtin_thread_pointer();
+#endif
+}
+
+/* Whether the word has the calling thread's id: one instruction less than asking for it. */
+mi_inline bool mi_os_is_thread_id(const _Atomic(uintptr_t)* word) {
+#if defined(__GCC_ASM_FLAG_OUTPUTS__) && defined(__x86_64__)
+  uintptr_t id;
+  bool same;
+  __asm__("movq %%fs:0, %0\n\tcmpq %0, %2" : "=&r"(id), "=@cce"(same) : "m"(*word));
+  return same;
+#else
+  return atomic_load_explicit(word, memory_order_relaxed) == mi_os_thread_id();
 #endif
 }
 

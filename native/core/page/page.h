@@ -31,10 +31,26 @@ mi_inline uint8_t mi_page_flags(const mi_page_t* page) {
 mi_inline bool mi_page_is_in_full(const mi_page_t* page) {
   return (mi_page_flags(page) & MI_PAGE_IN_FULL) != 0;
 }
+
+/* ---- Who frees here in the plain way ---- */
+
+/* Any thread. Relaxed: the answer "I" cannot change behind my back. */
+mi_inline bool mi_page_is_freer(const mi_page_t* page) { return mi_os_is_thread_id(&page->freer); }
+/* For the owner, when a heap of its gets the page: page->heap is set. */
+mi_inline void mi_page_set_freer(mi_page_t* page) {
+  bool plain = mi_page_flags(page) == 0;
+  atomic_store_explicit(&page->freer, plain ? mi_os_thread_id() : 0, memory_order_relaxed);
+}
+/* Before another thread may own the segment, or the page may end. */
+mi_inline void mi_page_clear_freer(mi_page_t* page) {
+  atomic_store_explicit(&page->freer, 0, memory_order_relaxed);
+}
+
 mi_inline void mi_page_set_flag(mi_page_t* page, uint8_t flag, bool on) {
   uint8_t flags = mi_page_flags(page);
   flags = (uint8_t)(on ? flags | flag : flags & ~flag);
   atomic_store_explicit(&page->flags, flags, memory_order_relaxed);
+  mi_page_set_freer(page);
 }
 
 /* ---- Blocks ---- */

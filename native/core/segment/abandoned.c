@@ -146,6 +146,9 @@ static void orphan(mi_segment_t* segment, void* arg) {
   (void)arg;
   if (!is_of_another(segment)) return;
   atomic_store_explicit(&segment->thread_id, ORPHAN, memory_order_relaxed);
+  for (unsigned i = 0; i < segment->page_count; i++) {
+    atomic_store_explicit(&segment->pages[i].freer, 0, memory_order_relaxed);
+  }
 }
 
 static void orphan_slot(mi_slot_ref_t ref, void* arg) {

@@ -16,7 +16,7 @@
 #define MI_ADDRESS_BITS 48
 #define MI_CHUNK_MAP_SIZE ((size_t)1 << (MI_ADDRESS_BITS - MI_CHUNK_SHIFT))
 
-extern _Atomic(uint8_t) mi_chunk_map[MI_CHUNK_MAP_SIZE];
+extern mi_hidden _Atomic(uint8_t) mi_chunk_map[MI_CHUNK_MAP_SIZE];
 
 /* True if p lies in a chunk. False for NULL. Relaxed: who got a pointer from another thread got the
    entry with it. */

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "segment/guard.h"
+#include "segment/page_map.h"
 #include "segment/pin.h"
 #include "segment/track.h"
 #include "stats/stats.h"
@@ -142,6 +143,12 @@ static void segment_free(mi_segments_tld_t* tld, mi_segment_t* segment) {
 
 /* ---- Pages ---- */
 
+/* Has the page found by way of its units, or not any more. */
+static void enter_page(const mi_segment_t* segment, unsigned index, mi_page_t* page) {
+  size_t units = kinds[segment->kind].units_per_page;
+  mi_page_map_set((const uint8_t*)segment + (index * units << MI_UNIT_SHIFT), units, page);
+}
+
 /* Takes the units of one unused page, one with resident memory if possible. Returns its index, or
    page_count if every candidate is being purged right now. */
 static unsigned take_page_units(mi_segment_t* segment, bool* zero) {
@@ -169,7 +176,7 @@ static void clear_descriptor(mi_page_t* page) {
   mi_assert(atomic_load_explicit(&page->thread_free, memory_order_relaxed) == 0);
   memset(page, 0, offsetof(mi_page_t, thread_free));
   atomic_store_explicit(&page->heap, NULL, memory_order_relaxed);
-  page->delayed_next = page->visit_next = NULL;
+  page->delayed_next = page->visit_next = page->prev = NULL;
   atomic_store_explicit(&page->purged, NULL, memory_order_relaxed);
   page->key = 0;
 }
@@ -201,6 +208,7 @@ static mi_page_t* page_begin(mi_segments_tld_t* tld, mi_segment_t* segment, unsi
   if (segment->used == segment->page_count) mi_segment_queue_remove(tld, segment);
   mi_page_t* page = &segment->pages[index];
   init_page(segment, page, block_size, zero);
+  enter_page(segment, index, page);
   return page;
 }
 
@@ -243,6 +251,7 @@ void mi_segment_page_free(mi_segments_tld_t* tld, mi_page_t* page) {
   uint64_t clean = units & ~dirty;
   clear_descriptor(page);
   atomic_store_explicit(&page->flags, MI_PAGE_UNUSED, memory_order_relaxed);
+  enter_page(segment, index, NULL);
   segment->pages_used &= ~((uint64_t)1 << index);
   segment->used--;
   mi_units_release(mi_segment_slot(segment), dirty, clean);
