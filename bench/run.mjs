@@ -1,183 +1,107 @@
-// Prints what malloc and free cost on glibc and on miheap, side by side.
+// Runs workloads under several allocators, side by side, and says how they compare.
 //
-//   node bench/run.mjs                   nanoseconds per operation and peak memory
-//   node bench/run.mjs --instructions    instructions per operation, counted by valgrind
+//   node bench/run.mjs [OPTION...]
 //
-//   --peers            also mimalloc, jemalloc and tcmalloc, where the system has them
-//   --only PATTERN     one pattern of malloc-free.c
-//   --rounds N         how often each case runs on each allocator (5)
-//   --lib FILE         the library to measure (default: what `miheap lib` prints)
-import { execFileSync, spawnSync } from 'node:child_process';
-import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { cpus, tmpdir } from 'node:os';
-import { dirname, join, resolve } from 'node:path';
-import { fileURLToPath } from 'node:url';
+//   --only REGEX            only the workloads whose name matches
+//   --rounds N              how often each runs under each allocator (5); medians are shown
+//   --size N, --threads N   arguments for our own workloads, in place of their defaults
+//   --quick                 everything once and small, to see that it works
+//   --lib FILE              the library to measure (default: what `miheap lib` prints)
+//   --peers LIST            of mimalloc,jemalloc,tcmalloc,tbbmalloc, or none (default: all there are)
+//   --allocator NAME=FILE   one more library; can be repeated
+//   --json FILE             also write all samples there, for bench/report.mjs
+import { writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
-
-const here = dirname(fileURLToPath(import.meta.url));
-const millisecondsPerRun = 60;
-const cases = {
-  pair: [16, 64, 256, 1024, 4096, 16384, 65536],
-  lifo: [16, 128, 1024, 8192],
-  fifo: [16, 128, 1024, 8192],
-  random: [16, 128, 1024, 8192],
-  calloc: [64, 1024, 16384],
-  realloc: [4096, 1 << 20],
-  large: [256 << 10, 1 << 20, 4 << 20, 8 << 20],
-  handoff: [64, 1024],
-  churn: [256, 4096],
-};
-// Where an operation holds one small block, there is no memory to speak of.
-const holding = ['lifo', 'fifo', 'random', 'large', 'handoff', 'churn'];
-// Instructions of one thread are repeatable; those of two depend on who waits for whom.
-const countable = ['pair', 'lifo', 'fifo', 'random', 'calloc', 'realloc'];
-const peers = {
-  mimalloc: 'libmimalloc.so.2',
-  jemalloc: 'libjemalloc.so.2',
-  tcmalloc: 'libtcmalloc_minimal.so.4',
-};
+import { findAllocators } from './runner/allocators.mjs';
+import { ownWorkloads } from './runner/catalogue.mjs';
+import { compileAll } from './runner/compile.mjs';
+import { fail } from './runner/fail.mjs';
+import { machine } from './runner/machine.mjs';
+import { isPreloaded, measure } from './runner/measure.mjs';
+import { realPrograms } from './runner/programs.mjs';
+import { progress } from './runner/progress.mjs';
+import { printResults } from './runner/table.mjs';
 
 const { values: options } = parseArgs({
   options: {
-    instructions: { type: 'boolean', default: false },
-    peers: { type: 'boolean', default: false },
-    only: { type: 'string' },
-    rounds: { type: 'string', default: '5' },
+    only: { type: 'string', default: '' },
+    rounds: { type: 'string' },
+    size: { type: 'string' },
+    threads: { type: 'string' },
+    quick: { type: 'boolean', default: false },
     lib: { type: 'string' },
+    peers: { type: 'string' },
+    allocator: { type: 'string', multiple: true },
+    json: { type: 'string' },
   },
 });
 
-function fail(message) {
-  console.error(`bench: ${message}`);
-  process.exit(1);
-}
+const rounds = Number(options.rounds ?? (options.quick ? 1 : 5));
+if (!(Number.isInteger(rounds) && rounds > 0)) fail('--rounds takes a positive number');
+const allocators = findAllocators(options);
+const compiled = compileAll();
+const launcher = compiled('launch');
 
-function ourLibrary() {
-  if (options.lib) return resolve(options.lib);
-  const cli = join(here, '..', 'dist', 'cli.js');
-  if (!existsSync(cli)) fail('not built yet: run `npm run build`, or name the library with --lib');
-  return execFileSync(process.execPath, [cli, 'lib'], { encoding: 'utf8' }).trim();
-}
+const own = ownWorkloads(options).map((row) => ({
+  ...row,
+  command: [compiled(row.program), ...row.args],
+}));
+const only = new RegExp(options.only);
+const workloads = [...own, ...realPrograms(options)].filter(({ name }) => only.test(name));
+if (workloads.length === 0) fail(`--only matches nothing of ${own.map(({ name }) => name)}`);
 
-function systemLibrary(name) {
-  const known = execFileSync('/sbin/ldconfig', ['-p'], { encoding: 'utf8' });
-  return known.match(new RegExp(`^\\s+${name} .*=> (.+)$`, 'm'))?.[1];
-}
+const results = {
+  machine: machine(),
+  rounds,
+  allocators: allocators.map(({ name }) => name),
+  workloads: [],
+  failures: [],
+};
 
-function allocators() {
-  const found = [
-    { name: 'glibc', library: undefined },
-    { name: 'miheap', library: ourLibrary() },
-  ];
-  if (!existsSync(found[1].library)) fail(`no such library: ${found[1].library}`);
-  for (const [name, file] of Object.entries(options.peers ? peers : {})) {
-    const library = systemLibrary(file);
-    if (library) found.push({ name, library });
-    else console.log(`${name} is left out: this system has no ${file}`);
+/** Runs one workload `rounds` times under each allocator; a different one goes first each round. */
+function compare(workload) {
+  const samples = Object.fromEntries(results.allocators.map((name) => [name, []]));
+  const broken = new Set();
+  const complain = (allocator, error) => {
+    results.failures.push({ name: workload.name, allocator, error });
+    broken.add(allocator);
+  };
+  for (const { name, library } of allocators) {
+    if (library !== undefined && !isPreloaded(workload.command[0], library)) {
+      complain(name, 'the library is not loaded');
+    }
   }
-  return found;
-}
-
-function run(command, args, { library }) {
-  const env = { ...process.env, LC_ALL: 'C' };
-  delete env.LD_PRELOAD;
-  if (library) env.LD_PRELOAD = library;
-  const { status, signal, stdout, stderr } = spawnSync(command, args, { env, encoding: 'utf8' });
-  if (status !== 0 || stderr.includes('cannot be preloaded')) {
-    fail(
-      `${args.join(' ')} with ${library ?? 'glibc'}: ${signal ?? `exit code ${status}`}\n${stderr}`,
-    );
-  }
-  return stdout;
-}
-
-const median = (numbers) => numbers.sort((a, b) => a - b)[numbers.length >> 1];
-const size = (n) => (n < 1024 ? `${n}` : n < 1 << 20 ? `${n >> 10}K` : `${n >> 20}M`);
-const digits = (n) => (n < 100 ? n.toFixed(1) : n.toFixed(0));
-
-function print(title, rows, columns, format) {
-  const width = Math.max(9, ...columns.map((name) => name.length + 2));
-  const cells = (values) => values.map((value) => value.padStart(width)).join('');
-  const ratios = columns.slice(1).map((name) => `${name}/${columns[0]}`);
-  console.log(`\n${title}`);
-  const heading = cells(columns) + ratios.map((name) => name.padStart(name.length + 3)).join('');
-  console.log(`${'pattern'.padEnd(9)}${'size'.padStart(6)}${heading}`);
-  for (const { pattern, bytes, values } of rows) {
-    const compared = values
-      .slice(1)
-      .map((value, i) => (value / values[0]).toFixed(2).padStart(ratios[i].length + 3));
-    const line = cells(values.map(format)) + compared.join('');
-    console.log(`${pattern.padEnd(9)}${size(bytes).padStart(6)}${line}`);
-  }
-}
-
-function measureTime(program, all, plan) {
-  const samples = plan.map(() => all.map(() => ({ time: [], memory: [] })));
-  for (let round = 0; round < Number(options.rounds); round++) {
-    plan.forEach(({ pattern, bytes }, row) => {
-      // A different one goes first each round: the machine's speed drifts.
-      for (let i = 0; i < all.length; i++) {
-        const which = (i + round) % all.length;
-        const args = [pattern, `${bytes}`, 'time', `${millisecondsPerRun}`];
-        const [time, memory] = run(program, args, all[which]).split(' ').map(Number);
-        samples[row][which].time.push(time);
-        samples[row][which].memory.push(memory);
+  let checksum;
+  for (let round = 0; round < rounds; round++) {
+    for (let i = 0; i < allocators.length; i++) {
+      const allocator = allocators[(i + round) % allocators.length];
+      if (broken.has(allocator.name)) continue;
+      progress.show(`${workload.name}, round ${round + 1} of ${rounds}, ${allocator.name}`);
+      const sample = measure(launcher, workload, allocator);
+      if (sample.error !== undefined) {
+        complain(allocator.name, sample.error);
+        continue;
       }
-    });
+      checksum ??= sample.checksum;
+      if (sample.checksum !== checksum) complain(allocator.name, 'another checksum than before');
+      samples[allocator.name].push(sample);
+    }
   }
-  const columns = all.map(({ name }) => name);
-  const rows = plan.map((entry, row) => ({ ...entry, samples: samples[row] }));
-  const table = (title, wanted, key, format) => {
-    const medians = ({ samples, ...entry }) => ({
-      ...entry,
-      values: samples.map((sample) => median(sample[key])),
-    });
-    if (wanted.length > 0) print(title, wanted.map(medians), columns, format);
-  };
-  table('nanoseconds per operation (median)', rows, 'time', digits);
-  const held = rows.filter(({ pattern }) => holding.includes(pattern));
-  table('peak resident memory, MiB (median)', held, 'memory', (kb) => digits(kb / 1024));
+  for (const name of broken) samples[name] = [];
+  const { name, counts, memory, live } = workload;
+  results.workloads.push({ name, counts, memory, live, samples });
 }
 
-// Two runs of different length: what starting the process costs cancels out.
-function measureInstructions(program, directory, all, plan) {
-  const count = (allocator, pattern, bytes, operations) => {
-    const file = join(directory, 'callgrind.out');
-    const args = ['--tool=callgrind', '--error-exitcode=9', `--callgrind-out-file=${file}`];
-    run('valgrind', [...args, program, pattern, `${bytes}`, 'count', `${operations}`], allocator);
-    return Number(readFileSync(file, 'utf8').match(/^(?:totals|summary): (\d+)/m)[1]);
-  };
-  const rows = plan.map(({ pattern, bytes }) => {
-    const step = pattern === 'realloc' ? 50 : 10000;
-    const values = all.map((allocator) => {
-      const first = count(allocator, pattern, bytes, step);
-      return (count(allocator, pattern, bytes, 3 * step) - first) / (2 * step);
-    });
-    return { pattern, bytes, values };
-  });
-  print(
-    'instructions per operation, with the loop around it',
-    rows,
-    all.map(({ name }) => name),
-    digits,
-  );
+for (const [i, workload] of workloads.entries()) {
+  progress.at(i, workloads.length);
+  if (workload.missing === undefined) compare(workload);
+  else progress.print(`${workload.name} is skipped: ${workload.missing}`);
 }
+progress.end();
 
-const directory = mkdtempSync(join(tmpdir(), 'miheap-bench-'));
-process.on('exit', () => rmSync(directory, { recursive: true }));
-const program = join(directory, 'malloc-free');
-// -fno-builtin: the compiler may otherwise remove a malloc together with its free.
-const flags = ['-O2', '-fno-builtin', '-pthread', join(here, 'malloc-free.c'), '-o', program];
-execFileSync(process.env.CC ?? 'cc', flags, { stdio: 'inherit' });
-
-const all = allocators();
-const patterns = options.instructions ? countable : Object.keys(cases);
-const plan = patterns
-  .filter((pattern) => !options.only || pattern === options.only)
-  .flatMap((pattern) => cases[pattern].map((bytes) => ({ pattern, bytes })));
-if (plan.length === 0) fail(`--only takes one of: ${patterns.join(', ')}`);
-
-console.log(`${cpus().length} x ${cpus()[0].model}, an operation is one malloc and one free;`);
-console.log('realloc: one buffer grown to that size; handoff, churn: two threads, elapsed time');
-if (options.instructions) measureInstructions(program, directory, all, plan);
-else measureTime(program, all, plan);
+if (options.json !== undefined) {
+  writeFileSync(options.json, `${JSON.stringify(results, null, 1)}\n`);
+}
+console.log(`${results.machine}; ${rounds} rounds`);
+printResults(results);
+if (results.failures.length > 0) process.exitCode = 1;

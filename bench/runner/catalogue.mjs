@@ -1,0 +1,62 @@
+// Our own workloads: what there is to run, and what counts about each.
+
+/**
+ * A row is one program of bench/workloads with its arguments; `size` and `threads` are those of the
+ * program unless given here. `quick` is a size for a smoke test.
+ *
+ * `counts` says what the row is for: time and memory by default. `memory` is `peak`, or `end` for
+ * programs that go quiet and are looked at then.
+ */
+const rows = [
+  { name: 'algebra', quick: 5 },
+  { name: 'interpreter', quick: 1 },
+  { name: 'logic', quick: 20 },
+  { name: 'bodies', quick: 500 },
+  { name: 'containers', quick: 50_000 },
+  { name: 'simple', quick: 2000 },
+  { name: 'simple-threads', program: 'simple', threads: 4, size: 60_000, quick: 1000 },
+  { name: 'weighted', quick: 200_000 },
+  { name: 'weighted-threads', program: 'weighted', threads: 4, size: 10_000_000, quick: 50_000 },
+  { name: 'replace', quick: 200_000 },
+  { name: 'replace-threads', program: 'replace', threads: 4, size: 10_000_000, quick: 50_000 },
+  { name: 'batches', quick: 100 },
+  { name: 'batches-handed', program: 'batches', mode: 'handed', quick: 100 },
+  { name: 'generations', quick: 1000 },
+  { name: 'exchange', quick: 2000 },
+  { name: 'ageing', quick: 100 },
+  { name: 'remote', quick: 500 },
+  { name: 'remote-threads', program: 'remote', threads: 8, size: 10_000, quick: 100 },
+  { name: 'short-threads', quick: 200 },
+  { name: 'cache-thrash', program: 'sharing', quick: 1000 },
+  { name: 'cache-scratch', program: 'sharing', mode: 'scratch', quick: 1000 },
+  { name: 'large', quick: 200 },
+  { name: 'growth', quick: 100 },
+  { name: 'aligned', quick: 20_000 },
+  { name: 'zeroed', quick: 5000 },
+  { name: 'fragmentation', quick: 2000 },
+  { name: 'quiet', memory: 'end', quick: 50, quickSkip: true },
+  { name: 'hello', counts: ['memory'] },
+  { name: 'modest-threads', counts: ['memory'], quick: 10 },
+];
+
+/** The arguments of each row as they follow from the options of the command line. */
+export function ownWorkloads({ size, threads, quick }) {
+  return rows
+    .filter((row) => !(quick && row.quickSkip))
+    .map((row) => {
+      const program = row.program ?? row.name;
+      const args = [
+        size ?? (quick ? row.quick : row.size) ?? '',
+        threads ?? row.threads ?? '',
+        row.mode ?? '',
+      ];
+      return {
+        name: row.name,
+        program,
+        args: args.map(String),
+        counts: row.counts ?? ['time', 'memory'],
+        memory: row.memory ?? 'peak',
+        checksum: true,
+      };
+    });
+}

@@ -1,0 +1,107 @@
+/* launch [-l LIBRARY] [-n COUNT] [-r] COMMAND [ARGUMENT...]
+
+   Runs a command with a library preloaded and prints on file descriptor 3 what it used, as JSON:
+   wall and CPU seconds (of all COUNT runs together), peak resident memory of the largest process and
+   page faults, as the system counted them. Linked statically, so that what the system remembers of
+   this process before it became the command is less than any command has itself.
+
+     -l LIBRARY   preload this; without it nothing is preloaded
+     -n COUNT     run the command so many times, one after another
+     -r           also look at the command's resident memory until it ends, and print the last seen */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+enum { REPORT = 3, LOOK_MS = 20 };
+
+static double seconds(struct timeval time) {
+  return (double)time.tv_sec + (double)time.tv_usec / 1e6;
+}
+
+static double now(void) {
+  struct timespec time;
+  clock_gettime(CLOCK_MONOTONIC, &time);
+  return (double)time.tv_sec + (double)time.tv_nsec / 1e9;
+}
+
+static void stop(const char* what) {
+  perror(what);
+  exit(125);
+}
+
+static pid_t start(const char* library, char** command) {
+  pid_t child = vfork();
+  if (child == -1) stop("vfork");
+  if (child != 0) return child;
+  close(REPORT);
+  if (library != NULL) setenv("LD_PRELOAD", library, 1);
+  execvp(command[0], command);
+  _exit(127);
+}
+
+/* Pages of a running process; 0 once it has ended. */
+static long resident_pages(pid_t process) {
+  char path[64], text[128];
+  long size, resident = 0;
+  snprintf(path, sizeof(path), "/proc/%d/statm", (int)process);
+  int file = open(path, O_RDONLY | O_CLOEXEC);
+  if (file == -1) return 0;
+  ssize_t length = read(file, text, sizeof(text) - 1);
+  close(file);
+  if (length <= 0) return 0;
+  text[length] = '\0';
+  return sscanf(text, "%ld %ld", &size, &resident) == 2 ? resident : 0;
+}
+
+/* Waits for the process; if `last` is given, that is what was resident when it was last seen alive. */
+static int wait_for(pid_t process, long* last) {
+  int status;
+  for (;;) {
+    pid_t ended = waitpid(process, &status, last == NULL ? 0 : WNOHANG);
+    if (ended == process) return status;
+    if (ended == -1 && errno != EINTR) stop("waitpid");
+    if (last == NULL) continue;
+    long pages = resident_pages(process);
+    if (pages != 0) *last = pages;
+    nanosleep(&(struct timespec){0, LOOK_MS * 1000000L}, NULL);
+  }
+}
+
+int main(int argc, char** argv) {
+  const char* library = NULL;
+  int option, watch = 0;
+  long count = 1, resident = 0;
+  while ((option = getopt(argc, argv, "+l:n:r")) != -1) {
+    if (option == 'l') library = optarg;
+    if (option == 'n') count = atol(optarg);
+    if (option == 'r') watch = 1;
+    if (option == '?') return 125;
+  }
+  if (optind == argc) {
+    fputs("usage: launch [-l LIBRARY] [-n COUNT] [-r] COMMAND [ARGUMENT...]\n", stderr);
+    return 125;
+  }
+  double started = now();
+  for (long i = 0; i < count; i++) {
+    int status = wait_for(start(library, argv + optind), watch ? &resident : NULL);
+    if (WIFSIGNALED(status)) {
+      fprintf(stderr, "ended by signal %d\n", WTERMSIG(status));
+      return 128 + WTERMSIG(status);
+    }
+    if (WEXITSTATUS(status) != 0) return WEXITSTATUS(status);
+  }
+  double wall = now() - started;
+  struct rusage used;
+  getrusage(RUSAGE_CHILDREN, &used);
+  dprintf(REPORT,
+          "{\"wall\":%.6f,\"cpu\":%.6f,\"peak\":%ld,\"faults\":%ld,\"major\":%ld,\"end\":%ld}\n",
+          wall, seconds(used.ru_utime) + seconds(used.ru_stime), used.ru_maxrss, used.ru_minflt,
+          used.ru_majflt, resident * (sysconf(_SC_PAGESIZE) / 1024));
+  return 0;
+}

@@ -1,0 +1,34 @@
+/* Twenty live blocks of 64 KiB to 32 MiB; a random one is replaced each time, and a few pages of the
+   new one are written. SIZE: replacements by each thread. */
+#include "workload.h"
+
+enum { SLOTS = 20, LEAST = 64 << 10, MOST = 32 << 20, TOUCHED = 32, PAGE = 4096 };
+
+static size_t replacements;
+static uint64_t checksums[MOST_THREADS];
+
+static void work(unsigned index) {
+  random_t random = {index};
+  uint64_t checksum = 0;
+  void* slots[SLOTS] = {NULL};
+  for (size_t i = 0; i < replacements; i++) {
+    void** slot = &slots[random_below(&random, SLOTS)];
+    size_t size = random_size(&random, LEAST, MOST);
+    free_stamped(*slot);
+    *slot = stamp(malloc(size), size, index);
+    size_t stride = size / TOUCHED < PAGE ? PAGE : size / TOUCHED;
+    for (size_t at = PAGE; at + 1 < size; at += stride) ((volatile char*)*slot)[at] = 1;
+    checksum = mix(checksum ^ size);
+  }
+  for (unsigned i = 0; i < SLOTS; i++) free_stamped(slots[i]);
+  checksums[index] = checksum;
+}
+
+int main(int argc, char** argv) {
+  arguments_t given = parse_arguments(argc, argv, 500000, 1);
+  uint64_t checksum = 0;
+  replacements = given.size;
+  run_threads(given.threads, work);
+  for (unsigned i = 0; i < given.threads; i++) checksum = mix(checksum ^ checksums[i]);
+  return finish(checksum);
+}

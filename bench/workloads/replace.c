@@ -1,0 +1,37 @@
+/* Each thread replaces random blocks of an array by blocks of random sizes, as long-running programs
+   do once they are warm. SIZE: replacements by each thread. */
+#include "workload.h"
+
+enum { SLOTS = 1 << 16, LEAST = 8, MOST = 8 << 10 };
+
+static size_t replacements;
+static uint64_t checksums[MOST_THREADS];
+
+static void work(unsigned index) {
+  random_t random = {index};
+  uint64_t checksum = 0;
+  void** slots = must(calloc(SLOTS, sizeof(void*)));
+  for (size_t i = 0; i < replacements; i++) {
+    void** slot = &slots[random_below(&random, SLOTS)];
+    if (*slot != NULL) {
+      checksum = mix(checksum ^ stamped_size(*slot));
+      free_stamped(*slot);
+      *slot = NULL;
+    } else {
+      size_t size = random_size(&random, LEAST, MOST);
+      *slot = stamp(malloc(size), size, index);
+    }
+  }
+  for (unsigned i = 0; i < SLOTS; i++) free_stamped(slots[i]);
+  free(slots);
+  checksums[index] = checksum;
+}
+
+int main(int argc, char** argv) {
+  arguments_t given = parse_arguments(argc, argv, 20000000, 1);
+  uint64_t checksum = 0;
+  replacements = given.size;
+  run_threads(given.threads, work);
+  for (unsigned i = 0; i < given.threads; i++) checksum = mix(checksum ^ checksums[i]);
+  return finish(checksum);
+}
