@@ -15,7 +15,7 @@ const sources = {
   heap() {
     const heap = new Heap();
     return {
-      alloc: (size) => heap.alloc(size, { zero: false }),
+      alloc: (size) => heap.allocUnsafe(size),
       free: (buffer) => heap.free(buffer),
       held: () => processStats().heldBytes,
     };

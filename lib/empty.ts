@@ -11,14 +11,14 @@ export class EmptyBuffers {
     return buffer;
   }
 
-  has(buffer: ArrayBuffer): boolean {
-    return buffer.byteLength === 0 && this.#buffers.has(buffer);
+  has(buffer: unknown): boolean {
+    return this.#buffers.has(buffer as ArrayBuffer);
   }
 
-  /** Detaches `buffer`; false if it is not one of these, or no longer. */
-  remove(buffer: ArrayBuffer): boolean {
-    if (buffer.byteLength !== 0 || !this.#buffers.delete(buffer)) return false;
-    structuredClone(buffer, { transfer: [buffer] });
+  /** Detaches `buffer`, which must not be detached; false if it is not one of these. */
+  remove(buffer: unknown): boolean {
+    if (!this.#buffers.delete(buffer as ArrayBuffer)) return false;
+    structuredClone(buffer, { transfer: [buffer as ArrayBuffer] });
     return true;
   }
 }

@@ -1,3 +1,5 @@
+import type { LimitMessage } from './limit';
+
 /** An argument has the wrong type. */
 export class InvalidTypeError extends TypeError {
   readonly code = 'ERR_INVALID_ARG_TYPE';
@@ -25,16 +27,35 @@ export class OutOfRangeError extends RangeError {
   }
 }
 
-/** The heap's byte limit would be passed. */
+/**
+ * The heap's byte limit would be passed. The heap holds `liveBytes + waitingBytes`; as `free` gives back
+ * the former, a turn of the event loop gives back the latter.
+ */
 export class HeapLimitError extends RangeError {
   readonly code = 'ERR_MIHEAP_LIMIT';
+  /** The heap's name; empty if it has none. */
+  readonly heapName: string;
+  /** The most bytes that the heap may hold. */
+  readonly limit: number;
+  /** Bytes that were asked for, beyond those held. */
+  readonly requested: number;
+  /** Bytes held by buffers that the program can still reach, as far as the garbage collector knows. */
+  readonly liveBytes: number;
+  /** Bytes that the garbage collector has found, and that come back when the event loop turns. */
+  readonly waitingBytes: number;
 
-  constructor(limit: number, held: number, size: number) {
+  /** @internal */
+  constructor({ name, limit, requested, liveBytes, waitingBytes }: LimitMessage) {
     super(
-      `the heap's limit is ${limit} bytes, ${held} are held and ${size} were asked for; ` +
-        'free buffers that are no longer needed, or let the event loop turn: ' +
-        'what the garbage collector found only comes back then',
+      `the limit of ${heapCalled(name)} is ${limit} bytes, and ${requested} more were asked for: ` +
+        `${liveBytes} are live, so free what is no longer needed; ` +
+        `${waitingBytes} wait for the garbage collector, and come back when the event loop turns`,
     );
+    this.heapName = name;
+    this.limit = limit;
+    this.requested = requested;
+    this.liveBytes = liveBytes;
+    this.waitingBytes = waitingBytes;
   }
 }
 
@@ -75,8 +96,19 @@ export class AlreadyFreedError extends MiheapError {
 
 /** The heap was destroyed. */
 export class HeapDestroyedError extends MiheapError {
+  constructor(name: string) {
+    super('ERR_MIHEAP_DESTROYED', `${heapCalled(name)} was destroyed`);
+  }
+}
+
+/** There is no block to adopt with this token. */
+export class TokenError extends MiheapError {
   constructor() {
-    super('ERR_MIHEAP_DESTROYED', 'the heap was destroyed');
+    super(
+      'ERR_MIHEAP_TOKEN',
+      'no block waits for this token: it was adopted or released, the thread that made it has ended, ' +
+        'or it never was a token',
+    );
   }
 }
 
@@ -104,10 +136,23 @@ export class PeerDependencyError extends MiheapError {
   }
 }
 
+/** How a message speaks of a heap. */
+export function heapCalled(name: string): string {
+  return name === '' ? 'the heap' : `heap ${JSON.stringify(name)}`;
+}
+
 function describe(value: unknown): string {
   if (typeof value === 'number' || value === null || value === undefined) return String(value);
   if (typeof value === 'bigint') return `${value}n`;
   if (typeof value === 'string') return `the string ${JSON.stringify(value.slice(0, 40))}`;
-  if (typeof value === 'object') return `an instance of ${value.constructor?.name ?? 'Object'}`;
+  if (typeof value === 'object') return `an instance of ${className(value)}`;
   return `a ${typeof value}`;
+}
+
+function className(value: object): string {
+  try {
+    return String(value.constructor.name);
+  } catch {
+    return 'Object'; // no constructor, or one that throws
+  }
 }

@@ -1,70 +1,32 @@
-/// <reference types="node" preserve="true" />
-
 import { EmptyBuffers } from './empty';
-import {
-  AlignmentUnavailableError,
-  AlreadyFreedError,
-  HeapDestroyedError,
-  HeapLimitError,
-  InvalidTypeError,
-  NotOwnedError,
-  OutOfMemoryError,
-} from './errors';
+import { HeapDestroyedError, InvalidTypeError, OutOfMemoryError } from './errors';
+import { failure } from './failure';
+import type {
+  AllocFromOptions,
+  AllocOptions,
+  BufferLike,
+  HeapOptions,
+  HeapStats,
+  TypedArrayConstructor,
+} from './heap-types';
 import { collectWhenIdle } from './idle';
-import { type HeapHandle, native, Status } from './native';
-import { transferable } from './transfer';
+import { limitReached } from './limit';
+import { type HandedOut, type HeapHandle, native, type Shown, Status } from './native';
+import { idOf, newTokenId, sizeOf, Token, type TokenClone } from './token';
+import { arrayBufferIn, bufferIn } from './transfer';
 import {
-  arrayBufferOf,
+  bytesOf,
   checkAlign,
-  checkBoolean,
+  checkEncoding,
   checkLimit,
   checkOptions,
   checkSize,
+  checkString,
+  shownBy,
 } from './validate';
-
-export interface HeapOptions {
-  /** The most bytes, as asked for, that may be held at one time. Default: no limit. */
-  limit?: number;
-}
-
-export interface AllocOptions {
-  /**
-   * Whether the memory is cleared. Default: true. Without, it shows whatever the process last had
-   * there, as `Buffer.allocUnsafe` does.
-   */
-  zero?: boolean;
-  /** The address is a multiple of this power of two. Default: 16, or 8 below 16 bytes. */
-  align?: number;
-}
-
-export interface ReallocOptions {
-  /** Whether bytes beyond the old size are cleared. Default: true. */
-  zero?: boolean;
-}
-
-export interface HeapStats {
-  /** Bytes held now, as asked for, and the highest that was. */
-  bytes: number;
-  peakBytes: number;
-  /** Blocks held now. A buffer of no bytes takes no block. */
-  blocks: number;
-  /** Blocks handed out since the heap was made. */
-  allocated: number;
-  /** How many of these were given back by the garbage collector instead of `free`. */
-  collected: number;
-}
 
 /** Node before 18.18 has no `Symbol.dispose`; there, no code can ask for it either. */
 const dispose: typeof Symbol.dispose = Symbol.dispose ?? Symbol('Symbol.dispose');
-
-/** An ArrayBuffer, or any view of one. */
-export type BufferLike = ArrayBuffer | NodeJS.ArrayBufferView;
-
-/** Float64Array, Uint8Array, and so on. */
-export interface TypedArrayConstructor<T> {
-  readonly BYTES_PER_ELEMENT: number;
-  new (buffer: ArrayBuffer, byteOffset: number, length: number): T;
-}
 
 /**
  * Buffers with their own lives, outside V8's heap. Each has an ArrayBuffer to itself. `free` gives
@@ -72,30 +34,58 @@ export interface TypedArrayConstructor<T> {
  *
  * A view stands for the whole block it shows: `free(buffer.subarray(3))` frees `buffer`.
  *
- * A heap belongs to the thread that made it. When that thread ends, its buffers end with it.
+ * A heap belongs to the thread that made it. When that thread ends, its buffers end with it. Blocks go
+ * to other threads with `transfer` or `share`.
  *
- * Node 24 stops the process when a buffer given to `worker_threads.markAsUntransferable` is detached:
- * do not mark these. No thread can take them away as it is.
+ * Every method but `owns`, `destroy` and `[Symbol.dispose]` throws {@link HeapDestroyedError} once the
+ * heap was destroyed. What throws has changed nothing.
+ *
+ * Node 24 and newer stop the process when a buffer given to `worker_threads.markAsUntransferable` is
+ * detached: do not mark these. No thread can take them away as it is.
+ *
+ * @example
+ * ```ts
+ * import { Heap } from 'miheap';
+ *
+ * const heap = new Heap({ name: 'frames', limit: 64 * 1024 * 1024 });
+ * const frame = heap.alloc(1920 * 1080 * 4);
+ * heap.free(frame);
+ * console.log(frame.length); // 0
+ * heap.destroy();
+ * ```
  */
 export class Heap {
+  /** The name it was made with, or ''. */
+  readonly name: string;
   /** The most bytes that may be held at one time, or Infinity. */
   readonly limit: number;
+  /** The alignment of blocks that do not ask for another; undefined: the natural one. */
+  readonly align: number | undefined;
   #handle: HeapHandle | undefined;
   readonly #empty = new EmptyBuffers();
 
+  /**
+   * @throws {@link InvalidTypeError}, {@link InvalidValueError} or {@link OutOfRangeError} if an option
+   *   is wrong; {@link OutOfMemoryError}.
+   */
   constructor(options: HeapOptions = {}) {
     checkOptions(options);
-    const { limit = Number.POSITIVE_INFINITY } = options;
+    const { name = '', limit = Number.POSITIVE_INFINITY, align } = options;
+    checkString('name', name);
     checkLimit(limit);
-    this.limit = limit;
+    if (align !== undefined) checkAlign(align);
     const handle = native.newHeap(limit);
     if (typeof handle === 'number') throw new OutOfMemoryError('a new heap');
+    this.name = name;
+    this.limit = limit;
+    this.align = align;
     this.#handle = handle;
   }
 
   /**
-   * False where the runtime forbids external buffers (Electron): V8 then owns the memory, and only
-   * small alignments can be had. Everything else stays the same.
+   * False where the runtime forbids external buffers (Electron), or the environment says
+   * MIHEAP_EXTERNAL_BUFFERS=0: V8 then owns the memory, only small alignments can be had, and `transfer`
+   * and `share` copy. Everything else stays the same.
    */
   get external(): boolean {
     return native.external;
@@ -105,82 +95,374 @@ export class Heap {
     return this.#handle === undefined;
   }
 
-  /** A Buffer of `size` bytes. */
+  /**
+   * A Buffer of `size` bytes, all zero.
+   *
+   * @param size From 0 to `buffer.constants.MAX_LENGTH` bytes.
+   * @throws {@link InvalidTypeError}, {@link InvalidValueError} or {@link OutOfRangeError} if an argument
+   *   is wrong; {@link HeapLimitError}; {@link OutOfMemoryError}; {@link AlignmentUnavailableError} where
+   *   V8 owns the memory and it is not aligned so. The same for all of `alloc…`.
+   *
+   * @example
+   * ```ts
+   * import { Heap } from 'miheap';
+   *
+   * using heap = new Heap();
+   * const page = heap.alloc(4096, { align: 4096 });
+   * console.log(page.length, page[0]); // 4096 0
+   * ```
+   */
   alloc(size: number, options?: AllocOptions): Buffer {
-    return Buffer.from(this.allocArrayBuffer(size, options));
+    checkSize('size', size);
+    return size === 0 ? this.#nothing(options) : bufferIn(this.#allocate(size, options, true));
   }
 
-  /** An ArrayBuffer of `size` bytes. */
+  /**
+   * A Buffer of `size` bytes that shows whatever the process last had there, as `Buffer.allocUnsafe`
+   * does: quicker, for those who write all of it before they read.
+   *
+   * @example
+   * ```ts
+   * import { Heap } from 'miheap';
+   *
+   * using heap = new Heap();
+   * const line = heap.allocUnsafe(80).fill('-');
+   * console.log(line.toString('latin1', 0, 5)); // -----
+   * ```
+   */
+  allocUnsafe(size: number, options?: AllocOptions): Buffer {
+    checkSize('size', size);
+    return size === 0 ? this.#nothing(options) : bufferIn(this.#allocate(size, options, false));
+  }
+
+  /**
+   * A Buffer with a copy of `data`: of a string's bytes in an encoding, or of the bytes of a view, an
+   * ArrayBuffer or a SharedArrayBuffer.
+   *
+   * @throws Also {@link InvalidValueError} if `data` is detached.
+   *
+   * @example
+   * ```ts
+   * import { Heap } from 'miheap';
+   *
+   * using heap = new Heap();
+   * console.log(heap.allocFrom('c0ffee', { encoding: 'hex' }).length); // 3
+   * console.log(heap.allocFrom(new Uint16Array([1, 2])).length); // 4
+   * ```
+   */
+  allocFrom(
+    data: string | ArrayBufferLike | NodeJS.ArrayBufferView,
+    options: AllocFromOptions = {},
+  ): Buffer {
+    checkOptions(options);
+    const { encoding = 'utf8', align } = options;
+    checkEncoding(encoding);
+    if (typeof data !== 'string') {
+      const bytes = bytesOf(data);
+      const copy = this.allocUnsafe(bytes.length, { align });
+      copy.set(bytes);
+      return copy;
+    }
+    // At most so many: hexadecimal text ends at the first letter that is no digit, and so on.
+    const buffer = this.allocUnsafe(Buffer.byteLength(data, encoding), { align });
+    const written = buffer.write(data, encoding);
+    return written === buffer.length ? buffer : this.realloc(buffer, written);
+  }
+
+  /**
+   * As `alloc`, an ArrayBuffer.
+   *
+   * @example
+   * ```ts
+   * import { Heap } from 'miheap';
+   *
+   * using heap = new Heap();
+   * const header = new DataView(heap.allocArrayBuffer(16));
+   * header.setUint32(0, 0xcafe);
+   * console.log(header.getUint16(2)); // 51966
+   * ```
+   */
   allocArrayBuffer(size: number, options?: AllocOptions): ArrayBuffer {
     checkSize('size', size);
-    return this.#allocate(size, options);
+    if (size === 0) return this.#nothing(options).buffer as ArrayBuffer;
+    return arrayBufferIn(this.#allocate(size, options, true));
   }
 
-  /** An array of `length` elements: `allocTyped(Float64Array, 1000)`. */
+  /**
+   * A typed array of `length` elements, all zero.
+   *
+   * @param type Float64Array, Uint8Array, and so on.
+   * @param length Elements; as bytes they must be a size that `alloc` takes.
+   *
+   * @example
+   * ```ts
+   * import { Heap } from 'miheap';
+   *
+   * using heap = new Heap();
+   * const samples = heap.allocTyped(Float64Array, 1000);
+   * console.log(samples.length, samples.byteLength); // 1000 8000
+   * ```
+   */
   allocTyped<T>(type: TypedArrayConstructor<T>, length: number, options?: AllocOptions): T {
     if (typeof type !== 'function' || Object.getPrototypeOf(type)?.name !== 'TypedArray') {
       throw new InvalidTypeError('type', 'the constructor of a typed array', type);
     }
     checkSize('length', length);
-    checkSize('size', length * type.BYTES_PER_ELEMENT);
-    return new type(this.#allocate(length * type.BYTES_PER_ELEMENT, options), 0, length);
+    return new type(this.allocArrayBuffer(length * type.BYTES_PER_ELEMENT, options), 0, length);
   }
 
   /**
-   * Changes the size of a block, in place if it can. The contents up to the smaller size stay. The
-   * old buffer and every view of it are detached; use the one returned, which is an ArrayBuffer if
-   * an ArrayBuffer was given, else a Buffer. On failure the old one is untouched.
+   * Changes the size of a block, in place if it can. The contents up to the smaller size stay, and bytes
+   * beyond the old size are zero. The old buffer and every view of it are detached; use the one returned.
+   * The block keeps its alignment.
+   *
+   * @returns An ArrayBuffer if an ArrayBuffer was given, else a Buffer over the whole block.
+   * @throws As `alloc` and `free` do; the old buffer is untouched then.
+   *
+   * @example
+   * ```ts
+   * import { Heap } from 'miheap';
+   *
+   * using heap = new Heap();
+   * let text = heap.allocFrom('hello');
+   * text = heap.realloc(text, 11);
+   * text.write(' world', 5);
+   * console.log(text.toString()); // hello world
+   * ```
    */
-  realloc(buffer: ArrayBuffer, newSize: number, options?: ReallocOptions): ArrayBuffer;
-  realloc(buffer: BufferLike, newSize: number, options?: ReallocOptions): Buffer;
-  realloc(buffer: BufferLike, newSize: number, options: ReallocOptions = {}): Buffer | ArrayBuffer {
-    const old = arrayBufferOf(buffer);
+  realloc(buffer: ArrayBuffer, newSize: number): ArrayBuffer;
+  realloc(buffer: BufferLike, newSize: number): Buffer;
+  realloc(buffer: BufferLike, newSize: number): Buffer | ArrayBuffer {
+    const old = shownBy(buffer);
     checkSize('newSize', newSize);
-    checkOptions(options);
-    const { zero = true } = options;
-    checkBoolean('zero', zero);
     const handle = this.#live();
-    const resized = this.#reallocate(handle, old, newSize, zero);
-    return buffer === old ? resized : Buffer.from(resized);
+    const resized =
+      newSize === 0 || this.#empty.has(old)
+        ? this.#replace(handle, old, newSize)
+        : bufferIn(this.#reallocate(handle, old, newSize));
+    return buffer === old ? (resized.buffer as ArrayBuffer) : resized;
   }
 
   /**
    * Gives the memory back now and detaches the buffer: every view of it has length 0 from here on.
+   *
    * Do not free a buffer that a pending operation (`fs.read`, a stream, `crypto`) still uses: the
-   * system writes into that memory whoever owns it next.
+   * system writes into that memory whoever owns it next. Detaching cannot catch this.
+   *
+   * @param buffer The Buffer, any view of the block, or its ArrayBuffer.
+   * @throws {@link InvalidTypeError} if it is none of these; {@link NotOwnedError} if it is not of this
+   *   heap; {@link AlreadyFreedError}.
+   *
+   * @example
+   * ```ts
+   * import { Heap } from 'miheap';
+   *
+   * using heap = new Heap();
+   * const buffer = heap.alloc(1000);
+   * const part = buffer.subarray(500);
+   * heap.free(buffer);
+   * console.log(part.length, heap.stats().bytes); // 0 0
+   * ```
    */
   free(buffer: BufferLike): void {
-    const arrayBuffer = arrayBufferOf(buffer);
-    const handle = this.#live();
-    if (this.#empty.remove(arrayBuffer)) return;
-    const status = native.free(handle, arrayBuffer);
-    if (status !== Status.Ok) throw this.#failure(status);
-  }
-
-  /** The bytes that the block really has: at least its size. `realloc` up to there moves nothing. */
-  usableSize(buffer: BufferLike): number {
-    const arrayBuffer = arrayBufferOf(buffer);
-    const handle = this.#live();
-    if (this.#empty.has(arrayBuffer)) return 0;
-    const size = native.usableSize(handle, arrayBuffer);
-    if (size < 0) throw this.#failure(size);
-    return size;
-  }
-
-  stats(): HeapStats {
-    const [bytes, blocks, peakBytes, allocated, collected] = native.heapStats(this.#live());
-    return { bytes, peakBytes, blocks, allocated, collected };
-  }
-
-  /** Tidies up free memory; with `force`, returns it to the system now. */
-  collect(force = false): void {
-    checkBoolean('force', force);
-    native.collectHeap(this.#live(), force);
+    const shown = shownBy(buffer);
+    const status = native.free(this.#live(), shown);
+    if (status === Status.Ok) return;
+    if (status !== Status.NotOwned || !this.#empty.remove(shown)) throw failure(status, buffer);
   }
 
   /**
-   * Frees every block and detaches its buffer. The same warning as for `free` holds. Blocks that the
-   * garbage collector has found already come back when the event loop turns.
+   * The bytes that the block really has: at least its size. `realloc` up to there moves nothing.
+   *
+   * @throws As `free` does.
+   *
+   * @example
+   * ```ts
+   * import { Heap } from 'miheap';
+   *
+   * using heap = new Heap();
+   * console.log(heap.usableSize(heap.alloc(1001))); // 1024
+   * ```
+   */
+  usableSize(buffer: BufferLike): number {
+    const shown = shownBy(buffer);
+    const size = native.usableSize(this.#live(), shown);
+    if (size >= 0) return size;
+    if (size === Status.NotOwned && this.#empty.has(shown)) return 0;
+    throw failure(size, buffer);
+  }
+
+  /**
+   * Whether `value` is a buffer of this heap, or a view of one, that is alive. Never throws.
+   *
+   * @example
+   * ```ts
+   * import { Heap } from 'miheap';
+   *
+   * using heap = new Heap();
+   * const buffer = heap.alloc(10);
+   * console.log(heap.owns(buffer), heap.owns(Buffer.alloc(10))); // true false
+   * ```
+   */
+  owns(value: unknown): boolean {
+    if (this.#handle === undefined) return false;
+    const shown = shownBy(value);
+    const status = native.find(this.#handle, shown);
+    return status === Status.Ok || (status === Status.NotOwned && this.#empty.has(shown));
+  }
+
+  /**
+   * Offers the block to one other thread and detaches the buffer here. The block counts for no heap
+   * until it is adopted. It lives as long as the token: until that is adopted or released, or this thread
+   * ends. So a thread must not end before what it sent was adopted.
+   *
+   * Where `external` is false, the contents are copied.
+   *
+   * @returns A small object for `postMessage`, which a thread can `adopt` once.
+   * @throws As `free` does; {@link OutOfMemoryError}.
+   *
+   * @example
+   * ```ts
+   * import { Heap } from 'miheap';
+   *
+   * const sender = new Heap();
+   * const receiver = new Heap();
+   * const buffer = sender.allocFrom('moved');
+   * const message = structuredClone(sender.transfer(buffer)); // as postMessage does
+   * console.log(receiver.adopt(message).toString(), buffer.length); // moved 0
+   * ```
+   */
+  transfer(buffer: BufferLike): Token {
+    return this.#offer(buffer, true);
+  }
+
+  /**
+   * Offers the same memory to any number of threads, and to this one again. Each `adopt` makes a buffer
+   * of its own over it. Each side frees its own; the memory comes back with the last of them, once the
+   * token was released too, or this thread has ended.
+   *
+   * Nothing keeps threads from writing at the same time: let all of them only read, or pass messages to
+   * take turns. Where `external` is false, each side gets a copy of what the block held when it was shared.
+   *
+   * @throws As `free` does; {@link OutOfMemoryError}.
+   *
+   * @example
+   * ```ts
+   * import { Heap } from 'miheap';
+   *
+   * const heap = new Heap();
+   * const table = heap.allocFrom('shared');
+   * const token = heap.share(table);
+   * const other = heap.adopt(token);
+   * token.release(); // nobody else will adopt it
+   * heap.free(table);
+   * console.log(other.toString()); // shared
+   * heap.free(other); // now the memory is free
+   * ```
+   */
+  share(buffer: BufferLike): Token {
+    return this.#offer(buffer, false);
+  }
+
+  /**
+   * Takes a block that a heap of this or another thread offers. It counts for this heap, and is freed
+   * here.
+   *
+   * @param token What `transfer` or `share` returned, or a clone of it.
+   * @returns A Buffer over the whole block.
+   * @throws {@link InvalidTypeError} if it is no token; {@link TokenError} if nothing waits for it;
+   *   {@link HeapLimitError} and {@link OutOfMemoryError}, after which it can still be adopted.
+   *
+   * @example
+   * ```ts
+   * import { Heap } from 'miheap';
+   * import { Worker } from 'node:worker_threads';
+   *
+   * const worker = new Worker(
+   *   `const { Heap } = require('miheap');
+   *    const { parentPort } = require('node:worker_threads');
+   *    const heap = new Heap();
+   *    parentPort.on('message', (token) => {
+   *      const buffer = heap.adopt(token);
+   *      parentPort.postMessage(buffer.length);
+   *      heap.free(buffer);
+   *      parentPort.close();
+   *    });`,
+   *   { eval: true },
+   * );
+   * const heap = new Heap();
+   * worker.postMessage(heap.transfer(heap.alloc(5000)));
+   * worker.on('message', (length) => {
+   *   console.log(length); // 5000
+   * });
+   * ```
+   */
+  adopt(token: TokenClone): Buffer {
+    const id = idOf(token);
+    let block = native.adopt(this.#live(), id);
+    if (block === Status.Limit && native.recover(this.#live())) {
+      block = native.adopt(this.#live(), id);
+    }
+    if (block === null) return Buffer.from(this.#empty.add());
+    if (typeof block === 'number') throw this.#failure(block, token, sizeOf(token));
+    return bufferIn(block);
+  }
+
+  /**
+   * What the heap holds.
+   *
+   * @example
+   * ```ts
+   * import { Heap } from 'miheap';
+   *
+   * using heap = new Heap({ name: 'tiles' });
+   * heap.alloc(1000);
+   * const { bytes, blocks, sizeClasses } = heap.stats();
+   * console.log(bytes, blocks, sizeClasses); // 1000 1 [ { upTo: 1024, blocks: 1, bytes: 1000 } ]
+   * ```
+   */
+  stats(): HeapStats {
+    const [bytes = 0, peakBytes = 0, blocks = 0, allocated = 0, collected = 0, ...rows] =
+      native.heapStats(this.#live());
+    const sizeClasses = Array.from({ length: rows.length / 3 }, (_, row) => {
+      const [upTo = 0, blocks = 0, bytes = 0] = rows.slice(row * 3);
+      return { upTo, blocks, bytes };
+    });
+    const { name, limit } = this;
+    return { name, bytes, peakBytes, limit, blocks, allocated, collected, sizeClasses };
+  }
+
+  /**
+   * Returns the heap's free memory to the system now. That happens anyway, when the program has freed
+   * much and is then idle for a moment.
+   *
+   * @example
+   * ```ts
+   * import { Heap } from 'miheap';
+   *
+   * using heap = new Heap();
+   * heap.free(heap.alloc(10_000_000).fill(1));
+   * heap.collect();
+   * ```
+   */
+  collect(): void {
+    native.collectHeap(this.#live());
+  }
+
+  /**
+   * Frees every block and detaches its buffer; if that is a megabyte or more, the memory goes back to the
+   * system at once. The same warning as for `free` holds. Blocks that the garbage collector has found
+   * already come back when the event loop turns. Again, it does nothing.
+   *
+   * @example
+   * ```ts
+   * import { Heap } from 'miheap';
+   *
+   * const heap = new Heap();
+   * const buffer = heap.alloc(1000);
+   * heap.destroy();
+   * console.log(buffer.length, heap.destroyed); // 0 true
+   * ```
    */
   destroy(): void {
     if (this.#handle === undefined) return;
@@ -194,53 +476,87 @@ export class Heap {
   }
 
   #live(): HeapHandle {
-    if (this.#handle === undefined) throw new HeapDestroyedError();
+    if (this.#handle === undefined) throw new HeapDestroyedError(this.name);
     return this.#handle;
   }
 
-  #allocate(size: number, options: AllocOptions = {}): ArrayBuffer {
+  /** The alignment to ask the addon for. Reading the options may run code of the caller. */
+  #alignOf(options: AllocOptions | undefined): number {
+    if (options === undefined) return this.align ?? 0;
     checkOptions(options);
-    const { zero = true, align } = options;
-    checkBoolean('zero', zero);
-    if (align !== undefined) checkAlign(align);
-    // After the options: reading them may run code of the caller, which may destroy the heap.
+    const { align = this.align } = options;
+    if (align === undefined) return 0;
+    checkAlign(align);
+    return align;
+  }
+
+  /** A buffer of no bytes. */
+  #nothing(options?: AllocOptions): Buffer {
+    this.#alignOf(options);
+    this.#live();
+    return Buffer.from(this.#empty.add());
+  }
+
+  #allocate(size: number, options: AllocOptions | undefined, zero: boolean): HandedOut {
+    const align = this.#alignOf(options);
+    let block = native.allocate(this.#live(), size, align, zero);
+    if (block === Status.Limit && native.recover(this.#live())) {
+      block = native.allocate(this.#live(), size, align, zero);
+    }
+    if (typeof block === 'number') throw this.#failure(block, undefined, size, align);
+    return block;
+  }
+
+  #reallocate(handle: HeapHandle, old: Shown, size: number): HandedOut {
+    let block = native.reallocate(handle, old, size);
+    if (block === Status.Limit && native.recover(handle)) {
+      block = native.reallocate(this.#live(), old, size);
+    }
+    if (typeof block === 'number') {
+      throw this.#failure(
+        block,
+        old,
+        size - (block === Status.Limit ? (old as ArrayBuffer).byteLength : 0),
+      );
+    }
+    return block;
+  }
+
+  #offer(buffer: BufferLike, once: boolean): Token {
+    const shown = shownBy(buffer);
     const handle = this.#live();
-    if (size === 0) return this.#empty.add();
-    const buffer = native.allocate(handle, size, align ?? 0, zero);
-    if (typeof buffer === 'number') throw this.#failure(buffer, size, align);
-    return transferable(buffer);
+    const id = newTokenId();
+    const size = native.find(handle, shown) === Status.Ok ? (shown as ArrayBuffer).byteLength : 0;
+    let status = once ? native.transfer(handle, shown, id) : native.share(handle, shown, id);
+    if (status === Status.NotOwned && this.#empty.has(shown)) {
+      status = native.offerNothing(handle, id, once);
+      if (once && status === Status.Ok) this.#empty.remove(shown);
+    }
+    if (status !== Status.Ok) throw failure(status, buffer, size);
+    return new Token(id, size);
   }
 
-  #reallocate(handle: HeapHandle, old: ArrayBuffer, size: number, zero: boolean): ArrayBuffer {
-    if (this.#empty.has(old)) {
-      const fresh = this.#allocate(size, { zero });
-      this.#empty.remove(old);
-      return fresh;
+  /** To or from no bytes. */
+  #replace(handle: HeapHandle, old: Shown, size: number): Buffer {
+    const status = native.find(handle, old);
+    if (status !== Status.Ok && (status !== Status.NotOwned || !this.#empty.has(old))) {
+      throw failure(status, old);
     }
-    if (size === 0) {
-      this.free(old);
-      return this.#empty.add();
-    }
-    const resized = native.reallocate(handle, old, size, zero);
-    if (typeof resized === 'number') throw this.#failure(resized, size);
-    return transferable(resized);
+    const fresh = this.alloc(size);
+    this.free(old as ArrayBuffer);
+    return fresh;
   }
 
-  #failure(status: Status, size = 0, align = 0): Error {
-    switch (status) {
-      case Status.Detached:
-        return new AlreadyFreedError();
-      case Status.OtherHeap:
-        return new NotOwnedError('the buffer belongs to another heap');
-      case Status.Limit:
-        return new HeapLimitError(this.limit, this.stats().bytes, size);
-      case Status.NoMemory:
-        return new OutOfMemoryError(`${size} bytes`);
-      case Status.Unaligned:
-        return new AlignmentUnavailableError(align);
-      default:
-        return new NotOwnedError('the buffer is not from this heap');
-    }
+  #failure(status: Status, value: unknown, size = 0, align = 0): Error {
+    return status === Status.Limit ? this.#limitReached(size) : failure(status, value, size, align);
+  }
+
+  #limitReached(requested: number): Error {
+    const handle = this.#live();
+    const waitingBytes = native.waitingBytes(handle);
+    const liveBytes = (native.heapStats(handle)[0] ?? 0) - waitingBytes;
+    const { name, limit } = this;
+    return limitReached({ name, limit, requested, liveBytes, waitingBytes });
   }
 }
 

@@ -1,6 +1,7 @@
 export {
   AlignmentUnavailableError,
   type AllocatorStats,
+  type AllocFromOptions,
   type AllocOptions,
   AlreadyFreedError,
   type BufferLike,
@@ -12,6 +13,7 @@ export {
   InvalidTypeError,
   InvalidValueError,
   type Level,
+  type LimitMessage,
   LoadError,
   MiheapError,
   NotOwnedError,
@@ -20,6 +22,10 @@ export {
   PeerDependencyError,
   type ProcessStats,
   processStats,
-  type ReallocOptions,
+  releaseToken,
+  type SizeClassStats,
+  Token,
+  type TokenClone,
+  TokenError,
   type TypedArrayConstructor,
 } from './index.js';

@@ -11,19 +11,23 @@ export {
   OutOfMemoryError,
   OutOfRangeError,
   PeerDependencyError,
+  TokenError,
 } from './errors';
-export {
-  type AllocOptions,
-  type BufferLike,
-  Heap,
-  type HeapOptions,
-  type HeapStats,
-  type ReallocOptions,
-  type TypedArrayConstructor,
-} from './heap';
+export { Heap } from './heap';
+export type {
+  AllocFromOptions,
+  AllocOptions,
+  BufferLike,
+  HeapOptions,
+  HeapStats,
+  SizeClassStats,
+  TypedArrayConstructor,
+} from './heap-types';
+export type { LimitMessage } from './limit';
 export {
   type AllocatorStats,
   type Level,
   type ProcessStats,
   processStats,
 } from './process-stats';
+export { releaseToken, Token, type TokenClone } from './token';

@@ -13,11 +13,22 @@ export enum Status {
   NoMemory = -4,
   Limit = -5,
   Unaligned = -6,
+  NoBuffer = -7,
+  NoToken = -8,
 }
 
 /**
- * The addon. It checks nothing: every argument has been validated, every handle is live. Nothing in
- * it throws; what fails answers with a status and has changed nothing.
+ * What shows a block: an ArrayBuffer, or anything else that a caller has given in its place. That it is
+ * one is the only thing that the addon checks.
+ */
+export type Shown = unknown;
+
+/** A block that was handed out: the ArrayBuffer if V8 owns its memory, else a Buffer over it. */
+export type HandedOut = Buffer | ArrayBuffer;
+
+/**
+ * The addon. Every argument has been validated, every handle is live. Nothing in it throws; what fails
+ * answers with a status and has changed nothing.
  */
 export interface Native {
   /** False where the runtime only takes buffers over memory that it allocated itself. */
@@ -25,25 +36,37 @@ export interface Native {
 
   newHeap(limit: number): HeapHandle | Status;
   destroyHeap(heap: HeapHandle): void;
-  collectHeap(heap: HeapHandle, force: boolean): void;
-  heapStats(
-    heap: HeapHandle,
-  ): [bytes: number, blocks: number, peakBytes: number, allocated: number, collected: number];
+  /** Returns the heap's free memory to the system. */
+  collectHeap(heap: HeapHandle): void;
+  /** bytes, peak bytes, blocks, allocated, collected; then for each size class: up to, blocks, bytes. */
+  heapStats(heap: HeapHandle): number[];
+  /** Has the garbage collector look; true if that gave bytes of the heap back at once. */
+  recover(heap: HeapHandle): boolean;
+  /** Bytes whose ArrayBuffer the garbage collector has found, but which are not back yet. */
+  waitingBytes(heap: HeapHandle): number;
 
   /** `align` 0 means the natural alignment; `size` is at least 1. */
-  allocate(heap: HeapHandle, size: number, align: number, zero: boolean): ArrayBuffer | Status;
-  /** Detaches `buffer`. `zero` is for the bytes that are new. */
-  reallocate(
-    heap: HeapHandle,
-    buffer: ArrayBuffer,
-    size: number,
-    zero: boolean,
-  ): ArrayBuffer | Status;
-  free(heap: HeapHandle, buffer: ArrayBuffer): Status;
+  allocate(heap: HeapHandle, size: number, align: number, zero: boolean): HandedOut | Status;
+  /** Detaches `buffer`. Bytes that are new are cleared. */
+  reallocate(heap: HeapHandle, buffer: Shown, size: number): HandedOut | Status;
   /** Detaches `buffer`, of any heap, and shows its block in a new one. */
-  transfer(buffer: ArrayBuffer): ArrayBuffer | Status;
+  move(buffer: Shown): HandedOut | Status;
+  /** Detaches `buffer`. */
+  free(heap: HeapHandle, buffer: Shown): Status;
+  /** Whether `buffer` shows a live block of the heap. */
+  find(heap: HeapHandle, buffer: Shown): Status;
   /** Bytes, or a negative status. */
-  usableSize(heap: HeapHandle, buffer: ArrayBuffer): number;
+  usableSize(heap: HeapHandle, buffer: Shown): number;
+
+  /** Detaches `buffer`; who adopts `token` gets its block. A token is any text of at most 63 letters. */
+  transfer(heap: HeapHandle, buffer: Shown, token: string): Status;
+  /** Anybody who adopts `token` gets the block that `buffer` shows, too. */
+  share(heap: HeapHandle, buffer: Shown, token: string): Status;
+  /** A token for a buffer of no bytes. */
+  offerNothing(heap: HeapHandle, token: string, once: boolean): Status;
+  /** null: a buffer of no bytes. */
+  adopt(heap: HeapHandle, token: string): HandedOut | null | Status;
+  releaseToken(token: string): Status;
 
   processStats(): [
     elapsed: number,

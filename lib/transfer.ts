@@ -1,4 +1,4 @@
-import { native } from './native';
+import { type HandedOut, native } from './native';
 
 type Transfer = (this: ArrayBuffer, newLength?: number) => ArrayBuffer;
 type Transferable = { [name in 'transfer' | 'transferToFixedLength']?: Transfer };
@@ -17,16 +17,29 @@ for (const name of ['transfer', 'transferToFixedLength'] as const) {
   const method = {
     [name](this: ArrayBuffer, newLength?: number): ArrayBuffer {
       const sameLength = newLength === undefined || newLength === this.byteLength;
-      const moved = sameLength ? native.transfer(this) : undefined;
+      const moved = sameLength ? native.move(this) : undefined;
       // Another length makes a copy, which V8 owns. What is not ours, or detached, is V8's to judge.
-      return typeof moved === 'object' ? transferable(moved) : original.call(this, newLength);
+      return typeof moved === 'object' ? arrayBufferIn(moved) : original.call(this, newLength);
     },
   }[name];
   Object.defineProperty(prototype, name, { value: method, writable: true, configurable: true });
 }
 
 /** `buffer`, with our way to transfer it, where there is one at all. */
-export const transferable: (buffer: ArrayBuffer) => ArrayBuffer =
+const transferable: (buffer: ArrayBuffer) => ArrayBuffer =
   'transfer' in prototype
     ? (buffer) => Object.setPrototypeOf(buffer, prototype)
     : (buffer) => buffer;
+
+/** The ArrayBuffer of a block that the addon has just handed out. */
+export const arrayBufferIn: (block: HandedOut) => ArrayBuffer = native.external
+  ? (block) => transferable((block as Buffer).buffer as ArrayBuffer)
+  : (block) => transferable(block as ArrayBuffer);
+
+/** The same block as a Buffer. */
+export const bufferIn: (block: HandedOut) => Buffer = native.external
+  ? (block) => {
+      arrayBufferIn(block);
+      return block as Buffer;
+    }
+  : (block) => Buffer.from(arrayBufferIn(block));

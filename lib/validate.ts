@@ -1,6 +1,7 @@
 import { constants } from 'node:buffer';
 import { types } from 'node:util';
 import { InvalidTypeError, InvalidValueError, OutOfRangeError } from './errors';
+import type { Shown } from './native';
 
 const MAX_SIZE = constants.MAX_LENGTH;
 const MAX_ALIGN = 2 ** 30;
@@ -18,21 +19,50 @@ export function checkAlign(value: unknown): asserts value is number {
   if ((value & (value - 1)) !== 0) throw new InvalidValueError('align', 'a power of two', value);
 }
 
-export function checkBoolean(name: string, value: unknown): asserts value is boolean {
-  if (typeof value !== 'boolean') throw new InvalidTypeError(name, 'a boolean', value);
-}
-
 export function checkOptions(value: unknown): asserts value is object {
   if (typeof value !== 'object' || value === null) {
     throw new InvalidTypeError('options', 'an object', value);
   }
 }
 
-/** The ArrayBuffer that a view shows, or that is given itself. */
-export function arrayBufferOf(value: unknown): ArrayBuffer {
-  const buffer = ArrayBuffer.isView(value) ? value.buffer : value;
-  if (types.isArrayBuffer(buffer)) return buffer;
-  throw new InvalidTypeError('buffer', 'a Buffer, a view or an ArrayBuffer', value);
+export function checkString(name: string, value: unknown): asserts value is string {
+  if (typeof value !== 'string') throw new InvalidTypeError(name, 'a string', value);
+}
+
+export function checkEncoding(value: unknown): asserts value is BufferEncoding {
+  checkString('encoding', value);
+  if (!Buffer.isEncoding(value)) throw new InvalidValueError('encoding', 'an encoding', value);
+}
+
+/** What a view shows; anything else is taken for an ArrayBuffer, which the addon checks. */
+export function shownBy(value: unknown): Shown {
+  return ArrayBuffer.isView(value) ? value.buffer : value;
+}
+
+const { getPrototypeOf, getOwnPropertyDescriptor } = Object;
+const typedArray = getPrototypeOf(Uint8Array.prototype);
+const names = ['buffer', 'byteOffset', 'byteLength'] as const;
+
+/** What a view is, whatever a class that is derived from it says of itself. */
+function fieldsOf(view: ArrayBufferView): [ArrayBufferLike, number, number] {
+  const prototype = types.isDataView(view) ? DataView.prototype : typedArray;
+  return names.map((name) => getOwnPropertyDescriptor(prototype, name)?.get?.call(view)) as [
+    ArrayBufferLike,
+    number,
+    number,
+  ];
+}
+
+/** The bytes that `data` has now. */
+export function bytesOf(data: unknown): Uint8Array {
+  if (!ArrayBuffer.isView(data) && !types.isAnyArrayBuffer(data)) {
+    throw new InvalidTypeError('data', 'a string, a view, or an (Shared)ArrayBuffer', data);
+  }
+  try {
+    return ArrayBuffer.isView(data) ? new Uint8Array(...fieldsOf(data)) : new Uint8Array(data);
+  } catch {
+    throw new InvalidValueError('data', 'a buffer that is not detached', data);
+  }
 }
 
 function checkInteger(

@@ -1,7 +1,7 @@
 #include <napi.h>
 
+#include "calls.h"
 #include "environment.h"
-#include "heap.h"
 #include "platform.h"
 #include "process.h"
 
@@ -16,7 +16,9 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
     static_cast<Environment*>(data)->Close();
   };
   napi_set_instance_data(env, new Environment(env), finalize, nullptr);
-  ExportHeap(env, exports);
+  ExportHeapCalls(env, exports);
+  ExportBlockCalls(env, exports);
+  ExportTokenCalls(env, exports);
   ExportProcess(env, exports);
   return exports;
 }

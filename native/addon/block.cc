@@ -1,67 +1,78 @@
 #include "block.h"
 
-#include <atomic>
 #include <cstdint>
 
-#include <miheap.h>
-
+#include "environment.h"
 #include "heap.h"
 
 namespace miheap {
 
 namespace {
 
-// Relaxed: these are only ever read as statistics.
-std::atomic<size_t> bytes_held{0};
-std::atomic<size_t> blocks_held{0};
+bool Shows(napi_env env, napi_value buffer, const void* memory) {
+  void* data = nullptr;
+  size_t length = 0;
+  return napi_get_arraybuffer_info(env, buffer, &data, &length) == napi_ok && data == memory &&
+         length != 0;
+}
+
+Status WhyNotFound(napi_env env, napi_value buffer) {
+  bool is = false;
+  napi_is_arraybuffer(env, buffer, &is);
+  if (!is) return Status::kNoBuffer;
+  napi_is_detached_arraybuffer(env, buffer, &is);
+  return is ? Status::kDetached : Status::kNotOwned;
+}
 
 } // namespace
 
-size_t BytesHeld() { return bytes_held.load(std::memory_order_relaxed); }
-size_t BlocksHeld() { return blocks_held.load(std::memory_order_relaxed); }
+Block::Block(Heap& owner) : heap(&owner), environment(owner.environment) { environment.Retain(); }
 
-Block::Block(Heap& owner, size_t bytes, size_t align, bool is_external)
-    : size(bytes), alignment(align), heap(&owner), environment(owner.environment),
-      external(is_external) {
-  environment.Retain();
-}
-
-napi_value Block::HandOut(Heap& heap, void* memory, size_t size, size_t alignment) {
-  Block* block = new Block(heap, size, alignment, true);
-  napi_value value = nullptr;
+napi_value Block::HandOut(Heap& heap, const Memory& memory) {
+  Block* block = new (std::nothrow) Block(heap);
+  if (block == nullptr) return nullptr;
+  napi_env env = heap.environment.env;
+  napi_value view = nullptr;
+  napi_value buffer = nullptr;
   // A worker that is being terminated can fail here, before or after the runtime has taken the
   // record: the record is left to it, and has no memory to free.
-  if (napi_create_external_arraybuffer(heap.environment.env, memory, size, Finalize, block,
-                                       &value) != napi_ok) {
+  if (napi_create_external_buffer(env, memory.size, memory.start, Finalize, block, &view) !=
+          napi_ok ||
+      napi_get_typedarray_info(env, view, nullptr, nullptr, nullptr, &buffer, nullptr) != napi_ok) {
     return nullptr;
   }
-  block->Publish(memory, value);
-  return value;
+  block->Publish(memory, buffer);
+  return view;
 }
 
 napi_value Block::HandOutInternal(Heap& heap, size_t size, size_t alignment, Status& status) {
   napi_env env = heap.environment.env;
-  napi_value value = nullptr;
-  void* memory = nullptr;
+  napi_value buffer = nullptr;
+  void* start = nullptr;
   status = Status::kNoMemory;
-  if (napi_create_arraybuffer(env, size, &memory, &value) != napi_ok) return nullptr;
-  status = Status::kUnaligned;
-  if (alignment != 0 && reinterpret_cast<uintptr_t>(memory) % alignment != 0) return nullptr;
-  Block* block = new Block(heap, size, alignment, false);
-  napi_add_finalizer(env, value, block, Finalize, nullptr, nullptr);
-  block->Publish(memory, value);
+  if (napi_create_arraybuffer(env, size, &start, &buffer) != napi_ok) return nullptr;
+  if (alignment != 0 && reinterpret_cast<uintptr_t>(start) % alignment != 0) {
+    status = Status::kUnaligned;
+    return nullptr;
+  }
+  Block* block = new (std::nothrow) Block(heap);
+  if (block == nullptr) return nullptr;
+  if (napi_add_finalizer(env, buffer, block, Finalize, nullptr, nullptr) != napi_ok) {
+    heap.environment.Release();
+    delete block;
+    return nullptr;
+  }
+  block->Publish(Memory::OfRuntime(start, size, alignment), buffer);
   status = Status::kOk;
-  return value;
+  return buffer;
 }
 
-void Block::Publish(void* start, napi_value value) {
-  memory = start;
-  napi_create_reference(environment.env, value, 0, &buffer);
-  environment.blocks[start] = this;
+void Block::Publish(const Memory& taken, napi_value buffer) {
+  memory = taken;
+  napi_create_reference(environment.env, buffer, 0, &buffer_);
+  environment.blocks.Insert(*this);
   environment.operations++;
   heap->Add(*this);
-  bytes_held.fetch_add(size, std::memory_order_relaxed);
-  blocks_held.fetch_add(1, std::memory_order_relaxed);
 }
 
 Block* Block::Find(Heap& heap, napi_value buffer, Status& status) {
@@ -72,66 +83,61 @@ Block* Block::Find(Heap& heap, napi_value buffer, Status& status) {
 }
 
 Block* Block::Find(Environment& environment, napi_value buffer, Status& status) {
+  napi_env env = environment.env;
   void* data = nullptr;
   size_t length = 0;
-  bool detached = false;
-  status = Status::kDetached;
-  napi_is_detached_arraybuffer(environment.env, buffer, &detached);
-  if (detached) return nullptr;
-  napi_get_arraybuffer_info(environment.env, buffer, &data, &length);
-
-  status = Status::kNotOwned;
-  auto found = environment.blocks.find(data);
-  if (found == environment.blocks.end()) return nullptr;
-  Block* block = found->second;
-  if (!block->external) {
-    // Moved out of sight, the memory may have been freed and its address used again.
-    napi_value own = block->Buffer();
-    bool same = false;
-    if (own != nullptr) napi_strict_equals(environment.env, own, buffer, &same);
-    if (!same) return nullptr;
+  Block* block = nullptr;
+  if (napi_get_arraybuffer_info(env, buffer, &data, &length) == napi_ok && length != 0) {
+    block = environment.blocks.Find(data);
   }
-  status = Status::kOk;
+  // Of the runtime's memory, moved out of sight, the address may be in use again; and shared memory
+  // may have several blocks here.
+  if (block != nullptr && (block->memory.of_runtime || BlockTable::FindNext(*block) != nullptr)) {
+    while (block != nullptr) {
+      const napi_value own = block->Buffer();
+      bool same = false;
+      if (own != nullptr) napi_strict_equals(env, own, buffer, &same);
+      if (same) break;
+      block = BlockTable::FindNext(*block);
+    }
+  }
+  status = block != nullptr ? Status::kOk : WhyNotFound(env, buffer);
   return block;
 }
 
 napi_value Block::Buffer() const {
   napi_value value = nullptr;
-  napi_get_reference_value(environment.env, buffer, &value);
-  if (value == nullptr) return nullptr;
-  void* data = nullptr;
-  size_t length = 0;
-  bool detached = false;
-  napi_is_detached_arraybuffer(environment.env, value, &detached);
-  if (detached) return nullptr;
-  napi_get_arraybuffer_info(environment.env, value, &data, &length);
-  return data == memory ? value : nullptr;
+  napi_get_reference_value(environment.env, buffer_, &value);
+  return value != nullptr && Shows(environment.env, value, memory.start) ? value : nullptr;
 }
 
-void* Block::Spend() {
-  void* start = memory;
-  auto found = environment.blocks.find(start);
-  if (found != environment.blocks.end() && found->second == this) environment.blocks.erase(found);
-  memory = nullptr;
-  napi_delete_reference(environment.env, buffer);
-  bytes_held.fetch_sub(size, std::memory_order_relaxed);
-  blocks_held.fetch_sub(1, std::memory_order_relaxed);
-  Heap* owner = heap;
-  heap = nullptr;
-  owner->Remove(*this);
-  return external ? start : nullptr;
+bool Block::IsCollected() const {
+  napi_value value = nullptr;
+  napi_get_reference_value(environment.env, buffer_, &value);
+  return value == nullptr;
 }
+
+Memory Block::Spend() {
+  environment.blocks.Erase(*this);
+  napi_delete_reference(environment.env, buffer_);
+  heap->Remove(*this);
+  heap = nullptr;
+  const Memory taken = memory;
+  memory = Memory();
+  return taken;
+}
+
+size_t Block::Free() { return Spend().Free(); }
 
 void Block::Finalize(napi_env, void* data, void* hint) {
   Block* block = static_cast<Block*>(hint != nullptr ? hint : data);
   Environment& environment = block->environment;
-  if (block->memory != nullptr) {
-    const size_t size = block->size;
+  if (block->memory.start != nullptr) {
     Heap* heap = block->heap;
     heap->collected++;
-    mi_free(block->Spend());
+    const size_t freed = block->Free();
     heap->DeleteIfUnused();
-    environment.NoteFreed(size);
+    environment.NoteFreed(freed);
   }
   delete block;
   environment.Release();

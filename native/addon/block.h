@@ -3,54 +3,61 @@
 #include <napi.h>
 
 #include <cstddef>
+#include <new>
 
-#include "environment.h"
+#include <miheap.h>
+
+#include "memory.h"
 #include "status.h"
 
 namespace miheap {
 
+struct Environment;
 struct Heap;
 
 // The record of one block handed to JavaScript. The block is freed exactly once: whoever comes
-// first (free, realloc, destroy, or the finaliser) spends the record. The record itself lives
-// until the finaliser of the ArrayBuffer has run, whenever that is, since the runtime holds its
-// address.
+// first (free, realloc, transfer, destroy, or the finaliser) spends the record. The record itself
+// lives until the finaliser of the ArrayBuffer has run, whenever that is, since the runtime holds
+// its address.
 struct Block {
-  // Hands `memory` out as a new ArrayBuffer, or returns null and leaves `memory` to the caller.
-  static napi_value HandOut(Heap& heap, void* memory, size_t size, size_t alignment);
+  // Hands `memory` out: as a Buffer over an ArrayBuffer of its own, or as that ArrayBuffer if the
+  // memory is the runtime's. Null if that fails: `memory` is the caller's then.
+  static napi_value HandOut(Heap& heap, const Memory& memory);
   // As HandOut, over memory that the runtime allocates itself.
   static napi_value HandOutInternal(Heap& heap, size_t size, size_t alignment, Status& status);
 
-  // The live block that `buffer` shows, or null and the reason.
+  // The live block that `buffer` shows, or null and the reason. `buffer` may be any value.
   static Block* Find(Environment& environment, napi_value buffer, Status& status);
   // As above, and it must be of `heap`.
   static Block* Find(Heap& heap, napi_value buffer, Status& status);
 
   // The ArrayBuffer, if it is alive and still shows this block; else null. Needs a handle scope.
   napi_value Buffer() const;
+  // True if the garbage collector has found the ArrayBuffer. Needs a handle scope.
+  bool IsCollected() const;
 
-  // Takes the record out of every list. Returns the memory, now the caller's to free; null if the
-  // runtime owns it.
-  void* Spend();
+  // Takes the record out of every list. The memory is the caller's now.
+  Memory Spend();
+  // Spends the record and frees the memory. Returns how many bytes came back.
+  size_t Free();
 
-  void* memory = nullptr; // null until handed out, and once spent
-  const size_t size;
-  const size_t alignment; // 0 if none was asked for
+  // Records are made and deleted as often as blocks are.
+  static void* operator new(size_t size, const std::nothrow_t&) noexcept { return mi_malloc(size); }
+  static void operator delete(void* record) noexcept { mi_free(record); }
+
+  Memory memory; // nowhere until handed out, and once spent
   Heap* heap;
   Environment& environment;
-  napi_ref buffer = nullptr; // weak; gone once spent
-  const bool external;
-  Block* next = nullptr;
-  Block* previous = nullptr;
+  Block* next = nullptr;     // of the heap
+  Block* previous = nullptr; // of the heap
+  Block* table_next = nullptr;
 
 private:
-  Block(Heap& heap, size_t size, size_t alignment, bool external);
+  explicit Block(Heap& heap);
   static void Finalize(napi_env env, void* data, void* hint);
-  void Publish(void* start, napi_value value);
-};
+  void Publish(const Memory& memory, napi_value buffer);
 
-// Of the whole process, all environments together.
-size_t BytesHeld();
-size_t BlocksHeld();
+  napi_ref buffer_ = nullptr; // weak; gone once spent
+};
 
 } // namespace miheap

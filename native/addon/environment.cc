@@ -1,11 +1,13 @@
 #include "environment.h"
 
 #include <cstdlib>
+#include <cstring>
 #include <utility>
 
 #include <miheap.h>
 
 #include "heap.h"
+#include "tokens.h"
 
 namespace miheap {
 
@@ -14,7 +16,8 @@ namespace {
 constexpr size_t kWorthCollecting = size_t{1} << 20;
 
 bool AllowsExternalBuffers(napi_env env) {
-  if (std::getenv("MIHEAP_NO_EXTERNAL_BUFFERS") != nullptr) return false;
+  const char* const wanted = std::getenv("MIHEAP_EXTERNAL_BUFFERS");
+  if (wanted != nullptr && std::strcmp(wanted, "0") == 0) return false;
   static char probe[16];
   napi_value buffer;
   return napi_create_external_arraybuffer(
@@ -32,45 +35,63 @@ Environment& Environment::Of(napi_env env) {
 }
 
 void Environment::Release() {
-  if (--references == 0) delete this;
+  if (--references_ == 0) delete this;
 }
 
 void Environment::Close() {
-  request_collect.Reset();
+  request_collect_.Reset();
+  tokens::ReleaseAllOf(this);
+  // What the thread freed as it ended: nobody else may have a reason to return it.
+  mi_collect(true);
   Release();
 }
 
 void Environment::OnCollectWanted(Napi::FunctionReference callback) {
-  request_collect = std::move(callback);
-  collect_requested = false;
+  request_collect_ = std::move(callback);
+  collect_requested_ = false;
 }
 
 void Environment::NoteFreed(size_t bytes) {
   operations++;
-  freed += bytes;
-  if (freed < kWorthCollecting || collect_requested || request_collect.IsEmpty()) return;
-  collect_requested = true;
+  freed_ += bytes;
+  if (freed_ < kWorthCollecting || collect_requested_ || request_collect_.IsEmpty()) return;
+  collect_requested_ = true;
   Napi::HandleScope scope(env);
   napi_value global;
   napi_value result;
   if (napi_get_global(env, &global) == napi_ok &&
-      napi_call_function(env, global, request_collect.Value(), 0, nullptr, &result) == napi_ok) {
+      napi_call_function(env, global, request_collect_.Value(), 0, nullptr, &result) == napi_ok) {
     return;
   }
   // An environment that is being torn down. What was freed stays freed: nothing is thrown.
   napi_get_and_clear_last_exception(env, &result);
-  collect_requested = false;
+  collect_requested_ = false;
 }
 
 bool Environment::CollectIfIdle() {
-  if (operations != operations_seen) {
-    operations_seen = operations;
+  if (operations != operations_seen_) {
+    operations_seen_ = operations;
     return false;
   }
-  freed = 0;
-  collect_requested = false;
+  freed_ = 0;
+  collect_requested_ = false;
+  Collect();
+  return true;
+}
+
+void Environment::Collect() {
   for (Heap* heap = heaps; heap != nullptr; heap = heap->next) mi_heap_collect(heap->heap, true);
   mi_collect(true);
+}
+
+bool Environment::CollectGarbage() {
+  if (!garbage_collection_.IsDue()) return false;
+  const Pace::Run run(garbage_collection_);
+  // More external memory than the runtime would ever have: it collects before the first call returns.
+  constexpr int64_t kPressure = int64_t{1} << 40;
+  int64_t adjusted;
+  napi_adjust_external_memory(env, kPressure, &adjusted);
+  napi_adjust_external_memory(env, -kPressure, &adjusted);
   return true;
 }
 

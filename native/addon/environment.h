@@ -4,22 +4,23 @@
 
 #include <cstddef>
 #include <cstdint>
-#include <unordered_map>
+
+#include "block_table.h"
+#include "pace.h"
 
 namespace miheap {
 
-struct Block;
 struct Heap;
 
 // What one JavaScript environment (the main thread or a worker) holds. Only its own thread touches
-// it. It outlives the environment as long as a heap or a record still points at it: `references`
+// it. It outlives the environment as long as a heap or a record still points at it: `references_`
 // counts those, and one for the environment itself.
 struct Environment {
   explicit Environment(napi_env env);
 
   static Environment& Of(napi_env env);
 
-  void Retain() { references++; }
+  void Retain() { references_++; }
   void Release();
 
   // `callback` is what NoteFreed calls.
@@ -28,27 +29,35 @@ struct Environment {
   // Memory came back. After a burst of that, asks JavaScript once for a call of CollectIfIdle.
   void NoteFreed(size_t bytes);
 
-  // Returns free memory to the system, unless blocks came or went since the last call: false then.
+  // Returns free memory to the system.
+  void Collect();
+  // The same, unless blocks came or went since the last call: false then.
   bool CollectIfIdle();
+
+  // Has the garbage collector find everything that is unreachable. Its finalisers run later, from the
+  // event loop. False if it was asked too often to do so.
+  bool CollectGarbage();
 
   napi_env const env;
   // False where the runtime only takes memory that it allocated itself.
   bool external;
-  std::unordered_map<void*, Block*> blocks; // live ones, by address
-  Heap* heaps = nullptr;                    // list of those with an mi_heap_t
-  uint64_t operations = 0;                  // blocks handed out and given back so far
+  BlockTable blocks;
+  Heap* heaps = nullptr;   // list of those with an mi_heap_t
+  uint64_t operations = 0; // blocks handed out and given back so far
 
-  // For the environment's own end: no JavaScript is called from here on.
+  // For the environment's own end: no JavaScript is called from here on, and nobody can adopt what its
+  // tokens stand for.
   void Close();
 
 private:
   ~Environment() = default;
 
-  size_t references = 1;
-  Napi::FunctionReference request_collect;
-  size_t freed = 0;
-  bool collect_requested = false;
-  uint64_t operations_seen = 0;
+  size_t references_ = 1;
+  Napi::FunctionReference request_collect_;
+  size_t freed_ = 0;
+  bool collect_requested_ = false;
+  uint64_t operations_seen_ = 0;
+  Pace garbage_collection_;
 };
 
 } // namespace miheap

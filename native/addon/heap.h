@@ -6,12 +6,13 @@
 
 #include <miheap.h>
 
-#include "environment.h"
-#include "status.h"
+#include "pace.h"
+#include "size_classes.h"
 
 namespace miheap {
 
 struct Block;
+struct Environment;
 
 // A heap as JavaScript sees it: an mi_heap_t and the blocks handed out from it. It lives until the
 // façade is gone and every block is spent. All of it belongs to the environment's thread.
@@ -26,6 +27,12 @@ struct Heap {
 
   // True if the heap may hold `size` bytes more once `released` bytes are gone.
   bool Allows(size_t size, size_t released) const;
+  // For when it may not: has the garbage collector look. True if that gave bytes back at once. Most
+  // memory comes back later, when finalisers run; WaitingBytes says how much.
+  bool Recover();
+  // Bytes whose ArrayBuffer has been collected and whose finaliser has not run. Counting takes time
+  // in proportion to the blocks; called often, it answers with what it last counted.
+  size_t WaitingBytes();
 
   void Add(Block& block);
   void Remove(Block& block);
@@ -44,14 +51,16 @@ struct Heap {
   size_t peak_bytes = 0;
   size_t allocated = 0; // blocks, ever
   size_t collected = 0; // of these, given back by the garbage collector
+  SizeClasses sizes;
 
 private:
   Heap(Environment& environment, mi_heap_t* heap, double limit);
   void Unlink();
 
-  bool has_facade = true;
+  bool has_facade_ = true;
+  double bytes_until_recovery_ = 0;
+  size_t waiting_bytes_ = 0;
+  Pace counting_;
 };
-
-void ExportHeap(Napi::Env env, Napi::Object exports);
 
 } // namespace miheap

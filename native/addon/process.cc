@@ -5,8 +5,8 @@
 
 #include <miheap.h>
 
-#include "block.h"
 #include "environment.h"
+#include "memory.h"
 #include "platform.h"
 
 namespace miheap {

@@ -11,6 +11,8 @@ enum class Status : int {
   kNoMemory = -4,
   kLimit = -5,     // the heap's byte limit would be passed
   kUnaligned = -6, // the runtime owns the memory and cannot align it so
+  kNoBuffer = -7,  // not an ArrayBuffer at all
+  kNoToken = -8,   // no token of that name waits
 };
 
 } // namespace miheap

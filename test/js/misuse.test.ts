@@ -86,19 +86,17 @@ describe('options', () => {
   test('of the wrong type', () => {
     const actions: ((h: Anything) => unknown)[] = [
       (h) => h.alloc(10, { align: '16' }),
-      (h) => h.alloc(10, { zero: 1 }),
-      (h) => h.alloc(0, { zero: 1 }),
+      (h) => h.alloc(0, { align: '16' }),
       (h) => h.alloc(10, null),
       (h) => h.alloc(10, 16),
-      (h) => h.realloc(live, 10, { zero: 'no' }),
-      (h) => h.realloc(live, 10, 5),
-      (h) => h.collect(1),
       (h) => h.allocTyped({}, 10),
       (h) => h.allocTyped(Buffer, 10),
       (h) => h.allocTyped(DataView, 10),
       (h) => h.allocTyped(Function.prototype, 10),
       () => new Heap(null as Anything),
       () => new Heap({ limit: '5' as Anything }),
+      () => new Heap({ name: 5 as Anything }),
+      () => new Heap({ align: '5' as Anything }),
     ];
     for (const action of actions) expectMisuse(TypeError, 'ERR_INVALID_ARG_TYPE', action);
   });
@@ -201,17 +199,28 @@ test('options whose getters destroy the heap find it destroyed', () => {
   const code = 'ERR_MIHEAP_DESTROYED';
   const allocating = new Heap();
   const trap = (heap: Heap) => ({
-    get zero() {
+    get align() {
       heap.destroy();
-      return true;
+      return 16;
     },
   });
   expect(() => allocating.alloc(16, trap(allocating))).toThrow(expect.objectContaining({ code }));
-  const resizing = new Heap();
-  const buffer = resizing.alloc(16);
-  expect(() => resizing.realloc(buffer, 32, trap(resizing))).toThrow(
-    expect.objectContaining({ code }),
-  );
+  const typed = new Heap();
+  const trapping = class extends Object.getPrototypeOf(Uint8Array) {
+    static get BYTES_PER_ELEMENT() {
+      typed.destroy();
+      return 1;
+    }
+  };
+  expect(() => typed.allocTyped(trapping as Anything, 3)).toThrow(expect.objectContaining({ code }));
+  const freeing = new Heap();
+  const buffer = Object.defineProperty(freeing.alloc(16), 'buffer', {
+    get() {
+      freeing.destroy();
+      return new ArrayBuffer(8);
+    },
+  });
+  expect(() => freeing.free(buffer)).toThrow(expect.objectContaining({ code }));
   expect(buffer.length).toBe(0);
 });
 

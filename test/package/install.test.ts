@@ -53,7 +53,7 @@ describe('the packed package, installed', () => {
       join(project, 'use.ts'),
       `import { Heap, type HeapStats, processStats } from 'miheap';
        const heap = new Heap({ limit: 5000 });
-       const buffer: Buffer = heap.alloc(10, { zero: false, align: 64 });
+       const buffer: Buffer = heap.alloc(10, { align: 64 });
        const doubles: Float64Array = heap.allocTyped(Float64Array, 10);
        const bigger: ArrayBuffer = heap.realloc(heap.allocArrayBuffer(8), 16);
        const stats: HeapStats = heap.stats();

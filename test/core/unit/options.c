@@ -80,7 +80,7 @@ static void unknown(void) {
          "MIHEAP_PURGE_DELLAY=100");
   EXPECT("purge_delay", "50", "miheap: warning: MIHEAP_ is not an option: ignored\n", "MIHEAP_=1");
   EXPECT("purge_delay", "50", "", "MIMALLOC_PURGE_DELLAY=100");
-  EXPECT("purge_delay", "50", "", "MIHEAP_NO_INHERIT=1", "MIHEAP_NO_EXTERNAL_BUFFERS=1");
+  EXPECT("purge_delay", "50", "", "MIHEAP_NO_INHERIT=1", "MIHEAP_EXTERNAL_BUFFERS=0");
   EXPECT("purge_delay", "50", "", "MIHEAPS=1", "MIHEAP=2");
 }
 

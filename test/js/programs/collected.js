@@ -26,12 +26,12 @@ async function main() {
   const heap = new Heap();
   burst(heap);
   await settle();
-  heap.collect(true);
+  heap.collect();
   const before = process.memoryUsage().rss;
   const peak = burst(heap);
   const peakRss = process.memoryUsage().rss;
   await settle();
-  heap.collect(true);
+  heap.collect();
   const { heldBytes, heldBlocks } = processStats();
   console.log(
     JSON.stringify({

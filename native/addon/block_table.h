@@ -1,0 +1,41 @@
+#pragma once
+
+#include <cstddef>
+
+namespace miheap {
+
+struct Block;
+
+// The live blocks of an environment, by address. A hash table of lists that run through the blocks
+// themselves, so that nothing is allocated to insert one, and that never fails.
+//
+// Several blocks may have one address: shared memory that was adopted where it came from.
+class BlockTable {
+public:
+  BlockTable() = default;
+  BlockTable(const BlockTable&) = delete;
+  BlockTable& operator=(const BlockTable&) = delete;
+  ~BlockTable();
+
+  void Insert(Block& block);
+  // It must be there.
+  void Erase(Block& block);
+  // A block at `address`, or null.
+  Block* Find(const void* address) const;
+  // Another one at the same address, or null; from Find on, each comes once.
+  static Block* FindNext(const Block& block);
+
+private:
+  static constexpr size_t kFewest = 64; // lists; always a power of two
+
+  Block*& ListOf(const void* address) const;
+  // Does nothing if there is no memory: the lists are longer then.
+  void Resize(size_t lists);
+
+  Block* few_[kFewest] = {};
+  Block** lists_ = few_;
+  size_t list_count_ = kFewest;
+  size_t block_count_ = 0;
+};
+
+} // namespace miheap

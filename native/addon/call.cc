@@ -1,0 +1,72 @@
+#include "call.h"
+
+#include <iterator>
+
+namespace miheap {
+
+Arguments::Arguments(napi_env environment, napi_callback_info info) : env(environment) {
+  size_t count = std::size(values);
+  napi_get_cb_info(env, info, &count, values, nullptr, nullptr);
+}
+
+Heap& Arguments::HeapAt(size_t index) const {
+  void* data = nullptr;
+  napi_get_value_external(env, values[index], &data);
+  return *static_cast<Heap*>(data);
+}
+
+size_t Arguments::SizeAt(size_t index) const {
+  int64_t value = 0;
+  napi_get_value_int64(env, values[index], &value);
+  return static_cast<size_t>(value);
+}
+
+double Arguments::DoubleAt(size_t index) const {
+  double value = 0;
+  napi_get_value_double(env, values[index], &value);
+  return value;
+}
+
+bool Arguments::BoolAt(size_t index) const {
+  bool value = false;
+  napi_get_value_bool(env, values[index], &value);
+  return value;
+}
+
+std::string Arguments::TokenAt(size_t index) const {
+  char text[64];
+  size_t length = 0;
+  napi_get_value_string_latin1(env, values[index], text, sizeof text, &length);
+  return std::string(text, length);
+}
+
+napi_value Number(napi_env env, double number) {
+  napi_value value = nullptr;
+  napi_create_double(env, number, &value);
+  return value;
+}
+
+napi_value Answer(napi_env env, Status status) {
+  napi_value value = nullptr;
+  napi_create_int32(env, static_cast<int>(status), &value);
+  return value;
+}
+
+napi_value AnswerNoMemory(napi_env env) {
+  napi_value exception;
+  napi_get_and_clear_last_exception(env, &exception);
+  return Answer(env, Status::kNoMemory);
+}
+
+napi_value AnswerBuffer(napi_env env, napi_value buffer, Status status) {
+  if (buffer != nullptr) return buffer;
+  return status == Status::kNoMemory ? AnswerNoMemory(env) : Answer(env, status);
+}
+
+void Export(napi_env env, napi_value exports, const char* name, napi_callback callback) {
+  napi_value function = nullptr;
+  napi_create_function(env, name, NAPI_AUTO_LENGTH, callback, nullptr, &function);
+  napi_set_named_property(env, exports, name, function);
+}
+
+} // namespace miheap

@@ -1,0 +1,38 @@
+#pragma once
+
+#include <napi.h>
+
+#include <cstddef>
+#include <string>
+
+#include "status.h"
+
+namespace miheap {
+
+struct Heap;
+
+// The arguments of a call from lib/. native.ts says what they are; it has checked them, so nothing is
+// checked again, but for buffers: Block::Find takes any value.
+struct Arguments {
+  Arguments(napi_env env, napi_callback_info info);
+
+  Heap& HeapAt(size_t index) const;
+  size_t SizeAt(size_t index) const;
+  double DoubleAt(size_t index) const;
+  bool BoolAt(size_t index) const;
+  std::string TokenAt(size_t index) const;
+
+  napi_env env;
+  napi_value values[4];
+};
+
+napi_value Number(napi_env env, double number);
+napi_value Answer(napi_env env, Status status);
+// A failed call of the runtime may have left an exception; the status says what happened instead.
+napi_value AnswerNoMemory(napi_env env);
+// `buffer`, or why there is none.
+napi_value AnswerBuffer(napi_env env, napi_value buffer, Status status);
+
+void Export(napi_env env, napi_value exports, const char* name, napi_callback callback);
+
+} // namespace miheap

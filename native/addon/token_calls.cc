@@ -1,0 +1,122 @@
+#include <cstring>
+
+#include "block.h"
+#include "call.h"
+#include "calls.h"
+#include "environment.h"
+#include "heap.h"
+#include "tokens.h"
+
+namespace miheap {
+
+namespace {
+
+// Memory of the core with the contents of a block whose own memory is the runtime's; null if there is
+// none.
+Shared* CopyOut(Heap& heap, const Memory& block) {
+  Memory copy = Memory::Take(heap.heap, block.size, block.alignment, false);
+  if (copy.start == nullptr) return nullptr;
+  if (block.size != 0) std::memcpy(copy.start, block.start, block.size);
+  Shared* const shared = copy.Share();
+  if (shared == nullptr) copy.Free();
+  return shared;
+}
+
+napi_value Transfer(napi_env env, napi_callback_info info) {
+  const Arguments arguments(env, info);
+  Heap& heap = arguments.HeapAt(0);
+  Status status;
+  Block* const block = Block::Find(heap, arguments.values[1], status);
+  if (block == nullptr) return Answer(env, status);
+  const bool of_runtime = block->memory.of_runtime;
+  Shared* const memory = of_runtime ? CopyOut(heap, block->memory) : block->memory.Share();
+  if (memory == nullptr) return Answer(env, Status::kNoMemory);
+  napi_detach_arraybuffer(env, arguments.values[1]);
+  if (of_runtime)
+    block->Free();
+  else
+    block->Spend();
+  tokens::Put(arguments.TokenAt(2), memory, true, &heap.environment);
+  return Answer(env, Status::kOk);
+}
+
+napi_value Share(napi_env env, napi_callback_info info) {
+  const Arguments arguments(env, info);
+  Heap& heap = arguments.HeapAt(0);
+  Status status;
+  Block* const block = Block::Find(heap, arguments.values[1], status);
+  if (block == nullptr) return Answer(env, status);
+  const bool of_runtime = block->memory.of_runtime;
+  Shared* const memory = of_runtime ? CopyOut(heap, block->memory) : block->memory.Share();
+  if (memory == nullptr) return Answer(env, Status::kNoMemory);
+  if (!of_runtime) memory->Retain();
+  tokens::Put(arguments.TokenAt(2), memory, false, &heap.environment);
+  return Answer(env, Status::kOk);
+}
+
+// A token for a buffer of no bytes, which has no block. Its memory is only there to be counted.
+napi_value OfferNothing(napi_env env, napi_callback_info info) {
+  const Arguments arguments(env, info);
+  Heap& heap = arguments.HeapAt(0);
+  Shared* const memory = CopyOut(heap, Memory());
+  if (memory == nullptr) return Answer(env, Status::kNoMemory);
+  tokens::Put(arguments.TokenAt(1), memory, arguments.BoolAt(2), &heap.environment);
+  return Answer(env, Status::kOk);
+}
+
+// The runtime's own memory with the contents of `memory`, which the caller still owns.
+napi_value CopyIn(napi_env env, Heap& heap, const Shared& memory, Status& status) {
+  const napi_value buffer = Block::HandOutInternal(heap, memory.size, memory.alignment, status);
+  if (buffer == nullptr) return nullptr;
+  void* start = nullptr;
+  size_t length = 0;
+  napi_get_arraybuffer_info(env, buffer, &start, &length);
+  std::memcpy(start, memory.start, memory.size);
+  return buffer;
+}
+
+napi_value Adopt(napi_env env, napi_callback_info info) {
+  const Arguments arguments(env, info);
+  Heap& heap = arguments.HeapAt(0);
+  const std::string name = arguments.TokenAt(1);
+  Shared* const memory = tokens::Claim(name);
+  if (memory == nullptr) return Answer(env, Status::kNoToken);
+  if (memory->size == 0) {
+    tokens::Settle(name, memory, true);
+    memory->Release();
+    napi_value nothing = nullptr;
+    napi_get_null(env, &nothing);
+    return nothing;
+  }
+  Status status = Status::kNoMemory;
+  napi_value buffer = nullptr;
+  if (!heap.Allows(memory->size, 0))
+    status = Status::kLimit;
+  else if (heap.environment.external)
+    buffer = Block::HandOut(heap, Memory::Of(memory));
+  else
+    buffer = CopyIn(env, heap, *memory, status);
+  tokens::Settle(name, memory, buffer != nullptr);
+  if (buffer != nullptr && !heap.environment.external) memory->Release();
+  return AnswerBuffer(env, buffer, status);
+}
+
+napi_value ReleaseToken(napi_env env, napi_callback_info info) {
+  const Arguments arguments(env, info);
+  size_t freed = 0;
+  const bool found = tokens::Release(arguments.TokenAt(0), freed);
+  Environment::Of(env).NoteFreed(freed);
+  return Answer(env, found ? Status::kOk : Status::kNoToken);
+}
+
+} // namespace
+
+void ExportTokenCalls(napi_env env, napi_value exports) {
+  Export(env, exports, "transfer", Transfer);
+  Export(env, exports, "share", Share);
+  Export(env, exports, "offerNothing", OfferNothing);
+  Export(env, exports, "adopt", Adopt);
+  Export(env, exports, "releaseToken", ReleaseToken);
+}
+
+} // namespace miheap
