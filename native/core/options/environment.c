@@ -17,7 +17,7 @@ static const struct {
 };
 
 /* Variables with our prefix that are read elsewhere. */
-static const char* const others[] = {"NO_INHERIT", "REPORTED", "NO_EXTERNAL_BUFFERS"};
+static const char* const others[] = {"NO_INHERIT", "REPORTED", "EXTERNAL_BUFFERS", "PREBUILD"};
 
 static char upper(char c) { return c >= 'a' && c <= 'z' ? (char)(c - 'a' + 'A') : c; }
 
