@@ -212,7 +212,9 @@ test('options whose getters destroy the heap find it destroyed', () => {
       return 1;
     }
   };
-  expect(() => typed.allocTyped(trapping as Anything, 3)).toThrow(expect.objectContaining({ code }));
+  expect(() => typed.allocTyped(trapping as Anything, 3)).toThrow(
+    expect.objectContaining({ code }),
+  );
   const freeing = new Heap();
   const buffer = Object.defineProperty(freeing.alloc(16), 'buffer', {
     get() {
