@@ -1,5 +1,6 @@
 // One run of one program under one allocator.
 import { spawnSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
 
 const clean = Object.fromEntries(
   Object.entries(process.env).filter(([name]) => !/^(LD_|MIHEAP_|MIMALLOC_|MALLOC_)/.test(name)),
@@ -18,13 +19,14 @@ export function isPreloaded(file, library) {
 /**
  * @param {string} launcher the program made from support/launch.c
  * @param {{ command: string[], count?: number, memory?: string, env?: object, cwd?: string,
- *           checksum?: boolean }} workload
+ *           checksum?: boolean, output?: boolean, plainLibrary?: string }} workload
  * @param {{ name: string, library?: string }} allocator
- * @returns what launch.c prints, per run, and the program's own `checksum`; or `error`
+ * @returns what launch.c prints, per run, and a `result` that no allocator changes; or `error`
  */
 export function measure(launcher, workload, { library }) {
   const args = [];
-  if (library !== undefined) args.push('-l', library);
+  const preloaded = library ?? workload.plainLibrary;
+  if (preloaded !== undefined) args.push('-l', preloaded);
   if (workload.count !== undefined) args.push('-n', String(workload.count));
   if (workload.memory === 'end') args.push('-r');
   const env = { ...clean, LC_ALL: 'C', ...workload.env };
@@ -48,8 +50,9 @@ export function measure(launcher, workload, { library }) {
   const runs = workload.count ?? 1;
   for (const key of ['wall', 'cpu', 'faults', 'major']) used[key] /= runs;
   if (workload.checksum) {
-    used.checksum = /^checksum ([0-9a-f]+)$/m.exec(text)?.[1];
-    if (used.checksum === undefined) return { error: 'the workload printed no checksum' };
+    used.result = /^checksum ([0-9a-f]+)$/m.exec(text)?.[1];
+    if (used.result === undefined) return { error: 'the workload printed no checksum' };
   }
+  if (workload.output) used.result = createHash('sha256').update(text).digest('hex');
   return used;
 }

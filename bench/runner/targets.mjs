@@ -52,6 +52,17 @@ function about(results, workload, kind, name, judge) {
   return values?.miheap > 0 && values.glibc > 0 ? [{ name, ...judge(values, found) }] : [];
 }
 
+function quiet(results, { name, live }) {
+  const still = results.workloads.find((each) => each.name === live.baseline);
+  const baseline = still && medians(still, 'memory').miheap;
+  if (baseline === undefined) return [];
+  const allowed = 1.25 * live.mib * 1024 + 16 * 1024 + baseline;
+  return about(results, name, 'memory', `${name}: memory comes back without a call`, (values) => ({
+    holds: values.miheap <= allowed,
+    found: `${mib(values.miheap)}, allowed ${mib(allowed)}`,
+  }));
+}
+
 /** @returns {{ name: string, holds: boolean, found: string }[]} */
 export function targets(results) {
   return [
@@ -69,16 +80,8 @@ export function targets(results) {
       holds: values.miheap <= values.glibc + 0.001,
       found: `${((values.miheap - values.glibc) * 1000).toFixed(2)} ms more`,
     })),
-    ...results.workloads.flatMap(({ name, live }) =>
-      live === undefined
-        ? []
-        : about(results, name, 'memory', `${name}: quiet memory comes back`, (values) => {
-            const allowed = live.mib * 1.25 * 1024 + 16 * 1024 + live.baseline;
-            return {
-              holds: values.miheap <= allowed,
-              found: `${mib(values.miheap)}, allowed ${mib(allowed)}`,
-            };
-          }),
-    ),
+    ...results.workloads
+      .filter(({ live }) => live !== undefined)
+      .flatMap((row) => quiet(results, row)),
   ];
 }
