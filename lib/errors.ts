@@ -2,6 +2,7 @@ import type { LimitMessage } from './limit';
 
 /** An argument has the wrong type. */
 export class InvalidTypeError extends TypeError {
+  /** Tells errors apart; it stays the same. */
   readonly code = 'ERR_INVALID_ARG_TYPE';
 
   constructor(name: string, expected: string, value: unknown) {
@@ -11,6 +12,7 @@ export class InvalidTypeError extends TypeError {
 
 /** An argument has the right type, and a value that cannot be used. */
 export class InvalidValueError extends TypeError {
+  /** Tells errors apart; it stays the same. */
   readonly code = 'ERR_INVALID_ARG_VALUE';
 
   constructor(name: string, expected: string, value: unknown) {
@@ -20,6 +22,7 @@ export class InvalidValueError extends TypeError {
 
 /** A number is not an integer, or outside its range. */
 export class OutOfRangeError extends RangeError {
+  /** Tells errors apart; it stays the same. */
   readonly code = 'ERR_OUT_OF_RANGE';
 
   constructor(name: string, expected: string, value: unknown) {
@@ -32,6 +35,7 @@ export class OutOfRangeError extends RangeError {
  * the former, a turn of the event loop gives back the latter.
  */
 export class HeapLimitError extends RangeError {
+  /** Tells errors apart; it stays the same. */
   readonly code = 'ERR_MIHEAP_LIMIT';
   /** The heap's name; empty if it has none. */
   readonly heapName: string;
@@ -61,6 +65,7 @@ export class HeapLimitError extends RangeError {
 
 /** What went wrong with a heap or a block; `code` says what. */
 export class MiheapError extends Error {
+  /** Tells errors apart; it stays the same. */
   readonly code: string;
 
   constructor(code: string, message: string, options?: { cause?: unknown }) {

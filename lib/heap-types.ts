@@ -1,5 +1,6 @@
 /// <reference types="node" preserve="true" />
 
+/** What `new Heap` takes. */
 export interface HeapOptions {
   /** Shown in statistics, errors and diagnostics. Default: none, which is ''. */
   name?: string;
@@ -9,6 +10,7 @@ export interface HeapOptions {
   align?: number;
 }
 
+/** What every way to allocate a block takes. */
 export interface AllocOptions {
   /**
    * The address is a multiple of this power of two, from 1 to 2 ** 30. Default: that of the heap, or
@@ -17,17 +19,21 @@ export interface AllocOptions {
   align?: number;
 }
 
+/** What `heap.allocFrom` takes. */
 export interface AllocFromOptions extends AllocOptions {
   /** How a string becomes bytes. Default: 'utf8'. */
   encoding?: BufferEncoding;
 }
 
-/** Bytes are counted as asked for, without what the allocator rounds up. */
+/** What a heap holds. Bytes are counted as asked for, without what the allocator rounds up. */
 export interface HeapStats {
+  /** The heap's name; empty if it has none. */
   name: string;
-  /** Bytes held now, the most that ever were, and the most that may be (or Infinity). */
+  /** Bytes held now. */
   bytes: number;
+  /** The most bytes that were held at one time. */
   peakBytes: number;
+  /** The most bytes that may be held, or Infinity. */
   limit: number;
   /** Blocks held now. A buffer of no bytes takes no block. */
   blocks: number;
@@ -41,8 +47,11 @@ export interface HeapStats {
 
 /** The blocks of at most `upTo` bytes, and more than the class before has: an eighth less, or 16. */
 export interface SizeClassStats {
+  /** The largest size of the class, in bytes. */
   upTo: number;
+  /** Blocks held now. */
   blocks: number;
+  /** Their bytes, as asked for. */
   bytes: number;
 }
 
@@ -51,6 +60,8 @@ export type BufferLike = ArrayBuffer | NodeJS.ArrayBufferView;
 
 /** Float64Array, Uint8Array, and so on. */
 export interface TypedArrayConstructor<T> {
+  /** The size of an element. */
   readonly BYTES_PER_ELEMENT: number;
+  /** Makes a view of `length` elements. */
   new (buffer: ArrayBuffer, byteOffset: number, length: number): T;
 }

@@ -91,6 +91,7 @@ export class Heap {
     return native.external;
   }
 
+  /** Whether `destroy` was called. */
   get destroyed(): boolean {
     return this.#handle === undefined;
   }
@@ -120,6 +121,8 @@ export class Heap {
   /**
    * A Buffer of `size` bytes that shows whatever the process last had there, as `Buffer.allocUnsafe`
    * does: quicker, for those who write all of it before they read.
+   *
+   * @throws As {@link alloc} does.
    *
    * @example
    * ```ts
@@ -172,6 +175,8 @@ export class Heap {
   /**
    * As `alloc`, an ArrayBuffer.
    *
+   * @throws As {@link alloc} does.
+   *
    * @example
    * ```ts
    * import { Heap } from 'miheap';
@@ -193,6 +198,7 @@ export class Heap {
    *
    * @param type Float64Array, Uint8Array, and so on.
    * @param length Elements; as bytes they must be a size that `alloc` takes.
+   * @throws {@link InvalidTypeError} if `type` is no such constructor; and as {@link alloc} does.
    *
    * @example
    * ```ts
@@ -230,8 +236,11 @@ export class Heap {
    * console.log(text.toString()); // hello world
    * ```
    */
+  realloc(buffer: NodeJS.ArrayBufferView, newSize: number): Buffer;
+  /** The same for an ArrayBuffer. */
   realloc(buffer: ArrayBuffer, newSize: number): ArrayBuffer;
-  realloc(buffer: BufferLike, newSize: number): Buffer;
+  /** The same where only the program knows which of them it has. */
+  realloc(buffer: BufferLike, newSize: number): Buffer | ArrayBuffer;
   realloc(buffer: BufferLike, newSize: number): Buffer | ArrayBuffer {
     const old = shownBy(buffer);
     checkSize('newSize', newSize);
@@ -293,7 +302,9 @@ export class Heap {
   }
 
   /**
-   * Whether `value` is a buffer of this heap, or a view of one, that is alive. Never throws.
+   * Whether `value` is a buffer of this heap, or a view of one, that is alive.
+   *
+   * @throws Never, whatever `value` is.
    *
    * @example
    * ```ts

@@ -15,9 +15,21 @@ export interface TokenClone {
 /**
  * Stands for a block that `heap.transfer` or `heap.share` offers to other threads. Send it there with
  * `postMessage`; `heap.adopt` takes it.
+ *
+ * @example
+ * ```ts
+ * import { Heap } from 'miheap';
+ *
+ * const heap = new Heap();
+ * const token = heap.share(heap.alloc(1000));
+ * console.log(token.id.length, token.byteLength); // 32 1000
+ * token.release();
+ * ```
  */
 export class Token implements TokenClone {
+  /** 128 random bits. Who has them can adopt the block. */
   readonly id: string;
+  /** The size of the block in bytes. */
   readonly byteLength: number;
 
   /** @internal */
@@ -26,7 +38,18 @@ export class Token implements TokenClone {
     this.byteLength = byteLength;
   }
 
-  /** As `releaseToken(this)`. */
+  /**
+   * As {@link releaseToken} with this token.
+   *
+   * @example
+   * ```ts
+   * import { Heap } from 'miheap';
+   *
+   * const heap = new Heap();
+   * const token = heap.transfer(heap.alloc(1000));
+   * console.log(token.release(), token.release()); // true false
+   * ```
+   */
   release(): boolean {
     return releaseToken(this);
   }
