@@ -1,5 +1,5 @@
 import { execFileSync, spawnSync } from 'node:child_process';
-import { mkdtempSync, realpathSync, rmSync, writeFileSync } from 'node:fs';
+import { cpSync, mkdtempSync, readdirSync, realpathSync, rmSync, symlinkSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
@@ -48,32 +48,47 @@ describe('the packed package, installed', () => {
     expect(miheap('run', '--', '/bin/grep', '-o', 'libmiheap', '/proc/self/maps')).not.toBe('');
   });
 
-  test('has types that a project can compile against', () => {
-    writeFileSync(
-      join(project, 'use.ts'),
-      `import { Heap, type HeapStats, processStats } from 'miheap';
-       const heap = new Heap({ limit: 5000 });
-       const buffer: Buffer = heap.alloc(10, { align: 64 });
-       const doubles: Float64Array = heap.allocTyped(Float64Array, 10);
-       const bigger: ArrayBuffer = heap.realloc(heap.allocArrayBuffer(8), 16);
-       const stats: HeapStats = heap.stats();
-       heap.free(doubles);
-       heap[Symbol.dispose]();
-       // @ts-expect-error: a size is a number
-       heap.alloc('10');
-       console.log(buffer, bigger, stats, processStats().heldBytes);\n`,
-    );
-    const tsc = join(root, 'node_modules', 'typescript', 'bin', 'tsc');
-    const types = join(root, 'node_modules', '@types');
-    for (const module of ['nodenext', 'commonjs']) {
-      const options = ['--module', module, '--target', 'es2022', '--lib', 'es2022'];
-      const args = [...options, '--types', 'node', '--typeRoots', types, '--strict', '--noEmit'];
-      const result = spawnSync(process.execPath, [tsc, ...args, 'use.ts'], {
+  describe('has types that a project can compile against', () => {
+    beforeAll(() => {
+      const modules = join(root, 'node_modules');
+      for (const name of ['@types', 'expect-type', 'prom-client']) {
+        symlinkSync(join(modules, name), join(project, 'node_modules', name));
+      }
+      cpSync(join(root, 'test', 'types'), join(project, 'types'), { recursive: true });
+    });
+
+    // node10 is how TypeScript 5 resolves by default where modules are CommonJS.
+    test.each([
+      ['typescript', 'nodenext', 'nodenext'],
+      ['typescript', 'esnext', 'bundler'],
+      ['typescript-5', 'nodenext', 'nodenext'],
+      ['typescript-5', 'commonjs', 'node10'],
+    ])('%s, module %s, moduleResolution %s', (compiler, module, resolution) => {
+      const tsc = join(root, 'node_modules', compiler, 'bin', 'tsc');
+      const files = readdirSync(join(project, 'types')).map((name) => join('types', name));
+      const options = [
+        '--module',
+        module,
+        '--moduleResolution',
+        resolution,
+        '--strict',
+        '--noEmit',
+      ];
+      const libraries = [
+        '--target',
+        'es2022',
+        '--lib',
+        'es2022,esnext.disposable',
+        '--types',
+        'node',
+      ];
+      const args = [tsc, ...options, ...libraries, ...files];
+      const { stdout, status } = spawnSync(process.execPath, args, {
         cwd: project,
         encoding: 'utf8',
       });
-      expect([module, result.stdout, result.status]).toEqual([module, '', 0]);
-    }
+      expect([stdout, status]).toEqual(['', 0]);
+    });
   });
 });
 

@@ -1,0 +1,25 @@
+import { expectTypeOf } from 'expect-type';
+import {
+  type AlreadyFreedError,
+  HeapLimitError,
+  type InvalidTypeError,
+  type InvalidValueError,
+  type MiheapError,
+  type OutOfRangeError,
+  type PeerDependencyError,
+} from 'miheap';
+
+expectTypeOf<InvalidTypeError>().toExtend<TypeError>();
+expectTypeOf<InvalidValueError>().toExtend<TypeError>();
+expectTypeOf<OutOfRangeError>().toExtend<RangeError>();
+expectTypeOf<HeapLimitError>().toExtend<RangeError>();
+expectTypeOf<AlreadyFreedError>().toExtend<MiheapError>();
+expectTypeOf<PeerDependencyError>().toExtend<MiheapError>();
+expectTypeOf<MiheapError>().toExtend<Error>();
+expectTypeOf<MiheapError['code']>().toEqualTypeOf<string>();
+expectTypeOf<HeapLimitError['code']>().toEqualTypeOf<'ERR_MIHEAP_LIMIT'>();
+expectTypeOf<HeapLimitError['waitingBytes']>().toEqualTypeOf<number>();
+
+// A caught error is narrowed to what it says.
+const caught: unknown = undefined;
+if (caught instanceof HeapLimitError) expectTypeOf(caught.liveBytes).toEqualTypeOf<number>();
