@@ -9,6 +9,8 @@
 //   --lib FILE              the library to measure (default: what `miheap lib` prints)
 //   --peers LIST            of mimalloc,jemalloc,tcmalloc,tbbmalloc, or none (default: all there are)
 //   --allocator NAME=FILE   one more library; can be repeated
+//   --instructions          no times, but instructions, counted by callgrind: those of malloc and of free
+//                           by size, and those of all single-threaded workloads that match, small
 //   --json FILE             also write all samples there, for bench/report.mjs
 import { writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
@@ -16,6 +18,7 @@ import { findAllocators } from './runner/allocators.mjs';
 import { ownWorkloads } from './runner/catalogue.mjs';
 import { compileAll } from './runner/compile.mjs';
 import { fail } from './runner/fail.mjs';
+import { countFastPaths, countWorkloads } from './runner/instructions.mjs';
 import { machine } from './runner/machine.mjs';
 import { isPreloaded, measure } from './runner/measure.mjs';
 import { realPrograms } from './runner/programs.mjs';
@@ -32,6 +35,7 @@ const { values: options } = parseArgs({
     lib: { type: 'string' },
     peers: { type: 'string' },
     allocator: { type: 'string', multiple: true },
+    instructions: { type: 'boolean', default: false },
     json: { type: 'string' },
   },
 });
@@ -42,13 +46,27 @@ const allocators = findAllocators(options);
 const compiled = compileAll();
 const launcher = compiled('launch');
 
-const own = ownWorkloads(options).map((row) => ({
-  ...row,
-  command: [compiled(row.program), ...row.args],
-}));
 const only = new RegExp(options.only);
-const workloads = [...own.filter(({ name }) => only.test(name)), ...realPrograms(options, only)];
-if (workloads.length === 0) fail(`--only matches nothing of ${own.map(({ name }) => name)}`);
+const own = (sizes) =>
+  ownWorkloads(sizes)
+    .filter(({ name }) => only.test(name))
+    .map((row) => ({ ...row, command: [compiled(row.program), ...row.args] }));
+
+if (options.instructions) {
+  const small = own({ ...options, threads: '1', quick: true });
+  const counted = {
+    fastPaths: countFastPaths(compiled('fast-path'), allocators),
+    workloads: countWorkloads(
+      small.filter((row) => row.singleThread),
+      allocators,
+    ),
+  };
+  if (options.json !== undefined) writeFileSync(options.json, `${JSON.stringify(counted)}\n`);
+  process.exit();
+}
+
+const workloads = [...own(options), ...realPrograms(options, only)];
+if (workloads.length === 0) fail('--only matches no workload');
 
 const results = {
   machine: machine(),

@@ -2,7 +2,8 @@
 
 /**
  * A row is one program of bench/workloads with its arguments; `size` and `threads` are those of the
- * program unless given here. `quick` is a size for a smoke test.
+ * program unless given here; `several` says that those are more than one thread. `quick` is a size
+ * for a smoke test.
  *
  * `counts` says what the row is for: time and memory by default. `memory` is `peak`, or `end` for
  * programs that go quiet and are looked at then; `live` is what those still hold, and the row that
@@ -20,16 +21,16 @@ const rows = [
   { name: 'weighted-threads', program: 'weighted', threads: 4, size: 10_000_000, quick: 50_000 },
   { name: 'replace', quick: 200_000 },
   { name: 'replace-threads', program: 'replace', threads: 4, size: 10_000_000, quick: 50_000 },
-  { name: 'batches', quick: 100 },
-  { name: 'batches-handed', program: 'batches', mode: 'handed', quick: 100 },
-  { name: 'generations', quick: 1000 },
-  { name: 'exchange', quick: 2000 },
-  { name: 'ageing', quick: 100 },
-  { name: 'remote', quick: 500 },
+  { name: 'batches', several: true, quick: 100 },
+  { name: 'batches-handed', several: true, program: 'batches', mode: 'handed', quick: 100 },
+  { name: 'generations', several: true, quick: 1000 },
+  { name: 'exchange', several: true, quick: 2000 },
+  { name: 'ageing', several: true, quick: 100 },
+  { name: 'remote', several: true, quick: 500 },
   { name: 'remote-threads', program: 'remote', threads: 8, size: 10_000, quick: 100 },
-  { name: 'short-threads', quick: 200 },
-  { name: 'cache-thrash', program: 'sharing', quick: 1000 },
-  { name: 'cache-scratch', program: 'sharing', mode: 'scratch', quick: 1000 },
+  { name: 'short-threads', several: true, quick: 200 },
+  { name: 'cache-thrash', several: true, program: 'sharing', quick: 1000 },
+  { name: 'cache-scratch', several: true, program: 'sharing', mode: 'scratch', quick: 1000 },
   { name: 'large', quick: 200 },
   { name: 'growth', quick: 100 },
   { name: 'aligned', quick: 20_000 },
@@ -37,7 +38,7 @@ const rows = [
   { name: 'fragmentation', quick: 2000 },
   { name: 'quiet', memory: 'end', live: { mib: 22, baseline: 'hello' }, slow: true },
   { name: 'hello', counts: ['memory'] },
-  { name: 'modest-threads', counts: ['memory'], quick: 10 },
+  { name: 'modest-threads', several: true, counts: ['memory'], quick: 10 },
 ];
 
 /** The arguments of each row as they follow from the options of the command line. */
@@ -58,6 +59,7 @@ export function ownWorkloads({ size, threads, quick }) {
         counts: row.counts ?? ['time', 'memory'],
         memory: row.memory ?? 'peak',
         live: row.live,
+        singleThread: row.several === undefined && row.threads === undefined && !row.slow,
         checksum: true,
       };
     });

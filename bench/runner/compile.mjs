@@ -9,6 +9,12 @@ const common = ['-O2', '-g', '-D_GNU_SOURCE', '-Wall', '-Wextra', '-Wshadow', '-
 // A compiler may otherwise remove a malloc together with its free.
 const opaque = ['malloc', 'calloc', 'realloc', 'free'].map((name) => `-fno-builtin-${name}`);
 
+const support = {
+  launch: ['-static'],
+  // Calls go straight to the library, as from a program that is built for it.
+  'fast-path': [...opaque, '-fno-plt', '-Wl,-z,now'],
+};
+
 function age(file) {
   return statSync(file, { throwIfNoEntry: false })?.mtimeMs ?? 0;
 }
@@ -36,9 +42,9 @@ export function compileAll() {
     const program = join(folder, basename(source, extname(source)));
     if (age(program) <= Math.max(age(source), ...headers)) compile(source, program, opaque);
   }
-  const launcher = join(bench, 'support', 'launch.c');
-  if (age(join(folder, 'launch')) <= age(launcher)) {
-    compile(launcher, join(folder, 'launch'), ['-static']);
+  for (const [name, flags] of Object.entries(support)) {
+    const source = join(bench, 'support', `${name}.c`);
+    if (age(join(folder, name)) <= age(source)) compile(source, join(folder, name), flags);
   }
   return (name) => join(folder, name);
 }

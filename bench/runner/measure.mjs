@@ -2,7 +2,8 @@
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 
-const clean = Object.fromEntries(
+/** The environment without what configures an allocator or the loader. */
+export const clean = Object.fromEntries(
   Object.entries(process.env).filter(([name]) => !/^(LD_|MIHEAP_|MIMALLOC_|MALLOC_)/.test(name)),
 );
 

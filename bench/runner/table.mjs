@@ -11,7 +11,8 @@ const digits = (value) =>
         ? value.toFixed(1)
         : value.toFixed(0);
 
-function printRows(heading, rows) {
+/** Columns as wide as they need to be; the first is text, the others are numbers. */
+export function printTable(heading, rows) {
   const table = [heading, ...rows];
   const widths = heading.map((_, column) => Math.max(...table.map((row) => row[column].length)));
   for (const row of table) {
@@ -48,7 +49,7 @@ function printMeasure(results, kind) {
       ...against(means),
     ]);
   }
-  printRows(['', ...allocators, 'to best', 'peer'], lines);
+  printTable(['', ...allocators, 'to best', 'peer'], lines);
 }
 
 export function printResults(results) {
