@@ -1,5 +1,7 @@
 import type { Counter, Gauge, Registry, RegistryContentType } from 'prom-client';
 import { InvalidTypeError, InvalidValueError, PeerDependencyError } from './errors';
+import { Heap } from './heap';
+import type { HeapStats } from './heap-types';
 import { type AllocatorStats, type Level, type ProcessStats, processStats } from './process-stats';
 import { checkOptions } from './validate';
 
@@ -12,6 +14,11 @@ export interface MetricsOptions {
    * Default: `'miheap_'`.
    */
   prefix?: string;
+  /**
+   * Heaps of this thread that get metrics of their own, with `name` as a label; those of one name are
+   * added up. A Set may gain and lose heaps later; one that was destroyed is left out. Default: none.
+   */
+  heaps?: Iterable<Heap>;
 }
 
 type Client = typeof import('prom-client');
@@ -40,6 +47,20 @@ const ROWS: Record<keyof AllocatorStats, [name: string, help: string]> = {
   arenaCount: ['arenas_total', 'Arenas made.'],
 };
 
+/** The same for each of `heaps`, with what it reads. */
+const HEAP_ROWS: [name: string, help: string, read: (stats: HeapStats) => number][] = [
+  ['heap_bytes', 'Living buffers of the heap, as they were asked for.', ({ bytes }) => bytes],
+  ['heap_peak_bytes', 'The most that heap_bytes ever was.', ({ peakBytes }) => peakBytes],
+  ['heap_limit_bytes', 'The most that heap_bytes may be.', ({ limit }) => limit],
+  ['heap_blocks', 'Blocks of the living buffers.', ({ blocks }) => blocks],
+  ['heap_allocated_total', 'Blocks that were handed out.', ({ allocated }) => allocated],
+  [
+    'heap_collected_total',
+    'Of those, blocks that the garbage collector gave back instead of free.',
+    ({ collected }) => collected,
+  ],
+];
+
 /**
  * Registers metrics of miheap with [prom-client](https://www.npmjs.com/package/prom-client), which you
  * install yourself: `npm install prom-client`. They are read when the registry is asked for its
@@ -49,6 +70,7 @@ const ROWS: Record<keyof AllocatorStats, [name: string, help: string]> = {
  * |---|---|---|
  * | `miheap_held_bytes`, `miheap_held_blocks` | | living buffers |
  * | `miheap_committed_bytes`, `miheap_purged_bytes_total`, … | `allocator` | the rows of `AllocatorStats` |
+ * | `miheap_heap_bytes`, `miheap_heap_limit_bytes`, … | `heap` | the rows of `HeapStats`, for `heaps` |
  *
  * `allocator` is `buffers` for what is below `Heap`, `Pool` and `Region`, and `malloc` for the preloaded
  * library, if there is one.
@@ -60,17 +82,20 @@ const ROWS: Record<keyof AllocatorStats, [name: string, help: string]> = {
  * @example
  * ```ts
  * import { createServer } from 'node:http';
+ * import { Heap } from 'miheap';
  * import { collectMiheapMetrics } from 'miheap/prometheus';
  * import { register } from 'prom-client';
  *
- * collectMiheapMetrics();
+ * const cache = new Heap({ name: 'cache', limit: 512 * 1024 * 1024 });
+ * collectMiheapMetrics({ heaps: [cache] });
  * createServer(async (request, response) => response.end(await register.metrics())).listen(9090);
  * ```
  */
 export function collectMiheapMetrics(options: MetricsOptions = {}): void {
   checkOptions(options);
-  const { prefix = 'miheap_', register: given } = options;
+  const { prefix = 'miheap_', register: given, heaps } = options;
   checkPrefix(prefix);
+  if (heaps !== undefined) checkHeaps(heaps);
   if (given !== undefined) checkRegister(given);
   const client = promClient();
   const register = given ?? client.register;
@@ -80,7 +105,6 @@ export function collectMiheapMetrics(options: MetricsOptions = {}): void {
 
   const stats = oncePerTick(processStats);
   const common = { registers: [register as Registry] };
-  const labelled = { ...common, labelNames: ['allocator'] as const };
 
   new client.Gauge({
     ...common,
@@ -98,14 +122,30 @@ export function collectMiheapMetrics(options: MetricsOptions = {}): void {
       this.set(stats().heldBlocks);
     },
   });
+  const classOf = (name: string) => (name.endsWith('_total') ? client.Counter : client.Gauge);
   for (const [key, [name, help]] of Object.entries(ROWS)) {
-    const Metric = name.endsWith('_total') ? client.Counter : client.Gauge;
-    new Metric({
-      ...labelled,
+    new (classOf(name))({
+      ...common,
+      labelNames: ['allocator'],
       name: prefix + name,
       help,
       collect() {
         setRow(this, key as keyof AllocatorStats, stats());
+      },
+    });
+  }
+  if (heaps === undefined) return;
+  for (const [name, help, read] of HEAP_ROWS) {
+    new (classOf(name))({
+      ...common,
+      labelNames: ['heap'],
+      name: prefix + name,
+      help,
+      collect() {
+        this.reset();
+        for (const heap of heaps) {
+          if (!heap.destroyed) this.inc({ heap: heap.name }, read(heap.stats()));
+        }
       },
     });
   }
@@ -169,6 +209,15 @@ function isRegister(value: unknown): value is Registry {
 function checkRegister(value: unknown): asserts value is Registry {
   if (!isRegister(value))
     throw new InvalidTypeError('register', 'a Registry of prom-client', value);
+}
+
+function checkHeaps(value: unknown): asserts value is Iterable<Heap> {
+  if (typeof (value as Partial<Iterable<unknown>> | null)?.[Symbol.iterator] !== 'function') {
+    throw new InvalidTypeError('heaps', 'an array or a Set of heaps', value);
+  }
+  for (const heap of value as Iterable<unknown>) {
+    if (!(heap instanceof Heap)) throw new InvalidTypeError('heaps', 'made of heaps', heap);
+  }
 }
 
 function checkPrefix(value: unknown): asserts value is string {

@@ -53,6 +53,39 @@ describe('collectMiheapMetrics', () => {
     }
   });
 
+  test('reports the heaps that it is given', async () => {
+    const registry = new Registry();
+    const cache = new Heap({ name: 'cache', limit: 5000 });
+    const heaps = new Set([cache]);
+    collectMiheapMetrics({ register: registry, heaps });
+    cache.free(cache.alloc(1000));
+    cache.alloc(500);
+    const rows = async (name: string) =>
+      (await collected(registry))
+        .get(name)
+        ?.values.map(({ labels, value }) => [labels.heap, value]);
+    expect(await rows('heap_bytes')).toEqual([['cache', 500]]);
+    expect(await rows('heap_peak_bytes')).toEqual([['cache', 1000]]);
+    expect(await rows('heap_limit_bytes')).toEqual([['cache', 5000]]);
+    expect(await rows('heap_blocks')).toEqual([['cache', 1]]);
+    expect(await rows('heap_allocated_total')).toEqual([['cache', 2]]);
+    expect(await rows('heap_collected_total')).toEqual([['cache', 0]]);
+
+    const [other, namesake] = [new Heap(), new Heap({ name: 'cache' })];
+    heaps.add(other).add(namesake);
+    namesake.alloc(20);
+    expect(await rows('heap_bytes')).toEqual([
+      ['cache', 520],
+      ['', 0],
+    ]);
+    expect(await registry.metrics()).toContain('miheap_heap_limit_bytes{heap="cache"} +Inf');
+    cache.destroy();
+    expect(await rows('heap_bytes')).toEqual([
+      ['', 0],
+      ['cache', 20],
+    ]);
+  });
+
   test('a counter that is asked twice does not count twice', async () => {
     const registry = new Registry();
     collectMiheapMetrics({ register: registry });
@@ -105,6 +138,9 @@ describe('mistakes', () => {
     [{ prefix: 'a-b' }, 'ERR_INVALID_ARG_VALUE'],
     [{ register: {} }, 'ERR_INVALID_ARG_TYPE'],
     [{ register: null }, 'ERR_INVALID_ARG_TYPE'],
+    [{ heaps: 5 }, 'ERR_INVALID_ARG_TYPE'],
+    [{ heaps: null }, 'ERR_INVALID_ARG_TYPE'],
+    [{ heaps: [{}] }, 'ERR_INVALID_ARG_TYPE'],
   ])('%j: %s', (options, expected) => {
     expect(code(options)).toBe(expected);
   });
