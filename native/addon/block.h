@@ -36,7 +36,8 @@ struct Block {
   // True if the garbage collector has found the ArrayBuffer. Needs a handle scope.
   bool IsCollected() const;
 
-  // Takes the record out of every list. The memory is the caller's now.
+  // Takes the record out of every list. The memory is the caller's now. Comes before the buffer is
+  // detached: Bun and Deno finalise it, and so delete the record, at that moment.
   Memory Spend();
   // Spends the record and frees the memory. Returns how many bytes came back.
   size_t Free();

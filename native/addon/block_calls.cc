@@ -99,8 +99,10 @@ napi_value Free(napi_env env, napi_callback_info info) {
   Status status;
   Block* const block = Block::Find(arguments.HeapAt(0), arguments.values[1], status);
   if (block != nullptr) {
+    Environment& environment = block->environment;
+    const Memory memory = block->Spend();
     napi_detach_arraybuffer(env, arguments.values[1]);
-    block->environment.NoteFreed(block->Free());
+    environment.NoteFreed(memory.Free());
   }
   return Answer(env, status);
 }

@@ -43,8 +43,9 @@ void Heap::Destroy() {
     Block* const following = block->next;
     Napi::HandleScope scope(environment.env);
     const napi_value buffer = block->Buffer();
-    if (buffer != nullptr && napi_detach_arraybuffer(environment.env, buffer) == napi_ok) {
-      freed += block->Free();
+    if (buffer != nullptr) {
+      const Memory memory = block->Spend();
+      if (napi_detach_arraybuffer(environment.env, buffer) == napi_ok) freed += memory.Free();
     }
     block = following;
   }

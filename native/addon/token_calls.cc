@@ -31,11 +31,11 @@ napi_value Transfer(napi_env env, napi_callback_info info) {
   const bool of_runtime = block->memory.of_runtime;
   Shared* const memory = of_runtime ? CopyOut(heap, block->memory) : block->memory.Share();
   if (memory == nullptr) return Answer(env, Status::kNoMemory);
-  napi_detach_arraybuffer(env, arguments.values[1]);
   if (of_runtime)
     block->Free();
   else
     block->Spend();
+  napi_detach_arraybuffer(env, arguments.values[1]);
   tokens::Put(arguments.TokenAt(2), memory, true, &heap.environment);
   return Answer(env, Status::kOk);
 }
