@@ -1,13 +1,13 @@
 # The one core, built three ways: into libmiheap.so with overrides, into libmiheap.a (and miheap.o) with
 # overrides, and into miheap_embedded without them, for the addon.
 if(CMAKE_SYSTEM_NAME STREQUAL "Linux")
-  set(MI_OS_SOURCE native/core/os/linux.c)
+  set(MI_OS_SOURCES native/core/os/linux.c native/core/os/linux_helper.c)
 else()
   message(FATAL_ERROR "miheap has no platform layer for ${CMAKE_SYSTEM_NAME} yet: see native/core/os/os.h")
 endif()
 
 set(MI_CORE_SOURCES
-    ${MI_OS_SOURCE}
+    ${MI_OS_SOURCES}
     native/core/os/os.c
     native/core/options/options.c
     native/core/options/environment.c
@@ -23,6 +23,7 @@ set(MI_CORE_SOURCES
     native/core/segment/arena.c
     native/core/segment/reserve.c
     native/core/segment/purge.c
+    native/core/segment/purger.c
     native/core/segment/segment.c
     native/core/segment/abandoned.c
     native/core/segment/subproc.c

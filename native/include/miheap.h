@@ -750,6 +750,8 @@ mi_decl_export void mi_register_error(mi_error_fun* fun, void* arg) mi_attr_noex
   OPTION(eager_commit_delay, NUMBER, 1, 0, 1000000, "no effect: see eager_commit")              \
   OPTION(purge_delay, NUMBER, 50, -1, 3600000,                                                  \
          "milliseconds until free memory goes back to the system (-1: never, 0: at once)")      \
+  OPTION(background_purge, SWITCH, 1, 0, 1,                                                     \
+         "a thread of our own purges what is due when no other does (not in the addon)")        \
   OPTION(use_numa_nodes, NUMBER, 0, 0, 1024,                                                    \
          "the machine has so many NUMA nodes; 0: ask the system")                               \
   OPTION(disallow_os_alloc, SWITCH, 0, 0, 1,                                                    \

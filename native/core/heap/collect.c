@@ -3,9 +3,10 @@
 #include "page/scavenge.h"
 #include "segment/purge.h"
 
-void mi_purge_due(void) {
-  mi_purge_tick();
-  mi_scavenge_tick();
+int64_t mi_purge_due(void) {
+  int64_t units = mi_purge_tick();
+  int64_t blocks = mi_scavenge_tick();
+  return units == 0 || (blocks != 0 && blocks < units) ? blocks : units;
 }
 
 void mi_purge_everything(void) {

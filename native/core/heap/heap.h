@@ -174,8 +174,9 @@ void mi_waiting_forked(void);
 void mi_heap_collect_pages(mi_heap_t* heap, bool force);
 /* Completes every free that other threads have made in this heap. */
 void mi_heap_collect_frees(mi_heap_t* heap);
-/* Gives back to the system what is due, or all that nobody uses. Any thread. */
-void mi_purge_due(void);
+/* Gives back to the system what is due, or all that nobody uses. Any thread. The first one returns when
+   more is due; 0: never. */
+int64_t mi_purge_due(void);
 void mi_purge_everything(void);
 /* Calls the user's deferred-free callback, which may end any heap but this one. */
 void mi_deferred_free(mi_heap_t* heap, bool force);

@@ -6,6 +6,7 @@
 #include "segment/page_map.h"
 #include "segment/pin.h"
 #include "segment/purge.h"
+#include "segment/purger.h"
 #include "segment/reserve.h"
 #include "stats/stats.h"
 
@@ -17,6 +18,7 @@ static void prepare(void) {
                mi_os_page_size(), MI_UNIT_SIZE);
   }
   mi_page_map_make();
+  mi_purger_set_round(mi_purge_due);
   mi_os_register_thread_exit(mi_thread_at_exit);
   if (!mi_option_is_enabled(mi_option_allow_thp)) mi_os_forbid_huge_pages();
   if (!MI_HARDENED && mi_option_is_enabled(mi_option_secure)) {
@@ -51,6 +53,7 @@ void mi_process_attach(void) {
 
 static void in_forked_child(void) {
   bool has_heap = mi_heap_is_initialized(mi_heap_default);
+  mi_purger_forked();
   /* A thread is counted before it has a segment, and until it has none: most children have
      nothing to look for. */
   if (mi_purge_was_cut_off() || mi_stat_current(threads) > has_heap) {

@@ -5,6 +5,7 @@
 #include "segment/abandoned.h"
 #include "segment/page_map.h"
 #include "segment/purge.h"
+#include "segment/purger.h"
 
 static void end_owner(mi_segment_t* segment) {
   for (uint64_t pages = segment->pages_used; pages != 0; pages &= pages - 1) {
@@ -23,6 +24,7 @@ static void free_huge(mi_segment_t* segment, void* arg) {
 
 void mi_process_unload(void) {
   bool destroy = mi_option_is_enabled(mi_option_destroy_on_exit);
+  mi_purger_end();
   mi_register_deferred_free(NULL, NULL); /* it may be in the same library */
   mi_thread_detach();
   mi_segments_for_each_of_others(end_owner);

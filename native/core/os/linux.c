@@ -14,11 +14,9 @@
 #include <sys/prctl.h>
 #include <sys/random.h>
 #include <sys/resource.h>
-#include <sys/syscall.h>
 #include <time.h>
-#include <unistd.h>
 
-#include "os/os.h"
+#include "os/linux.h"
 
 /* ---- Memory ---- */
 
@@ -38,12 +36,26 @@ void* mi_prim_map(size_t size, mi_map_t kind) {
   return p == MAP_FAILED ? NULL : p;
 }
 
-void mi_prim_unmap(void* p, size_t size) {
+/* Sanitizers look at these calls of the C library. */
+static bool unmap(void* p, size_t size) {
+#if MI_LINUX_RAW
+  return mi_linux_call(SYS_munmap, (long)p, (long)size, 0, 0, 0, 0) == 0;
+#else
   int saved = errno;
+  bool done = munmap(p, size) == 0;
+  errno = saved;
+  return done;
+#endif
+}
+
+static bool advise(void* p, size_t size, int advice) {
+  return mi_linux_call(SYS_madvise, (long)p, (long)size, advice, 0, 0, 0) == 0;
+}
+
+void mi_prim_unmap(void* p, size_t size) {
   /* Unmapping the middle of a mapping makes two of it, of which there may be too many. The addresses
      are lost then, but the memory is not. */
-  if (munmap(p, size) != 0) madvise(p, size, MADV_DONTNEED);
-  errno = saved;
+  if (!unmap(p, size)) advise(p, size, MADV_DONTNEED);
 }
 
 /* A private anonymous mapping is there from the start. */
@@ -54,14 +66,10 @@ bool mi_prim_commit(void* p, size_t size) {
 }
 
 mi_purge_t mi_prim_purge(void* p, size_t size, bool decommit) {
-  int saved = errno;
-  mi_purge_t result = MI_PURGE_FAILED;
 #if defined(MADV_FREE)
-  if (!decommit && madvise(p, size, MADV_FREE) == 0) result = MI_PURGE_RESET;
+  if (!decommit && advise(p, size, MADV_FREE)) return MI_PURGE_RESET;
 #endif
-  if (result == MI_PURGE_FAILED && madvise(p, size, MADV_DONTNEED) == 0) result = MI_PURGE_ZEROED;
-  errno = saved;
-  return result;
+  return advise(p, size, MADV_DONTNEED) ? MI_PURGE_ZEROED : MI_PURGE_FAILED;
 }
 
 bool mi_prim_resize(void* p, size_t size, size_t new_size) {
@@ -94,11 +102,7 @@ bool mi_prim_protect(void* p, size_t size, mi_access_t access) {
   return done;
 }
 
-void mi_os_prefer_large_pages(void* p, size_t size) {
-  int saved = errno;
-  madvise(p, size, MADV_HUGEPAGE);
-  errno = saved;
-}
+void mi_os_prefer_large_pages(void* p, size_t size) { advise(p, size, MADV_HUGEPAGE); }
 
 void mi_os_avoid_large_pages(void* p, size_t size) {
   int saved = errno;
@@ -229,7 +233,7 @@ void mi_os_yield(unsigned round) {
 
 int64_t mi_os_now(void) {
   struct timespec t;
-  clock_gettime(CLOCK_MONOTONIC_COARSE, &t);
+  clock_gettime(CLOCK_MONOTONIC_COARSE, &t); /* does not fail, and so leaves errno alone */
   return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000 + 1;
 }
 

@@ -51,7 +51,10 @@ void* mi_os_map(size_t size, size_t align, mi_map_t kind) {
   return map_and_trim(size, align, kind);
 }
 
-void mi_os_unmap(void* p, size_t size) { mi_prim_unmap(p, size); }
+void mi_os_unmap(void* p, size_t size) {
+  mi_prim_unmap(p, size);
+  mi_os_unmapped(size);
+}
 
 void* mi_os_map_huge_pages(size_t count, int numa_node, size_t timeout_ms, size_t* mapped) {
   *mapped = 0;

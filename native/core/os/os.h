@@ -141,6 +141,27 @@ void mi_os_register_fork_child(void (*fn)(void));
 /* Lets another thread run; `round` counts the calls in one wait and makes them longer. */
 void mi_os_yield(unsigned round);
 
+/* ---- The helper thread ----
+   One that is none of the program's: it gets no signal, nothing waits for it, neither at exit nor in
+   pthread_exit, and the C library does not count it. Starting it allocates nothing and takes no lock,
+   so that may happen in the middle of malloc. `fn` may call of this file only mi_os_now, mi_os_purge,
+   mi_os_unmap, mi_os_yield, mi_os_wait and mi_os_wake; nothing that is thread-local, or of the C
+   library, is there. */
+
+/* Runs `fn` in a helper thread, which ends with it. False if there can be none now: the system refuses,
+   or has no such threads. */
+bool mi_os_helper_start(void (*fn)(void));
+/* Waits until every `fn` that was started is over. */
+void mi_os_helper_join(void);
+/* In a forked child: there is no helper. */
+void mi_os_helper_forked(void);
+
+/* Waits until the word is woken, if it has this value, for at most so many milliseconds. False if the
+   time is over; true may mean anything. */
+bool mi_os_wait(_Atomic(uint32_t)* word, uint32_t value, int64_t ms);
+/* Ends the wait of one thread. */
+void mi_os_wake(_Atomic(uint32_t)* word);
+
 /* ---- The rest ---- */
 
 /* Milliseconds since some fixed time before the process began; never 0, coarse (about 4 ms),

@@ -55,6 +55,15 @@ bool mi_os_fake_huge_page(void) {
   return left > 0;
 }
 
+static void (*_Atomic unmap_fn)(size_t size);
+
+void mi_os_on_unmap(void (*fn)(size_t size)) { atomic_store(&unmap_fn, fn); }
+
+void mi_os_unmapped(size_t size) {
+  void (*fn)(size_t) = atomic_load(&unmap_fn);
+  if (fn != NULL) fn(size);
+}
+
 size_t mi_os_fake_page_size(void) {
   const char* text = getenv("MIHEAP_TEST_PAGE_SIZE");
   return text == NULL ? 0 : strtoul(text, NULL, 10);

@@ -17,6 +17,7 @@
   RARE(retire, "a page that becomes empty is given back at once")                     \
   RARE(purge, "dirty memory is purged when it is released, huge blocks are unmapped") \
   RARE(slot, "a new chunk has one slot, as where addresses are short")                \
+  RARE(purger, "the least that waits to be purged starts the purger")                 \
   RARE(os_fail, "a call of the system that may fail does fail")                       \
   RARE(race, "a thread stands still where others may see it between two steps")
 
@@ -45,6 +46,10 @@ void mi_os_offer_huge_pages(size_t count);
 /* Takes one of them. */
 bool mi_os_fake_huge_page(void);
 
+/* `fn` is called with each size that was unmapped, by the thread that did it. */
+void mi_os_on_unmap(void (*fn)(size_t size));
+void mi_os_unmapped(size_t size);
+
 /* What MIHEAP_TEST_PAGE_SIZE in the environment says, a multiple of the true size; 0: nothing. */
 size_t mi_os_fake_page_size(void);
 /* Ends the process unless these are whole pages. */
@@ -53,6 +58,7 @@ void mi_os_expect_pages(const void* p, size_t size);
 #define mi_rare(which) false
 #define mi_os_fault() false
 #define mi_os_fake_huge_page() false
+#define mi_os_unmapped(size) ((void)0)
 #define mi_os_fake_page_size() ((size_t)0)
 #define mi_os_expect_pages(p, size) ((void)0)
 #endif

@@ -5,23 +5,33 @@
 #include "segment/memory.h"
 #include "segment/pin.h"
 #include "segment/purge.h"
+#include "segment/purger.h"
 
 /* When something that was announced is due; 0: nothing was. */
 static _Atomic(int64_t) next_due;
 
+/* What is announced by a hint, and again, is counted as so much. */
+enum { SOME_UNITS = 8 };
+
 /* Sequentially consistent, as all on these two words: the announcer marks the chunk and then reads
    next_due; a round clears next_due and then reads the marks. One of them sees the other. */
-void mi_scavenge_announce(mi_slot_ref_t ref) {
+static void announce(mi_slot_ref_t ref, size_t units) {
   atomic_fetch_or(&ref.chunk->whole, 1u << ref.index);
-  if (atomic_load(&next_due) != 0) return;
-  int64_t nothing = 0;
-  atomic_compare_exchange_strong(&next_due, &nothing, mi_purge_due_time());
+  if (atomic_load(&next_due) == 0) {
+    int64_t at = mi_purge_due_time();
+    int64_t nothing = 0;
+    atomic_compare_exchange_strong(&next_due, &nothing, at);
+    if (at == 0) return;
+  }
+  mi_purger_count(units);
 }
+
+void mi_scavenge_announce(mi_slot_ref_t ref) { announce(ref, 1); }
 
 void mi_scavenge_hint(mi_slot_ref_t ref) {
   /* A mark that a round takes away just now is missed, and made by the next free there. */
   uint32_t marks = atomic_load_explicit(&ref.chunk->whole, memory_order_relaxed);
-  if ((marks >> ref.index & 1) == 0) mi_scavenge_announce(ref);
+  if ((marks >> ref.index & 1) == 0) announce(ref, SOME_UNITS);
 }
 
 static void purge_page(const mi_segment_t* segment, mi_page_t* page) {
@@ -34,12 +44,18 @@ static void purge_page(const mi_segment_t* segment, mi_page_t* page) {
   atomic_store_explicit(&page->thread_free, MI_TF_WHOLE | MI_TF_NORMAL, memory_order_release);
 }
 
+/* NULL also if the program has broken the list: its owner will notice, and say so. */
+static mi_block_t* next_of(const mi_page_t* page, const mi_block_t* block) {
+  mi_block_t* next = mi_block_peek_next(page, block);
+  return mi_page_contains(page, next) ? next : NULL;
+}
+
 /* Purges the blocks of a list that were not purged before, but for the system page that holds the
    link. */
 static void purge_blocks(mi_page_t* page, mi_block_t* list, size_t count) {
   const mi_block_t* purged = atomic_load_explicit(&page->purged, memory_order_relaxed);
   for (mi_block_t* block = list; block != NULL && block != purged && count > 0; count--) {
-    mi_block_t* next = mi_block_next(page, block);
+    mi_block_t* next = next_of(page, block);
     mi_memory_purge_inside(block + 1, (uint8_t*)block + page->block_size);
     block = next;
   }
@@ -63,7 +79,7 @@ static void put_back(mi_page_t* page, mi_block_t* list, size_t count) {
     mi_block_t* last = pushed;
     size_t left = mi_tf_count(word); /* a list that the program has broken may have no end */
     count += left;
-    for (mi_block_t* next; left > 1 && (next = mi_block_next(page, last)) != NULL; left--) {
+    for (mi_block_t* next; left > 1 && (next = next_of(page, last)) != NULL; left--) {
       last = next;
     }
     mi_block_set_next(page, last, list);
@@ -118,7 +134,7 @@ static void scavenge_slot(mi_slot_ref_t ref) {
     mi_segment_unpin(ref);
   }
   mi_purge_end();
-  if (!done) mi_scavenge_announce(ref);
+  if (!done) announce(ref, SOME_UNITS);
 }
 
 void mi_scavenge_all(void) {
@@ -132,8 +148,9 @@ void mi_scavenge_all(void) {
   }
 }
 
-void mi_scavenge_tick(void) {
-  int64_t due = atomic_load_explicit(&next_due, memory_order_relaxed);
-  if (mi_likely(due == 0) || (mi_os_now() < due && !mi_rare(mi_rare_purge))) return;
+int64_t mi_scavenge_tick(void) {
+  int64_t due = atomic_load(&next_due);
+  if (mi_likely(due == 0) || (mi_os_now() < due && !mi_rare(mi_rare_purge))) return due;
   if (atomic_compare_exchange_strong(&next_due, &due, 0)) mi_scavenge_all();
+  return atomic_load(&next_due);
 }

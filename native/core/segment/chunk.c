@@ -147,7 +147,7 @@ void mi_units_release(mi_slot_ref_t ref, uint64_t dirty, uint64_t clean) {
   }
   if (dirty == 0) return;
   atomic_fetch_or(&slot->dirty, dirty); /* before the look at purge_at: see purge_slot */
-  mi_purge_schedule(ref);
+  mi_purge_schedule(ref, mi_popcount64(dirty));
 }
 
 /* ---- Slots ---- */

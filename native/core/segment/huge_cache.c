@@ -3,6 +3,7 @@
 #include "os/rare.h"
 #include "segment/memory.h"
 #include "segment/purge.h"
+#include "segment/purger.h"
 #include "stats/stats.h"
 
 #define ENTRIES 16
@@ -81,6 +82,7 @@ void mi_huge_cache_put(mi_mapping_t mapping) {
       entry->drop_at = at;
       set(entry, mapping.start);
       mi_purge_announce(at);
+      if (at != 0) mi_purger_count(mapping.size >> MI_UNIT_SHIFT);
       return;
     }
     atomic_fetch_sub_explicit(&total, mapping.size, memory_order_relaxed);

@@ -3,6 +3,7 @@
 #include "os/rare.h"
 #include "segment/huge_cache.h"
 #include "segment/memory.h"
+#include "segment/purger.h"
 #include "stats/stats.h"
 
 /* Not later than the earliest time at which anything is due; 0: nothing is. */
@@ -69,26 +70,30 @@ static void purge_slot(mi_slot_ref_t ref) {
   mi_purge_end();
 }
 
-void mi_purge_schedule(mi_slot_ref_t ref) {
+void mi_purge_schedule(mi_slot_ref_t ref, size_t units) {
   mi_slot_t* slot = mi_slot_state(ref);
   if (ref.chunk->resident) return;
   if (mi_rare(mi_rare_purge)) {
     purge_slot(ref);
     return;
   }
-  if (atomic_load(&slot->purge_at) != 0) return;
-  if (mi_option_get(mi_option_purge_delay) == 0) {
-    purge_slot(ref);
-  } else {
+  if (atomic_load(&slot->purge_at) == 0) {
+    if (mi_option_get(mi_option_purge_delay) == 0) {
+      purge_slot(ref);
+      return;
+    }
     int64_t at = mi_purge_due_time();
+    if (at == 0) return;
     atomic_store(&slot->purge_at, at);
     mi_purge_announce(at);
   }
+  mi_purger_count(units);
 }
 
-/* Purges the slots that are due before `now`. Returns when the next one is, 0 if none.
-   INT64_MAX: also what never becomes due, and what the system refused to take before. */
-static int64_t purge_slots_until(int64_t now) {
+/* Purges the slots that are due before `now`. Returns when the next one is, 0 if none; adds the units
+   to *left that are not yet. INT64_MAX: also what never becomes due, and what the system refused to
+   take before. */
+static int64_t purge_slots_until(int64_t now, size_t* left) {
   int64_t next = 0;
   size_t count = mi_chunk_count();
   for (size_t i = 0; i < count; i++) {
@@ -98,27 +103,34 @@ static int64_t purge_slots_until(int64_t now) {
       if (at == 0 && now != INT64_MAX) continue;
       if (at <= now) {
         purge_slot((mi_slot_ref_t){chunk, index});
-      } else if (next == 0 || at < next) {
-        next = at;
+      } else {
+        if (next == 0 || at < next) next = at;
+        *left +=
+            mi_popcount64(atomic_load_explicit(&chunk->slots[index].dirty, memory_order_relaxed));
       }
     }
   }
   return next;
 }
 
-void mi_purge_tick(void) {
-  int64_t due = atomic_load_explicit(&next_due, memory_order_relaxed);
-  if (mi_likely(due == 0)) return;
+int64_t mi_purge_tick(void) {
+  int64_t due = atomic_load(&next_due);
+  if (mi_likely(due == 0)) return 0;
   int64_t now = mi_os_now();
-  if (now < due) return;
   /* One thread does the round. What becomes due meanwhile lowers next_due again. */
-  if (!atomic_compare_exchange_strong(&next_due, &due, 0)) return;
-  mi_purge_announce(purge_slots_until(now));
+  if (now < due || !atomic_compare_exchange_strong(&next_due, &due, 0)) return due;
+  mi_purger_forget_count();
+  size_t left = 0;
+  mi_purge_announce(purge_slots_until(now, &left));
   mi_purge_announce(mi_huge_cache_drop_until(now));
+  /* The purger may have looked while nothing seemed to be due. */
+  mi_purger_count(left + (mi_huge_cache_size() >> MI_UNIT_SHIFT));
+  return atomic_load(&next_due);
 }
 
 void mi_purge_all(void) {
   mi_huge_cache_drop_until(INT64_MAX);
   mi_chunks_unmap_free();
-  purge_slots_until(INT64_MAX);
+  size_t left = 0;
+  purge_slots_until(INT64_MAX, &left);
 }

@@ -5,13 +5,13 @@
 
 #include "segment/chunk.h"
 
-/* The slot has dirty units: they are due in purge_delay milliseconds (or now, if that is 0). Not if
-   its memory is resident. */
-void mi_purge_schedule(mi_slot_ref_t ref);
+/* The slot has so many more dirty units: they are due in purge_delay milliseconds (or now, if that is
+   0). Not if its memory is resident. */
+void mi_purge_schedule(mi_slot_ref_t ref, size_t units);
 
-/* Purges what is due, of any thread. Cheap when nothing is: one load if no memory waits, else
-   also a look at the clock. */
-void mi_purge_tick(void);
+/* Purges what is due, of any thread, and returns when more is; 0: never. Cheap when nothing is: one
+   load if no memory waits, else also a look at the clock. */
+int64_t mi_purge_tick(void);
 
 /* Purges every dirty unit of the process, and returns the addresses of what is wholly free. */
 void mi_purge_all(void);

@@ -10,6 +10,7 @@
 #include "miheap.h"
 #include "pattern.h"
 #include "random.h"
+#include "segment/purger.h"
 
 enum { THREADS = 2, FORKS = 100, PLACES = 64, STEPS = 300 };
 
@@ -96,6 +97,7 @@ int main(void) {
   atomic_store(&stop, true);
   for (int i = 0; i < THREADS; i++) pthread_join(threads[i], NULL);
   for (int i = 0; i < PLACES; i++) unmake(atomic_exchange(&shared[i], NULL));
+  mi_purger_end(); /* units that it is purging are nowhere */
   mi_collect(true);
   memory_check();
   CHECK_EQ(memory_gauges().committed, 0);

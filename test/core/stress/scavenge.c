@@ -7,6 +7,7 @@
 #include "memory.h"
 #include "page/scavenge.h"
 #include "random.h"
+#include "segment/purger.h"
 
 enum {
   PRODUCERS = 2,
@@ -117,6 +118,7 @@ int main(void) {
   pthread_join(scavenger, NULL);
   for (int i = 0; i < PLACES; i++) CHECK_EQ((uintptr_t)places[i], 0);
   mi_thread_init(); /* who has a heap adopts what the others left */
+  mi_purger_end();  /* units that it is purging are nowhere */
   mi_collect(true);
   memory_check();
   CHECK_EQ(memory_gauges().abandoned, 0);

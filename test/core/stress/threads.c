@@ -9,6 +9,7 @@
 #include "os/rare.h"
 #include "pattern.h"
 #include "random.h"
+#include "segment/purger.h"
 
 enum {
   THREADS = 4,
@@ -182,6 +183,7 @@ int main(void) {
   }
   for (int i = 0; i < SHARED; i++) unmake(exchange(&shared[i], NULL));
   mi_rare_set(mi_rare_os_fail, 0);
+  mi_purger_end(); /* units that it is purging are nowhere */
   mi_thread_init();
   mi_collect(true);
   memory_check();

@@ -1,24 +1,20 @@
 /* A fork while another thread unmaps a chunk: the child looks for the segments of the threads that it does not
-   have, and must not look into memory that is gone. Here the fork comes from inside of munmap, right after. */
+   have, and must not look into memory that is gone. Here the fork comes right after the unmapping. */
 #include <pthread.h>
-#include <sys/mman.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include "check.h"
 #include "heap/heap.h"
+#include "os/rare.h"
 
 enum { BLOCKS = 64, BLOCK_SIZE = 1 << 20 };
 
-static bool armed;
 static int children;
 static pthread_barrier_t ready;
 
-int munmap(void* start, size_t size) {
-  int result = (int)syscall(SYS_munmap, start, size);
-  if (!armed || size < MI_CHUNK_SIZE) return result;
-  armed = false;
+static void fork_here(size_t size) {
+  if (size < MI_CHUNK_SIZE || children > 0) return;
   children++;
   pid_t pid = fork();
   CHECK_CMP(pid, >=, 0);
@@ -26,7 +22,6 @@ int munmap(void* start, size_t size) {
   int status;
   CHECK_EQ(waitpid(pid, &status, 0), pid);
   CHECK(WIFEXITED(status) && WEXITSTATUS(status) == 0);
-  return result;
 }
 
 /* A child without other threads would look for nothing. */
@@ -46,7 +41,7 @@ int main(void) {
   pthread_barrier_wait(&ready);
   for (int i = 0; i < BLOCKS; i++) blocks[i] = mi_malloc(BLOCK_SIZE);
   for (int i = 0; i < BLOCKS; i++) mi_free(blocks[i]);
-  armed = true;
+  mi_os_on_unmap(fork_here);
   mi_collect(true);
   CHECK_EQ(children, 1);
   pthread_barrier_wait(&ready);

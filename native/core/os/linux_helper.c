@@ -1,0 +1,184 @@
+/* The helper thread on Linux: made by clone, so that the C library does not know it.
+
+   pthread_create would allocate, which is to say call us; take locks of the C library that the thread
+   in the middle of malloc may hold; end __libc_single_threaded for good; and leave a thread for which
+   pthread_exit in main waits. The price: only what touches no thread-local memory may run here. */
+#include <linux/futex.h>
+#include <pthread.h>
+#include <sched.h>
+#include <signal.h>
+#include <sys/prctl.h>
+#include <time.h>
+
+#include "os/linux.h"
+#include "os/rare.h"
+
+static const char name[] = "miheap-purge"; /* 15 characters at most */
+
+/* ---- Waiting ---- */
+
+bool mi_os_wait(_Atomic(uint32_t)* word, uint32_t value, int64_t ms) {
+  struct timespec time = {ms / 1000, ms % 1000 * 1000000};
+  long result = mi_linux_call(SYS_futex, (long)word, FUTEX_WAIT_PRIVATE, value, (long)&time, 0, 0);
+  return result != -ETIMEDOUT;
+}
+
+void mi_os_wake(_Atomic(uint32_t)* word) {
+  mi_linux_call(SYS_futex, (long)word, FUTEX_WAKE_PRIVATE, 1, 0, 0, 0);
+}
+
+/* So that a new thread gets no signal of the program's, from its first instruction on. */
+static void change_signals(const uint64_t* to, uint64_t* from) {
+  mi_linux_call(SYS_rt_sigprocmask, SIG_SETMASK, (long)to, (long)from, sizeof(*to), 0, 0);
+}
+static const uint64_t every_signal = ~(uint64_t)0;
+
+/* ---- The thread ---- */
+
+#if MI_LINUX_RAW
+
+/* Two stacks, since a helper may begin while the one before it is in its last instructions. The kernel
+   writes 0 to `alive` when the thread will not touch its stack again. */
+enum { STACKS = 2, STACK_SIZE = 16 << 10, CONTROL_WORDS = 64 };
+
+typedef struct helper_s {
+  _Alignas(64) _Atomic(uint32_t) alive;
+  void (*fn)(void);
+  /* What the thread register points to: the thread's id, and where compilers keep the guard of
+     stack frames. The C library's own place for this thread would be here; nothing asks for it. */
+  _Alignas(64) uintptr_t control[2 * CONTROL_WORDS];
+  _Alignas(64) uint8_t stack[STACK_SIZE];
+} helper_t;
+
+static helper_t helpers[STACKS];
+
+static _Noreturn void leave(void) {
+  for (;;) mi_linux_call(SYS_exit, 0, 0, 0, 0, 0, 0);
+}
+
+__attribute__((used)) static _Noreturn void begin(helper_t* helper) {
+  mi_linux_call(SYS_prctl, PR_SET_NAME, (long)name, 0, 0, 0, 0);
+  helper->fn();
+  leave();
+}
+
+/* The new thread calls begin(helper) on its own stack. Returns its id, or less than 0. */
+static long clone_helper(helper_t* helper, unsigned long flags) {
+  uintptr_t* control = helper->control + CONTROL_WORDS;
+  uint8_t* top = helper->stack + STACK_SIZE;
+  void (*entry)(helper_t*) = begin;
+#if defined(__x86_64__)
+  control[0] = (uintptr_t)control;
+  long result;
+  register void* to_clear __asm__("r10") = (void*)&helper->alive;
+  register void* tls __asm__("r8") = control;
+  register helper_t* argument __asm__("r12") = helper;
+  register void (*function)(helper_t*) __asm__("r13") = entry;
+  __asm__ volatile("syscall\n\t"
+                   "test %%rax, %%rax\n\t"
+                   "jnz 1f\n\t"
+                   "xor %%ebp, %%ebp\n\t"
+                   "mov %%r12, %%rdi\n\t"
+                   "call *%%r13\n\t"
+                   "1:"
+                   : "=a"(result)
+                   : "a"((long)SYS_clone), "D"(flags), "S"(top), "d"((void*)&helper->alive),
+                     "r"(to_clear), "r"(tls), "r"(argument), "r"(function)
+                   : "rcx", "r11", "memory", "cc");
+  return result;
+#else
+  register long number __asm__("x8") = SYS_clone;
+  register long x0 __asm__("x0") = (long)flags;
+  register void* x1 __asm__("x1") = top;
+  register void* x2 __asm__("x2") = (void*)&helper->alive;
+  register void* x3 __asm__("x3") = control;
+  register void* x4 __asm__("x4") = (void*)&helper->alive;
+  register helper_t* argument __asm__("x9") = helper;
+  register void (*function)(helper_t*) __asm__("x10") = entry;
+  __asm__ volatile("svc #0\n\t"
+                   "cbnz x0, 1f\n\t"
+                   "mov x29, xzr\n\t"
+                   "mov x30, xzr\n\t"
+                   "mov x0, x9\n\t"
+                   "blr x10\n\t"
+                   "1:"
+                   : "+r"(x0)
+                   : "r"(number), "r"(x1), "r"(x2), "r"(x3), "r"(x4), "r"(argument), "r"(function)
+                   : "memory", "cc");
+  return x0;
+#endif
+}
+
+bool mi_os_helper_start(void (*fn)(void)) {
+  if (mi_os_fault()) return false;
+  helper_t* helper = helpers;
+  while (helper < helpers + STACKS &&
+         atomic_load_explicit(&helper->alive, memory_order_acquire) != 0) {
+    helper++;
+  }
+  if (helper == helpers + STACKS) return false;
+  uint64_t mask;
+  helper->fn = fn;
+  change_signals(&every_signal, &mask);
+  atomic_store_explicit(&helper->alive, 1, memory_order_relaxed);
+  long id = clone_helper(helper, CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_THREAD |
+                                     CLONE_SYSVSEM | CLONE_SETTLS | CLONE_PARENT_SETTID |
+                                     CLONE_CHILD_CLEARTID);
+  change_signals(&mask, NULL);
+  if (id > 0) return true;
+  atomic_store_explicit(&helper->alive, 0, memory_order_relaxed);
+  return false;
+}
+
+void mi_os_helper_join(void) {
+  for (helper_t* helper = helpers; helper < helpers + STACKS; helper++) {
+    for (unsigned round = 0; atomic_load_explicit(&helper->alive, memory_order_acquire) != 0;
+         round++) {
+      mi_os_yield(round);
+    }
+  }
+}
+
+void mi_os_helper_forked(void) {
+  for (helper_t* helper = helpers; helper < helpers + STACKS; helper++) {
+    atomic_store_explicit(&helper->alive, 0, memory_order_relaxed);
+  }
+}
+
+#else
+
+/* Under a sanitizer, which knows no thread but those of pthread_create and has a malloc of its own. */
+static _Atomic(uint32_t) alive;
+
+static void* begin(void* fn) {
+  pthread_setname_np(pthread_self(), name);
+  ((void (*)(void))fn)();
+  atomic_fetch_sub_explicit(&alive, 1, memory_order_release);
+  return NULL;
+}
+
+bool mi_os_helper_start(void (*fn)(void)) {
+  if (mi_os_fault()) return false;
+  pthread_t thread;
+  uint64_t mask;
+  change_signals(&every_signal, &mask);
+  atomic_fetch_add_explicit(&alive, 1, memory_order_relaxed);
+  bool started = pthread_create(&thread, NULL, begin, (void*)fn) == 0;
+  if (started) {
+    pthread_detach(thread);
+  } else {
+    atomic_fetch_sub_explicit(&alive, 1, memory_order_relaxed);
+  }
+  change_signals(&mask, NULL);
+  return started;
+}
+
+void mi_os_helper_join(void) {
+  for (unsigned round = 0; atomic_load_explicit(&alive, memory_order_acquire) != 0; round++) {
+    mi_os_yield(round);
+  }
+}
+
+void mi_os_helper_forked(void) { atomic_store_explicit(&alive, 0, memory_order_relaxed); }
+
+#endif

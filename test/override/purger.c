@@ -1,0 +1,206 @@
+/* The thread that purges: when it is there, and that the program does not notice. */
+#include <dlfcn.h>
+#include <linux/audit.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
+#include <pthread.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <sys/prctl.h>
+
+#include "ours.h"
+#include "proc.h"
+
+enum { COUNT = 256, SIZE = 256 << 10 };
+#define BYTES ((size_t)COUNT * SIZE)
+#define FEW (8 * MIB)
+
+static void* blocks[COUNT];
+
+static void take(void) {
+  for (int i = 0; i < COUNT; i++) {
+    blocks[i] = opaque(malloc(SIZE));
+    CHECK(blocks[i] != NULL);
+    memset(blocks[i], 1, SIZE);
+  }
+}
+
+static void give_back(void) {
+  for (int i = 0; i < COUNT; i++) free(blocks[i]);
+}
+
+static size_t start;
+
+static void churn(void) {
+  take();
+  CHECK_CMP(proc_resident(), >=, start + BYTES - MIB); /* a child has less at its start */
+  give_back();
+}
+
+static bool is_back(void) { return proc_resident() < start + FEW; }
+
+static void wait_until_back(void) {
+  for (int ms = 0; ms < 5000 && !is_back(); ms += 20) sleep_ms(20);
+  CHECK(is_back());
+}
+
+/* It has its name a moment after it was made. */
+static long wait_until_there(void) {
+  long purger = 0;
+  for (int ms = 0; ms < 5000 && (purger = proc_purger()) == 0; ms++) sleep_ms(1);
+  CHECK_CMP(purger, !=, 0);
+  return purger;
+}
+
+static void wait_until_gone(void) {
+  for (int ms = 0; ms < 10000 && proc_purger() != 0; ms += 50) sleep_ms(50);
+  CHECK_EQ(proc_purger(), 0);
+}
+
+/* It comes, sleeps without waking up, goes, and comes again. */
+static void comes_and_goes(void) {
+  for (int i = 0; i < 200; i++) free(opaque(malloc(1000)));
+  CHECK_EQ(proc_purger(), 0); /* that was not worth it */
+  for (int round = 0; round < 2; round++) {
+    churn();
+    long purger = wait_until_there();
+    wait_until_back();
+    sleep_ms(150); /* it may just look whether there is more */
+    long switches = proc_status(purger, "voluntary_ctxt_switches:", 10);
+    sleep_ms(400);
+    long later = proc_status(purger, "voluntary_ctxt_switches:", 10);
+    if (later != -1) CHECK_EQ(later, switches);
+    wait_until_gone();
+  }
+}
+
+static _Atomic(int) signals;
+static _Atomic(long) receiver;
+
+static void on_signal(int number) {
+  (void)number;
+  atomic_fetch_add(&signals, 1);
+  atomic_store(&receiver, syscall(SYS_gettid));
+}
+
+/* A signal to the process waits for a thread of the program that takes it, and a system call of the program is not
+   interrupted by what the purger does. */
+static void gets_no_signal(void) {
+  struct sigaction action = {.sa_handler = on_signal}; /* no SA_RESTART */
+  sigset_t set;
+  sigset_t before;
+  sigemptyset(&set);
+  sigaddset(&set, SIGUSR1);
+  CHECK_EQ(sigaction(SIGUSR1, &action, NULL), 0);
+  CHECK_EQ(pthread_sigmask(SIG_BLOCK, &set, &before), 0);
+  churn();
+  long purger = wait_until_there();
+  sigset_t now;
+  CHECK_EQ(pthread_sigmask(SIG_BLOCK, NULL, &now), 0);
+  CHECK(sigismember(&now, SIGUSR1) == 1 && sigismember(&now, SIGUSR2) == 0); /* what it was */
+  unsigned long blocked = (unsigned long)proc_status(purger, "SigBlk:", 16);
+  for (int number = 1; number <= 64; number++) {
+    if (number != SIGKILL && number != SIGSTOP) CHECK((blocked >> (number - 1) & 1) != 0);
+  }
+  CHECK_EQ(kill(getpid(), SIGUSR1), 0);
+  wait_until_back(); /* checks that no sleep is interrupted */
+  CHECK_EQ(atomic_load(&signals), 0);
+  CHECK_EQ(pthread_sigmask(SIG_SETMASK, &before, NULL), 0);
+  CHECK_EQ(atomic_load(&signals), 1);
+  CHECK_EQ(atomic_load(&receiver), syscall(SYS_gettid));
+}
+
+/* Children have no purger until they need one; one that purges is not cut off in a way that matters. */
+static void is_not_inherited(void) {
+  for (int i = 0; i < 20; i++) {
+    churn();
+    sleep_ms(i % 4 * 30); /* purging, about to, or just done */
+    pid_t pid = fork();
+    CHECK_CMP(pid, >=, 0);
+    if (pid == 0) {
+      take();
+      give_back();
+      wait_until_there();
+      if (i % 5 == 0) wait_until_back();
+      exit(0);
+    }
+    int status;
+    CHECK_EQ(waitpid(pid, &status, 0), pid);
+    CHECK_EQ(status, 0);
+  }
+  wait_until_back();
+}
+
+static void* last(void* arg) {
+  sleep_ms(100);
+  return arg;
+}
+
+/* A main thread that ends waits for the program's threads, and not for the purger. */
+static void is_not_waited_for(void) {
+  pthread_t thread;
+  churn();
+  wait_until_there();
+  CHECK_EQ(pthread_create(&thread, NULL, last, NULL), 0);
+  alarm(10);
+  pthread_exit(NULL);
+}
+
+/* It is not a thread to the C library. */
+static void leaves_locks_off(void) {
+  const char* single = dlsym(RTLD_DEFAULT, "__libc_single_threaded");
+  if (single == NULL || *single == 0) return; /* another C library, or another thread before */
+  churn();
+  wait_until_there();
+  CHECK_EQ(*single, 1);
+}
+
+/* No thread can be made: memory comes back when the program next calls. */
+static void is_done_without(void) {
+#if defined(SYS_clone) && (defined(__x86_64__) || defined(__aarch64__))
+  struct sock_filter code[] = {
+      BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
+      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_clone, 0, 1),
+      BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EAGAIN),
+      BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
+  };
+  struct sock_fprog program = {sizeof(code) / sizeof(code[0]), code};
+  CHECK_EQ(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), 0);
+  CHECK_EQ(prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program), 0);
+  errno = 0;
+  churn();
+  CHECK_EQ(errno, 0);
+  CHECK_EQ(proc_purger(), 0);
+  sleep_ms(300);
+  CHECK(!is_back());
+  for (int i = 0; i < 10000; i++) blocks[i % COUNT] = opaque(malloc(16));
+  wait_until_back();
+#endif
+}
+
+static void may_be_off(void) {
+  churn();
+  CHECK_EQ(proc_purger(), 0);
+  sleep_ms(300);
+  CHECK_EQ(proc_purger(), 0);
+  CHECK(!is_back());
+}
+
+int main(int argc, char** argv) {
+  CHECK(is_ours(opaque(malloc(10))));
+  start = proc_resident();
+  if (argc > 1) {
+    may_be_off();
+    return 0;
+  }
+  in_child("comes and goes", comes_and_goes);
+  in_child("gets no signal", gets_no_signal);
+  in_child("is not inherited", is_not_inherited);
+  in_child("is not waited for", is_not_waited_for);
+  in_child("leaves locks off", leaves_locks_off);
+  in_child("is done without", is_done_without);
+  fflush(NULL);
+  setenv("MIHEAP_BACKGROUND_PURGE", "0", 1);
+  execl(argv[0], argv[0], "off", (char*)NULL);
+  return 1;
+}
