@@ -40,7 +40,7 @@ program reach archive -- "$build/libmiheap.a"
 program reach object "$build/miheap.o" --
 program reach shared -- "$build/libmiheap.so" -Wl,-rpath,"$build"
 program reach preloaded --
-for name in sizes teardown; do
+for name in sizes teardown quiet; do
   program "$name" static -- -static "$build/libmiheap.a"
   program "$name" preloaded --
 done

@@ -3,7 +3,6 @@
    pthread_create would allocate, which is to say call us; take locks of the C library that the thread
    in the middle of malloc may hold; end __libc_single_threaded for good; and leave a thread for which
    pthread_exit in main waits. The price: only what touches no thread-local memory may run here. */
-#include <linux/futex.h>
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
@@ -17,7 +16,11 @@ static const char name[] = "miheap-purge"; /* 15 characters at most */
 
 /* ---- Waiting ---- */
 
+/* Of the kernel's headers, which are not always there. */
+enum { FUTEX_WAIT_PRIVATE = 128, FUTEX_WAKE_PRIVATE = 129 };
+
 bool mi_os_wait(_Atomic(uint32_t)* word, uint32_t value, int64_t ms) {
+  if (ms < 0) ms = 0;
   struct timespec time = {ms / 1000, ms % 1000 * 1000000};
   long result = mi_linux_call(SYS_futex, (long)word, FUTEX_WAIT_PRIVATE, value, (long)&time, 0, 0);
   return result != -ETIMEDOUT;
