@@ -14,17 +14,17 @@ import { root } from '../js/support';
 import { install, pack } from './pack';
 import { promised, type Snippet, snippetsOf } from './snippets';
 
-const languages = ['ts', 'js', 'mjs', 'cjs'];
-const readme = snippetsOf('README.md', join(root, 'README.md'), languages);
+const readme = snippetsOf('README.md', join(root, 'README.md'));
 const examples = readdirSync(join(root, 'lib'))
   .filter((name) => name.endsWith('.ts'))
-  .flatMap((name) => snippetsOf(name, join(root, 'lib', name), languages));
+  .flatMap((name) => snippetsOf(name, join(root, 'lib', name)));
 
-/** Its name as a file: TypeScript decides by that how it is imported. */
-function fileOf({ where, language, code }: Snippet): string {
-  const extension = { ts: 'mts', js: /\brequire\(/.test(code) ? 'cjs' : 'mjs' }[language];
-  return `${where.replace(/\W/g, '-')}.${extension ?? language}`;
-}
+/** Its name as a file, which says whether it becomes an ES or a CommonJS module. */
+const fileOf = ({ where }: Snippet, extension: 'mts' | 'cts') =>
+  `${where.replace(/\W/g, '-')}.${extension}`;
+
+/** Only an ES module can await, or ask where it is. */
+const isOnlyModule = ({ code }: Snippet) => /\bimport\.meta\b|^(\w.*)?\bawait\b/m.test(code);
 
 let folder: string;
 let project: string;
@@ -35,13 +35,14 @@ beforeAll(() => {
     symlinkSync(join(root, 'node_modules', name), join(project, 'node_modules', name));
   }
   for (const snippet of [...readme, ...examples]) {
-    writeFileSync(join(project, fileOf(snippet)), snippet.code);
+    writeFileSync(join(project, fileOf(snippet, 'mts')), snippet.code);
+    if (!isOnlyModule(snippet)) writeFileSync(join(project, fileOf(snippet, 'cts')), snippet.code);
   }
 });
 afterAll(() => rmSync(folder, { recursive: true }));
 
 test('all of them are correct TypeScript', () => {
-  const files = readdirSync(project).filter((name) => /\.[mc]?[tj]s$/.test(name));
+  const files = readdirSync(project).filter((name) => /\.[mc]ts$/.test(name));
   const tsc = join(root, 'node_modules', 'typescript', 'bin', 'tsc');
   const options = [
     '--module',
@@ -51,7 +52,7 @@ test('all of them are correct TypeScript', () => {
     '--lib',
     'es2022,esnext.disposable',
   ];
-  const strict = ['--strict', '--allowJs', '--types', 'node', '--outDir', 'out'];
+  const strict = ['--strict', '--types', 'node', '--outDir', 'out'];
   const { stdout } = spawnSync(process.execPath, [tsc, ...options, ...strict, ...files], {
     cwd: project,
     encoding: 'utf8',
@@ -59,8 +60,8 @@ test('all of them are correct TypeScript', () => {
   expect(stdout).toBe('');
 });
 
-function run(snippet: Snippet): void {
-  const file = join('out', fileOf(snippet).replace(/\.mts$/, '.mjs'));
+function run(snippet: Snippet, extension: 'mts' | 'cts' = 'mts'): void {
+  const file = join('out', fileOf(snippet, extension).replace(/ts$/, 'js'));
   const hook = join(__dirname, 'programs', 'request-once.cjs');
   const { status, stdout, stderr } = spawnSync(process.execPath, ['-r', hook, file], {
     cwd: project,
@@ -77,9 +78,19 @@ function run(snippet: Snippet): void {
 }
 
 describe("README's code runs, and prints what it says", () => {
-  test.each(readme.map((snippet) => [snippet.where, snippet] as const))('%s', (_, snippet) => {
+  const named = (snippets: Snippet[]) =>
+    snippets.map((snippet) => [snippet.where, snippet] as const);
+
+  test.each(named(readme))('%s', (_, snippet) => {
     run(snippet);
   });
+
+  test.each(named(readme.filter((snippet) => !isOnlyModule(snippet))))(
+    '%s as CommonJS',
+    (_, snippet) => {
+      run(snippet, 'cts');
+    },
+  );
 });
 
 describe('examples of the documentation run, and print what they say', () => {
