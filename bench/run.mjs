@@ -11,6 +11,8 @@
 //   --allocator NAME=FILE   one more library; can be repeated
 //   --instructions          no times, but instructions, counted by callgrind: those of malloc and of free
 //                           by size, and those of all single-threaded workloads that match, small
+//   --scaling               no workloads, but how the cost of an operation grows with live blocks,
+//                           threads and heap
 //   --json FILE             also write all samples there, for bench/report.mjs
 import { writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
@@ -23,7 +25,8 @@ import { machine } from './runner/machine.mjs';
 import { isPreloaded, measure } from './runner/measure.mjs';
 import { realPrograms } from './runner/programs.mjs';
 import { progress } from './runner/progress.mjs';
-import { printResults } from './runner/table.mjs';
+import { measureScaling } from './runner/scaling.mjs';
+import { printResults, printScaling } from './runner/table.mjs';
 
 const { values: options } = parseArgs({
   options: {
@@ -36,6 +39,7 @@ const { values: options } = parseArgs({
     peers: { type: 'string' },
     allocator: { type: 'string', multiple: true },
     instructions: { type: 'boolean', default: false },
+    scaling: { type: 'boolean', default: false },
     json: { type: 'string' },
   },
 });
@@ -62,6 +66,13 @@ if (options.instructions) {
     ),
   };
   if (options.json !== undefined) writeFileSync(options.json, `${JSON.stringify(counted)}\n`);
+  process.exit();
+}
+
+if (options.scaling) {
+  const scaling = measureScaling(compiled('scaling'), allocators, { rounds, quick: options.quick });
+  if (options.json !== undefined) writeFileSync(options.json, `${JSON.stringify({ scaling })}\n`);
+  printScaling(scaling);
   process.exit();
 }
 

@@ -12,6 +12,7 @@ const opaque = ['malloc', 'calloc', 'realloc', 'free'].map((name) => `-fno-built
 const support = {
   launch: ['-static'],
   // Calls go straight to the library, as from a program that is built for it.
+  scaling: opaque,
   'fast-path': [...opaque, '-fno-plt', '-Wl,-z,now'],
 };
 

@@ -1,4 +1,6 @@
 // Results as text for a terminal.
+
+import { growth } from './scaling.mjs';
 import { bestPeer, compare, measures } from './summary.mjs';
 import { targets } from './targets.mjs';
 
@@ -50,6 +52,36 @@ function printMeasure(results, kind) {
     ]);
   }
   printTable(['', ...allocators, 'to best', 'peer'], lines);
+}
+
+/** The curves as numbers, and whether ten times as much costs no more than it has to. */
+export function printScaling(scaling) {
+  const allocators = [...new Set(scaling.map(({ allocator }) => allocator))];
+  for (const curve of new Set(scaling.map((each) => each.curve))) {
+    const points = [
+      ...new Set(scaling.filter((each) => each.curve === curve).map(({ point }) => point)),
+    ];
+    const at = (point, name) =>
+      scaling.find(
+        (each) => each.curve === curve && each.point === point && each.allocator === name,
+      );
+    console.log(
+      `\nnanoseconds per replaced block (in brackets: per two blocks that are only written to)`,
+    );
+    const cell = ({ cost, control }) => `${digits(cost)} (${digits(control)})`;
+    printTable(
+      [curve, ...allocators],
+      points.map((point) => [String(point), ...allocators.map((name) => cell(at(point, name)))]),
+    );
+    for (const name of allocators) {
+      const steps = growth(scaling, curve, name);
+      const worst = steps.reduce((a, b) => (b.ratio > a.ratio ? b : a), { ratio: 0 });
+      const verdict = worst.ratio < 1.5 ? 'holds ' : 'MISSED';
+      console.log(
+        `${name === 'miheap' ? verdict : '      '}  ${name}: ten times as much costs at most ${worst.ratio.toFixed(2)}x more than caches explain (${worst.from} to ${worst.to})`,
+      );
+    }
+  }
 }
 
 export function printResults(results) {
