@@ -1,6 +1,6 @@
 module.exports = {
   testEnvironment: 'node',
-  testMatch: ['<rootDir>/test/js/**/*.test.ts', '<rootDir>/test/package/**/*.test.ts'],
+  testMatch: ['js', 'package', 'bench'].map((name) => `<rootDir>/test/${name}/**/*.test.ts`),
   modulePathIgnorePatterns: ['<rootDir>/build', '<rootDir>/build-ctest'],
   testTimeout: 60_000,
   transform: {

@@ -52,9 +52,9 @@ function relative(results, kind, label) {
   const ours = points.filter(({ allocator }) => allocator === 'miheap');
   const others = points.filter(({ allocator }) => allocator !== 'miheap');
   return draw({
-    height: 70 + 18 * values.length,
+    height: 90 + 18 * values.length,
     marginLeft: 120,
-    marginTop: 60,
+    marginTop: 72,
     marginRight: 30,
     color: colourScale(results.allocators),
     x: { type: 'log', axis: 'top', label, grid: true, tickFormat: '~g', ticks: 8 },
@@ -78,7 +78,7 @@ function legend(allocators) {
       fill: (each) => each,
       fontWeight: 'bold',
       dx: i * 100,
-      dy: -52,
+      dy: -44,
     }),
   );
 }
@@ -92,7 +92,7 @@ function scalingPicture(scaling, curve) {
   return draw({
     height: 380,
     marginLeft: 60,
-    marginTop: 60,
+    marginTop: 72,
     marginRight: 30,
     color: colourScale(allocators),
     x: { type: 'log', label: `${curve} \u2192`, grid: true, ticks: 5, tickFormat: '~s' },
