@@ -17,7 +17,7 @@ const { values: options, positionals } = parseArgs({
 if (positionals.length === 0) fail('which files?');
 const files = positionals.map((file) => JSON.parse(readFileSync(file, 'utf8')));
 const [first, ...others] = files.filter(({ workloads }) => workloads !== undefined);
-const results = { ...first, scaling: files.findLast(({ scaling }) => scaling)?.scaling };
+const results = { ...first, scaling: files.flatMap(({ scaling = [] }) => scaling) };
 
 if (first !== undefined) {
   const workloads = new Map(first.workloads.map((each) => [each.name, each]));
@@ -31,7 +31,7 @@ if (first !== undefined) {
   console.log(first.machine);
   printResults(results);
 }
-if (results.scaling !== undefined) printScaling(results.scaling);
+if (results.scaling.length > 0) printScaling(results.scaling);
 if (options.plots !== undefined) {
   // Only here, so that a run needs no packages.
   const { drawResults } = await import('./runner/plot.mjs');

@@ -2,7 +2,7 @@
 //
 //   node bench/run.mjs [OPTION...]
 //
-//   --only REGEX            only the workloads whose name matches
+//   --only REGEX            only the workloads (with --scaling: the curves) whose name matches
 //   --rounds N              how often each runs under each allocator (5); medians are shown
 //   --size N, --threads N   arguments for our own workloads, in place of their defaults
 //   --quick                 everything once and small, to see that it works
@@ -18,11 +18,11 @@ import { writeFileSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { findAllocators } from './runner/allocators.mjs';
 import { ownWorkloads } from './runner/catalogue.mjs';
+import { compare } from './runner/compare.mjs';
 import { compileAll } from './runner/compile.mjs';
 import { fail } from './runner/fail.mjs';
 import { countFastPaths, countWorkloads } from './runner/instructions.mjs';
 import { machine } from './runner/machine.mjs';
-import { isPreloaded, measure } from './runner/measure.mjs';
 import { realPrograms } from './runner/programs.mjs';
 import { progress } from './runner/progress.mjs';
 import { measureScaling } from './runner/scaling.mjs';
@@ -48,7 +48,6 @@ const rounds = Number(options.rounds ?? (options.quick ? 1 : 5));
 if (!(Number.isInteger(rounds) && rounds > 0)) fail('--rounds takes a positive number');
 const allocators = findAllocators(options);
 const compiled = compileAll();
-const launcher = compiled('launch');
 
 const only = new RegExp(options.only);
 const own = (sizes) =>
@@ -70,7 +69,11 @@ if (options.instructions) {
 }
 
 if (options.scaling) {
-  const scaling = measureScaling(compiled('scaling'), allocators, { rounds, quick: options.quick });
+  const scaling = measureScaling(compiled('scaling'), allocators, {
+    rounds,
+    quick: options.quick,
+    only,
+  });
   if (options.json !== undefined) writeFileSync(options.json, `${JSON.stringify({ scaling })}\n`);
   printScaling(scaling);
   process.exit();
@@ -86,47 +89,16 @@ const results = {
   workloads: [],
   failures: [],
 };
-
-/** Runs one workload `rounds` times under each allocator; a different one goes first each round. */
-function compare(workload) {
-  const samples = Object.fromEntries(results.allocators.map((name) => [name, []]));
-  const broken = new Set();
-  const complain = (allocator, error) => {
-    results.failures.push({ name: workload.name, allocator, error });
-    broken.add(allocator);
-  };
-  const { loads = [workload.command[0]] } = workload;
-  for (const { name, library } of allocators) {
-    if (library !== undefined && !loads.every((file) => isPreloaded(file, library))) {
-      complain(name, 'the library is not loaded');
-    }
-  }
-  let expected;
-  for (let round = 0; round < rounds; round++) {
-    for (let i = 0; i < allocators.length; i++) {
-      const allocator = allocators[(i + round) % allocators.length];
-      if (broken.has(allocator.name)) continue;
-      progress.show(`${workload.name}, round ${round + 1} of ${rounds}, ${allocator.name}`);
-      const sample = measure(launcher, workload, allocator);
-      if (sample.error !== undefined) {
-        complain(allocator.name, sample.error);
-        continue;
-      }
-      const { result, ...used } = sample;
-      expected ??= result;
-      if (result !== expected) complain(allocator.name, 'another result than before');
-      samples[allocator.name].push(used);
-    }
-  }
-  for (const name of broken) samples[name] = [];
-  const { name, counts, memory, live } = workload;
-  results.workloads.push({ name, counts, memory, live, samples });
-}
-
 for (const [i, workload] of workloads.entries()) {
   progress.at(i, workloads.length);
-  if (workload.missing === undefined) compare(workload);
-  else progress.print(`${workload.name} is skipped: ${workload.missing}`);
+  if (workload.missing !== undefined) {
+    progress.print(`${workload.name} is skipped: ${workload.missing}`);
+    continue;
+  }
+  const { samples, failures } = compare(compiled('launch'), workload, allocators, rounds);
+  const { name, counts, memory, live } = workload;
+  results.workloads.push({ name, counts, memory, live, samples });
+  results.failures.push(...failures);
 }
 progress.end();
 
@@ -135,4 +107,6 @@ if (options.json !== undefined) {
 }
 console.log(`${results.machine}; ${rounds} rounds`);
 printResults(results);
-if (results.failures.length > 0) process.exitCode = 1;
+// What a system's library does wrong is its own affair.
+const theirs = allocators.filter(({ peer }) => peer).map(({ name }) => name);
+if (results.failures.some(({ allocator }) => !theirs.includes(allocator))) process.exitCode = 1;

@@ -31,7 +31,8 @@ function systemLibraries() {
 
 /**
  * @param {{ lib?: string, peers?: string, allocator?: string[] }} options
- * @returns {{ name: string, library?: string }[]} glibc first, then miheap
+ * @returns {{ name: string, library?: string, peer?: true }[]} glibc first, then miheap; `peer` if the
+ * system has it
  */
 export function findAllocators(options) {
   const wanted = options.peers === undefined ? Object.keys(peers) : options.peers.split(',');
@@ -41,7 +42,7 @@ export function findAllocators(options) {
     if (!(name in peers)) fail(`--peers takes none or some of ${Object.keys(peers).join(',')}`);
     const library = system(peers[name]);
     if (library === undefined) console.log(`${name} is left out: there is no ${peers[name]} here`);
-    else found.push({ name, library });
+    else found.push({ name, library, peer: true });
   }
   for (const named of options.allocator ?? []) {
     const [, name, library] = /^([^=]+)=(.+)$/.exec(named) ?? fail('--allocator takes NAME=FILE');

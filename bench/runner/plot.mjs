@@ -132,7 +132,8 @@ export function drawResults(results, folder) {
       relative(results, 'memory', 'resident memory, glibc = 1 (less is better) \u2192'),
     );
   }
-  for (const { name, file } of results.scaling === undefined ? [] : curves) {
-    write(`scaling-${file}`, scalingPicture(results.scaling, name));
+  for (const { name, file } of curves) {
+    if (results.scaling.some(({ curve }) => curve === name))
+      write(`scaling-${file}`, scalingPicture(results.scaling, name));
   }
 }

@@ -45,10 +45,11 @@ function runOnce(program, args, library) {
 }
 
 /** @returns one entry for each curve, point and allocator, in nanoseconds per operation */
-export function measureScaling(program, allocators, { rounds, quick }) {
+export function measureScaling(program, allocators, { rounds, quick, only }) {
   const found = [];
-  for (const [at, { name, points, args, operations }] of curves.entries()) {
-    progress.at(at, curves.length);
+  const wanted = curves.filter(({ name }) => only.test(name));
+  for (const [at, { name, points, args, operations }] of wanted.entries()) {
+    progress.at(at, wanted.length);
     for (const point of quick ? points.slice(0, 3) : points) {
       const samples = allocators.map(() => []);
       for (let round = 0; round < rounds; round++) {
