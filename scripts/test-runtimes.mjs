@@ -61,12 +61,20 @@ if (unknown.length > 0) {
   process.exit(2);
 }
 
+// Jest runs in one process for two processors, and waits for others much of the time: two at once.
+const AT_ONCE = 2;
+const queue = names.filter((name) => runtimes[name].kind === 'node');
 let failed = 0;
-for (const name of names) {
-  const runtime = runtimes[name];
-  const binary = fetchRuntime(runtime);
-  if (runtime.kind === 'node') failed += (await testNode(runtime, binary)) ? 0 : 1;
-  else await report(runtime, binary);
+await Promise.all(
+  Array.from({ length: AT_ONCE }, async () => {
+    for (let name = queue.shift(); name !== undefined; name = queue.shift()) {
+      const runtime = runtimes[name];
+      if (!(await testNode(runtime, fetchRuntime(runtime)))) failed++;
+    }
+  }),
+);
+for (const name of names.filter((name) => runtimes[name].kind !== 'node')) {
+  await report(runtimes[name], fetchRuntime(runtimes[name]));
 }
 console.log(`\n${names.length - failed} runtimes passed, ${failed} failed`);
 process.exitCode = failed === 0 ? 0 : 1;
