@@ -32,6 +32,7 @@ const rows = [
   { name: 'cache-thrash', several: true, program: 'sharing', quick: 1000 },
   { name: 'cache-scratch', several: true, program: 'sharing', mode: 'scratch', quick: 1000 },
   { name: 'large', quick: 200 },
+  { name: 'large-written', program: 'large', mode: 'written', size: 300, quick: 5 },
   { name: 'growth', quick: 100 },
   { name: 'aligned', quick: 20_000 },
   { name: 'zeroed', quick: 5000 },

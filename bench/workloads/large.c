@@ -1,10 +1,12 @@
 /* Twenty live blocks of 64 KiB to 32 MiB; a random one is replaced each time, and a few pages of the
-   new one are written. SIZE: replacements by each thread. */
+   new one are written. MODE `written`: blocks of 5 to 25 MiB, and all of it. SIZE: replacements by each
+   thread. */
 #include "workload.h"
 
 enum { SLOTS = 20, LEAST = 64 << 10, MOST = 32 << 20, TOUCHED = 32, PAGE = 4096 };
 
 static size_t replacements;
+static int written;
 static uint64_t checksums[MOST_THREADS];
 
 static void work(unsigned index) {
@@ -13,9 +15,12 @@ static void work(unsigned index) {
   void* slots[SLOTS] = {NULL};
   for (size_t i = 0; i < replacements; i++) {
     void** slot = &slots[random_below(&random, SLOTS)];
-    size_t size = random_size(&random, LEAST, MOST);
+    size_t size =
+        written ? random_between(&random, 5 << 20, 25 << 20) : random_size(&random, LEAST, MOST);
     free_stamped(*slot);
-    *slot = stamp(malloc(size), size, index);
+    *slot = must(malloc(size));
+    if (written) memset(*slot, 1, size);
+    stamp(*slot, size, index);
     size_t stride = size / TOUCHED < PAGE ? PAGE : size / TOUCHED;
     for (size_t at = PAGE; at + 1 < size; at += stride) ((volatile char*)*slot)[at] = 1;
     checksum = mix(checksum ^ size);
@@ -28,6 +33,7 @@ int main(int argc, char** argv) {
   arguments_t given = parse_arguments(argc, argv, 500000, 1);
   uint64_t checksum = 0;
   replacements = given.size;
+  written = strcmp(given.mode, "written") == 0;
   run_threads(given.threads, work);
   for (unsigned i = 0; i < given.threads; i++) checksum = mix(checksum ^ checksums[i]);
   return finish(checksum);
