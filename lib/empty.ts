@@ -1,24 +1,30 @@
 /**
- * The buffers of no bytes that a heap has handed out. They take no memory, and no address tells
- * them apart, so the addon does not know them.
+ * The buffers of no bytes that heaps have handed out, and whose they are. They take no memory, and no
+ * address tells them apart, so the addon does not know them.
  */
-export class EmptyBuffers {
-  readonly #buffers = new WeakSet<ArrayBuffer>();
+const owners = new WeakMap<ArrayBuffer, object>();
 
-  add(): ArrayBuffer {
-    const buffer = new ArrayBuffer(0);
-    this.#buffers.add(buffer);
-    return buffer;
-  }
+/** One more, for `owner`. */
+export function emptyBuffer(owner: object): ArrayBuffer {
+  const buffer = new ArrayBuffer(0);
+  owners.set(buffer, owner);
+  return buffer;
+}
 
-  has(buffer: unknown): boolean {
-    return this.#buffers.has(buffer as ArrayBuffer);
-  }
+/** Whether `value` is one of `owner`'s. */
+export function isEmptyOf(owner: object, value: unknown): boolean {
+  return ownerOf(value) === owner;
+}
 
-  /** Detaches `buffer`, which must not be detached; false if it is not one of these. */
-  remove(buffer: unknown): boolean {
-    if (!this.#buffers.delete(buffer as ArrayBuffer)) return false;
-    structuredClone(buffer, { transfer: [buffer as ArrayBuffer] });
-    return true;
-  }
+export function ownerOf(value: unknown): object | undefined {
+  return owners.get(value as ArrayBuffer);
+}
+
+/** Detaches `value`, which must not be detached; false if it is not one of `owner`'s. */
+export function removeEmptyOf(owner: object, value: unknown): boolean {
+  if (!isEmptyOf(owner, value)) return false;
+  const buffer = value as ArrayBuffer;
+  owners.delete(buffer);
+  structuredClone(buffer, { transfer: [buffer] });
+  return true;
 }

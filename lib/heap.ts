@@ -1,4 +1,4 @@
-import { EmptyBuffers } from './empty';
+import { isEmptyOf, removeEmptyOf } from './empty';
 import { HeapDestroyedError, InvalidTypeError, OutOfMemoryError } from './errors';
 import { failure } from './failure';
 import type {
@@ -13,7 +13,7 @@ import { collectWhenIdle } from './idle';
 import { limitReached } from './limit';
 import { type HandedOut, type HeapHandle, native, type Shown, Status } from './native';
 import { idOf, newTokenId, sizeOf, Token, type TokenClone } from './token';
-import { arrayBufferIn, bufferIn } from './transfer';
+import { arrayBufferIn, bufferIn, transferableEmpty } from './transfer';
 import {
   bytesOf,
   checkAlign,
@@ -62,7 +62,6 @@ export class Heap {
   /** The alignment of blocks that do not ask for another; undefined: the natural one. */
   readonly align: number | undefined;
   #handle: HeapHandle | undefined;
-  readonly #empty = new EmptyBuffers();
 
   /**
    * @throws {@link InvalidTypeError}, {@link InvalidValueError} or {@link OutOfRangeError} if an option
@@ -246,7 +245,7 @@ export class Heap {
     checkSize('newSize', newSize);
     const handle = this.#live();
     const resized =
-      newSize === 0 || this.#empty.has(old)
+      newSize === 0 || isEmptyOf(this, old)
         ? this.#replace(handle, old, newSize)
         : bufferIn(this.#reallocate(handle, old, newSize));
     return buffer === old ? (resized.buffer as ArrayBuffer) : resized;
@@ -277,7 +276,7 @@ export class Heap {
     const shown = shownBy(buffer);
     const status = native.free(this.#live(), shown);
     if (status === Status.Ok) return;
-    if (status !== Status.NotOwned || !this.#empty.remove(shown)) throw failure(status, buffer);
+    if (status !== Status.NotOwned || !removeEmptyOf(this, shown)) throw failure(status, buffer);
   }
 
   /**
@@ -297,7 +296,7 @@ export class Heap {
     const shown = shownBy(buffer);
     const size = native.usableSize(this.#live(), shown);
     if (size >= 0) return size;
-    if (size === Status.NotOwned && this.#empty.has(shown)) return 0;
+    if (size === Status.NotOwned && isEmptyOf(this, shown)) return 0;
     throw failure(size, buffer);
   }
 
@@ -319,7 +318,7 @@ export class Heap {
     if (this.#handle === undefined) return false;
     const shown = shownBy(value);
     const status = native.find(this.#handle, shown);
-    return status === Status.Ok || (status === Status.NotOwned && this.#empty.has(shown));
+    return status === Status.Ok || (status === Status.NotOwned && isEmptyOf(this, shown));
   }
 
   /**
@@ -414,7 +413,7 @@ export class Heap {
     if (block === Status.Limit && native.recover(this.#live())) {
       block = native.adopt(this.#live(), id);
     }
-    if (block === null) return Buffer.from(this.#empty.add());
+    if (block === null) return Buffer.from(transferableEmpty(this));
     if (typeof block === 'number') throw this.#failure(block, token, sizeOf(token));
     return bufferIn(block);
   }
@@ -505,7 +504,7 @@ export class Heap {
   #nothing(options?: AllocOptions): Buffer {
     this.#alignOf(options);
     this.#live();
-    return Buffer.from(this.#empty.add());
+    return Buffer.from(transferableEmpty(this));
   }
 
   #allocate(size: number, options: AllocOptions | undefined, zero: boolean): HandedOut {
@@ -539,9 +538,9 @@ export class Heap {
     const id = newTokenId();
     const size = native.find(handle, shown) === Status.Ok ? (shown as ArrayBuffer).byteLength : 0;
     let status = once ? native.transfer(handle, shown, id) : native.share(handle, shown, id);
-    if (status === Status.NotOwned && this.#empty.has(shown)) {
+    if (status === Status.NotOwned && isEmptyOf(this, shown)) {
       status = native.offerNothing(handle, id, once);
-      if (once && status === Status.Ok) this.#empty.remove(shown);
+      if (once && status === Status.Ok) removeEmptyOf(this, shown);
     }
     if (status !== Status.Ok) throw failure(status, buffer, size);
     return new Token(id, size);
@@ -550,7 +549,7 @@ export class Heap {
   /** To or from no bytes. */
   #replace(handle: HeapHandle, old: Shown, size: number): Buffer {
     const status = native.find(handle, old);
-    if (status !== Status.Ok && (status !== Status.NotOwned || !this.#empty.has(old))) {
+    if (status !== Status.Ok && (status !== Status.NotOwned || !isEmptyOf(this, old))) {
       throw failure(status, old);
     }
     const fresh = this.alloc(size);

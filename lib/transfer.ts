@@ -1,3 +1,4 @@
+import { emptyBuffer, ownerOf } from './empty';
 import { type HandedOut, native } from './native';
 
 type Transfer = (this: ArrayBuffer, newLength?: number) => ArrayBuffer;
@@ -18,8 +19,11 @@ for (const name of ['transfer', 'transferToFixedLength'] as const) {
     [name](this: ArrayBuffer, newLength?: number): ArrayBuffer {
       const sameLength = newLength === undefined || newLength === this.byteLength;
       const moved = sameLength ? native.move(this) : undefined;
+      if (typeof moved === 'object') return arrayBufferIn(moved);
       // Another length makes a copy, which V8 owns. What is not ours, or detached, is V8's to judge.
-      return typeof moved === 'object' ? arrayBufferIn(moved) : original.call(this, newLength);
+      const owner = ownerOf(this);
+      const other = original.call(this, newLength);
+      return owner !== undefined && sameLength ? transferableEmpty(owner) : other;
     },
   }[name];
   Object.defineProperty(prototype, name, { value: method, writable: true, configurable: true });
@@ -30,6 +34,11 @@ const transferable: (buffer: ArrayBuffer) => ArrayBuffer =
   'transfer' in prototype
     ? (buffer) => Object.setPrototypeOf(buffer, prototype)
     : (buffer) => buffer;
+
+/** A buffer of no bytes. */
+export function transferableEmpty(owner: object): ArrayBuffer {
+  return transferable(emptyBuffer(owner));
+}
 
 /** The ArrayBuffer of a block that the addon has just handed out. */
 export const arrayBufferIn: (block: HandedOut) => ArrayBuffer = native.external
