@@ -86,7 +86,7 @@ void Environment::Collect() {
 
 bool Environment::CollectGarbage() {
   if (!garbage_collection_.IsDue()) return false;
-  const Pace::Run run(garbage_collection_);
+  const Pace::Run run(garbage_collection_, 9);
   // More external memory than the runtime would ever have: it collects before the first call returns.
   constexpr int64_t kPressure = int64_t{1} << 40;
   int64_t adjusted;

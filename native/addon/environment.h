@@ -35,8 +35,10 @@ struct Environment {
   bool CollectIfIdle();
 
   // Has the garbage collector find everything that is unreachable. Its finalisers run later, from the
-  // event loop. False if it was asked too often to do so.
+  // event loop. False if it would take more than a tenth of the time, and was not worth it the last
+  // time.
   bool CollectGarbage();
+  void GarbageWasWorthIt() { garbage_collection_.Reset(); }
 
   napi_env const env;
   // False where the runtime only takes memory that it allocated itself.

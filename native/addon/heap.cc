@@ -71,10 +71,17 @@ bool Heap::Allows(size_t size, size_t released) const {
 }
 
 bool Heap::Recover() {
-  // There is new garbage only if there were new blocks: once for each time that the heap is filled.
-  if (bytes_until_recovery_ > 0 || !environment.CollectGarbage()) return false;
-  bytes_until_recovery_ = limit;
+  // Only new blocks become new garbage; but some may have been live when it was last looked for.
+  if (bytes_until_recovery_ > 0 && !patience_.IsDue()) return false;
+  {
+    const Pace::Run run(patience_, 99);
+    if (!environment.CollectGarbage()) return false;
+  }
   counting_.Reset();
+  const double found = static_cast<double>(WaitingBytes());
+  // Where there was hardly any, such as in a cache that frees what it evicts, there will be none soon.
+  bytes_until_recovery_ = found < limit / 16 ? limit : found / 2;
+  if (found >= limit / 2) environment.GarbageWasWorthIt();
   if (environment.external) return false;
   // The runtime's memory is back already, and only our count is late.
   const size_t before = bytes;
@@ -92,7 +99,7 @@ bool Heap::Recover() {
 
 size_t Heap::WaitingBytes() {
   if (counting_.IsDue()) {
-    const Pace::Run run(counting_);
+    const Pace::Run run(counting_, 9);
     waiting_bytes_ = 0;
     for (const Block* block = blocks; block != nullptr; block = block->next) {
       Napi::HandleScope scope(environment.env);

@@ -59,6 +59,7 @@ private:
 
   bool has_facade_ = true;
   double bytes_until_recovery_ = 0;
+  Pace patience_;
   size_t waiting_bytes_ = 0;
   Pace counting_;
 };

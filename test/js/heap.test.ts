@@ -75,6 +75,82 @@ describe('alloc', () => {
   });
 });
 
+test('allocUnsafe gives a Buffer that need not be cleared', () => {
+  const buffer = heap.allocUnsafe(1000).fill(1);
+  expect([Buffer.isBuffer(buffer), buffer.length]).toEqual([true, 1000]);
+  expect(heap.stats()).toMatchObject({ bytes: 1000, blocks: 1 });
+});
+
+describe('allocFrom', () => {
+  test('copies every kind of buffer', () => {
+    const bytes = new Uint8Array([9, 1, 2, 3, 4, 9]);
+    const shared = new Uint8Array(new SharedArrayBuffer(4));
+    shared.set([1, 2, 3, 4]);
+    const sources = [
+      bytes.subarray(1, 5),
+      new DataView(bytes.buffer, 1, 4),
+      bytes.buffer.slice(1, 5),
+      shared,
+      shared.buffer,
+      Buffer.from(bytes.subarray(1, 5)),
+      heap.allocFrom(bytes.subarray(1, 5)),
+    ];
+    for (const source of sources) {
+      const copy = heap.allocFrom(source);
+      expect([...copy]).toEqual([1, 2, 3, 4]);
+      expect(heap.owns(copy)).toBe(true);
+    }
+    bytes.fill(0);
+    expect([...(sources[6] as Buffer)]).toEqual([1, 2, 3, 4]);
+  });
+
+  test('takes text in any encoding, and no more than it says', () => {
+    expect(heap.allocFrom('h\u00e9').toString()).toBe('h\u00e9');
+    expect([...heap.allocFrom('c0ffee', { encoding: 'hex' })]).toEqual([0xc0, 0xff, 0xee]);
+    expect([...heap.allocFrom('c0--', { encoding: 'hex' })]).toEqual([0xc0]);
+    expect(heap.allocFrom('aGk=', { encoding: 'base64' }).toString()).toBe('hi');
+    expect(heap.allocFrom('').length).toBe(0);
+    expect(heap.allocFrom('--', { encoding: 'hex' }).length).toBe(0);
+  });
+
+  test('believes no class that says other things of a view than it is', () => {
+    class Liar extends Uint8Array {
+      override get byteLength() {
+        return 1_000_000;
+      }
+      override get byteOffset() {
+        return -8;
+      }
+    }
+    expect([...heap.allocFrom(new Liar([1, 2, 3]))]).toEqual([1, 2, 3]);
+  });
+});
+
+test('owns tells live blocks of this heap from everything else', () => {
+  const buffer = heap.alloc(100);
+  const empty = heap.alloc(0);
+  const other = new Heap();
+  const yes = [buffer, buffer.subarray(50), buffer.buffer, new DataView(buffer.buffer), empty];
+  for (const value of yes) expect(heap.owns(value)).toBe(true);
+  const no = [other.alloc(100), other.alloc(0), Buffer.alloc(100), undefined, null, 5, 'text', {}];
+  for (const value of [...no, new SharedArrayBuffer(8)]) expect(heap.owns(value)).toBe(false);
+  heap.free(buffer);
+  heap.free(empty);
+  for (const value of yes) expect(heap.owns(value)).toBe(false);
+  const last = heap.alloc(1);
+  heap.destroy();
+  expect(heap.owns(last)).toBe(false);
+  other.destroy();
+});
+
+test('name and align are shown, and align is that of blocks that ask for no other', () => {
+  const named = new Heap({ name: 'tiles', align: 8 });
+  expect([named.name, named.align, named.stats().name]).toEqual(['tiles', 8, 'tiles']);
+  expect([heap.name, heap.align]).toEqual(['', undefined]);
+  named.destroy();
+  expect(() => named.alloc(1)).toThrow('heap "tiles" was destroyed');
+});
+
 describe('allocTyped', () => {
   test('gives an array of elements', () => {
     const doubles = heap.allocTyped(Float64Array, 1000);
@@ -196,6 +272,26 @@ test('stats counts bytes as asked for', () => {
   expect(heap.stats()).toMatchObject({ bytes: 23, peakBytes: 123, blocks: 1, allocated: 2 });
 });
 
+test('stats tells sizes apart, and forgets what is freed', () => {
+  const sizes = [1, 16, 17, 128, 129, 144, 145, 1024, 1025, 1152, 100_000, 5_000_000];
+  const buffers = sizes.map((size) => heap.allocUnsafe(size));
+  const classes = heap.stats().sizeClasses;
+  expect(classes.map(({ upTo, blocks }) => [upTo, blocks])).toEqual([
+    [16, 2],
+    [32, 1],
+    [128, 1],
+    [144, 2],
+    [160, 1],
+    [1024, 1],
+    [1152, 2],
+    [106_496, 1],
+    [5_242_880, 1],
+  ]);
+  expect(classes.reduce((sum, { bytes }) => sum + bytes, 0)).toBe(heap.stats().bytes);
+  for (const buffer of buffers) heap.free(buffer);
+  expect(heap.stats().sizeClasses).toEqual([]);
+});
+
 test('processStats agrees with what Node says of the process', () => {
   const buffer = heap.alloc(8_000_000).fill(1);
   const stats = processStats();
@@ -214,28 +310,6 @@ test('collect leaves live blocks alone', () => {
   const buffer = heap.alloc(100_000).fill(3);
   heap.collect();
   expect(buffer.every((byte) => byte === 3)).toBe(true);
-});
-
-describe('a limit', () => {
-  test('is kept, with nothing changed when it would be passed', () => {
-    const limited = new Heap({ limit: 1000 });
-    const buffer = limited.alloc(600).fill(5);
-    const before = limited.stats();
-    for (const action of [() => limited.alloc(401), () => limited.realloc(buffer, 1001)]) {
-      expect(action).toThrow(RangeError);
-      expect(codeOf(action)).toBe('ERR_MIHEAP_LIMIT');
-    }
-    expect(limited.stats()).toEqual(before);
-    expect(buffer.equals(Buffer.alloc(600, 5))).toBe(true);
-    expect(limited.realloc(buffer, 1000).length).toBe(1000);
-    expect(codeOf(() => limited.alloc(1))).toBe('ERR_MIHEAP_LIMIT');
-    limited.destroy();
-  });
-
-  test('is Infinity unless given', () => {
-    expect(heap.limit).toBe(Number.POSITIVE_INFINITY);
-    expect(new Heap({ limit: 5 }).limit).toBe(5);
-  });
 });
 
 describe('destroy', () => {

@@ -1,0 +1,219 @@
+import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
+import { Heap, processStats, releaseToken, Token, TokenError } from '../../lib';
+import { codeOf, thrownBy } from './support';
+
+// biome-ignore lint/suspicious/noExplicitAny: misuse is what the types forbid
+type Anything = any;
+
+let sender: Heap;
+let receiver: Heap;
+let before: [number, number];
+const held = (): [number, number] => [processStats().heldBytes, processStats().heldBlocks];
+
+beforeEach(() => {
+  before = held();
+  sender = new Heap();
+  receiver = new Heap();
+});
+afterEach(() => {
+  sender.destroy();
+  receiver.destroy();
+  expect(held()).toEqual(before);
+});
+
+describe('transfer', () => {
+  test('moves a block, and what it holds, from heap to heap', () => {
+    const buffer = sender.alloc(5000).fill(7);
+    const view = buffer.subarray(100);
+    const token = sender.transfer(view);
+    expect([buffer.length, view.length, sender.stats().blocks]).toEqual([0, 0, 0]);
+    expect(token).toBeInstanceOf(Token);
+    expect(token.byteLength).toBe(5000);
+    const adopted = receiver.adopt(structuredClone(token));
+    expect(adopted.equals(Buffer.alloc(5000, 7))).toBe(true);
+    expect(receiver.stats()).toMatchObject({ bytes: 5000, blocks: 1 });
+    expect(codeOf(() => sender.free(adopted))).toBe('ERR_MIHEAP_NOT_OWNED');
+    receiver.free(adopted);
+  });
+
+  test('outlives its heap', () => {
+    const token = sender.transfer(sender.alloc(300_000).fill(3));
+    sender.destroy();
+    expect(receiver.adopt(token).every((byte) => byte === 3)).toBe(true);
+  });
+
+  test('gives a block that can be resized, keeps its alignment, and can go on', () => {
+    let buffer = sender.alloc(100, { align: sender.external ? 256 : 8 }).fill(5);
+    for (let size = 200; size < 2_000_000; size *= 3) {
+      buffer = receiver.adopt(sender.transfer(buffer));
+      buffer = receiver.realloc(buffer, size);
+      expect(buffer.subarray(0, 100).equals(Buffer.alloc(100, 5))).toBe(true);
+      buffer = sender.adopt(receiver.transfer(buffer.buffer as ArrayBuffer));
+    }
+  });
+
+  test('token can be adopted once', () => {
+    const token = sender.transfer(sender.alloc(10));
+    const clones = [structuredClone(token), structuredClone(token)] as const;
+    receiver.adopt(clones[0]);
+    for (const used of [token, ...clones]) {
+      expect(codeOf(() => receiver.adopt(used))).toBe('ERR_MIHEAP_TOKEN');
+      expect(releaseToken(used)).toBe(false);
+    }
+    expect(thrownBy(() => sender.adopt(token))).toBeInstanceOf(TokenError);
+  });
+
+  test('token that is released gives the memory back', () => {
+    const token = sender.transfer(sender.alloc(1000));
+    expect(held()).toEqual([before[0] + 1000, before[1] + 1]);
+    expect(token.release()).toBe(true);
+    expect(held()).toEqual(before);
+    expect(token.release()).toBe(false);
+    expect(codeOf(() => receiver.adopt(token))).toBe('ERR_MIHEAP_TOKEN');
+  });
+
+  test('of a buffer of no bytes', () => {
+    const buffer = sender.alloc(0);
+    const token = sender.transfer(buffer);
+    expect(codeOf(() => sender.free(buffer))).toBe('ERR_MIHEAP_ALREADY_FREED');
+    const adopted = receiver.adopt(token);
+    expect([adopted.length, receiver.owns(adopted), receiver.stats().blocks]).toEqual([0, true, 0]);
+    expect(codeOf(() => receiver.adopt(token))).toBe('ERR_MIHEAP_TOKEN');
+  });
+});
+
+describe('share', () => {
+  test('gives any number of buffers over the same memory, freed with the last', () => {
+    const buffer = sender.alloc(5000).fill(7);
+    const token = sender.share(buffer);
+    const adopted = [receiver.adopt(token), receiver.adopt(structuredClone(token))] as const;
+    const mine = sender.adopt(token);
+    if (sender.external) {
+      adopted[0][4999] = 9;
+      for (const other of [buffer, adopted[1], mine]) expect(other[4999]).toBe(9);
+      expect(held()).toEqual([before[0] + 5000, before[1] + 1]);
+    }
+    expect(receiver.stats()).toMatchObject({ bytes: 10_000, blocks: 2 });
+    sender.free(buffer);
+    receiver.free(adopted[0]);
+    expect(codeOf(() => receiver.free(adopted[0]))).toBe('ERR_MIHEAP_ALREADY_FREED');
+    expect(codeOf(() => receiver.free(mine))).toBe('ERR_MIHEAP_NOT_OWNED');
+    sender.free(mine);
+    expect(adopted[1][0]).toBe(7);
+    receiver.free(adopted[1]);
+    expect(held()).toEqual([before[0] + 5000, before[1] + 1]); // the token's
+    expect(token.release()).toBe(true);
+    expect(held()).toEqual(before);
+  });
+
+  test('keeps what others see when one side reallocates or transfers its buffer', () => {
+    const buffer = sender.alloc(100).fill(1);
+    const token = sender.share(buffer);
+    const other = receiver.adopt(token);
+    token.release();
+    const resized = sender.realloc(buffer, 50).fill(2);
+    expect(other.equals(Buffer.alloc(100, 1))).toBe(true);
+    sender.free(resized);
+    const moved = sender.adopt(receiver.transfer(other));
+    expect(moved.equals(Buffer.alloc(100, 1))).toBe(true);
+    expect(sender.realloc(moved, 1000).subarray(0, 100).equals(Buffer.alloc(100, 1))).toBe(true);
+  });
+
+  test('can be repeated, and each token is its own', () => {
+    const buffer = sender.alloc(100).fill(1);
+    const tokens = [sender.share(buffer), sender.share(buffer)] as const;
+    sender.free(buffer);
+    tokens[0].release();
+    const adopted = receiver.adopt(tokens[1]);
+    tokens[1].release();
+    expect(adopted.equals(Buffer.alloc(100, 1))).toBe(true);
+  });
+
+  test('of a buffer of no bytes', () => {
+    const token = sender.share(sender.alloc(0));
+    expect([receiver.adopt(token).length, sender.adopt(token).length]).toEqual([0, 0]);
+    expect(token.release()).toBe(true);
+  });
+});
+
+test('an adopted block counts for the limit of its new heap; past that, it can still be adopted', () => {
+  const limited = new Heap({ limit: 1000 });
+  const kept = limited.alloc(500);
+  const shared = sender.alloc(501);
+  for (const token of [sender.transfer(sender.alloc(501)), sender.share(shared)]) {
+    const error = thrownBy(() => limited.adopt(token));
+    expect(error).toMatchObject({ code: 'ERR_MIHEAP_LIMIT', requested: 501, liveBytes: 500 });
+    expect(receiver.adopt(token).length).toBe(501);
+    token.release();
+  }
+  limited.free(kept);
+  sender.free(shared);
+});
+
+describe('what is no token', () => {
+  test.each([[undefined], [null], [5], ['text'], [{}], [{ id: 5 }], [Symbol('id')], [() => 0]])(
+    '%p has the wrong type',
+    (value) => {
+      for (const action of [
+        (h: Anything) => h.adopt(value),
+        () => releaseToken(value as Anything),
+      ]) {
+        const error = thrownBy(() => action(receiver));
+        expect(error).toBeInstanceOf(TypeError);
+        expect(error?.code).toBe('ERR_INVALID_ARG_TYPE');
+      }
+    },
+  );
+
+  test('or a forged one changes nothing', () => {
+    const token = sender.transfer(sender.alloc(10));
+    const digit = token.id.endsWith('0') ? '1' : '0';
+    const forged = [
+      '',
+      'f'.repeat(32),
+      'f'.repeat(1000),
+      token.id.slice(1),
+      token.id.slice(1) + digit,
+    ];
+    for (const id of [...forged, token.id.toUpperCase().replace(/^/, ' '), '\u0130'.repeat(32)]) {
+      expect(codeOf(() => receiver.adopt({ id, byteLength: 10 }))).toBe('ERR_MIHEAP_TOKEN');
+    }
+    expect(receiver.stats().allocated).toBe(0);
+    expect(receiver.adopt(token).length).toBe(10);
+  });
+
+  test('or says other things than it is, is not believed', () => {
+    const { id } = sender.transfer(sender.alloc(10));
+    expect(receiver.adopt({ id, byteLength: 1_000_000 }).length).toBe(10);
+  });
+
+  test('and ids of a thousand tokens differ', () => {
+    const ids = Array.from({ length: 1000 }, () => sender.transfer(sender.alloc(0)));
+    expect(new Set(ids.map(({ id }) => id)).size).toBe(1000);
+    for (const token of ids) token.release();
+  });
+});
+
+test('what cannot be freed cannot be offered', () => {
+  const freed = sender.alloc(10);
+  sender.free(freed);
+  for (const offer of ['transfer', 'share'] as const) {
+    expect(codeOf(() => sender[offer](freed))).toBe('ERR_MIHEAP_ALREADY_FREED');
+    expect(codeOf(() => sender[offer](Buffer.alloc(10)))).toBe('ERR_MIHEAP_NOT_OWNED');
+    expect(codeOf(() => sender[offer](receiver.alloc(10)))).toBe('ERR_MIHEAP_NOT_OWNED');
+    expect(codeOf(() => sender[offer]('text' as Anything))).toBe('ERR_INVALID_ARG_TYPE');
+  }
+});
+
+test('a token whose id destroys the heap finds it destroyed, and stays', () => {
+  const token = sender.transfer(sender.alloc(10));
+  const trap = {
+    get id() {
+      receiver.destroy();
+      return token.id;
+    },
+    byteLength: 10,
+  };
+  expect(codeOf(() => receiver.adopt(trap))).toBe('ERR_MIHEAP_DESTROYED');
+  expect(token.release()).toBe(true);
+});
