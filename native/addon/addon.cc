@@ -20,6 +20,9 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
   ExportBlockCalls(env, exports);
   ExportTokenCalls(env, exports);
   ExportProcess(env, exports);
+#if defined(MI_ADDON_MISUSE)
+  ExportMisuse(env, exports);
+#endif
   return exports;
 }
 

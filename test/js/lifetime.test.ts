@@ -1,7 +1,23 @@
+// ARCHITECTURE.md lists every way in which the life of a block ends; these tests go through them. All
+// run on a core that stops the process when a block is freed twice.
 import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 import { describe, expect, test } from '@jest/globals';
-import { runProgram } from './support';
+import { checkedEnvironment, type ProgramOptions, root, runProgram as runOn } from './support';
+
+const env = checkedEnvironment();
+const runProgram = <T>(name: string, options: ProgramOptions = {}) =>
+  runOn<T>(name, { ...options, env });
+
+test('the core stops the process when a block is freed twice', () => {
+  const { status, signal, stderr } = spawnSync(
+    process.execPath,
+    ['-e', "require('node-gyp-build')('.').freeTwice()"],
+    { cwd: root, encoding: 'utf8', env: { ...process.env, ...env } },
+  );
+  expect([status, signal]).toEqual([null, 'SIGABRT']);
+  expect(stderr).toMatch(/free/);
+});
 
 const COUNT = 10_000;
 const SIZE = 16 * 1024;
@@ -25,10 +41,31 @@ describe.each(['never-freed', 'free-first'])('%s', (how) => {
   });
 });
 
-test('every order of free, collection, transfer and destroy leaves nothing', () => {
+test('every order of free, collection, transfer, tokens and destroy leaves nothing', () => {
   const rows = runProgram<Record<string, number[]>>('orders', withGc);
-  expect(Object.keys(rows).length).toBe('transfer' in ArrayBuffer.prototype ? 15 : 9);
+  expect(Object.keys(rows).length).toBe('transfer' in ArrayBuffer.prototype ? 29 : 21);
   for (const [order, held] of Object.entries(rows)) expect([order, held]).toEqual([order, [0, 0]]);
+});
+
+test('blocks that go from thread to thread, and threads that end meanwhile, leave nothing', () => {
+  const rows = runProgram<Record<string, number[]>>('offered', withGc);
+  expect(Object.keys(rows).length).toBe(9);
+  for (const [order, held] of Object.entries(rows)) expect([order, held]).toEqual([order, [0, 0]]);
+});
+
+describe('random operations', () => {
+  const seed = String(Math.floor(Math.random() * 1e9));
+  const nothing = { heldBytes: 0, heldBlocks: 0 };
+
+  test(`on some heaps leave nothing (seed ${seed})`, () => {
+    const args = [seed, '6000'];
+    expect(runProgram('storm', { ...withGc, args })).toEqual(nothing);
+  });
+
+  test(`of threads that end at any moment leave nothing (seed ${seed})`, () => {
+    const args = [seed, '1500'];
+    expect(runProgram('worker-storm', { ...withGc, args })).toMatchObject(nothing);
+  });
 });
 
 describe('workers', () => {
@@ -52,15 +89,38 @@ describe('workers', () => {
   });
 });
 
-const steps = ['made', 'allocated', 'freed', 'reallocated', 'collected', 'destroyed', 'end'];
+test('a worker may be terminated while a call clears or copies memory', () => {
+  expect(runProgram('native-call')).toEqual({
+    codes: Array.from({ length: 9 }, () => 1),
+    heldBytes: 0,
+    heldBlocks: 0,
+  });
+});
+
+const steps = [
+  ['made', 7],
+  ['allocated', 7],
+  ['freed', 7],
+  ['reallocated', 7],
+  ['offered', 7],
+  ['adopted', 7],
+  ['collected', 7],
+  ['finalised', 7],
+  ['thrown', 1],
+  ['destroyed', 7],
+  ['end', 7],
+] as const;
 
 describe.each(['process', 'worker'])('a %s may end', (where) => {
-  test.each(steps)('when the heap is %s', (step) => {
+  test.each(steps)('when the heap is %s', (step, code) => {
     const program = join(__dirname, 'programs', 'exit-at.js');
     const { status, stderr } = spawnSync(process.execPath, ['--expose-gc', program, step, where], {
       encoding: 'utf8',
+      env: { ...process.env, ...env },
     });
-    expect([status, stderr]).toEqual([7, '']);
+    expect(status).toBe(code);
+    if (step === 'thrown' && where === 'process') expect(stderr).toMatch(/Error: not caught\n/);
+    else expect(stderr).toBe('');
   });
 });
 

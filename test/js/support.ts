@@ -1,4 +1,5 @@
 import { spawnSync } from 'node:child_process';
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 
 export const root = join(__dirname, '..', '..');
@@ -37,4 +38,13 @@ export function runProgram<T>(name: string, options: ProgramOptions = {}): T {
   );
   if (status !== 0) throw new Error(`${name} ended with ${status ?? signal}: ${stderr}`);
   return JSON.parse(stdout);
+}
+
+/** Has a program use the addon that `npm run build:checked` makes. */
+export function checkedEnvironment(): NodeJS.ProcessEnv {
+  const folder = join(root, 'build', 'checked');
+  if (!existsSync(join(folder, 'build', 'Release', 'miheap.node'))) {
+    throw new Error('npm run build:checked has not been run');
+  }
+  return { MIHEAP_PREBUILD: folder };
 }
