@@ -43,8 +43,8 @@ napi_value Copy(napi_env env, Block& block, napi_value old_buffer, size_t size) 
   size_t length = 0;
   napi_get_arraybuffer_info(env, buffer, &start, &length);
   std::memcpy(start, block.memory.start, size < block.memory.size ? size : block.memory.size);
-  napi_detach_arraybuffer(env, old_buffer);
   block.Free();
+  napi_detach_arraybuffer(env, old_buffer);
   return buffer;
 }
 
