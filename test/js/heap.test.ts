@@ -1,7 +1,7 @@
 import { constants } from 'node:buffer';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { Heap, processStats } from '../../lib';
-import { codeOf, runProgram } from './support';
+import { codeOf, external, runProgram } from './support';
 
 let heap: Heap;
 beforeEach(() => {
@@ -36,7 +36,8 @@ describe('alloc', () => {
   });
 
   test('takes any power of two as alignment', () => {
-    for (let align = 1; align <= 2 ** 22; align *= 2) {
+    const most = external ? 2 ** 22 : 8;
+    for (let align = 1; align <= most; align *= 2) {
       for (const buffer of [heap.alloc(100, { align }), heap.allocUnsafe(100, { align })]) {
         expect(heap.usableSize(buffer)).toBeGreaterThanOrEqual(100);
         heap.free(buffer.fill(1));
@@ -44,7 +45,7 @@ describe('alloc', () => {
     }
   });
 
-  if (process.platform === 'linux') {
+  if (process.platform === 'linux' && external) {
     test('aligns the address', () => {
       const blocks = runProgram<[number, boolean][]>('alignment');
       expect(blocks.length).toBeGreaterThan(3);
@@ -298,7 +299,7 @@ test('processStats agrees with what Node says of the process', () => {
   const { rss } = process.memoryUsage();
   expect(Math.abs(stats.rss - rss)).toBeLessThan(rss / 5);
   expect(stats.peakRss).toBeGreaterThanOrEqual(stats.rss * 0.99);
-  expect(stats.allocator.committed.current).toBeGreaterThanOrEqual(8_000_000);
+  if (external) expect(stats.allocator.committed.current).toBeGreaterThanOrEqual(8_000_000);
   const { user, system } = process.cpuUsage();
   expect(Math.abs(stats.user + stats.system - (user + system) / 1000)).toBeLessThan(500);
   expect(stats.pageFaults).toBeGreaterThanOrEqual(0);
@@ -368,8 +369,9 @@ describe('other buffers', () => {
     } catch (error) {
       expect((error as Error).name).toBe('DataCloneError');
     }
-    expect(arrayBuffer.byteLength).toBe(10);
-    heap.free(arrayBuffer);
+    // Memory that V8 owns, V8 may move.
+    if (external) heap.free(arrayBuffer);
+    else expect(codeOf(() => heap.free(arrayBuffer))).toBe('ERR_MIHEAP_ALREADY_FREED');
   });
 });
 
@@ -415,7 +417,7 @@ if ('transfer' in ArrayBuffer.prototype) {
 }
 
 test('a runtime that forbids external buffers gets the same façade over its own memory', () => {
-  expect(heap.external).toBe(true);
+  expect(heap.external).toBe(external);
   expect(runProgram('internal', { env: { MIHEAP_EXTERNAL_BUFFERS: '0' } })).toEqual({
     external: false,
     zeroed: true,

@@ -1,7 +1,7 @@
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { expect, test } from '@jest/globals';
 import { Heap, HeapLimitError } from '../../lib';
-import { codeOf, runProgram, thrownBy } from './support';
+import { codeOf, external, runProgram, thrownBy } from './support';
 
 test('a limit is kept, with nothing changed when it would be passed', () => {
   const heap = new Heap({ limit: 1000 });
@@ -62,10 +62,9 @@ test('who subscribes to miheap:limit is told; the error is thrown all the same',
 });
 
 test('garbage is told from what is live, and its bytes are there after a turn of the event loop', () => {
-  const result = runProgram<Record<string, number>>('limit');
-  expect(result.rounds).toBe(50);
-  expect(result.live).toBe(100_000);
-  expect(result.waiting).toBe(900_000);
+  // Where V8 owns the memory it is there at once, and the limit is never hit.
+  const expected = external ? { rounds: 50, live: 100_000, waiting: 900_000 } : { rounds: 0 };
+  expect(runProgram('limit')).toEqual(expected);
 });
 
 test('a program at its limit that catches the error is not slowed down by looking for garbage', () => {

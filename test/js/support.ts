@@ -4,6 +4,9 @@ import { join } from 'node:path';
 
 export const root = join(__dirname, '..', '..');
 
+/** Whether our buffers are external. The suite also runs where V8 owns them: see scripts/test.mjs. */
+export const external = process.env.MIHEAP_EXTERNAL_BUFFERS !== '0';
+
 /** The `code` of what `action` throws; undefined if it throws nothing. */
 export function codeOf(action: () => unknown): unknown {
   return thrownBy(action)?.code;

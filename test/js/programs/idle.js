@@ -1,29 +1,77 @@
 // A peak, then silence: nobody calls collect. Prints resident memory before, at the peak, and after.
+const { once } = require('node:events');
+const { isMainThread, parentPort, Worker, workerData } = require('node:worker_threads');
 const { Heap } = require('miheap');
 
 const rss = () => process.memoryUsage().rss;
 const turn = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
-const byCollector = process.argv[2] === 'collector';
+const make = (heap) => Array.from({ length: 2000 }, () => heap.alloc(48_000).fill(1));
 
-function peak(heap) {
-  const buffers = Array.from({ length: 2000 }, () => heap.alloc(48_000).fill(1));
-  const at = rss();
-  if (!byCollector) for (const buffer of buffers) heap.free(buffer);
-  return at;
-}
+/** Each makes a peak, and returns what ends it. */
+const peaks = {
+  free(heap) {
+    const buffers = make(heap);
+    return () => {
+      for (const buffer of buffers) heap.free(buffer);
+    };
+  },
+  collector(heap) {
+    globalThis.kept = make(heap);
+    return () => {
+      globalThis.kept = undefined;
+      globalThis.gc();
+    };
+  },
+  destroy(heap) {
+    globalThis.kept = make(heap);
+    return () => heap.destroy();
+  },
+  release(heap) {
+    const tokens = make(heap).map((buffer) => heap.transfer(buffer));
+    return () => {
+      for (const token of tokens) token.release();
+    };
+  },
+  /** Blocks of a thread that does nothing any more. */
+  async sleeper(heap) {
+    const worker = new Worker(__filename, { workerData: 'offer' });
+    const [tokens] = await once(worker, 'message');
+    const buffers = tokens.map((token) => heap.adopt(token));
+    return () => {
+      for (const buffer of buffers) heap.free(buffer);
+    };
+  },
+  async worker() {
+    const worker = new Worker(__filename, { workerData: 'keep' });
+    await once(worker, 'message');
+    return () => worker.terminate();
+  },
+};
 
 async function main() {
+  const how = process.argv[2];
   const heap = new Heap();
   const before = rss();
-  const at = peak(heap);
-  await turn(0);
-  if (byCollector) globalThis.gc();
+  const end = await peaks[how](heap);
+  const at = rss();
+  await end();
   let after = rss();
-  for (let i = 0; i < 40 && after - before > (at - before) / 2; i++) {
+  for (let i = 0; i < 60 && after - before > (at - before) / 2; i++) {
     await turn(50);
     after = rss();
   }
   console.log(JSON.stringify({ before, at, after }));
+  process.exit();
 }
 
-main();
+if (isMainThread) {
+  main();
+} else {
+  const heap = new Heap();
+  const buffers = make(heap);
+  parentPort.on('message', () => {}); // stays
+  if (workerData === 'keep') globalThis.kept = buffers;
+  parentPort.postMessage(
+    workerData === 'offer' ? buffers.map((buffer) => heap.transfer(buffer)) : 'kept',
+  );
+}

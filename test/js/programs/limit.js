@@ -6,7 +6,7 @@ const heap = new Heap({ limit: 1_000_000 });
 const kept = heap.alloc(100_000);
 
 function fill() {
-  for (;;) heap.alloc(50_000);
+  for (let i = 0; i < 1000; i++) heap.alloc(50_000);
 }
 
 async function main() {
@@ -18,6 +18,7 @@ async function main() {
     } catch (thrown) {
       error = thrown;
     }
+    if (error === undefined) break;
     if (error.code !== 'ERR_MIHEAP_LIMIT' || error.liveBytes + error.waitingBytes !== 1_000_000) {
       throw error;
     }
@@ -26,7 +27,7 @@ async function main() {
       await new Promise((resolve) => setTimeout(resolve, 1));
     }
   }
-  console.log(JSON.stringify({ rounds, live: error.liveBytes, waiting: error.waitingBytes }));
+  console.log(JSON.stringify({ rounds, live: error?.liveBytes, waiting: error?.waitingBytes }));
   heap.free(kept);
 }
 
