@@ -51,7 +51,7 @@ export class HeapLimitError extends RangeError {
   /** @internal */
   constructor({ name, limit, requested, liveBytes, waitingBytes }: LimitMessage) {
     super(
-      `the limit of ${heapCalled(name)} is ${limit} bytes, and ${requested} more were asked for: ` +
+      `the limit of ${called('heap', name)} is ${limit} bytes, and ${requested} more were asked for: ` +
         `${liveBytes} are live, so free what is no longer needed; ` +
         `${waitingBytes} wait for the garbage collector, and come back when the event loop turns`,
     );
@@ -102,7 +102,7 @@ export class AlreadyFreedError extends MiheapError {
 /** The heap was destroyed. */
 export class HeapDestroyedError extends MiheapError {
   constructor(name: string) {
-    super('ERR_MIHEAP_DESTROYED', `${heapCalled(name)} was destroyed`);
+    super('ERR_MIHEAP_DESTROYED', `${called('heap', name)} was destroyed`);
   }
 }
 
@@ -113,6 +113,87 @@ export class TokenError extends MiheapError {
       'ERR_MIHEAP_TOKEN',
       'no block waits for this token: it was adopted or released, the thread that made it has ended, ' +
         'or it never was a token',
+    );
+  }
+}
+
+/** Every block of the pool is held, and it may have no more. */
+export class PoolExhaustedError extends MiheapError {
+  constructor(name: string, max: number) {
+    super(
+      'ERR_MIHEAP_POOL_EXHAUSTED',
+      `${called('pool', name)} has ${max} blocks and all are held: release one, or wait with ` +
+        'acquireAsync; blocks dropped without release come back once the garbage collector finds them',
+    );
+  }
+}
+
+/** The block was released before, and was not acquired since. */
+export class AlreadyReleasedError extends MiheapError {
+  constructor(name: string) {
+    super('ERR_MIHEAP_ALREADY_RELEASED', `the buffer is not held: ${called('pool', name)} has it`);
+  }
+}
+
+/** Somebody wrote to a block after its release. The pool has given that block up. */
+export class WriteAfterReleaseError extends MiheapError {
+  /** The first byte of the block that was changed. */
+  readonly offset: number;
+
+  constructor(name: string, offset: number) {
+    super(
+      'ERR_MIHEAP_WRITE_AFTER_RELEASE',
+      `a block of ${called('pool', name)} was written to after its release, at byte ${offset}`,
+    );
+    this.offset = offset;
+  }
+}
+
+/** The pool was destroyed. */
+export class PoolDestroyedError extends MiheapError {
+  constructor(name: string) {
+    super('ERR_MIHEAP_DESTROYED', `${called('pool', name)} was destroyed`);
+  }
+}
+
+/** The region was destroyed. */
+export class RegionDestroyedError extends MiheapError {
+  constructor(name: string) {
+    super('ERR_MIHEAP_DESTROYED', `${called('region', name)} was destroyed`);
+  }
+}
+
+/** The region's byte limit would be passed. */
+export class RegionLimitError extends RangeError {
+  readonly code = 'ERR_MIHEAP_LIMIT';
+  /** The region's name; empty if it has none. */
+  readonly regionName: string;
+  /** The most bytes that the region may hold. */
+  readonly limit: number;
+  /** Bytes that were asked for. */
+  readonly requested: number;
+  /** Bytes of the chunks that the region holds. */
+  readonly bytes: number;
+
+  /** @internal */
+  constructor(name: string, limit: number, requested: number, bytes: number) {
+    super(
+      `the limit of ${called('region', name)} is ${limit} bytes, and ${requested} were asked for: ` +
+        `its chunks have ${bytes} and no room for that`,
+    );
+    this.regionName = name;
+    this.limit = limit;
+    this.requested = requested;
+    this.bytes = bytes;
+  }
+}
+
+/** The mark is no longer a place in the region: it was reset, or rewound to an earlier mark. */
+export class StaleMarkError extends MiheapError {
+  constructor(name: string) {
+    super(
+      'ERR_MIHEAP_STALE_MARK',
+      `the mark is no longer valid: ${called('region', name)} was reset or rewound past it`,
     );
   }
 }
@@ -141,9 +222,9 @@ export class PeerDependencyError extends MiheapError {
   }
 }
 
-/** How a message speaks of a heap. */
-export function heapCalled(name: string): string {
-  return name === '' ? 'the heap' : `heap ${JSON.stringify(name)}`;
+/** How a message speaks of a thing that may have a name. */
+function called(kind: 'heap' | 'pool' | 'region', name: string): string {
+  return name === '' ? `the ${kind}` : `${kind} ${JSON.stringify(name)}`;
 }
 
 function describe(value: unknown): string {

@@ -1,5 +1,6 @@
+import { dispose } from './dispose';
 import { isEmptyOf, removeEmptyOf } from './empty';
-import { HeapDestroyedError, InvalidTypeError, OutOfMemoryError } from './errors';
+import { HeapDestroyedError, OutOfMemoryError } from './errors';
 import { failure } from './failure';
 import type {
   AllocFromOptions,
@@ -22,11 +23,9 @@ import {
   checkOptions,
   checkSize,
   checkString,
+  checkTypedArray,
   shownBy,
 } from './validate';
-
-/** Node before 18.18 has no `Symbol.dispose`; there, no code can ask for it either. */
-const dispose: typeof Symbol.dispose = Symbol.dispose ?? Symbol('Symbol.dispose');
 
 /**
  * Buffers with their own lives, outside V8's heap. Each has an ArrayBuffer to itself. `free` gives
@@ -209,9 +208,7 @@ export class Heap {
    * ```
    */
   allocTyped<T>(type: TypedArrayConstructor<T>, length: number, options?: AllocOptions): T {
-    if (typeof type !== 'function' || Object.getPrototypeOf(type)?.name !== 'TypedArray') {
-      throw new InvalidTypeError('type', 'the constructor of a typed array', type);
-    }
+    checkTypedArray(type);
     checkSize('length', length);
     return new type(this.allocArrayBuffer(length * type.BYTES_PER_ELEMENT, options), 0, length);
   }

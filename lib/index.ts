@@ -1,6 +1,7 @@
 export {
   AlignmentUnavailableError,
   AlreadyFreedError,
+  AlreadyReleasedError,
   HeapDestroyedError,
   HeapLimitError,
   InvalidTypeError,
@@ -11,7 +12,13 @@ export {
   OutOfMemoryError,
   OutOfRangeError,
   PeerDependencyError,
+  PoolDestroyedError,
+  PoolExhaustedError,
+  RegionDestroyedError,
+  RegionLimitError,
+  StaleMarkError,
   TokenError,
+  WriteAfterReleaseError,
 } from './errors';
 export { Heap } from './heap';
 export type {
@@ -24,10 +31,15 @@ export type {
   TypedArrayConstructor,
 } from './heap-types';
 export type { LimitMessage } from './limit';
+export type { RegionMark } from './mark';
+export { Pool } from './pool';
+export type { PoolOptions, PoolStats } from './pool-types';
 export {
   type AllocatorStats,
   type Level,
   type ProcessStats,
   processStats,
 } from './process-stats';
+export { Region } from './region';
+export type { RegionOptions, RegionStats } from './region-types';
 export { releaseToken, Token, type TokenClone } from './token';

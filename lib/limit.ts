@@ -1,11 +1,11 @@
 import { channel } from 'node:diagnostics_channel';
-import { HeapLimitError } from './errors';
+import { HeapLimitError, RegionLimitError } from './errors';
 
 /** What is published on the channel `miheap:limit`. */
 export interface LimitMessage {
-  /** The heap's name; empty if it has none. */
+  /** The name of the heap or the region; empty if it has none. */
   name: string;
-  /** The most bytes that the heap may hold. */
+  /** The most bytes that it may hold. */
   limit: number;
   /** Bytes that were asked for, beyond those held. */
   requested: number;
@@ -17,8 +17,23 @@ export interface LimitMessage {
 
 const limitChannel = channel('miheap:limit');
 
+function publish(message: LimitMessage): void {
+  if (limitChannel.hasSubscribers) limitChannel.publish(message);
+}
+
 /** Tells who subscribed that a limit was hit, and makes the error. */
 export function limitReached(message: LimitMessage): HeapLimitError {
-  if (limitChannel.hasSubscribers) limitChannel.publish(message);
+  publish(message);
   return new HeapLimitError(message);
+}
+
+/** The same for a region, whose chunks have `bytes`. */
+export function regionLimitReached(
+  name: string,
+  limit: number,
+  requested: number,
+  bytes: number,
+): RegionLimitError {
+  publish({ name, limit, requested, liveBytes: bytes, waitingBytes: 0 });
+  return new RegionLimitError(name, limit, requested, bytes);
 }

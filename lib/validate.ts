@@ -3,7 +3,8 @@ import { types } from 'node:util';
 import { InvalidTypeError, InvalidValueError, OutOfRangeError } from './errors';
 import type { Shown } from './native';
 
-const MAX_SIZE = constants.MAX_LENGTH;
+/** The most bytes that a buffer can have. */
+export const MAX_SIZE = constants.MAX_LENGTH;
 const MAX_ALIGN = 2 ** 30;
 
 export function checkSize(name: string, value: unknown, most = MAX_SIZE): asserts value is number {
@@ -32,6 +33,12 @@ export function checkString(name: string, value: unknown): asserts value is stri
 export function checkEncoding(value: unknown): asserts value is BufferEncoding {
   checkString('encoding', value);
   if (!Buffer.isEncoding(value)) throw new InvalidValueError('encoding', 'an encoding', value);
+}
+
+export function checkTypedArray(value: unknown): asserts value is { BYTES_PER_ELEMENT: number } {
+  if (typeof value !== 'function' || getPrototypeOf(value)?.name !== 'TypedArray') {
+    throw new InvalidTypeError('type', 'the constructor of a typed array', value);
+  }
 }
 
 /** What a view shows; anything else is taken for an ArrayBuffer, which the addon checks. */
@@ -65,7 +72,11 @@ export function bytesOf(data: unknown): Uint8Array {
   }
 }
 
-function checkInteger(
+export function checkBoolean(name: string, value: unknown): asserts value is boolean {
+  if (typeof value !== 'boolean') throw new InvalidTypeError(name, 'a boolean', value);
+}
+
+export function checkInteger(
   name: string,
   value: unknown,
   least: number,

@@ -1,0 +1,33 @@
+/** How much of a region there was. */
+export interface Place {
+  /** Resets before. */
+  readonly resets: number;
+  /** Chunks, and the last of them. */
+  readonly chunks: number;
+  readonly last: Buffer | undefined;
+  /** Bytes of the chunks, and bytes handed out. */
+  readonly bytes: number;
+  readonly used: number;
+}
+
+/** A place in a region that it can be rewound to. `region.mark()` makes it. */
+export class RegionMark {
+  readonly #region: object;
+  readonly #place: Place;
+
+  /** @internal */
+  constructor(region: object, place: Place) {
+    this.#region = region;
+    this.#place = place;
+  }
+
+  /** @internal The place, if `mark` is one of `region`. */
+  static placeIn(region: object, mark: RegionMark): Place | undefined {
+    return mark.#region === region ? mark.#place : undefined;
+  }
+
+  /** @internal */
+  static is(value: unknown): value is RegionMark {
+    return typeof value === 'object' && value !== null && #place in value;
+  }
+}

@@ -1,0 +1,374 @@
+import { types } from 'node:util';
+import { Block } from './block';
+import { dispose } from './dispose';
+import {
+  AlreadyReleasedError,
+  NotOwnedError,
+  PoolDestroyedError,
+  PoolExhaustedError,
+  WriteAfterReleaseError,
+} from './errors';
+import { failure } from './failure';
+import { Heap } from './heap';
+import type { BufferLike } from './heap-types';
+import { Status } from './native';
+import { firstWrite, poison } from './poison';
+import type { PoolOptions, PoolStats } from './pool-types';
+import {
+  checkAlign,
+  checkBoolean,
+  checkInteger,
+  checkOptions,
+  checkString,
+  MAX_SIZE,
+  shownBy,
+} from './validate';
+import { memoryOf, showsMemory } from './views';
+import { checkSignal, Waiters } from './waiters';
+
+/**
+ * Buffers of one size, used again and again. `acquire` and `release` take a few nanoseconds: they call
+ * nothing native and leave no work for the garbage collector, for the same Buffer objects go round.
+ *
+ * Every block has an ArrayBuffer of its own, so `buffer.buffer` shows no neighbour. Memory stays where it
+ * is until `destroy`, which detaches every block, held or free: all views have length 0 from then on.
+ *
+ * Whoever keeps a buffer after its release can read and write what its next holder has in it. No pool can
+ * see that as it happens; with `poison`, a write to a block that nobody holds is found later.
+ *
+ * A block that is dropped without release is lost for the pool, and makes room for another, once the
+ * garbage collector has found its ArrayBuffer. So does one that was transferred away, at its release.
+ *
+ * A pool belongs to the thread that made it. When that thread ends, its blocks end with it.
+ *
+ * Every method but `destroy` and `[Symbol.dispose]` throws {@link PoolDestroyedError} once the pool was
+ * destroyed.
+ *
+ * @example
+ * ```ts
+ * import { Pool } from 'miheap';
+ *
+ * using frames = new Pool({ name: 'frames', blockSize: 1920 * 1080 * 4, max: 8 });
+ * const frame = frames.acquire();
+ * frame.fill(255);
+ * frames.release(frame);
+ * console.log(frames.acquire() === frame); // true
+ * ```
+ */
+export class Pool {
+  readonly name: string;
+  /** Bytes of each block. */
+  readonly blockSize: number;
+  /** The most blocks that may exist at one time, or Infinity. */
+  readonly max: number;
+  readonly #align: number | undefined;
+  readonly #poison: boolean;
+  readonly #waiters = new Waiters<Buffer>();
+  /** The Buffer of each ArrayBuffer. Held blocks are only known here and to their holders. */
+  readonly #buffers = new WeakMap<object, Buffer>();
+  readonly #dropped = new FinalizationRegistry<undefined>(() => this.#makeRoom());
+  #heap: Heap | undefined;
+  #free: Buffer[] = [];
+  #blocks = 0;
+  #created = 0;
+  /** True while acquire and release have nothing to do but to pop and to push: no poison, no waiters. */
+  #simple: boolean;
+
+  /**
+   * @throws {@link InvalidTypeError}, {@link InvalidValueError} or {@link OutOfRangeError} if an option is
+   *   wrong; {@link OutOfMemoryError}; {@link AlignmentUnavailableError} where V8 owns the memory and it
+   *   is not aligned so.
+   */
+  constructor(options: PoolOptions) {
+    checkOptions(options);
+    const { name = '', blockSize, max = Number.POSITIVE_INFINITY } = options;
+    const { prefill = 0, poison: poisons = false, align } = options;
+    checkString('name', name);
+    checkInteger('blockSize', blockSize, 1, MAX_SIZE);
+    if (max !== Number.POSITIVE_INFINITY) checkInteger('max', max, 1, Number.MAX_SAFE_INTEGER);
+    checkInteger('prefill', prefill, 0, Math.min(max, Number.MAX_SAFE_INTEGER));
+    checkBoolean('poison', poisons);
+    if (align !== undefined) checkAlign(align);
+    this.name = name;
+    this.blockSize = blockSize;
+    this.max = max;
+    this.#align = align;
+    this.#poison = poisons;
+    this.#simple = !poisons;
+    this.#heap = new Heap({ name });
+    this.#prefill(prefill);
+  }
+
+  get destroyed(): boolean {
+    return this.#heap === undefined;
+  }
+
+  /**
+   * A block for you alone, until you release it. It shows what its last holder left there or, if it is
+   * new, what the process last had there, as `Buffer.allocUnsafe` does.
+   *
+   * @throws {@link PoolExhaustedError} if `max` blocks are held; {@link OutOfMemoryError};
+   *   {@link AlignmentUnavailableError}; with `poison`, {@link WriteAfterReleaseError} if the block that
+   *   was to be acquired was written to while it was free. The pool has given that block up, and
+   *   detached it.
+   *
+   * @example
+   * ```ts
+   * import { Pool } from 'miheap';
+   *
+   * using pool = new Pool({ blockSize: 4096, max: 1 });
+   * const block = pool.acquire();
+   * try {
+   *   pool.acquire();
+   * } catch (error) {
+   *   console.log((error as Error).name); // PoolExhaustedError
+   * }
+   * pool.release(block);
+   * ```
+   */
+  acquire(): Buffer {
+    const block = this.#free.pop();
+    if (block !== undefined && this.#simple && showsMemory(block)) {
+      Block.take(block);
+      return block;
+    }
+    return this.#acquire(block);
+  }
+
+  /**
+   * As `acquire`, but when `max` blocks are held it waits until one is released. Those who wait are served
+   * in the order in which they came.
+   *
+   * @param signal Ends the wait when it aborts. The promise rejects with the signal's reason then.
+   * @returns A promise that rejects with what `acquire` throws, {@link PoolExhaustedError} excepted; with
+   *   {@link PoolDestroyedError} also if the pool is destroyed meanwhile; with {@link InvalidTypeError} if
+   *   `signal` is no AbortSignal.
+   *
+   * @example
+   * ```ts
+   * import { Pool } from 'miheap';
+   *
+   * using pool = new Pool({ blockSize: 4096, max: 1 });
+   * const block = pool.acquire();
+   * const next = pool.acquireAsync(AbortSignal.timeout(1000));
+   * pool.release(block);
+   * pool.release(await next);
+   * console.log(pool.stats().held); // 0
+   * ```
+   */
+  async acquireAsync(signal?: AbortSignal): Promise<Buffer> {
+    checkSignal(signal);
+    if (signal?.aborted) throw signal.reason;
+    this.#live();
+    if (this.#free.length > 0 || this.#blocks < this.max) return this.acquire();
+    this.#simple = false;
+    return this.#waiters.join(signal);
+  }
+
+  /**
+   * Gives a block back. The Buffer must not be used any more: it will be the next holder's.
+   *
+   * Do not release a buffer that a pending operation (`fs.read`, a stream, `crypto`) still uses.
+   *
+   * @param buffer The Buffer, any view of the block, or its ArrayBuffer. If it was transferred to another
+   *   thread or moved by `ArrayBuffer.prototype.transfer`, the pool lets it go and makes room for a new
+   *   block.
+   * @throws {@link InvalidTypeError} if it is none of these; {@link NotOwnedError} if it is no block of
+   *   this pool; {@link AlreadyReleasedError} if nobody holds the block. A second release that comes after
+   *   somebody else has acquired the block cannot be told from a release by that holder.
+   *
+   * @example
+   * ```ts
+   * import { Pool } from 'miheap';
+   *
+   * using pool = new Pool({ blockSize: 4096 });
+   * const block = pool.acquire();
+   * pool.release(block);
+   * try {
+   *   pool.release(block);
+   * } catch (error) {
+   *   console.log((error as Error).name); // AlreadyReleasedError
+   * }
+   * ```
+   */
+  release(buffer: BufferLike): void {
+    if (this.#simple && ArrayBuffer.isView(buffer) && Block.release(buffer, this)) {
+      if (showsMemory(buffer as Buffer)) this.#free.push(buffer as Buffer);
+      else this.#letGo(buffer as Buffer);
+    } else {
+      this.#release(buffer);
+    }
+  }
+
+  /**
+   * What the pool has.
+   *
+   * @example
+   * ```ts
+   * import { Pool } from 'miheap';
+   *
+   * using pool = new Pool({ blockSize: 1000, prefill: 3 });
+   * const block = pool.acquire();
+   * const { blocks, held, free, bytes } = pool.stats();
+   * console.log(blocks, held, free, bytes); // 3 1 2 3000
+   * ```
+   */
+  stats(): PoolStats {
+    this.#live();
+    const free = this.#free.length;
+    return {
+      blocks: this.#blocks,
+      held: this.#blocks - free,
+      free,
+      bytes: this.#blocks * this.blockSize,
+      waiting: this.#waiters.count,
+      created: this.#created,
+      lost: this.#created - this.#blocks,
+    };
+  }
+
+  /**
+   * Gives all memory back now and detaches every block, held or free. Those who wait are told so. The same
+   * warning as for `release` holds. Once the pool is destroyed, does nothing.
+   *
+   * @throws With `poison`, {@link WriteAfterReleaseError} if a free block was written to; the pool is
+   *   destroyed all the same.
+   *
+   * @example
+   * ```ts
+   * import { Pool } from 'miheap';
+   *
+   * const pool = new Pool({ blockSize: 4096 });
+   * const block = pool.acquire();
+   * pool.destroy();
+   * console.log(block.length); // 0
+   * ```
+   */
+  destroy(): void {
+    const heap = this.#heap;
+    if (heap === undefined) return;
+    const spoilt = this.#firstSpoilt();
+    this.#heap = undefined;
+    this.#free = [];
+    this.#simple = false;
+    heap.destroy();
+    while (this.#waiters.refuse(new PoolDestroyedError(this.name)));
+    if (spoilt !== undefined) throw spoilt;
+  }
+
+  /** As `destroy`: `using pool = new Pool(…)`. */
+  [dispose](): void {
+    this.destroy();
+  }
+
+  #live(): Heap {
+    if (this.#heap === undefined) throw new PoolDestroyedError(this.name);
+    return this.#heap;
+  }
+
+  /** `block` was popped from the free ones; undefined if there was none. */
+  #acquire(block: Buffer | undefined): Buffer {
+    for (; block !== undefined; block = this.#free.pop()) {
+      if (showsMemory(block)) {
+        this.#giveUpIfSpoilt(block);
+        Block.take(block);
+        return block;
+      }
+      this.#letGo(block);
+    }
+    this.#live();
+    if (this.#blocks >= this.max) throw new PoolExhaustedError(this.name, this.max);
+    return this.#create();
+  }
+
+  #release(buffer: BufferLike): void {
+    const shown = shownBy(buffer);
+    if (!types.isArrayBuffer(shown)) throw failure(Status.NoBuffer, buffer);
+    this.#live();
+    const block = this.#buffers.get(shown);
+    if (block === undefined) throw new NotOwnedError('the buffer is not from this pool');
+    if (!Block.release(block, this)) throw new AlreadyReleasedError(this.name);
+    if (showsMemory(block)) this.#put(block);
+    else this.#letGo(block);
+    this.#noteWaiters();
+  }
+
+  /** A new block, held. */
+  #create(): Buffer {
+    const block = this.#live().allocUnsafe(this.blockSize, { align: this.#align });
+    const memory = memoryOf(block);
+    Block.mark(block, this);
+    this.#buffers.set(memory, block);
+    this.#dropped.register(memory, undefined, memory);
+    this.#blocks++;
+    this.#created++;
+    return block;
+  }
+
+  #prefill(count: number): void {
+    try {
+      for (let i = 0; i < count; i++) {
+        const block = this.#create();
+        Block.release(block, this);
+        this.#put(block);
+      }
+    } catch (error) {
+      this.destroy();
+      throw error;
+    }
+  }
+
+  /** `block` was released. While anybody waits, no block is free, so that nobody can overtake. */
+  #put(block: Buffer): void {
+    if (this.#poison) poison(block);
+    if (this.#waiters.count === 0) {
+      this.#free.push(block);
+    } else {
+      Block.take(block);
+      this.#waiters.serve(block);
+    }
+  }
+
+  /** `block` is detached, or soon will be. */
+  #letGo(block: Buffer): void {
+    const memory = memoryOf(block);
+    this.#dropped.unregister(memory);
+    this.#buffers.delete(memory);
+    this.#makeRoom();
+  }
+
+  /** There is a block less. Who waits gets a new one. */
+  #makeRoom(): void {
+    if (this.#heap === undefined) return;
+    this.#blocks--;
+    while (this.#waiters.count > 0 && this.#blocks < this.max) {
+      try {
+        this.#waiters.serve(this.#create());
+      } catch (error) {
+        this.#waiters.refuse(error);
+      }
+    }
+    this.#noteWaiters();
+  }
+
+  #noteWaiters(): void {
+    this.#simple = !this.#poison && this.#waiters.count === 0;
+  }
+
+  #giveUpIfSpoilt(block: Buffer): void {
+    const offset = this.#poison ? firstWrite(block) : -1;
+    if (offset < 0) return;
+    this.#live().free(block);
+    this.#letGo(block);
+    throw new WriteAfterReleaseError(this.name, offset);
+  }
+
+  #firstSpoilt(): WriteAfterReleaseError | undefined {
+    if (!this.#poison) return undefined;
+    for (const block of this.#free) {
+      const offset = showsMemory(block) ? firstWrite(block) : -1;
+      if (offset >= 0) return new WriteAfterReleaseError(this.name, offset);
+    }
+    return undefined;
+  }
+}

@@ -1,0 +1,24 @@
+import type { Heap } from './heap';
+
+export interface RegionOptions {
+  /**
+   * Bytes that the region takes from the allocator at a time: an integer from 1 to 2^30. A larger buffer
+   * gets a chunk of its own. Default: 262,144.
+   */
+  chunkSize?: number;
+  /** The most bytes that the chunks may have together. Default: no limit but that of `heap`. */
+  limit?: number;
+  /** The heap that the chunks come from, whose limit counts too. Default: one for all regions. */
+  heap?: Heap;
+  /** What the region is called in messages. Default: ''. */
+  name?: string;
+}
+
+export interface RegionStats {
+  /** Bytes of the chunks that the region holds. */
+  bytes: number;
+  /** Of these, bytes that were handed out, each buffer rounded up to a multiple of 8. */
+  used: number;
+  /** Chunks that the region holds. */
+  chunks: number;
+}

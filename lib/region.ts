@@ -1,0 +1,377 @@
+import { dispose } from './dispose';
+import { InvalidTypeError, NotOwnedError, RegionDestroyedError, StaleMarkError } from './errors';
+import { Heap } from './heap';
+import type { TypedArrayConstructor } from './heap-types';
+import { regionLimitReached } from './limit';
+import { type Place, RegionMark } from './mark';
+import { native } from './native';
+import type { RegionOptions, RegionStats } from './region-types';
+import {
+  checkAlign,
+  checkInteger,
+  checkLimit,
+  checkOptions,
+  checkSize,
+  checkString,
+  checkTypedArray,
+} from './validate';
+import { BufferView, memoryOf, setBytes } from './views';
+
+const CHUNK = 256 * 1024;
+/** Chunks are cleared as they are used, so much at a time, which is then still in the cache. */
+const CLEARED = 16 * 1024;
+const MAX_CHUNK = 2 ** 30;
+/** Every buffer begins at a multiple of it, so that any typed array can. */
+const GRAIN = 8;
+/** What every chunk is aligned to. V8 does not promise more than a grain. */
+const CHUNK_ALIGN = native.external ? 64 : GRAIN;
+const NOTHING = Buffer.alloc(0);
+
+let commonHeap: Heap | undefined;
+
+/**
+ * Buffers that die together. Any number of allocations, one release: `reset`, `destroy` or the end of the
+ * scope frees all memory at once, and detaches it: every view has length 0 from then on.
+ *
+ * Buffers are cut from chunks, one behind the other, which takes less time than `Buffer.allocUnsafe` does.
+ * All memory is zero. As with Node's own small Buffers, `buffer.buffer` shows the whole chunk: give away
+ * `buffer`, not `buffer.buffer`. A chunk that is transferred, or moved by `ArrayBuffer.prototype.transfer`,
+ * takes all buffers in it along. It is no longer the region's to free; the garbage collector does it.
+ *
+ * Do not release a region while a pending operation (`fs.read`, a stream, `crypto`) still uses a buffer
+ * of it. A region that is dropped comes back when the garbage collector has found it and all its buffers.
+ *
+ * A region belongs to the thread that made it. When that thread ends, its buffers end with it.
+ *
+ * Every method but `destroy` and `[Symbol.dispose]` throws {@link RegionDestroyedError} once the region
+ * was destroyed. What throws has changed nothing.
+ *
+ * @example
+ * ```ts
+ * import { Region } from 'miheap';
+ *
+ * let kept: Buffer;
+ * {
+ *   using region = new Region();
+ *   const header = region.alloc(24);
+ *   const samples = region.allocTyped(Float64Array, 1000);
+ *   kept = header;
+ *   console.log(header.length + samples.byteLength); // 8024
+ * }
+ * console.log(kept.length); // 0
+ * ```
+ */
+export class Region {
+  readonly name: string;
+  /** Bytes of a chunk. */
+  readonly chunkSize: number;
+  /** The most bytes that the chunks may have together, or Infinity. */
+  readonly limit: number;
+  #heap: Heap | undefined;
+  readonly #chunks: Buffer[] = [];
+  #bytes = 0;
+  #resets = 0;
+  /** The chunk that buffers are cut from, if not NOTHING: from `#offset` on, where `#clear` bytes are zero. */
+  #current: Buffer = NOTHING;
+  #memory = memoryOf(NOTHING);
+  #offset = 0;
+  #clear = 0;
+  /** Bytes handed out of all chunks but the current one. */
+  #usedElsewhere = 0;
+
+  /**
+   * @throws {@link InvalidTypeError} or {@link OutOfRangeError} if an option is wrong;
+   *   {@link HeapDestroyedError} if `heap` was destroyed; {@link OutOfMemoryError}.
+   */
+  constructor(options: RegionOptions = {}) {
+    checkOptions(options);
+    const { name = '', chunkSize = CHUNK, limit = Number.POSITIVE_INFINITY, heap } = options;
+    checkString('name', name);
+    checkInteger('chunkSize', chunkSize, 1, MAX_CHUNK);
+    checkLimit(limit);
+    if (heap !== undefined && !(heap instanceof Heap)) {
+      throw new InvalidTypeError('heap', 'a Heap', heap);
+    }
+    this.name = name;
+    this.chunkSize = roundUp(chunkSize);
+    this.limit = limit;
+    commonHeap ??= new Heap();
+    this.#heap = heap ?? commonHeap;
+  }
+
+  get destroyed(): boolean {
+    return this.#heap === undefined;
+  }
+
+  /**
+   * A Buffer of `size` bytes, all zero.
+   *
+   * @param size From 0 to `buffer.constants.MAX_LENGTH` bytes.
+   * @param align The address is a multiple of this power of two, from 1 to 2^30. Above 64, the buffer gets
+   *   a chunk of its own. Default: 8.
+   * @throws {@link InvalidTypeError}, {@link InvalidValueError} or {@link OutOfRangeError} if an argument
+   *   is wrong; {@link RegionLimitError}; {@link HeapLimitError} of `heap`; {@link OutOfMemoryError};
+   *   {@link AlignmentUnavailableError} where V8 owns the memory and it is not aligned so.
+   *
+   * @example
+   * ```ts
+   * import { Region } from 'miheap';
+   *
+   * using region = new Region();
+   * const page = region.alloc(4096, 4096);
+   * console.log(page.length, page[0]); // 4096 0
+   * ```
+   */
+  alloc(size: number, align?: number): Buffer {
+    if (
+      align === undefined &&
+      typeof size === 'number' &&
+      (size | 0) === size &&
+      size > 0 &&
+      size <= this.#clear &&
+      this.#current.length !== 0
+    ) {
+      return new BufferView(this.#memory, this.#cut(size), size);
+    }
+    return this.#alloc(size, align);
+  }
+
+  /**
+   * A typed array of `length` elements, all zero.
+   *
+   * @param type Float64Array, Uint8Array, and so on.
+   * @param length Elements; as bytes they must be a size that `alloc` takes.
+   * @throws As `alloc` does.
+   *
+   * @example
+   * ```ts
+   * import { Region } from 'miheap';
+   *
+   * using region = new Region();
+   * const samples = region.allocTyped(Float64Array, 1000);
+   * console.log(samples.length, samples[999]); // 1000 0
+   * ```
+   */
+  allocTyped<T>(type: TypedArrayConstructor<T>, length: number): T {
+    checkTypedArray(type);
+    checkSize('length', length);
+    const { BYTES_PER_ELEMENT } = type;
+    const size = length * BYTES_PER_ELEMENT;
+    checkSize('size', size);
+    const [memory, offset] = this.#claim(size, BYTES_PER_ELEMENT);
+    return new type(memory, offset, length);
+  }
+
+  /**
+   * Remembers this place, to `rewind` to it. Buffers allocated from here on come from other chunks than
+   * those before, which costs a chunk for each mark that something is allocated after.
+   *
+   * @example
+   * ```ts
+   * import { Region } from 'miheap';
+   *
+   * using region = new Region();
+   * const result = region.alloc(1000);
+   * const mark = region.mark();
+   * for (let i = 0; i < 10; i++) {
+   *   region.alloc(5000).copy(result);
+   *   region.rewind(mark);
+   * }
+   * console.log(result.length, region.stats().used); // 1000 1000
+   * ```
+   */
+  mark(): RegionMark {
+    this.#live();
+    const mark = new RegionMark(this, {
+      resets: this.#resets,
+      chunks: this.#chunks.length,
+      last: this.#chunks.at(-1),
+      bytes: this.#bytes,
+      used: this.#usedElsewhere + this.#offset,
+    });
+    this.#cutFrom(NOTHING);
+    return mark;
+  }
+
+  /**
+   * Frees what was allocated since `mark` was made, and detaches it. What was allocated before stays. One
+   * can rewind to a mark again and again; marks made after it are stale then, if anything was allocated in
+   * between.
+   *
+   * @throws {@link InvalidTypeError} if it is no mark; {@link NotOwnedError} if it is one of another
+   *   region; {@link StaleMarkError} if the region was reset since, or rewound to an earlier mark.
+   */
+  rewind(mark: RegionMark): void {
+    if (!RegionMark.is(mark)) throw new InvalidTypeError('mark', 'a mark of the region', mark);
+    this.#live();
+    const place = RegionMark.placeIn(this, mark);
+    if (place === undefined) throw new NotOwnedError('the mark is from another region');
+    if (place.resets !== this.#resets || place.last !== this.#chunks[place.chunks - 1]) {
+      throw new StaleMarkError(this.name);
+    }
+    this.#releaseAfter(place);
+  }
+
+  /**
+   * Frees everything, and detaches it. The region can be used again. The same warning as for the region
+   * itself holds: no pending operation may use a buffer of it.
+   *
+   * @example
+   * ```ts
+   * import { Region } from 'miheap';
+   *
+   * using region = new Region();
+   * const buffer = region.alloc(1000);
+   * region.reset();
+   * console.log(buffer.length, region.stats().bytes); // 0 0
+   * ```
+   */
+  reset(): void {
+    this.#live();
+    this.#resets++;
+    this.#releaseAfter({ resets: this.#resets, chunks: 0, last: undefined, bytes: 0, used: 0 });
+  }
+
+  /**
+   * What the region holds.
+   *
+   * @example
+   * ```ts
+   * import { Region } from 'miheap';
+   *
+   * using region = new Region({ chunkSize: 4096 });
+   * region.alloc(100);
+   * region.alloc(10_000);
+   * console.log(region.stats()); // { bytes: 14096, used: 10104, chunks: 2 }
+   * ```
+   */
+  stats(): RegionStats {
+    this.#live();
+    return {
+      bytes: this.#bytes,
+      used: this.#usedElsewhere + this.#offset,
+      chunks: this.#chunks.length,
+    };
+  }
+
+  /**
+   * As `reset`, for good. Once the region is destroyed, does nothing.
+   *
+   * @example
+   * ```ts
+   * import { Region } from 'miheap';
+   *
+   * const region = new Region();
+   * const buffer = region.alloc(1000);
+   * region.destroy();
+   * console.log(buffer.length); // 0
+   * ```
+   */
+  destroy(): void {
+    if (this.#heap === undefined) return;
+    this.reset();
+    this.#heap = undefined;
+  }
+
+  /** As `destroy`: `using region = new Region()`. */
+  [dispose](): void {
+    this.destroy();
+  }
+
+  #live(): Heap {
+    if (this.#heap === undefined) throw new RegionDestroyedError(this.name);
+    return this.#heap;
+  }
+
+  #alloc(size: number, align = GRAIN): Buffer {
+    checkSize('size', size);
+    checkAlign(align);
+    const [memory, offset] = this.#claim(size, align);
+    return new BufferView(memory, offset, size);
+  }
+
+  /** Memory for `size` bytes: where it is. */
+  #claim(size: number, align: number): [ArrayBuffer, number] {
+    const heap = this.#live();
+    if (size === 0) return [new ArrayBuffer(0), 0];
+    const skipped = -this.#offset & (align - 1);
+    const room = this.#current.length - this.#offset;
+    if (align <= CHUNK_ALIGN && skipped + size <= room) {
+      this.#cut(skipped);
+      return this.#cutClear(size);
+    }
+    const allowed = this.limit - this.#bytes;
+    if (size > allowed) throw regionLimitReached(this.name, this.limit, size, this.#bytes);
+    if (size > this.chunkSize || align > CHUNK_ALIGN) {
+      return this.#useUp(heap.alloc(size, { align: Math.max(align, GRAIN) }), size);
+    }
+    const length = Math.max(size, Math.min(this.chunkSize, allowed));
+    const chunk = heap.allocUnsafe(length, { align: CHUNK_ALIGN });
+    // The chunk that has more room is the one to go on with.
+    if (length - size <= room) {
+      setBytes(chunk, 0, 0, size);
+      return this.#useUp(chunk, size);
+    }
+    this.#add(chunk);
+    this.#cutFrom(chunk);
+    return this.#cutClear(size);
+  }
+
+  #add(chunk: Buffer): void {
+    this.#chunks.push(chunk);
+    this.#bytes += chunk.length;
+  }
+
+  /** Adds a chunk of which only the first `size` bytes are used. */
+  #useUp(chunk: Buffer, size: number): [ArrayBuffer, number] {
+    this.#add(chunk);
+    this.#usedElsewhere += roundUp(size);
+    return [memoryOf(chunk), 0];
+  }
+
+  /** Goes on with `chunk`, of which nothing is used or clear. */
+  #cutFrom(chunk: Buffer): void {
+    this.#usedElsewhere += this.#offset;
+    this.#current = chunk;
+    this.#memory = memoryOf(chunk);
+    this.#offset = 0;
+    this.#clear = 0;
+  }
+
+  /** As `cut`, when there is room, but perhaps not clear yet. */
+  #cutClear(size: number): [ArrayBuffer, number] {
+    if (size > this.#clear) {
+      const clear = this.#offset + this.#clear;
+      const wanted = Math.max(this.#offset + roundUp(size), clear + CLEARED);
+      const end = Math.min(wanted, this.#current.length);
+      setBytes(this.#current, 0, clear, end);
+      this.#clear = end - this.#offset;
+    }
+    return [this.#memory, this.#cut(size)];
+  }
+
+  /** Takes `size` bytes, rounded up, of the current chunk; returns where they begin. */
+  #cut(size: number): number {
+    const offset = this.#offset;
+    const taken = (size + GRAIN - 1) & -GRAIN;
+    this.#offset = offset + taken;
+    this.#clear -= taken;
+    return offset;
+  }
+
+  #releaseAfter(place: Place): void {
+    const heap = this.#live();
+    const chunks = this.#chunks.splice(place.chunks);
+    this.#bytes = place.bytes;
+    this.#cutFrom(NOTHING);
+    this.#usedElsewhere = place.used;
+    for (const chunk of chunks) {
+      // Others are gone already: transferred, moved, or freed through the heap they came from.
+      if (chunk.length !== 0) heap.free(chunk);
+    }
+  }
+}
+
+function roundUp(size: number): number {
+  return Math.ceil(size / GRAIN) * GRAIN;
+}
