@@ -165,6 +165,7 @@ export class RegionDestroyedError extends MiheapError {
 
 /** The region's byte limit would be passed. */
 export class RegionLimitError extends RangeError {
+  /** Tells errors apart; it stays the same. */
   readonly code = 'ERR_MIHEAP_LIMIT';
   /** The region's name; empty if it has none. */
   readonly regionName: string;

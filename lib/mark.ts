@@ -10,7 +10,20 @@ export interface Place {
   readonly used: number;
 }
 
-/** A place in a region that it can be rewound to. `region.mark()` makes it. */
+/**
+ * A place in a region that it can be rewound to.
+ *
+ * @example
+ * ```ts
+ * import { Region, type RegionMark } from 'miheap';
+ *
+ * using region = new Region();
+ * const mark: RegionMark = region.mark();
+ * region.alloc(100);
+ * region.rewind(mark);
+ * console.log(region.stats().bytes); // 0
+ * ```
+ */
 export class RegionMark {
   readonly #region: object;
   readonly #place: Place;

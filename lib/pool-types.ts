@@ -1,3 +1,4 @@
+/** What a {@link Pool} is made with. */
 export interface PoolOptions {
   /** Bytes of each block: an integer from 1 to `buffer.constants.MAX_LENGTH`. */
   blockSize: number;
@@ -16,6 +17,7 @@ export interface PoolOptions {
   name?: string;
 }
 
+/** What a {@link Pool} has. */
 export interface PoolStats {
   /** Blocks that exist, free or held. */
   blocks: number;

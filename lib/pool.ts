@@ -56,6 +56,7 @@ import { checkSignal, Waiters } from './waiters';
  * ```
  */
 export class Pool {
+  /** The name it was made with, or ''. */
   readonly name: string;
   /** Bytes of each block. */
   readonly blockSize: number;
@@ -99,6 +100,7 @@ export class Pool {
     this.#prefill(prefill);
   }
 
+  /** Whether `destroy` was called. */
   get destroyed(): boolean {
     return this.#heap === undefined;
   }
@@ -140,9 +142,9 @@ export class Pool {
    * in the order in which they came.
    *
    * @param signal Ends the wait when it aborts. The promise rejects with the signal's reason then.
-   * @returns A promise that rejects with what `acquire` throws, {@link PoolExhaustedError} excepted; with
-   *   {@link PoolDestroyedError} also if the pool is destroyed meanwhile; with {@link InvalidTypeError} if
-   *   `signal` is no AbortSignal.
+   * @throws Never at once: the promise rejects with what `acquire` throws, {@link PoolExhaustedError}
+   *   excepted; with {@link PoolDestroyedError} also if the pool is destroyed meanwhile; with
+   *   {@link InvalidTypeError} if `signal` is no AbortSignal.
    *
    * @example
    * ```ts

@@ -1,5 +1,6 @@
 import type { Heap } from './heap';
 
+/** What a {@link Region} is made with. */
 export interface RegionOptions {
   /**
    * Bytes that the region takes from the allocator at a time: an integer from 1 to 2^30. A larger buffer
@@ -14,6 +15,7 @@ export interface RegionOptions {
   name?: string;
 }
 
+/** What a {@link Region} holds. */
 export interface RegionStats {
   /** Bytes of the chunks that the region holds. */
   bytes: number;

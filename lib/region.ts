@@ -62,6 +62,7 @@ let commonHeap: Heap | undefined;
  * ```
  */
 export class Region {
+  /** The name it was made with, or ''. */
   readonly name: string;
   /** Bytes of a chunk. */
   readonly chunkSize: number;
@@ -99,6 +100,7 @@ export class Region {
     this.#heap = heap ?? commonHeap;
   }
 
+  /** Whether `destroy` was called. */
   get destroyed(): boolean {
     return this.#heap === undefined;
   }
@@ -200,6 +202,18 @@ export class Region {
    *
    * @throws {@link InvalidTypeError} if it is no mark; {@link NotOwnedError} if it is one of another
    *   region; {@link StaleMarkError} if the region was reset since, or rewound to an earlier mark.
+   *
+   * @example
+   * ```ts
+   * import { Region } from 'miheap';
+   *
+   * using region = new Region();
+   * const before = region.alloc(100);
+   * const mark = region.mark();
+   * const after = region.alloc(100);
+   * region.rewind(mark);
+   * console.log(before.length, after.length); // 100 0
+   * ```
    */
   rewind(mark: RegionMark): void {
     if (!RegionMark.is(mark)) throw new InvalidTypeError('mark', 'a mark of the region', mark);

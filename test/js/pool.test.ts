@@ -3,7 +3,7 @@ import { afterEach, describe, expect, test } from '@jest/globals';
 import { Pool, type PoolOptions, processStats } from '../../lib';
 import { native, Status } from '../../lib/native';
 import { detach } from './detach';
-import { codeOf, runProgram, thrownBy } from './support';
+import { checkedEnvironment, codeOf, runProgram, thrownBy } from './support';
 
 // biome-ignore lint/suspicious/noExplicitAny: misuse is what the types forbid
 type Anything = any;
@@ -414,7 +414,7 @@ describe('poison', () => {
 
 describe('in a process of its own', () => {
   test.each(['1', '0'])('what is dropped comes back (external buffers: %s)', (external) => {
-    const env = { MIHEAP_EXTERNAL_BUFFERS: external };
+    const env = { ...checkedEnvironment(), MIHEAP_EXTERNAL_BUFFERS: external };
     const result = runProgram('pool-dropped', { flags: ['--expose-gc'], env });
     expect(result).toEqual({
       external: external === '1',

@@ -4,7 +4,7 @@ import { afterEach, describe, expect, test } from '@jest/globals';
 import { Heap, processStats, Region, type RegionOptions } from '../../lib';
 import { native, Status } from '../../lib/native';
 import { detach } from './detach';
-import { codeOf, runProgram, thrownBy } from './support';
+import { checkedEnvironment, codeOf, runProgram, thrownBy } from './support';
 
 // biome-ignore lint/suspicious/noExplicitAny: misuse is what the types forbid
 type Anything = any;
@@ -424,7 +424,7 @@ describe('re-entrancy', () => {
 
 describe('in a process of its own', () => {
   test.each(['1', '0'])('what is dropped comes back (external buffers: %s)', (external) => {
-    const env = { MIHEAP_EXTERNAL_BUFFERS: external };
+    const env = { ...checkedEnvironment(), MIHEAP_EXTERNAL_BUFFERS: external };
     const result = runProgram('region-dropped', { flags: ['--expose-gc'], env });
     expect(result).toEqual({
       external: external === '1',

@@ -6,22 +6,32 @@ import { packedFiles } from './pack';
 
 const manifest = require('../../package.json');
 const modules = [
+  'block',
   'cli',
+  'dispose',
   'empty',
   'errors',
   'failure',
-  'heap-types',
   'heap',
+  'heap-types',
   'idle',
   'index',
   'limit',
+  'mark',
   'native',
+  'poison',
+  'pool',
+  'pool-types',
   'process-stats',
   'prometheus',
+  'region',
+  'region-types',
   'shipped',
   'token',
   'transfer',
   'validate',
+  'views',
+  'waiters',
 ];
 
 /** What can be imported. */
