@@ -63,7 +63,29 @@ static bool adopt_segment_of(mi_page_t* page) {
          mi_heap_reclaim_segment(mi_heap_default, segment);
 }
 
+/* A plain block of another thread's page, or of a full one of this thread. False if it is something
+   else. */
+static bool free_plain(void* p) {
+  size_t unit = mi_page_map_unit(p);
+  if (MI_CHECKED || mi_unlikely(unit >= mi_page_map_units)) return false;
+  mi_page_t* page = mi_page_map_at(unit);
+  if (mi_unlikely((mi_page_flags(page) & ~MI_PAGE_IN_FULL) != 0 || page->block_size == 0)) {
+    return false;
+  }
+  uintptr_t owner = mi_segment_owner(mi_segment_of(page));
+  if (owner == mi_os_thread_id()) {
+    mi_page_free_block(page, p);
+    mi_deliver_misuse();
+  } else if (mi_likely(owner != 0)) {
+    mi_page_free_block_mt(page, p);
+  } else {
+    return false;
+  }
+  return true;
+}
+
 void mi_free_slow(void* p) {
+  if (mi_likely(free_plain(p))) return;
   mi_page_t* page = mi_checked_page_of("free", p);
   if (page == NULL) {
     if (p != NULL) mi_os_track_free_bad(p);

@@ -52,16 +52,22 @@ static uintptr_t pushed(mi_page_t* page, mi_block_t* block, uintptr_t word) {
   return mi_tf_make(block, count, state);
 }
 
-void mi_page_free_block_mt(mi_page_t* page, mi_block_t* block) {
+/* Has the owner look at a page that was FULL and has become NOTIFYING by our push. */
+static void notify(mi_page_t* page) {
+  mi_race_window();
+  push_delayed(atomic_load_explicit(&page->heap, memory_order_acquire), page);
+  mi_race_window();
+  /* NOTIFYING -> NORMAL, keeping what others pushed meanwhile. Release: our use of the heap is
+     over. After this the page may be gone. */
+  atomic_fetch_and_explicit(&page->thread_free, ~(uintptr_t)MI_TF_STATE_MASK, memory_order_release);
+}
+
+static mi_noinline void free_huge_mt(mi_page_t* page, mi_block_t* block) {
   /* Acquire: of an UNOWNED page we see the header as its owner left it. */
   uintptr_t word = atomic_load_explicit(&page->thread_free, memory_order_acquire);
-  bool huge = page->bin == MI_BIN_HUGE;
-  bool big = !huge && page->block_size > MI_SMALL_BLOCK_MAX;
   bool waiting = false;
-  mi_slot_ref_t slot = mi_segment_slot(mi_segment_of(page)); /* after the push all may be gone */
-  uintptr_t wanted;
   do {
-    while (mi_unlikely(huge && waiting != (mi_tf_state(word) == MI_TF_FULL))) {
+    while (mi_unlikely(waiting != (mi_tf_state(word) == MI_TF_FULL))) {
       /* May take a while, so it is done before NOTIFYING, for which others wait. */
       waiting = !waiting;
       waiting ? start_waiting(page) : stop_waiting(page);
@@ -71,21 +77,32 @@ void mi_page_free_block_mt(mi_page_t* page, mi_block_t* block) {
       mi_huge_page_free(page);
       return;
     }
+    mi_race_window();
+    /* As for other pages. */
+  } while (!atomic_compare_exchange_weak_explicit(&page->thread_free, &word,
+                                                  pushed(page, block, word), memory_order_acq_rel,
+                                                  memory_order_acquire));
+  if (mi_tf_state(word) == MI_TF_FULL) notify(page);
+}
+
+void mi_page_free_block_mt(mi_page_t* page, mi_block_t* block) {
+  if (mi_unlikely(page->bin == MI_BIN_HUGE)) {
+    free_huge_mt(page, block);
+    return;
+  }
+  /* After the push all may be gone. */
+  mi_slot_ref_t slot = mi_segment_slot(mi_segment_of(page));
+  bool big = page->block_size > MI_SMALL_BLOCK_MAX;
+  uintptr_t word = atomic_load_explicit(&page->thread_free, memory_order_relaxed);
+  uintptr_t wanted;
+  do {
     wanted = pushed(page, block, word);
     mi_race_window();
     /* Release: who collects the block sees its link and our last writes to it. Acquire: with
        NOTIFYING, we see page->heap. */
   } while (!atomic_compare_exchange_weak_explicit(&page->thread_free, &word, wanted,
-                                                  memory_order_acq_rel, memory_order_acquire));
-  if (mi_tf_state(word) == MI_TF_FULL) {
-    mi_race_window();
-    push_delayed(atomic_load_explicit(&page->heap, memory_order_acquire), page);
-    mi_race_window();
-    /* NOTIFYING -> NORMAL, keeping what others pushed meanwhile. Release: our use of the heap is
-       over. After this the page may be gone. */
-    atomic_fetch_and_explicit(&page->thread_free, ~(uintptr_t)MI_TF_STATE_MASK,
-                              memory_order_release);
-  }
+                                                  memory_order_acq_rel, memory_order_relaxed));
+  if (mi_unlikely(mi_tf_state(word) == MI_TF_FULL)) notify(page);
   if (mi_unlikely((wanted & MI_TF_WHOLE) != 0)) {
     mi_scavenge_announce(slot);
   } else if (mi_unlikely(big)) {
