@@ -21,6 +21,7 @@ set(MI_CORE_SOURCES
     native/core/segment/chunk.c
     native/core/segment/pin.c
     native/core/segment/arena.c
+    native/core/segment/run.c
     native/core/segment/reserve.c
     native/core/segment/purge.c
     native/core/segment/purger.c

@@ -163,7 +163,7 @@ typedef struct mi_page_s {
   _Atomic(uint8_t) flags; /* MI_PAGE_…; written by the owner, read by all who hold a block here */
   uint8_t zero;           /* MI_ZERO_… */
   uint8_t bin;
-  uint8_t retire_expire; /* fresh pages of its heap until it is given back; 0: not retired */
+  uint8_t retire_expire; /* rounds of mi_heap_age_retired until it is given back; 0: not retired */
   uint8_t tag;           /* that of its heap, or of the heap it was in when that ended */
   bool adopted;          /* its heap took it over with blocks in it, which are not to die with it */
   bool began_anew;       /* it came back whole and purged since a visit set this to false */
@@ -219,6 +219,8 @@ typedef struct mi_slot_s {
   _Atomic(int64_t) purge_at;   /* when the dirty units are due, in mi_os_now(); 0: nothing is due */
   _Atomic(bool) clean_is_zero; /* false once a purge that does not zero has been used here */
   _Atomic(uint32_t) pins;      /* segment/pin.h */
+  uint32_t run_units; /* those of the huge segment that starts here; 0: an ordinary one. For who holds
+                         the slot, or has ended its segment */
   uint64_t writable; /* where chunk->uncommitted: the units that were ever committed. For who holds
                         the slot */
 } mi_slot_t;
@@ -369,6 +371,7 @@ typedef struct mi_tld_s {
 #define mi_noinline __attribute__((noinline))
 #define mi_cold __attribute__((noinline, cold))
 #define mi_inline static inline __attribute__((always_inline))
+#define mi_unreachable() __builtin_unreachable()
 /* For variables of fast paths: found without the global offset table. */
 #define mi_hidden __attribute__((visibility("hidden")))
 #else
@@ -378,6 +381,7 @@ typedef struct mi_tld_s {
 #define mi_cold
 #define mi_inline static inline
 #define mi_hidden
+#define mi_unreachable() ((void)0)
 #endif
 
 #endif

@@ -102,8 +102,15 @@ static uint64_t check_segment(mi_segment_t* segment, bool abandoned) {
   return units;
 }
 
-/* `inside`: of a huge block that starts in another slot. */
-static void check_slot(mi_chunk_t* chunk, unsigned index, bool inside, found_t* found) {
+/* Of the units of a slot, those that are below `end`. */
+static uint64_t units_below(mi_slot_ref_t ref, const uint8_t* end) {
+  size_t bytes = (size_t)(end - mi_slot_start(ref));
+  return bytes >= MI_SEGMENT_SIZE ? ~(uint64_t)0 : mi_bits64(0, (unsigned)(bytes / MI_UNIT_SIZE));
+}
+
+/* `inside`: of a huge block that starts in another slot and ends at `huge_end`. */
+static void check_slot(mi_chunk_t* chunk, unsigned index, bool inside, const uint8_t* huge_end,
+                       found_t* found) {
   mi_slot_ref_t ref = {chunk, index};
   mi_slot_t* slot = mi_slot_state(ref);
   uint64_t dirty = atomic_load(&slot->dirty);
@@ -115,14 +122,16 @@ static void check_slot(mi_chunk_t* chunk, unsigned index, bool inside, found_t* 
   CHECK_EQ(dirty & clean, 0);
   if (inside) {
     CHECK(!is_free && !abandoned);
-    used = ~(uint64_t)0;
+    CHECK_EQ(slot->run_units, 0);
+    used = units_below(ref, huge_end);
   } else if (!is_free && ((mi_segment_t*)mi_slot_start(ref))->huge_size != 0) {
     mi_segment_t* segment = (mi_segment_t*)mi_slot_start(ref);
     CHECK(!abandoned);
     CHECK(segment->cookie == mi_segment_cookie(segment));
     CHECK(segment->chunk == chunk && segment->slot_index == index);
+    CHECK_EQ(segment->huge_size, (size_t)slot->run_units << MI_UNIT_SHIFT);
     found->huge += (int64_t)segment->pages[0].block_size;
-    used = ~(uint64_t)0;
+    used = units_below(ref, (uint8_t*)segment + segment->huge_size);
   } else if (!is_free) {
     used = check_segment((mi_segment_t*)mi_slot_start(ref), abandoned);
     found->segments++;
@@ -215,7 +224,7 @@ void memory_check(void) {
     for (unsigned index = 0; index < chunk->slot_count; index++) {
       uint8_t* start = mi_slot_start((mi_slot_ref_t){chunk, index});
       bool inside = start > huge && start < huge_end;
-      check_slot(chunk, index, inside, &found);
+      check_slot(chunk, index, inside, huge_end, &found);
       if (inside || (atomic_load(&chunk->free) >> index & 1) != 0) continue;
       huge = start;
       huge_end = start + ((mi_segment_t*)start)->huge_size;

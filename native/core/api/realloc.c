@@ -93,6 +93,7 @@ void* mi_heap_realloc(mi_heap_t* heap, void* p, size_t newsize) mi_attr_noexcept
   return mi_realloc_from(heap, p, newsize, 1, 0, false);
 }
 void* mi_realloc(void* p, size_t newsize) mi_attr_noexcept {
+  if (mi_likely(mi_realloc_stays(p, newsize))) return p;
   return mi_realloc_from(NULL, p, newsize, 1, 0, false);
 }
 

@@ -31,6 +31,9 @@ static void push_delayed(mi_heap_t* heap, mi_page_t* page) {
 enum { HUGE_WAITING_MAX = 4 << 20 };
 static _Atomic(size_t) huge_waiting;
 
+/* Only mappings: what is in slots is left to page/scavenge.h. */
+static bool can_wait(mi_page_t* page) { return mi_segment_of(page)->chunk == NULL; }
+
 static void start_waiting(mi_page_t* page) {
   size_t size = page->block_size;
   size_t before = atomic_fetch_add_explicit(&huge_waiting, size, memory_order_relaxed);
@@ -65,9 +68,10 @@ static void notify(mi_page_t* page) {
 static mi_noinline void free_huge_mt(mi_page_t* page, mi_block_t* block) {
   /* Acquire: of an UNOWNED page we see the header as its owner left it. */
   uintptr_t word = atomic_load_explicit(&page->thread_free, memory_order_acquire);
+  mi_slot_ref_t slot = mi_segment_slot(mi_segment_of(page)); /* after the push all may be gone */
   bool waiting = false;
   do {
-    while (mi_unlikely(waiting != (mi_tf_state(word) == MI_TF_FULL))) {
+    while (slot.chunk == NULL && waiting != (mi_tf_state(word) == MI_TF_FULL)) {
       /* May take a while, so it is done before NOTIFYING, for which others wait. */
       waiting = !waiting;
       waiting ? start_waiting(page) : stop_waiting(page);
@@ -83,6 +87,7 @@ static mi_noinline void free_huge_mt(mi_page_t* page, mi_block_t* block) {
                                                   pushed(page, block, word), memory_order_acq_rel,
                                                   memory_order_acquire));
   if (mi_tf_state(word) == MI_TF_FULL) notify(page);
+  if (slot.chunk != NULL) mi_scavenge_hint(slot);
 }
 
 void mi_page_free_block_mt(mi_page_t* page, mi_block_t* block) {
@@ -113,7 +118,7 @@ void mi_page_free_block_mt(mi_page_t* page, mi_block_t* block) {
 /* The page's notice has been read: it is an ordinary page again. */
 static void complete(mi_heap_t* heap, mi_page_t* page) {
   if (page->bin == MI_BIN_HUGE) {
-    stop_waiting(page);
+    if (can_wait(page)) stop_waiting(page);
   } else {
     mi_page_leave_full(heap, page);
   }
@@ -143,7 +148,7 @@ void mi_heap_delayed_free(mi_heap_t* heap) {
 void mi_heap_delayed_drop(mi_heap_t* heap) {
   mi_page_t* page = atomic_exchange_explicit(&heap->delayed, NULL, memory_order_acquire);
   for (; page != NULL; page = page->delayed_next) {
-    if (page->bin == MI_BIN_HUGE) stop_waiting(page);
+    if (page->bin == MI_BIN_HUGE && can_wait(page)) stop_waiting(page);
   }
 }
 

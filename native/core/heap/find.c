@@ -16,7 +16,6 @@ static mi_page_t* adopt_fresh(mi_heap_t* heap, mi_page_t* page, unsigned bin) {
 
 /* A page that the queue did not have: what an ended thread left, or a new one. */
 static mi_page_t* page_fresh(mi_heap_t* heap, unsigned bin) {
-  mi_heap_collect_retired(heap, false);
   mi_page_t* page = mi_heap_reclaim(heap, bin);
   if (page != NULL) return page;
   page = mi_segment_page_alloc(heap->segments, mi_bin_block_size(bin));

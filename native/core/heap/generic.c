@@ -28,13 +28,23 @@ enum { QUICK_BLOCKS = 32 };
 mi_page_t* mi_heap_quick_page(mi_heap_t* heap, size_t size) {
   if (size > MI_LARGE_BLOCK_MAX || mi_rare(mi_rare_collect)) return NULL;
   mi_page_t* page = heap->pages[mi_bin_of(size)].first;
-  if (page == NULL || page->local_free == NULL) return NULL;
-  mi_tld_t* tld = heap->tld;
-  long blocks = (long)(page->capacity - page->used); /* on local_free, as `free` is empty */
-  if (blocks > tld->quick_blocks) return NULL;
-  tld->quick_blocks -= blocks;
+  if (page == NULL) return NULL;
   mi_assert(page->free == NULL);
-  mi_page_adopt_local_free(page);
+  mi_tld_t* tld = heap->tld;
+  if (page->local_free != NULL) {
+    long blocks = (long)(page->capacity - page->used); /* on local_free, as `free` is empty */
+    if (blocks > tld->quick_blocks) return NULL;
+    tld->quick_blocks -= blocks;
+    mi_page_adopt_local_free(page);
+    return page;
+  }
+  if (page->capacity == page->reserved || tld->quick_blocks <= 0 || mi_page_has_thread_free(page)) {
+    return NULL;
+  }
+  long capacity = page->capacity;
+  tld->stats.pages_extended++;
+  mi_page_extend(page);
+  tld->quick_blocks -= page->capacity - capacity;
   return page;
 }
 
@@ -44,6 +54,7 @@ static void heartbeat(mi_heap_t* heap) {
   tld->stats.slow_calls++;
   mi_deferred_free(heap, false);
   mi_heap_delayed_free(heap);
+  mi_heap_age_retired(heap);
   if (mi_unlikely(tld->until_collect-- == 0)) {
     tld->until_collect = mi_option_get(mi_option_generic_collect);
     mi_heap_collect_pages(heap, false);

@@ -114,9 +114,9 @@ typedef struct mi_request_s {
    The heap may be mi_heap_empty; it is then made first, and *heap changes. */
 mi_page_t* mi_heap_page_for(mi_heap_t** heap, mi_request_t request);
 
-/* The first page of the class, if what this thread freed there can be had without a heartbeat: now
-   and then only, so that the heartbeat goes on. NULL if not. For when `free` of that page, if there
-   is one, is empty. */
+/* The first page of the class, if what this thread freed there, or what is not laid out yet, can be had
+   without a heartbeat: now and then only, so that the heartbeat goes on. NULL if not. For when `free` of
+   that page, if there is one, is empty. */
 mi_page_t* mi_heap_quick_page(mi_heap_t* heap, size_t size);
 
 /* The queue's first page with free blocks, found or made; NULL if there is no memory. */
@@ -150,6 +150,8 @@ bool mi_heap_retired_is_valid(const mi_heap_t* heap);
 void mi_retired_forked(const mi_heap_t* heap);
 /* Ages retired pages; with `force`, gives them back now. */
 void mi_heap_collect_retired(mi_heap_t* heap, bool force);
+/* The former, now and then. Once in each slow path. */
+void mi_heap_age_retired(mi_heap_t* heap);
 
 /* ---- Frees (delayed.c) ---- */
 

@@ -54,10 +54,10 @@ void mi_process_attach(void) {
 static void in_forked_child(void) {
   bool has_heap = mi_heap_is_initialized(mi_heap_default);
   mi_purger_forked();
+  mi_pins_forget();
   /* A thread is counted before it has a segment, and until it has none: most children have
-     nothing to look for. */
+     nothing more to look for. */
   if (mi_purge_was_cut_off() || mi_stat_current(threads) > has_heap) {
-    mi_pins_forget();
     mi_segments_orphan(mi_page_forget_other_thread);
     mi_free_slots_restore();
   }

@@ -3,8 +3,9 @@
 #include "os/rare.h"
 #include "stats/stats.h"
 
-/* How many fresh pages its heap takes before an empty page is given back. */
-enum { RETIRE_SMALL = 16, RETIRE_OTHER = 4 };
+/* An empty page is given back after so many rounds, of which there is one in so many slow paths of its
+   thread: an empty page that is needed again has to be laid out again. */
+enum { RETIRE_SMALL = 16, RETIRE_OTHER = 4, SLOW_PATHS_PER_ROUND = 64 };
 
 /* Bytes that retired pages may have, so that threads which fall asleep hold little: each heap this
    much in any case, and up to MOST_OF_HEAP as long as all heaps together have less than
@@ -101,6 +102,12 @@ void mi_heap_collect_retired(mi_heap_t* heap, bool force) {
   }
   heap->retired_min = min;
   heap->retired_max = max;
+}
+
+void mi_heap_age_retired(mi_heap_t* heap) {
+  if (mi_unlikely(heap->tld->stats.slow_calls % SLOW_PATHS_PER_ROUND == 0)) {
+    mi_heap_collect_retired(heap, false);
+  }
 }
 
 void mi_retired_forked(const mi_heap_t* heap) {

@@ -36,7 +36,7 @@ void mi_process_unload(void) {
     mi_heap_collect_pages(heap, true);
     mi_thread_detach();
   }
-  if (destroy) mi_segment_table_for_each(free_huge, NULL);
+  if (destroy) mi_huge_for_each(free_huge, NULL);
   mi_purge_all();
   mi_thread_cache_unmap();
   mi_segment_table_unmap();

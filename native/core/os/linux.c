@@ -90,6 +90,20 @@ bool mi_prim_move(void* p, size_t size, void* target, size_t target_size) {
   return moved;
 }
 
+/* Linux 5.7, or no. */
+bool mi_prim_move_contents(void* p, size_t size, void* target) {
+#if defined(MREMAP_DONTUNMAP)
+  int saved = errno;
+  int flags = MREMAP_MAYMOVE | MREMAP_FIXED | MREMAP_DONTUNMAP;
+  bool moved = mremap(p, size, size, flags, target) != MAP_FAILED;
+  errno = saved;
+  return moved;
+#else
+  (void)p, (void)size, (void)target;
+  return false;
+#endif
+}
+
 bool mi_prim_protect(void* p, size_t size, mi_access_t access) {
   static const int flags[] = {
       [MI_ACCESS_NONE] = PROT_NONE,

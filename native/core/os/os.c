@@ -112,3 +112,9 @@ bool mi_os_move(void* p, size_t size, void* target, size_t target_size) {
   if (mi_os_fault()) return false;
   return mi_prim_move(p, size, target, target_size);
 }
+
+bool mi_os_move_contents(void* p, size_t size, void* target) {
+  mi_os_expect_pages(p, size);
+  if (mi_os_fault()) return false;
+  return mi_prim_move_contents(p, size, target);
+}

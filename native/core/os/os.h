@@ -43,6 +43,10 @@ void* mi_os_map_huge_pages(size_t count, int numa_node, size_t timeout_ms, size_
 /* NUMA nodes of this machine, at least 1. */
 size_t mi_os_numa_nodes(void);
 
+/* Moves the contents to `target`, a mapping of at least that size that was never written. p stays mapped,
+   and reads as zero. False if the system cannot: both are as they were. */
+bool mi_os_move_contents(void* p, size_t size, void* target);
+
 /* Asks for large pages in a mapping where and when the system can find some. */
 void mi_os_prefer_large_pages(void* p, size_t size);
 
@@ -200,6 +204,7 @@ bool mi_prim_commit(void* p, size_t size);
 mi_purge_t mi_prim_purge(void* p, size_t size, bool decommit);
 bool mi_prim_resize(void* p, size_t size, size_t new_size);
 bool mi_prim_move(void* p, size_t size, void* target, size_t target_size);
+bool mi_prim_move_contents(void* p, size_t size, void* target);
 bool mi_prim_protect(void* p, size_t size, mi_access_t access);
 /* Puts a huge page in the place of what is mapped at p. */
 bool mi_prim_map_huge_page(void* p, int numa_node);

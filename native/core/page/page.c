@@ -6,6 +6,8 @@ void mi_page_extend(mi_page_t* page) {
   mi_assert(page->free == NULL && page->capacity < page->reserved);
   size_t block_size = page->block_size;
   size_t count = mi_os_page_size() / block_size;
+  /* Memory that was used before is resident already, most likely. */
+  if ((page->zero & MI_ZERO_MEMORY) == 0) count *= 4;
   size_t room = (size_t)(page->reserved - page->capacity);
   if (count == 0 || mi_rare(mi_rare_extend)) count = 1;
   if (count > room) count = room;

@@ -71,7 +71,7 @@ mi_inline mi_block_t* mi_page_block_of(const mi_page_t* page, const void* p) {
 }
 
 /* Lays out some more blocks: about a system page's worth, so that memory is touched no sooner
-   than needed. `free` must be empty and capacity < reserved. */
+   than needed; four of memory that was touched before. `free` must be empty and capacity < reserved. */
 void mi_page_extend(mi_page_t* page);
 
 /* Makes local_free, which is not empty, the new `free`. What was on `free` must be on it, or
@@ -109,6 +109,12 @@ mi_inline bool mi_page_is_notifying(const mi_page_t* page) {
   /* Acquire pairs with the notifier's last release. */
   return mi_tf_state(atomic_load_explicit(&page->thread_free, memory_order_acquire)) ==
          MI_TF_NOTIFYING;
+}
+
+/* Other threads freed blocks here, or the page was purged: mi_page_free_collect has something to do. */
+mi_inline bool mi_page_has_thread_free(const mi_page_t* page) {
+  return (atomic_load_explicit(&page->thread_free, memory_order_relaxed) &
+          ~(uintptr_t)MI_TF_STATE_MASK) != 0;
 }
 
 /* ---- Checks ---- */

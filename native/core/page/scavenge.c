@@ -67,7 +67,7 @@ static void put_back(mi_page_t* page, mi_block_t* list, size_t count) {
   uintptr_t word = atomic_load_explicit(&page->thread_free, memory_order_relaxed);
   for (;;) {
     mi_block_t* pushed = mi_tf_list(word);
-    uintptr_t whole = count == page->reserved ? MI_TF_WHOLE : 0;
+    uintptr_t whole = count == page->reserved && page->bin != MI_BIN_HUGE ? MI_TF_WHOLE : 0;
     uintptr_t wanted = pushed != NULL ? MI_TF_NOTIFYING : mi_tf_make(list, count, whole);
     /* Release: the owner finds the purge over, and sees our links. Acquire: we see those of the
        pushes. */

@@ -190,6 +190,7 @@ static unsigned visited_index;
 static mi_subproc_t* visited_subproc;
 static mi_segment_t* visited_huge; /* NULL: none */
 static size_t visited_place;       /* of that, in the segment table */
+static mi_slot_ref_t visited_run;  /* chunk NULL: none */
 
 bool mi_abandoned_is_visiting(void) {
   return atomic_load_explicit(&visitor, memory_order_relaxed) == mi_os_thread_id();
@@ -244,8 +245,28 @@ static bool visit_slots(mi_subproc_t* subproc, mi_segment_visit_fun* fn, void* a
   return true;
 }
 
+static bool
+visit_run(mi_subproc_t* subproc, mi_slot_ref_t slot, mi_segment_visit_fun* fn, void* arg) {
+  mi_segment_t* segment = mi_segment_pin(slot);
+  if (segment == NULL) return true;
+  visited_run = slot;
+  mi_race_window();
+  bool go_on =
+      !mi_segment_is_huge(segment) || !is_abandoned_huge(segment, subproc) || fn(segment, arg);
+  if (visited_run.chunk != NULL) mi_segment_unpin(slot); /* not if it ended in a forked child */
+  visited_run.chunk = NULL;
+  return go_on;
+}
+
 static bool visit_huge(mi_subproc_t* subproc, mi_segment_visit_fun* fn, void* arg) {
   bool go_on = true;
+  size_t chunks = mi_chunk_count();
+  for (size_t i = 0; i < chunks; i++) {
+    for (unsigned index = 0; index < MI_SLOTS_PER_CHUNK; index++) {
+      mi_slot_ref_t slot = {mi_chunk_at(i), index};
+      if (!visit_run(subproc, slot, fn, arg)) return false;
+    }
+  }
   size_t place = 0;
   mi_segment_t* segment;
   while (go_on && (segment = mi_segment_table_pin(&place)) != NULL) {
@@ -309,11 +330,19 @@ void mi_abandoned_break_off(void) {
     }
   }
   if (visited_huge != NULL) mi_huge_unpin(visited_huge, visited_place);
+  if (visited_run.chunk != NULL) mi_segment_unpin(visited_run);
+  visited_run.chunk = NULL;
   visited_chunk = NULL;
   visited_huge = NULL;
   end_visits();
 }
 
 void mi_abandoned_forked(void) {
-  if (atomic_load(&visitor) != 0 && !mi_abandoned_is_visiting()) mi_abandoned_break_off();
+  /* All pins have been forgotten, this thread's too. */
+  if (mi_abandoned_is_visiting()) {
+    if (visited_run.chunk != NULL && mi_segment_pin(visited_run) == NULL) visited_run.chunk = NULL;
+    return;
+  }
+  visited_run.chunk = NULL;
+  if (atomic_load(&visitor) != 0) mi_abandoned_break_off();
 }

@@ -152,6 +152,11 @@ void mi_units_release(mi_slot_ref_t ref, uint64_t dirty, uint64_t clean) {
 
 /* ---- Slots ---- */
 
+size_t mi_slot_search_start(void) {
+  size_t from = atomic_load_explicit(&search_start, memory_order_relaxed);
+  return from > mi_chunk_count() ? 0 : from;
+}
+
 static bool is_whole(const mi_chunk_t* chunk) { return chunk->slot_count == MI_SLOTS_PER_CHUNK; }
 
 static void free_slot(mi_slot_ref_t ref) {
@@ -284,8 +289,7 @@ static uint8_t* map_chunks(size_t* slots, bool* resident) {
   return start;
 }
 
-/* Adds chunks and takes the first slot. */
-static bool take_slot_in_new_chunk(mi_slot_ref_t* ref, uint64_t mask, bool* zero) {
+bool mi_slots_take_new(unsigned count, mi_slot_ref_t* ref) {
   size_t left;
   bool resident;
   uint8_t* start = map_chunks(&left, &resident);
@@ -302,8 +306,8 @@ static bool take_slot_in_new_chunk(mi_slot_ref_t* ref, uint64_t mask, bool* zero
     }
     if (first) {
       *ref = (mi_slot_ref_t){chunk, 0};
-      taken = mi_units_take(*ref, mask, zero);
-      if (taken) all &= ~1u;
+      taken = count <= slots;
+      if (taken) all &= ~(uint32_t)mi_bits64(0, count);
       atomic_store_explicit(&search_start, chunk->number, memory_order_relaxed);
       first = false;
     }
@@ -314,10 +318,16 @@ static bool take_slot_in_new_chunk(mi_slot_ref_t* ref, uint64_t mask, bool* zero
   return taken;
 }
 
+static bool take_slot_in_new_chunk(mi_slot_ref_t* ref, uint64_t mask, bool* zero) {
+  if (!mi_slots_take_new(1, ref)) return false;
+  if (mi_units_take(*ref, mask, zero)) return true;
+  free_slot(*ref);
+  return false;
+}
+
 bool mi_slot_take(mi_arena_t* arena, mi_slot_ref_t* ref, uint64_t mask, bool* zero) {
   size_t count = mi_chunk_count();
-  size_t from = atomic_load_explicit(&search_start, memory_order_relaxed);
-  if (from > count) from = 0;
+  size_t from = mi_slot_search_start();
   if (arena != NULL ? mi_arena_take_slot(arena, ref, mask, zero)
                     : take_slot_in_range(from, count, ref, mask, zero) ||
                           take_slot_in_range(0, from, ref, mask, zero) ||

@@ -22,6 +22,11 @@ bool mi_slot_take(mi_arena_t* arena, mi_slot_ref_t* ref, uint64_t mask, bool* ze
 /* The caller has released every unit of the slot. */
 void mi_slot_release(mi_slot_ref_t ref);
 
+/* For runs of slots (segment/run.h): where to begin to look for free ones; and reserves another chunk and
+   takes its first slots, whose units are all clean. */
+size_t mi_slot_search_start(void);
+bool mi_slots_take_new(unsigned count, mi_slot_ref_t* first);
+
 /* For mi_arena_t, which looks for slots by itself: takes some slot of a chunk, or this one. *busy:
    one was free, but not its units, or not for long enough. */
 bool mi_slot_take_in(mi_chunk_t* chunk, mi_slot_ref_t* ref, uint64_t mask, bool* zero, bool* busy);

@@ -7,6 +7,8 @@
 #include "segment/guard.h"
 #include "segment/huge_cache.h"
 #include "segment/memory.h"
+#include "segment/pin.h"
+#include "segment/run.h"
 #include "segment/track.h"
 #include "stats/stats.h"
 
@@ -60,14 +62,14 @@ typedef struct room_s {
   mi_slot_ref_t slot; /* the first one; chunk NULL: a mapping */
 } room_t;
 
-static bool
-take_from_arena(room_t* room, mi_arena_t* arena, size_t size, size_t align, size_t offset) {
+static size_t units_for(size_t size) { return (size + MI_UNIT_SIZE - 1) >> MI_UNIT_SHIFT; }
+
+static bool take_run(room_t* room, mi_arena_t* arena, size_t size, size_t align, size_t offset) {
   if (align >= MI_SEGMENT_SIZE) return false;
   room->start = block_offset(align, offset & (align - 1));
-  size_t slots = (room->start + size + MI_SEGMENT_SIZE - 1) >> MI_SEGMENT_SHIFT;
-  if (!mi_arena_take_run(arena, slots, &room->slot, &room->zero)) return false;
+  if (!mi_run_take(arena, units_for(room->start + size), &room->slot, &room->zero)) return false;
   room->mapping.start = mi_slot_start(room->slot);
-  room->mapping.size = slots << MI_SEGMENT_SHIFT;
+  room->mapping.size = mi_run_size(room->slot);
   return true;
 }
 
@@ -89,7 +91,7 @@ mi_page_t* mi_huge_page_alloc(mi_arena_t* arena, size_t size, size_t align, size
   if (size == 0) size = 1;
   /* So that nothing below can overflow. */
   if (size > MI_MAX_ALLOC_SIZE || align > ((size_t)1 << MI_ADDRESS_BITS) ||
-      (!take_from_arena(&room, arena, size, align, offset) &&
+      (!take_run(&room, arena, size, align, offset) &&
        (arena != NULL || !take_mapping(&room, size, align, offset)))) {
     errno = ENOMEM;
     return NULL;
@@ -127,6 +129,8 @@ mi_page_t* mi_huge_page_alloc(mi_arena_t* arena, size_t size, size_t align, size
   /* After the header, which who pins the segment reads. */
   if (segment->chunk == NULL) {
     mi_segment_table_add(room.mapping.start + room.start, segment, room.mapping.size);
+  } else {
+    mi_segment_go_live(room.slot);
   }
   mi_stat_up(malloc_huge, page->block_size);
   mi_stat_count(malloc_huge_count, 1);
@@ -143,7 +147,7 @@ void mi_huge_page_free(mi_page_t* page) {
   segment->cookie = 0;
   atomic_store_explicit(&segment->thread_id, 0, memory_order_relaxed);
   if (slot.chunk != NULL) {
-    mi_arena_release_run(slot, mapping.size >> MI_SEGMENT_SHIFT);
+    mi_segment_end(slot);
   } else if (mi_segment_table_remove(mapping.start, mapping.size)) {
     mi_huge_cache_put(mapping);
   }
@@ -161,6 +165,44 @@ void mi_huge_page_purge(mi_page_t* page) {
   mi_memory_purge_inside(page->start + sizeof(mi_block_t), page->start + page->block_size);
 }
 
+/* The segment is at `target` now. */
+static void settle_at(mi_segment_t* target, size_t start, size_t total) {
+  target->pages[0].start = (uint8_t*)target + start;
+  target->cookie = mi_segment_cookie(target);
+  target->huge_size = total;
+  mi_segment_table_add(target->pages[0].start, target, total);
+}
+
+/* Moves what is in a run of slots to a mapping of its own, of `total` bytes, which is more. */
+static mi_segment_t* move_out(mi_segment_t* segment, size_t total) {
+  mi_slot_ref_t slot = mi_segment_slot(segment);
+  size_t start = (size_t)(segment->pages[0].start - (uint8_t*)segment);
+  size_t size = segment->huge_size;
+  if (mi_arena_of(slot.chunk) != NULL || slot.chunk->resident) return NULL;
+  uint8_t* target = mi_memory_map_for_blocks(total, MI_SEGMENT_SIZE, MI_MAP_MEMORY);
+  if (target == NULL) return NULL;
+  if (!mi_segment_table_prepare(target, total) || !mi_os_move_contents(segment, size, target)) {
+    mi_memory_unmap(target, total);
+    return NULL;
+  }
+  /* To the system, the pages and what lies behind them are two mappings, and could not be moved together
+     later. Growing makes them one. */
+  mi_memory_unmap(target + size, total - size);
+  if (!mi_os_resize(target, size, total)) { /* somebody has mapped something there */
+    memcpy(segment, target, size);
+    mi_memory_unmap(target, size);
+    return NULL;
+  }
+  mi_stat_up(reserved, total - size);
+  mi_stat_up(committed, total);
+  mi_stat_count(commit_calls, 1);
+  ((mi_segment_t*)target)->chunk = NULL;
+  settle_at((mi_segment_t*)target, start, total);
+  mi_run_moved(slot);
+  mi_segment_end(slot);
+  return (mi_segment_t*)target;
+}
+
 /* Moves the pages of the segment to a mapping of `total` bytes elsewhere. */
 static mi_segment_t* move(mi_segment_t* segment, size_t total) {
   uint8_t* block = segment->pages[0].start;
@@ -173,10 +215,7 @@ static mi_segment_t* move(mi_segment_t* segment, size_t total) {
   if (mi_segment_table_prepare(target, total) && mi_segment_table_try_remove(block)) {
     mi_segment_table_remove(segment, old_total);
     if (mi_os_move(segment, old_total, target, total)) {
-      target->pages[0].start = (uint8_t*)target + start;
-      target->cookie = mi_segment_cookie(target);
-      target->huge_size = total;
-      mi_segment_table_add(target->pages[0].start, target, total);
+      settle_at(target, start, total);
       return target;
     }
     mi_segment_table_add(block, segment, old_total); /* the leaves are there: this succeeds */
@@ -224,23 +263,48 @@ static mi_segment_t* resize_mapping(mi_segment_t* segment, size_t total) {
   return segment;
 }
 
+/* Changes how much memory the segment has. *mapped: so many bytes of it may not be zero where they were
+   not in use. NULL if that is impossible. */
+static mi_segment_t* resize(mi_segment_t* segment, size_t total, size_t* mapped) {
+  *mapped = segment->huge_size;
+  if (segment->chunk != NULL) {
+    mi_slot_ref_t slot = mi_segment_slot(segment);
+    bool gain_is_zero;
+    if (mi_run_resize(slot, units_for(total), &gain_is_zero)) {
+      if (!gain_is_zero) *mapped = SIZE_MAX;
+      segment->huge_size = mi_run_size(slot);
+      return segment;
+    }
+    return total > *mapped ? move_out(segment, total) : NULL;
+  }
+  if (total <= *mapped && *mapped - total <= total / 8) return segment;
+  return resize_mapping(segment, total);
+}
+
 mi_page_t* mi_huge_page_resize(mi_page_t* page, size_t size, bool zero) {
   mi_segment_t* segment = mi_segment_of(page);
   size_t start = (size_t)(page->start - (uint8_t*)segment);
   size_t total = mi_huge_good_size(start + size);
-  size_t old_total = segment->huge_size;
   size_t old_block_size = page->block_size;
-  if (segment->chunk != NULL) {
-    /* Its slots stay. */
-    if (total > old_total || old_total - total >= MI_SEGMENT_SIZE) return NULL;
-  } else if (total > old_total || old_total - total > total / 8) {
-    segment = resize_mapping(segment, total);
-    if (segment == NULL) return NULL;
-  }
+  size_t mapped;
+  segment = resize(segment, total, &mapped);
+  if (segment == NULL) return NULL;
   page = &segment->pages[0];
   page->block_size = total - start;
-  if (zero) clear_gain(page, old_block_size, old_total - start);
+  if (zero) clear_gain(page, old_block_size, mapped == SIZE_MAX ? mapped : mapped - start);
   mi_stat_up(malloc_huge, page->block_size);
   mi_stat_down(malloc_huge, old_block_size);
   return page;
+}
+
+void mi_huge_for_each(void (*fn)(mi_segment_t* segment, void* arg), void* arg) {
+  size_t chunks = mi_chunk_count();
+  for (size_t i = 0; i < chunks; i++) {
+    mi_chunk_t* chunk = mi_chunk_at(i);
+    for (unsigned index = 0; index < chunk->slot_count; index++) {
+      mi_slot_ref_t slot = {chunk, index};
+      if (mi_slot_state(slot)->run_units != 0) fn((mi_segment_t*)mi_slot_start(slot), arg);
+    }
+  }
+  mi_segment_table_for_each(fn, arg);
 }

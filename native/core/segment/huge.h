@@ -1,5 +1,7 @@
 /* Segments of one block above MI_LARGE_BLOCK_MAX, or of one that needs more alignment than a
-   page can give. Each is a mapping of its own, or some slots of an arena. */
+   page can give. Up to 32 MiB, and in arenas, each is a run of slots (segment/run.h), so that its memory is
+   used again by whoever needs some next. A larger one, and one that has grown out of its run, is a
+   mapping of its own. */
 #ifndef MI_HUGE_H
 #define MI_HUGE_H
 
@@ -9,7 +11,7 @@
    such that x + offset is a multiple of `align` (a power of two); x is the first such address in
    the block. The segment belongs to this thread; the descriptor is as from
    mi_segment_page_alloc, with the block laid out by mi_page_extend. It lies in `arena`; NULL: in
-   a shared arena if it fits into one, or in a mapping. An arena has no room for a block that is
+   a shared arena if it fits into one, in a chunk, or in a mapping. No slots have room for a block that is
    aligned to a whole segment, or to more: such a block would not begin next to its header. NULL and
    ENOMEM if there is no memory. */
 mi_page_t* mi_huge_page_alloc(mi_arena_t* arena, size_t size, size_t align, size_t offset);
@@ -30,6 +32,9 @@ void mi_huge_page_purge(mi_page_t* page);
    has changed. With `zero`, what the block gains is zero. For the owner, while the page is in no queue and nobody else can reach it but
    through its block. */
 mi_page_t* mi_huge_page_resize(mi_page_t* page, size_t size, bool zero);
+
+/* Calls fn for each huge segment. Only where no other thread can make or free one. */
+void mi_huge_for_each(void (*fn)(mi_segment_t* segment, void* arg), void* arg);
 
 /* The block_size that mi_huge_page_alloc gives a block of `size` without special alignment. */
 size_t mi_huge_good_size(size_t size);

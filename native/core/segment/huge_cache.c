@@ -7,8 +7,8 @@
 #include "stats/stats.h"
 
 #define ENTRIES 16
-#define LARGEST ((size_t)32 << 20)
-#define LARGEST_TOTAL ((size_t)64 << 20)
+#define LARGEST ((size_t)64 << 20)
+#define LARGEST_TOTAL ((size_t)128 << 20)
 
 /* Claimed by exchanging `start` with BUSY, so that its other fields are read and written by one
    thread only. */

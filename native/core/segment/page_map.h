@@ -28,8 +28,10 @@ mi_inline size_t mi_page_map_unit(const void* p) {
 /* The page whose blocks are in a unit of the window; one without `freer` if there is none. Relaxed: who
    got a block from another thread got the entry with it. */
 mi_inline mi_page_t* mi_page_map_at(size_t unit) {
-  return (mi_page_t*)(mi_page_map +
-                      atomic_load_explicit(&mi_page_map_entries()[unit], memory_order_relaxed));
+  uintptr_t entry = atomic_load_explicit(&mi_page_map_entries()[unit], memory_order_relaxed);
+  mi_page_t* page = (mi_page_t*)(mi_page_map + entry);
+  if (page == NULL) mi_unreachable(); /* spares the callers' test */
+  return page;
 }
 
 /* Makes the table. Without memory for it, or in builds that check every free, there is none. */

@@ -1,12 +1,17 @@
 #include "segment/pin.h"
 
 #include "os/rare.h"
+#include "segment/run.h"
 
 #define LIVE ((uint32_t)1 << 31)
 
 static _Atomic(uint32_t)* pins_of(mi_slot_ref_t ref) { return &mi_slot_state(ref)->pins; }
 
 static void release(mi_slot_ref_t ref) {
+  if (mi_slot_state(ref)->run_units != 0) {
+    mi_run_release(ref);
+    return;
+  }
   mi_units_release(ref, 1, 0); /* the header's */
   mi_slot_release(ref);
 }

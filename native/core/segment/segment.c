@@ -5,6 +5,7 @@
 #include "segment/guard.h"
 #include "segment/page_map.h"
 #include "segment/pin.h"
+#include "segment/run.h"
 #include "segment/track.h"
 #include "stats/stats.h"
 
@@ -264,6 +265,10 @@ void mi_segment_page_free(mi_segments_tld_t* tld, mi_page_t* page) {
 
 void mi_segment_restore_units(mi_segment_t* segment) {
   mi_slot_ref_t ref = mi_segment_slot(segment);
+  if (mi_segment_is_huge(segment)) {
+    mi_run_restore(ref);
+    return;
+  }
   uint64_t used = 1;
   for (uint64_t pages = segment->pages_used; pages != 0; pages &= pages - 1) {
     used |= units_of_page((mi_page_kind_t)segment->kind, mi_ctz64(pages));

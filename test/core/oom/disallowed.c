@@ -10,7 +10,7 @@ int main(void) {
   void* q = mi_malloc(200);
   CHECK(q != NULL);
   errno = 0;
-  CHECK_PTR(mi_malloc(10 << 20), ==, NULL);
+  CHECK_PTR(mi_malloc(40 << 20), ==, NULL);
   CHECK_EQ(errno, ENOMEM);
   void* many[100];
   int n = 0;
@@ -25,7 +25,7 @@ int main(void) {
   mi_collect(true);
   memory_check();
   mi_option_disable(mi_option_disallow_os_alloc);
-  p = mi_malloc(10 << 20);
+  p = mi_malloc(40 << 20);
   CHECK(p != NULL);
   mi_free(p);
   return 0;

@@ -99,20 +99,20 @@ static void resizing_fails(void) {
 }
 
 static void cache(void) {
-  mi_page_t* page = mi_huge_page_alloc(NULL, 10 * MIB, 1, 0);
+  mi_page_t* page = mi_huge_page_alloc(NULL, 50 * MIB, 1, 0);
   mi_segment_t* segment = mi_segment_of(page);
   CHECK_EQ(page->zero, MI_ZERO_MEMORY);
   uint8_t* start = page->start;
-  memset(start, 1, 10 * MIB);
+  memset(start, 1, 50 * MIB);
   mi_huge_page_free(page);
   CHECK_PTR(mi_segment_find(start), ==, NULL);
   /* Not for one that would waste more than an eighth of it. */
-  mi_page_t* small = mi_huge_page_alloc(NULL, 8 * MIB, 1, 0);
+  mi_page_t* small = mi_huge_page_alloc(NULL, 40 * MIB, 1, 0);
   CHECK(mi_segment_of(small) != segment);
-  mi_page_t* again = mi_huge_page_alloc(NULL, 9 * MIB + MIB / 2, 1, 0);
+  mi_page_t* again = mi_huge_page_alloc(NULL, 47 * MIB, 1, 0);
   CHECK_PTR(mi_segment_of(again), ==, segment);
   CHECK_EQ(again->zero, 0);
-  CHECK_CMP(again->block_size, <, 10 * MIB);
+  CHECK_CMP(again->block_size, <, 50 * MIB);
   mi_huge_page_free(again);
   mi_huge_page_free(small);
   mi_purge_all();

@@ -10,7 +10,7 @@ namespace {
 
 mi_heap_t* heap;
 volatile std::size_t most = PTRDIFF_MAX;
-volatile std::size_t some = 5000000;
+volatile std::size_t some = 50000000;
 
 int calls;
 void give_up_at_third() {

@@ -50,17 +50,17 @@ static void several(size_t size) {
   CHECK_CMP(pages_of(size), <=, 1);
 }
 
-/* The one that is kept goes back after some slow paths of its heap. */
+/* The one that is kept goes back after some slow paths of its thread. */
 static void expires(size_t size, size_t other) {
   mi_free(mi_malloc(size));
   CHECK_EQ(pages_of(size), 1);
-  void* keep[200];
-  size_t n = 0;
-  int64_t fresh = tld()->stats.pages.total;
-  while (tld()->stats.pages.total < fresh + 20 && n < 200) keep[n++] = mi_malloc(other);
-  CHECK_EQ(tld()->stats.pages.total, fresh + 20);
+  int64_t until = tld()->stats.slow_calls + 17 * 64;
+  while (tld()->stats.slow_calls < until) {
+    void* blocks[100];
+    for (int i = 0; i < 100; i++) blocks[i] = mi_malloc(other);
+    for (int i = 0; i < 100; i++) mi_free(blocks[i]);
+  }
   CHECK_EQ(pages_of(size), 0);
-  while (n > 0) mi_free(keep[--n]);
 }
 
 static void forced(size_t size) {

@@ -1,0 +1,151 @@
+#include "segment/run.h"
+
+/* In run_units: the memory has been moved away. */
+#define MOVED ((uint32_t)1 << 31)
+
+static uint32_t* units_of(mi_slot_ref_t first) { return &mi_slot_state(first)->run_units; }
+
+static unsigned slots_for(size_t units) {
+  return (unsigned)((units + MI_UNITS_PER_SEGMENT - 1) / MI_UNITS_PER_SEGMENT);
+}
+
+static mi_slot_ref_t slot_at(mi_slot_ref_t first, unsigned i) {
+  return (mi_slot_ref_t){first.chunk, first.index + i};
+}
+
+/* Those of the first `units` units of a run that lie in its slot number i. */
+static uint64_t mask_in(unsigned i, size_t units) {
+  size_t before = (size_t)i * MI_UNITS_PER_SEGMENT;
+  if (units <= before) return 0;
+  size_t here = units - before;
+  return mi_bits64(0, here < MI_UNITS_PER_SEGMENT ? (unsigned)here : MI_UNITS_PER_SEGMENT);
+}
+
+/* Gives back the units from `from` to `to`. */
+static void release_units(mi_slot_ref_t first, size_t from, size_t to, bool clean) {
+  for (unsigned i = 0; i < slots_for(to); i++) {
+    uint64_t mask = mask_in(i, to) & ~mask_in(i, from);
+    if (mask != 0) mi_units_release(slot_at(first, i), clean ? 0 : mask, clean ? mask : 0);
+  }
+}
+
+/* Takes them: all or none. */
+static bool take_units(mi_slot_ref_t first, size_t from, size_t to, bool* zero) {
+  *zero = true;
+  for (unsigned i = 0; i < slots_for(to); i++) {
+    uint64_t mask = mask_in(i, to) & ~mask_in(i, from);
+    bool these_are_zero = true;
+    if (mask != 0 && !mi_units_take(slot_at(first, i), mask, &these_are_zero)) {
+      size_t until = (size_t)i * MI_UNITS_PER_SEGMENT;
+      if (until > from) release_units(first, from, until, *zero);
+      return false;
+    }
+    *zero = *zero && these_are_zero;
+  }
+  return true;
+}
+
+static uint32_t bits_of(unsigned index, unsigned count) {
+  return (uint32_t)mi_bits64(index, count);
+}
+
+/* Takes these slots if all are free. Acquire: their previous holders' last writes. */
+static bool take_slots(mi_chunk_t* chunk, uint32_t slots) {
+  uint32_t free = atomic_load_explicit(&chunk->free, memory_order_relaxed);
+  do {
+    if ((free & slots) != slots) return false;
+  } while (!atomic_compare_exchange_weak_explicit(&chunk->free, &free, free & ~slots,
+                                                  memory_order_acquire, memory_order_relaxed));
+  return true;
+}
+
+static void release_slots(mi_slot_ref_t first, unsigned from, unsigned to) {
+  for (unsigned i = from; i < to; i++) mi_slot_release(slot_at(first, i));
+}
+
+static bool take_in(mi_chunk_t* chunk, size_t units, mi_slot_ref_t* first, bool* zero) {
+  unsigned count = slots_for(units);
+  /* Acquire: a chunk with free slots has its final `arena`. */
+  uint32_t free = atomic_load_explicit(&chunk->free, memory_order_acquire);
+  for (unsigned i = 1; i < count; i++) free &= free >> 1;
+  if (free == 0 || mi_arena_of(chunk) != NULL) return false;
+  for (; free != 0; free &= free - 1) {
+    *first = (mi_slot_ref_t){chunk, mi_ctz64(free)};
+    if (!take_slots(chunk, bits_of(first->index, count))) continue;
+    if (take_units(*first, 0, units, zero)) return true;
+    release_slots(*first, 0, count); /* something there is just being purged */
+  }
+  return false;
+}
+
+static bool take_in_chunks(size_t units, mi_slot_ref_t* first, bool* zero) {
+  size_t count = mi_chunk_count();
+  for (size_t i = mi_slot_search_start(); i < count; i++) {
+    if (take_in(mi_chunk_at(i), units, first, zero)) return true;
+  }
+  if (!mi_slots_take_new(slots_for(units), first)) return false;
+  if (take_units(*first, 0, units, zero)) return true;
+  release_slots(*first, 0, slots_for(units));
+  return false;
+}
+
+bool mi_run_take(mi_arena_t* arena, size_t units, mi_slot_ref_t* first, bool* zero) {
+  size_t slots = (units + MI_UNITS_PER_SEGMENT - 1) / MI_UNITS_PER_SEGMENT;
+  if (mi_arena_take_run(arena, slots, first, zero)) {
+    *units_of(*first) = (uint32_t)(slots * MI_UNITS_PER_SEGMENT);
+    return true;
+  }
+  if (arena != NULL || units > MI_RUN_UNITS_MAX || !take_in_chunks(units, first, zero))
+    return false;
+  mi_slot_enter(mi_slot_start(*first), true);
+  *units_of(*first) = (uint32_t)units;
+  return true;
+}
+
+bool mi_run_resize(mi_slot_ref_t first, size_t units, bool* zero) {
+  uint32_t old = *units_of(first);
+  *zero = false;
+  if (mi_arena_of(first.chunk) != NULL) return units <= old; /* it keeps its slots */
+  unsigned slots = slots_for(units);
+  unsigned old_slots = slots_for(old);
+  if (units > old) {
+    if (first.index + slots > MI_SLOTS_PER_CHUNK) return false;
+    bool more = slots > old_slots;
+    if (more && !take_slots(first.chunk, bits_of(first.index + old_slots, slots - old_slots))) {
+      return false;
+    }
+    if (!take_units(first, old, units, zero)) {
+      if (more) release_slots(first, old_slots, slots);
+      return false;
+    }
+  } else {
+    release_units(first, units, old, false);
+    if (slots < old_slots) release_slots(first, slots, old_slots);
+  }
+  *units_of(first) = (uint32_t)units;
+  return true;
+}
+
+void mi_run_moved(mi_slot_ref_t first) { *units_of(first) |= MOVED; }
+
+void mi_run_release(mi_slot_ref_t first) {
+  bool moved = (*units_of(first) & MOVED) != 0;
+  size_t units = *units_of(first) & ~MOVED;
+  *units_of(first) = 0;
+  if (mi_arena_of(first.chunk) != NULL) {
+    mi_arena_release_run(first, units / MI_UNITS_PER_SEGMENT);
+    return;
+  }
+  release_units(first, 0, units, moved);
+  release_slots(first, 0, slots_for(units));
+}
+
+size_t mi_run_size(mi_slot_ref_t first) { return (size_t)*units_of(first) << MI_UNIT_SHIFT; }
+
+void mi_run_restore(mi_slot_ref_t first) {
+  size_t units = *units_of(first) & ~MOVED;
+  if (mi_arena_of(first.chunk) != NULL) return; /* all units of its slots are taken */
+  for (unsigned i = 0; i < slots_for(units); i++) {
+    mi_units_restore(slot_at(first, i), mask_in(i, units));
+  }
+}
