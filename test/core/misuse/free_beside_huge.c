@@ -6,7 +6,7 @@
 
 int main(void) {
   prepare();
-  mi_segment_t* segment = mi_segment_find(witnesses[5]);
+  mi_segment_t* segment = mi_segment_find(mi_malloc((size_t)40 << 20)); /* too large for a chunk */
   void* end = (uint8_t*)segment + segment->huge_size;
   void* foreign = mmap(end, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
   CHECK_PTR(foreign, ==, end);
