@@ -4,7 +4,7 @@
 //   npm run test:runtimes -- 18 26         these
 //   npm run test:runtimes -- bun deno      what works there of test/runtimes/checks.js: a report
 //
-// The package must have been built. Needs Linux on x64, where npm has the binaries.
+// Needs Linux on x64, where npm has the binaries.
 import { spawn } from 'node:child_process';
 import { delimiter, dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
