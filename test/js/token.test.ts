@@ -18,7 +18,9 @@ beforeEach(() => {
 afterEach(() => {
   sender.destroy();
   receiver.destroy();
-  expect(held()).toEqual(before);
+  // Less, if garbage of another test came back: the event loop has turned since.
+  expect(held()[0]).toBeLessThanOrEqual(before[0]);
+  expect(held()[1]).toBeLessThanOrEqual(before[1]);
 });
 
 describe('transfer', () => {
@@ -64,6 +66,7 @@ describe('transfer', () => {
   });
 
   test('token that is released gives the memory back', () => {
+    before = held();
     const token = sender.transfer(sender.alloc(1000));
     expect(held()).toEqual([before[0] + 1000, before[1] + 1]);
     expect(token.release()).toBe(true);
@@ -84,6 +87,7 @@ describe('transfer', () => {
 
 describe('share', () => {
   test('gives any number of buffers over the same memory, freed with the last', () => {
+    before = held();
     const buffer = sender.alloc(5000).fill(7);
     const token = sender.share(buffer);
     const adopted = [receiver.adopt(token), receiver.adopt(structuredClone(token))] as const;
