@@ -2,7 +2,9 @@ import type { Counter, Gauge, Registry, RegistryContentType } from 'prom-client'
 import { InvalidTypeError, InvalidValueError, PeerDependencyError } from './errors';
 import { Heap } from './heap';
 import type { HeapStats } from './heap-types';
-import { type AllocatorStats, type Level, type ProcessStats, processStats } from './process-stats';
+import { Pool } from './pool';
+import type { PoolStats } from './pool-types';
+import { type AllocatorStats, type Level, processStats } from './process-stats';
 import { checkOptions } from './validate';
 
 /** What {@link collectMiheapMetrics} takes. */
@@ -19,6 +21,8 @@ export interface MetricsOptions {
    * added up. A Set may gain and lose heaps later; one that was destroyed is left out. Default: none.
    */
   heaps?: Iterable<Heap>;
+  /** The same for pools. Default: none. */
+  pools?: Iterable<Pool>;
 }
 
 type Client = typeof import('prom-client');
@@ -47,8 +51,16 @@ const ROWS: Record<keyof AllocatorStats, [name: string, help: string]> = {
   arenaCount: ['arenas_total', 'Arenas made.'],
 };
 
-/** The same for each of `heaps`, with what it reads. */
-const HEAP_ROWS: [name: string, help: string, read: (stats: HeapStats) => number][] = [
+/** The same for what has a name and statistics, with what it reads. */
+type Row<Stats> = [name: string, help: string, read: (stats: Stats) => number];
+
+interface Named<Stats> {
+  readonly name: string;
+  readonly destroyed: boolean;
+  stats(): Stats;
+}
+
+const HEAP_ROWS: Row<HeapStats>[] = [
   ['heap_bytes', 'Living buffers of the heap, as they were asked for.', ({ bytes }) => bytes],
   ['heap_peak_bytes', 'The most that heap_bytes ever was.', ({ peakBytes }) => peakBytes],
   ['heap_limit_bytes', 'The most that heap_bytes may be.', ({ limit }) => limit],
@@ -61,6 +73,15 @@ const HEAP_ROWS: [name: string, help: string, read: (stats: HeapStats) => number
   ],
 ];
 
+const POOL_ROWS: Row<PoolStats>[] = [
+  ['pool_bytes', 'All blocks of the pool, held or free.', ({ bytes }) => bytes],
+  ['pool_blocks', 'Blocks of the pool, held or free.', ({ blocks }) => blocks],
+  ['pool_held_blocks', 'Blocks that were acquired and not released.', ({ held }) => held],
+  ['pool_waiting', 'Calls of acquireAsync that wait.', ({ waiting }) => waiting],
+  ['pool_created_total', 'Blocks that were made.', ({ created }) => created],
+  ['pool_lost_total', 'Of those, blocks that never came back.', ({ lost }) => lost],
+];
+
 /**
  * Registers metrics of miheap with [prom-client](https://www.npmjs.com/package/prom-client), which you
  * install yourself: `npm install prom-client`. They are read when the registry is asked for its
@@ -71,6 +92,7 @@ const HEAP_ROWS: [name: string, help: string, read: (stats: HeapStats) => number
  * | `miheap_held_bytes`, `miheap_held_blocks` | | living buffers |
  * | `miheap_committed_bytes`, `miheap_purged_bytes_total`, … | `allocator` | the rows of `AllocatorStats` |
  * | `miheap_heap_bytes`, `miheap_heap_limit_bytes`, … | `heap` | the rows of `HeapStats`, for `heaps` |
+ * | `miheap_pool_bytes`, `miheap_pool_held_blocks`, … | `pool` | the rows of `PoolStats`, for `pools` |
  *
  * `allocator` is `buffers` for what is below `Heap`, `Pool` and `Region`, and `malloc` for the preloaded
  * library, if there is one.
@@ -93,9 +115,10 @@ const HEAP_ROWS: [name: string, help: string, read: (stats: HeapStats) => number
  */
 export function collectMiheapMetrics(options: MetricsOptions = {}): void {
   checkOptions(options);
-  const { prefix = 'miheap_', register: given, heaps } = options;
+  const { prefix = 'miheap_', register: given, heaps, pools } = options;
   checkPrefix(prefix);
-  if (heaps !== undefined) checkHeaps(heaps);
+  if (heaps !== undefined) checkAll('heaps', heaps, Heap);
+  if (pools !== undefined) checkAll('pools', pools, Pool);
   if (given !== undefined) checkRegister(given);
   const client = promClient();
   const register = given ?? client.register;
@@ -103,63 +126,49 @@ export function collectMiheapMetrics(options: MetricsOptions = {}): void {
     throw new InvalidValueError('prefix', 'one that the registry has no metrics of', prefix);
   }
 
-  const stats = oncePerTick(processStats);
-  const common = { registers: [register as Registry] };
-
-  new client.Gauge({
-    ...common,
-    name: `${prefix}held_bytes`,
-    help: 'Living buffers, as they were asked for.',
-    collect() {
-      this.set(stats().heldBytes);
-    },
-  });
-  new client.Gauge({
-    ...common,
-    name: `${prefix}held_blocks`,
-    help: 'Blocks of the living buffers.',
-    collect() {
-      this.set(stats().heldBlocks);
-    },
-  });
-  const classOf = (name: string) => (name.endsWith('_total') ? client.Counter : client.Gauge);
-  for (const [key, [name, help]] of Object.entries(ROWS)) {
-    new (classOf(name))({
-      ...common,
-      labelNames: ['allocator'],
+  const add = <Label extends string>(
+    [name, help]: readonly [name: string, help: string, ...unknown[]],
+    labelNames: Label[],
+    collect: (metric: Counter<Label> | Gauge<Label>) => void,
+  ) => {
+    const Metric = name.endsWith('_total') ? client.Counter : client.Gauge;
+    new Metric({
       name: prefix + name,
       help,
-      collect() {
-        setRow(this, key as keyof AllocatorStats, stats());
-      },
-    });
-  }
-  if (heaps === undefined) return;
-  for (const [name, help, read] of HEAP_ROWS) {
-    new (classOf(name))({
-      ...common,
-      labelNames: ['heap'],
-      name: prefix + name,
-      help,
+      labelNames,
+      registers: [register as Registry],
       collect() {
         this.reset();
-        for (const heap of heaps) {
-          if (!heap.destroyed) this.inc({ heap: heap.name }, read(heap.stats()));
-        }
+        collect(this);
       },
     });
-  }
-}
+  };
+  const addNamed = <Stats>(kind: string, all: Iterable<Named<Stats>>, rows: Row<Stats>[]) => {
+    for (const row of rows) {
+      add(row, [kind], (metric) => {
+        for (const one of all) {
+          if (!one.destroyed) metric.inc({ [kind]: one.name }, row[2](one.stats()));
+        }
+      });
+    }
+  };
 
-/** `metric` becomes what the row `key` says, for each allocator that there is. */
-function setRow(
-  metric: Counter<'allocator'> | Gauge<'allocator'>,
-  key: keyof AllocatorStats,
-  { allocator, preloaded }: ProcessStats,
-): void {
-  metric.reset();
-  metric.inc({ allocator: 'buffers' }, current(allocator[key]));
-  if (preloaded !== undefined) metric.inc({ allocator: 'malloc' }, current(preloaded[key]));
+  const stats = oncePerTick(processStats);
+  add(['held_bytes', 'Living buffers, as they were asked for.'], [], (metric) =>
+    metric.inc(stats().heldBytes),
+  );
+  add(['held_blocks', 'Blocks of the living buffers.'], [], (metric) =>
+    metric.inc(stats().heldBlocks),
+  );
+  for (const key of Object.keys(ROWS) as (keyof AllocatorStats)[]) {
+    add(ROWS[key], ['allocator'], (metric) => {
+      const { allocator, preloaded } = stats();
+      metric.inc({ allocator: 'buffers' }, current(allocator[key]));
+      if (preloaded !== undefined) metric.inc({ allocator: 'malloc' }, current(preloaded[key]));
+    });
+  }
+  if (heaps !== undefined) addNamed('heap', heaps, HEAP_ROWS);
+  if (pools !== undefined) addNamed('pool', pools, POOL_ROWS);
 }
 
 function current(row: Level | number): number {
@@ -211,12 +220,12 @@ function checkRegister(value: unknown): asserts value is Registry {
     throw new InvalidTypeError('register', 'a Registry of prom-client', value);
 }
 
-function checkHeaps(value: unknown): asserts value is Iterable<Heap> {
+function checkAll(name: string, value: unknown, type: typeof Heap | typeof Pool): void {
   if (typeof (value as Partial<Iterable<unknown>> | null)?.[Symbol.iterator] !== 'function') {
-    throw new InvalidTypeError('heaps', 'an array or a Set of heaps', value);
+    throw new InvalidTypeError(name, `an array or a Set of ${name}`, value);
   }
-  for (const heap of value as Iterable<unknown>) {
-    if (!(heap instanceof Heap)) throw new InvalidTypeError('heaps', 'made of heaps', heap);
+  for (const one of value as Iterable<unknown>) {
+    if (!(one instanceof type)) throw new InvalidTypeError(name, `made of ${name}`, one);
   }
 }
 

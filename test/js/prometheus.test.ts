@@ -1,6 +1,6 @@
 import { describe, expect, test } from '@jest/globals';
 import { type Counter, type Gauge, Registry, register } from 'prom-client';
-import { Heap, processStats } from '../../lib';
+import { Heap, Pool, processStats } from '../../lib';
 import { collectMiheapMetrics } from '../../lib/prometheus';
 import { preloadLibrary } from '../../lib/shipped';
 import { codeOf, runProgram } from './support';
@@ -86,6 +86,27 @@ describe('collectMiheapMetrics', () => {
     ]);
   });
 
+  test('reports the pools that it is given', async () => {
+    const registry = new Registry();
+    const frames = new Pool({ name: 'frames', blockSize: 1000, max: 2 });
+    collectMiheapMetrics({ register: registry, pools: [frames] });
+    frames.acquire();
+    frames.release(frames.acquire());
+    const metrics = await collected(registry);
+    const rows = [...metrics.values()].filter(({ name }) => name.startsWith('miheap_pool_'));
+    expect(rows.map(({ name, values }) => [name, values[0]?.value])).toEqual([
+      ['miheap_pool_bytes', 2000],
+      ['miheap_pool_blocks', 2],
+      ['miheap_pool_held_blocks', 1],
+      ['miheap_pool_waiting', 0],
+      ['miheap_pool_created_total', 2],
+      ['miheap_pool_lost_total', 0],
+    ]);
+    expect(rows[0]?.values[0]?.labels).toEqual({ pool: 'frames' });
+    frames.destroy();
+    expect((await collected(registry)).get('pool_bytes')?.values).toEqual([]);
+  });
+
   test('a counter that is asked twice does not count twice', async () => {
     const registry = new Registry();
     collectMiheapMetrics({ register: registry });
@@ -141,6 +162,7 @@ describe('mistakes', () => {
     [{ heaps: 5 }, 'ERR_INVALID_ARG_TYPE'],
     [{ heaps: null }, 'ERR_INVALID_ARG_TYPE'],
     [{ heaps: [{}] }, 'ERR_INVALID_ARG_TYPE'],
+    [{ pools: [new Heap()] }, 'ERR_INVALID_ARG_TYPE'],
   ])('%j: %s', (options, expected) => {
     expect(code(options)).toBe(expected);
   });

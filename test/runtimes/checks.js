@@ -3,7 +3,7 @@
 //   RUNTIME checks.js --list     the names, a line each
 //   RUNTIME checks.js NAME       runs one; exit code 0 if it holds
 const assert = require('node:assert');
-const { Heap, processStats } = require('../../dist/index.js');
+const { Heap, Pool, processStats, Region } = require('../../dist/index.js');
 
 const turn = () => new Promise((resolve) => setTimeout(resolve, 20));
 
@@ -65,6 +65,75 @@ const checks = {
       await turn();
     }
     assert(heap.stats().blocks <= 10, `${heap.stats().blocks} of 1000 blocks never came back`);
+  },
+
+  'Pool: a block goes round, and only once'() {
+    const pool = new Pool({ blockSize: 4096, max: 2 });
+    const first = pool.acquire();
+    const second = pool.acquire();
+    assert.throws(() => pool.acquire(), { code: 'ERR_MIHEAP_POOL_EXHAUSTED' });
+    pool.release(first);
+    assert.throws(() => pool.release(first), { code: 'ERR_MIHEAP_ALREADY_RELEASED' });
+    assert.strictEqual(pool.acquire(), first);
+    pool.destroy();
+    assert.deepStrictEqual([first.length, second.length], [0, 0]);
+  },
+
+  async 'Pool: acquireAsync waits its turn'() {
+    const pool = new Pool({ blockSize: 100, max: 1 });
+    const block = pool.acquire();
+    const [second, third] = [pool.acquireAsync(), pool.acquireAsync()];
+    pool.release(block);
+    assert.strictEqual(await second, block);
+    pool.release(block);
+    assert.strictEqual(await third, block);
+    const aborted = pool.acquireAsync(AbortSignal.timeout(20));
+    await assert.rejects(aborted, { name: 'TimeoutError' });
+  },
+
+  'Region: all buffers end at once'() {
+    const region = new Region();
+    const buffers = Array.from({ length: 1000 }, (_, i) => region.alloc(i + 1).fill(1));
+    const doubles = region.allocTyped(Float64Array, 1000);
+    region.reset();
+    assert(buffers.every((buffer) => buffer.length === 0));
+    assert.strictEqual(doubles.length, 0);
+    assert(region.alloc(1000).every((byte) => byte === 0));
+  },
+
+  'Region: rewind ends what came after the mark'() {
+    const region = new Region();
+    const before = region.alloc(100).fill(1);
+    const mark = region.mark();
+    const after = region.alloc(100);
+    region.rewind(mark);
+    assert.deepStrictEqual([before.length, after.length], [100, 0]);
+  },
+
+  async 'Workers: a block moves there and back without a copy'() {
+    const { Worker } = require('node:worker_threads');
+    const program = `
+      const { Heap } = require(${JSON.stringify(require.resolve('../../dist/index.js'))});
+      const { parentPort } = require('node:worker_threads');
+      const heap = new Heap();
+      parentPort.on('message', (token) => {
+        const buffer = heap.adopt(token);
+        buffer[0]++;
+        parentPort.postMessage(heap.transfer(buffer));
+      });`;
+    const worker = new Worker(program, { eval: true });
+    const heap = new Heap();
+    const answer = new Promise((resolve, reject) => {
+      worker.on('message', resolve);
+      worker.on('error', reject);
+    });
+    const buffer = heap.alloc(100_000).fill(6);
+    worker.postMessage(heap.transfer(buffer));
+    const token = await answer;
+    const back = heap.adopt(token);
+    assert.deepStrictEqual([buffer.length, back.length, back[0], back[1]], [0, 100_000, 7, 6]);
+    assert.throws(() => heap.adopt(token), { code: 'ERR_MIHEAP_TOKEN' });
+    await worker.terminate();
   },
 
   async 'Workers: each has heaps of its own, which end with it'() {

@@ -7,6 +7,11 @@ import {
   type MiheapError,
   type OutOfRangeError,
   type PeerDependencyError,
+  type PoolExhaustedError,
+  type RegionLimitError,
+  type StaleMarkError,
+  type TokenError,
+  type WriteAfterReleaseError,
 } from 'miheap';
 
 expectTypeOf<InvalidTypeError>().toExtend<TypeError>();
@@ -15,6 +20,11 @@ expectTypeOf<OutOfRangeError>().toExtend<RangeError>();
 expectTypeOf<HeapLimitError>().toExtend<RangeError>();
 expectTypeOf<AlreadyFreedError>().toExtend<MiheapError>();
 expectTypeOf<PeerDependencyError>().toExtend<MiheapError>();
+expectTypeOf<PoolExhaustedError>().toExtend<MiheapError>();
+expectTypeOf<StaleMarkError>().toExtend<MiheapError>();
+expectTypeOf<TokenError>().toExtend<MiheapError>();
+expectTypeOf<WriteAfterReleaseError['offset']>().toEqualTypeOf<number>();
+expectTypeOf<RegionLimitError>().toExtend<RangeError>();
 expectTypeOf<MiheapError>().toExtend<Error>();
 expectTypeOf<MiheapError['code']>().toEqualTypeOf<string>();
 expectTypeOf<HeapLimitError['code']>().toEqualTypeOf<'ERR_MIHEAP_LIMIT'>();

@@ -1,5 +1,12 @@
 import { expectTypeOf } from 'expect-type';
-import { type AllocatorStats, Heap, type Level, type ProcessStats, processStats } from 'miheap';
+import {
+  type AllocatorStats,
+  Heap,
+  type Level,
+  Pool,
+  type ProcessStats,
+  processStats,
+} from 'miheap';
 import { collectMiheapMetrics, type MetricsOptions } from 'miheap/prometheus';
 import { Registry } from 'prom-client';
 
@@ -16,6 +23,9 @@ processStats().preloaded.committed;
 expectTypeOf(collectMiheapMetrics).returns.toEqualTypeOf<void>();
 expectTypeOf(collectMiheapMetrics).toBeCallableWith();
 collectMiheapMetrics({ register: new Registry(), prefix: 'app_', heaps: new Set([new Heap()]) });
+collectMiheapMetrics({ pools: [new Pool({ blockSize: 1000 })] });
+// @ts-expect-error: a heap is no pool
+collectMiheapMetrics({ pools: [new Heap()] });
 // As it is after setContentType(Registry.OPENMETRICS_CONTENT_TYPE).
 const open = new Registry<'application/openmetrics-text; version=1.0.0; charset=utf-8'>();
 collectMiheapMetrics({ register: open });
