@@ -26,22 +26,8 @@ const fileOf = ({ where }: Snippet, extension: 'mts' | 'cts') =>
 /** Only an ES module can await, or ask where it is. */
 const isOnlyModule = ({ code }: Snippet) => /\bimport\.meta\b|^(\w.*)?\bawait\b/m.test(code);
 
-let folder: string;
-let project: string;
-beforeAll(() => {
-  folder = realpathSync(mkdtempSync(join(tmpdir(), 'miheap-snippets-')));
-  project = install(pack(folder), folder);
-  for (const name of ['@types', 'prom-client']) {
-    symlinkSync(join(root, 'node_modules', name), join(project, 'node_modules', name));
-  }
-  for (const snippet of [...readme, ...examples]) {
-    writeFileSync(join(project, fileOf(snippet, 'mts')), snippet.code);
-    if (!isOnlyModule(snippet)) writeFileSync(join(project, fileOf(snippet, 'cts')), snippet.code);
-  }
-});
-afterAll(() => rmSync(folder, { recursive: true }));
-
-test('all of them are correct TypeScript', () => {
+/** Compiles all of them; returns what TypeScript has to say about them. */
+function compile(): string {
   const files = readdirSync(project).filter((name) => /\.[mc]ts$/.test(name));
   const tsc = join(root, 'node_modules', 'typescript', 'bin', 'tsc');
   const options = [
@@ -53,11 +39,31 @@ test('all of them are correct TypeScript', () => {
     'es2022,esnext.disposable',
   ];
   const strict = ['--strict', '--types', 'node', '--outDir', 'out'];
-  const { stdout } = spawnSync(process.execPath, [tsc, ...options, ...strict, ...files], {
+  return spawnSync(process.execPath, [tsc, ...options, ...strict, ...files], {
     cwd: project,
     encoding: 'utf8',
-  });
-  expect(stdout).toBe('');
+  }).stdout;
+}
+
+let folder: string;
+let project: string;
+let complaints: string;
+beforeAll(() => {
+  folder = realpathSync(mkdtempSync(join(tmpdir(), 'miheap-snippets-')));
+  project = install(pack(folder), folder);
+  for (const name of ['@types', 'prom-client']) {
+    symlinkSync(join(root, 'node_modules', name), join(project, 'node_modules', name));
+  }
+  for (const snippet of [...readme, ...examples]) {
+    writeFileSync(join(project, fileOf(snippet, 'mts')), snippet.code);
+    if (!isOnlyModule(snippet)) writeFileSync(join(project, fileOf(snippet, 'cts')), snippet.code);
+  }
+  complaints = compile();
+});
+afterAll(() => rmSync(folder, { recursive: true }));
+
+test('all of them are correct TypeScript', () => {
+  expect(complaints).toBe('');
 });
 
 function run(snippet: Snippet, extension: 'mts' | 'cts' = 'mts'): void {
