@@ -6,8 +6,8 @@
      slot      4 MiB, aligned; holds one segment, or nothing
      segment   the content of a slot: a header, then pages of one kind
      unit     64 KiB: the grain at which memory is committed, dirtied and purged; 64 in a slot
-     page      a run of blocks of one size: 1 unit (small), 8 units (medium), or the whole
-               segment (large)
+     page      a run of blocks of one size: 1 unit (small), 8 units (medium), or as many units
+               as one block needs (large)
      block     what the caller gets
 
    A block above MI_LARGE_BLOCK_MAX is huge: a segment of its own size, mapped by itself outside
@@ -17,7 +17,7 @@
    An arena is memory that was handed in, or reserved in advance. Chunks are made of it too.
 
    From any block:  segment = p & ~(MI_SEGMENT_SIZE - 1)
-                    page = segment->pages[(p - segment) >> page_shift]
+                    page = segment->pages[(p - segment) >> page_shift], less its `back`
 
         slot (4 MiB)
         +--------+---------+---------+---------+-- - --+---------+
@@ -25,9 +25,9 @@
         +--------+---------+---------+---------+-- - --+---------+
         | header | page 0  ...             | page 1 ...          |     medium: 8 of them
         +--------+---------+---------+---------+-- - --+---------+
-        | header | page 0  ...                                   |     large: one
+        | header |         | page 2  ...       | page 4| ...     |     large: each of its size
         +--------+---------+---------+---------+-- - --+---------+
-   The header takes the front of page 0. */
+   The header takes the front of page 0; of large ones there is no page 0. */
 #ifndef MI_TYPES_H
 #define MI_TYPES_H
 
@@ -66,7 +66,6 @@
 
 #define MI_SMALL_PAGE_SHIFT MI_UNIT_SHIFT
 #define MI_MEDIUM_PAGE_SHIFT 19
-#define MI_LARGE_PAGE_SHIFT MI_SEGMENT_SHIFT
 
 /* The largest block of each kind of page. */
 #define MI_SMALL_BLOCK_MAX ((size_t)8 << 10)
@@ -167,6 +166,8 @@ typedef struct mi_page_s {
   uint8_t tag;           /* that of its heap, or of the heap it was in when that ended */
   bool adopted;          /* its heap took it over with blocks in it, which are not to die with it */
   bool began_anew;       /* it came back whole and purged since a visit set this to false */
+  uint8_t
+      back; /* not a page, but a unit inside of a large one, whose descriptor is so many before */
   size_t block_size;
   uint8_t* start; /* the first block */
   struct mi_page_s* next;
@@ -219,7 +220,8 @@ typedef struct mi_slot_s {
   _Atomic(int64_t) purge_at;   /* when the dirty units are due, in mi_os_now(); 0: nothing is due */
   _Atomic(bool) clean_is_zero; /* false once a purge that does not zero has been used here */
   _Atomic(uint32_t) pins;      /* segment/pin.h */
-  uint32_t run_units; /* those of the huge segment that starts here; 0: an ordinary one. For who holds
+  uint32_t
+      run_units; /* those of the huge segment that starts here; 0: an ordinary one. For who holds
                          the slot, or has ended its segment */
   uint64_t writable; /* where chunk->uncommitted: the units that were ever committed. For who holds
                         the slot */
@@ -264,6 +266,7 @@ typedef struct mi_segment_s {
   uint32_t abandoned_pages; /* of those, the ones their heap already let go */
   uint32_t header_size;
   uint64_t pages_used;       /* bit per page in use */
+  uint64_t units_used;       /* large: bit per unit of the header and of pages in use */
   struct mi_chunk_s* chunk;  /* NULL: huge, and a mapping of its own */
   struct mi_segment_s* next; /* in the owner's queue of segments that have free pages */
   struct mi_segment_s* prev;
@@ -305,7 +308,7 @@ typedef struct mi_chunk_s {
 /* What a thread owns below its heaps; a heap made for an arena has its own, so that its segments hold
    no other heap's pages. */
 typedef struct mi_segments_tld_s {
-  mi_segment_queue_t free[2]; /* segments with free pages: small, medium */
+  mi_segment_queue_t free[3]; /* segments with free pages: small, medium, large */
   size_t count;
   size_t adopt_cursor;          /* the chunk at which to look for abandoned segments next */
   mi_arena_t* arena;            /* where all of them are; NULL: anywhere but in exclusive arenas */

@@ -13,11 +13,11 @@
 
 static const struct {
   uint8_t page_shift;
-  uint8_t units_per_page;
+  uint8_t units_per_page; /* 0: as many as its block needs */
 } kinds[] = {
     [MI_PAGE_SMALL] = {MI_SMALL_PAGE_SHIFT, 1},
     [MI_PAGE_MEDIUM] = {MI_MEDIUM_PAGE_SHIFT, 1u << (MI_MEDIUM_PAGE_SHIFT - MI_UNIT_SHIFT)},
-    [MI_PAGE_LARGE] = {MI_LARGE_PAGE_SHIFT, MI_UNITS_PER_SEGMENT},
+    [MI_PAGE_LARGE] = {MI_UNIT_SHIFT, 0},
 };
 
 static mi_page_kind_t kind_of(size_t block_size) {
@@ -25,17 +25,26 @@ static mi_page_kind_t kind_of(size_t block_size) {
   return block_size <= MI_MEDIUM_BLOCK_MAX ? MI_PAGE_MEDIUM : MI_PAGE_LARGE;
 }
 
-/* The units that come and go with a page. Unit 0 holds the header and stays as long as the
-   segment. */
-static uint64_t units_of_page(mi_page_kind_t kind, unsigned index) {
-  unsigned count = kinds[kind].units_per_page;
-  return mi_bits64(index * count, count) & ~(uint64_t)1;
+static unsigned units_for(size_t block_size) {
+  unsigned fixed = kinds[kind_of(block_size)].units_per_page;
+  return fixed != 0 ? fixed : (unsigned)((block_size + MI_UNIT_SIZE - 1) >> MI_UNIT_SHIFT);
+}
+
+/* The number of the first unit of a page. */
+static unsigned first_unit(mi_page_kind_t kind, unsigned index) {
+  return index << (kinds[kind].page_shift - MI_UNIT_SHIFT);
+}
+
+/* The units that come and go with a page for such blocks. Unit 0 holds the header and stays as long as
+   the segment. */
+static uint64_t units_at(unsigned index, size_t block_size) {
+  return mi_bits64(first_unit(kind_of(block_size), index), units_for(block_size)) & ~(uint64_t)1;
 }
 
 uint8_t* mi_segment_page_area(const mi_segment_t* segment, const mi_page_t* page, size_t* size) {
   unsigned index = mi_page_index(segment, page);
   size_t skip = index == 0 ? segment->header_size : 0;
-  *size = ((size_t)1 << segment->page_shift) - skip;
+  *size = ((size_t)units_for(page->block_size) << MI_UNIT_SHIFT) - skip;
   return (uint8_t*)segment + ((size_t)index << segment->page_shift) + skip;
 }
 
@@ -60,14 +69,18 @@ uintptr_t mi_segment_cookie(const mi_segment_t* segment) {
 /* ---- The owner's queues of segments with free pages ---- */
 
 static mi_segment_queue_t* queue_of(mi_segments_tld_t* tld, const mi_segment_t* segment) {
-  mi_assert(segment->kind <= MI_PAGE_MEDIUM);
+  mi_assert(segment->kind <= MI_PAGE_LARGE);
   return &tld->free[segment->kind];
 }
 
+static bool has_room(const mi_segment_t* segment) {
+  if (segment->kind != MI_PAGE_LARGE) return segment->used < segment->page_count;
+  uint64_t free = ~segment->units_used;
+  return (free & free >> 1) != 0; /* a large page has two units at least */
+}
+
 void mi_segment_queue_add(mi_segments_tld_t* tld, mi_segment_t* segment) {
-  if (segment->in_free_queue || segment->kind > MI_PAGE_MEDIUM ||
-      segment->used == segment->page_count)
-    return;
+  if (segment->in_free_queue || !has_room(segment)) return;
   mi_segment_queue_t* queue = queue_of(tld, segment);
   segment->in_free_queue = true;
   segment->next = NULL;
@@ -99,14 +112,16 @@ void mi_segment_queue_remove(mi_segments_tld_t* tld, mi_segment_t* segment) {
 
 /* ---- Segments ---- */
 
-/* A segment with the units of its page 0 taken too: a slot whose units are being purged is
+/* A segment with `units`, those of its first page, taken too: a slot whose units are being purged is
    passed over, and does not look like the end of memory. */
-static mi_segment_t* segment_alloc(mi_segments_tld_t* tld, mi_page_kind_t kind) {
+static mi_segment_t*
+segment_alloc(mi_segments_tld_t* tld, mi_page_kind_t kind, uint64_t units, bool* zero_units) {
   mi_slot_ref_t ref;
   bool zero;
-  if (!mi_slot_take(tld->arena, &ref, 1 | units_of_page(kind, 0), &zero)) return NULL;
+  if (!mi_slot_take(tld->arena, &ref, 1 | units, &zero)) return NULL;
+  *zero_units = zero;
   mi_segment_t* segment = (mi_segment_t*)mi_slot_start(ref);
-  unsigned page_count = MI_UNITS_PER_SEGMENT / kinds[kind].units_per_page;
+  unsigned page_count = MI_SEGMENT_SIZE >> kinds[kind].page_shift;
   size_t header_size = offsetof(mi_segment_t, pages) + page_count * sizeof(mi_page_t);
   mi_os_track_open(segment, header_size);
   /* thread_id last and apart: a stale pointer may be looked up here by another thread at any
@@ -123,6 +138,7 @@ static mi_segment_t* segment_alloc(mi_segments_tld_t* tld, mi_page_kind_t kind) 
   segment->chunk = ref.chunk;
   segment->cookie = mi_segment_cookie(segment);
   segment->first_page_zero = zero;
+  segment->units_used = 1;
   atomic_store_explicit(&segment->thread_id, mi_os_thread_id(), memory_order_relaxed);
   mi_segment_go_live(ref);
   mi_segment_queue_add(tld, segment);
@@ -145,23 +161,23 @@ static void segment_free(mi_segments_tld_t* tld, mi_segment_t* segment) {
 /* ---- Pages ---- */
 
 /* Has the page found by way of its units, or not any more. */
-static void enter_page(const mi_segment_t* segment, unsigned index, mi_page_t* page) {
-  size_t units = kinds[segment->kind].units_per_page;
-  mi_page_map_set((const uint8_t*)segment + (index * units << MI_UNIT_SHIFT), units, page);
+static void
+enter_page(const mi_segment_t* segment, unsigned index, size_t block_size, mi_page_t* page) {
+  mi_page_map_set((const uint8_t*)segment + ((size_t)index << segment->page_shift),
+                  units_for(block_size), page);
 }
 
-/* Takes the units of one unused page, one with resident memory if possible. Returns its index, or
-   page_count if every candidate is being purged right now. */
-static unsigned take_page_units(mi_segment_t* segment, bool* zero) {
+/* Takes the units of one unused page, small or medium, one with resident memory if possible. Returns its
+   index, or page_count if every candidate is being purged right now. */
+static unsigned take_page_units(mi_segment_t* segment, size_t block_size, bool* zero) {
   mi_slot_ref_t ref = mi_segment_slot(segment);
   mi_slot_t* slot = mi_slot_state(ref);
-  mi_page_kind_t kind = (mi_page_kind_t)segment->kind;
   for (int want_dirty = 1; want_dirty >= 0; want_dirty--) {
     uint64_t dirty = atomic_load_explicit(&slot->dirty, memory_order_relaxed);
     uint64_t unused = ~segment->pages_used & mi_bits64(0, segment->page_count);
     while (unused != 0) {
       unsigned index = mi_ctz64(unused);
-      uint64_t mask = units_of_page(kind, index);
+      uint64_t mask = units_at(index, block_size);
       unused &= unused - 1;
       /* Page 0 begins in the header's unit, which is resident. */
       if (want_dirty && index != 0 && (dirty & mask) == 0) continue;
@@ -170,6 +186,23 @@ static unsigned take_page_units(mi_segment_t* segment, bool* zero) {
     }
   }
   return segment->page_count;
+}
+
+/* Every block is aligned to the largest power of two that divides its size. */
+static unsigned large_alignment(size_t block_size) {
+  size_t align = mi_lowest_bit(block_size) >> MI_UNIT_SHIFT;
+  return align == 0 ? 1 : (unsigned)align;
+}
+
+/* Where a large page for such a block may begin. */
+static uint64_t large_places(const mi_segment_t* segment, size_t block_size) {
+  uint64_t places = ~segment->units_used;
+  for (unsigned i = 1; i < units_for(block_size); i++) places &= places >> 1;
+  static const uint64_t aligned[] = {
+      ~(uint64_t)0,       0x5555555555555555, 0x1111111111111111,
+      0x0101010101010101, 0x0001000100010001, 0x0000000100000001,
+  };
+  return places & aligned[mi_ctz64(large_alignment(block_size))];
 }
 
 /* All but thread_free, which is empty and which others may be looking at. */
@@ -183,14 +216,14 @@ static void clear_descriptor(mi_page_t* page) {
 }
 
 static void init_page(mi_segment_t* segment, mi_page_t* page, size_t block_size, bool zero) {
+  clear_descriptor(page);
+  page->block_size = block_size;
   size_t area_size;
   uint8_t* area = mi_segment_page_area(segment, page, &area_size);
-  clear_descriptor(page);
   /* Every block of a class is aligned to the largest power of two that divides its size, so that
      aligned allocation need only choose the right class. */
   size_t align = mi_lowest_bit(block_size);
   page->start = (uint8_t*)mi_align_up((uintptr_t)area, align);
-  page->block_size = block_size;
   page->reserved = (uint16_t)((area_size - (size_t)(page->start - area)) / block_size);
   page->zero = zero ? MI_ZERO_MEMORY : 0;
 #if MI_HARDENED
@@ -206,54 +239,88 @@ static mi_page_t* page_begin(mi_segments_tld_t* tld, mi_segment_t* segment, unsi
   if (index == 0) segment->first_page_zero = false;
   segment->pages_used |= (uint64_t)1 << index;
   segment->used++;
-  if (segment->used == segment->page_count) mi_segment_queue_remove(tld, segment);
+  if (segment->kind == MI_PAGE_LARGE) {
+    segment->units_used |= units_at(index, block_size);
+    for (unsigned i = 1; i < units_for(block_size); i++)
+      segment->pages[index + i].back = (uint8_t)i;
+  }
+  if (!has_room(segment)) mi_segment_queue_remove(tld, segment);
   mi_page_t* page = &segment->pages[index];
   init_page(segment, page, block_size, zero);
-  enter_page(segment, index, page);
+  enter_page(segment, index, block_size, page);
   return page;
 }
 
 static mi_page_t* page_alloc_in(mi_segments_tld_t* tld, mi_segment_t* segment, size_t block_size) {
   bool zero;
-  unsigned index = take_page_units(segment, &zero);
-  return index == segment->page_count ? NULL : page_begin(tld, segment, index, block_size, zero);
+  if (segment->kind != MI_PAGE_LARGE) {
+    unsigned index = take_page_units(segment, block_size, &zero);
+    if (index == segment->page_count) return NULL;
+    return page_begin(tld, segment, index, block_size, zero);
+  }
+  for (uint64_t places = large_places(segment, block_size); places != 0; places &= places - 1) {
+    unsigned index = mi_ctz64(places);
+    if (mi_units_take(mi_segment_slot(segment), units_at(index, block_size), &zero)) {
+      return page_begin(tld, segment, index, block_size, zero);
+    }
+  }
+  return NULL;
 }
+
+/* Segments in which a page is looked for before there is another one; those beyond the first few come last the
+   next time. */
+enum { FIRST_TRIES = 8, MOST_TRIES = 32 };
 
 bool mi_segment_has_free_page(const mi_segments_tld_t* tld, size_t block_size) {
   mi_page_kind_t kind = kind_of(block_size);
-  return kind <= MI_PAGE_MEDIUM && tld->free[kind].first != NULL;
+  const mi_segment_t* segment = tld->free[kind].first;
+  if (kind != MI_PAGE_LARGE) return segment != NULL;
+  while (segment != NULL && large_places(segment, block_size) == 0) segment = segment->next;
+  return segment != NULL;
 }
 
 mi_page_t* mi_segment_page_alloc(mi_segments_tld_t* tld, size_t block_size) {
   mi_page_kind_t kind = kind_of(block_size);
-  if (kind <= MI_PAGE_MEDIUM) {
-    for (mi_segment_t* segment = tld->free[kind].first; segment != NULL; segment = segment->next) {
-      mi_page_t* page = page_alloc_in(tld, segment, block_size);
-      if (page != NULL) return page;
+  mi_segment_t* next;
+  unsigned tries = 0;
+  for (mi_segment_t* segment = tld->free[kind].first; segment != NULL; segment = next) {
+    mi_page_t* page = page_alloc_in(tld, segment, block_size);
+    if (page != NULL) return page;
+    next = segment->next;
+    /* Large pages do not fit everywhere, and there may be many such segments. */
+    if (++tries == MOST_TRIES) break;
+    if (tries > FIRST_TRIES) {
+      mi_segment_queue_remove(tld, segment);
+      mi_segment_queue_add(tld, segment);
     }
   }
-  mi_segment_t* segment = segment_alloc(tld, kind);
-  return segment == NULL ? NULL : page_begin(tld, segment, 0, block_size, true);
+  /* Of a large segment, unit 0 is the header's alone. */
+  unsigned index = kind == MI_PAGE_LARGE ? large_alignment(block_size) : 0;
+  bool zero;
+  mi_segment_t* segment = segment_alloc(tld, kind, units_at(index, block_size), &zero);
+  return segment == NULL ? NULL : page_begin(tld, segment, index, block_size, zero);
 }
 
 void mi_segment_page_free(mi_segments_tld_t* tld, mi_page_t* page) {
   mi_segment_t* segment = mi_segment_of(page);
   unsigned index = mi_page_index(segment, page);
-  uint64_t units = units_of_page((mi_page_kind_t)segment->kind, index);
+  size_t block_size = page->block_size;
+  uint64_t units = units_at(index, block_size);
   if (MI_GUARDED) mi_guard_lift_page(page);
   mi_track_end_page(page);
   /* Of memory that was clean, only what was laid out has been written since. */
   size_t page_offset = (size_t)index << segment->page_shift;
   size_t end = (size_t)(page->start - (uint8_t*)segment) + page->capacity * page->block_size;
   unsigned written = (unsigned)((end - page_offset + MI_UNIT_SIZE - 1) >> MI_UNIT_SHIFT);
-  unsigned first_unit = (unsigned)(page_offset >> MI_UNIT_SHIFT);
-  uint64_t dirty = page->capacity == 0 ? 0 : units & mi_bits64(first_unit, written);
+  unsigned first = first_unit((mi_page_kind_t)segment->kind, index);
+  uint64_t dirty = page->capacity == 0 ? 0 : units & mi_bits64(first, written);
   if ((page->zero & MI_ZERO_MEMORY) == 0) dirty = units;
   uint64_t clean = units & ~dirty;
   clear_descriptor(page);
   atomic_store_explicit(&page->flags, MI_PAGE_UNUSED, memory_order_relaxed);
-  enter_page(segment, index, NULL);
+  enter_page(segment, index, block_size, NULL);
   segment->pages_used &= ~((uint64_t)1 << index);
+  segment->units_used &= ~units | 1;
   segment->used--;
   mi_units_release(mi_segment_slot(segment), dirty, clean);
   if (segment->used == 0) {
@@ -271,7 +338,8 @@ void mi_segment_restore_units(mi_segment_t* segment) {
   }
   uint64_t used = 1;
   for (uint64_t pages = segment->pages_used; pages != 0; pages &= pages - 1) {
-    used |= units_of_page((mi_page_kind_t)segment->kind, mi_ctz64(pages));
+    unsigned index = mi_ctz64(pages);
+    used |= units_at(index, segment->pages[index].block_size);
   }
   mi_units_restore(ref, used);
 }

@@ -15,7 +15,8 @@ mi_inline mi_segment_t* mi_segment_of(const void* p) {
 
 /* The page of a block in the segment; a huge one has the page_shift that always gives page 0. */
 mi_inline mi_page_t* mi_segment_page_of(mi_segment_t* segment, const void* p) {
-  return &segment->pages[((uintptr_t)p & MI_SEGMENT_MASK) >> segment->page_shift];
+  mi_page_t* page = &segment->pages[((uintptr_t)p & MI_SEGMENT_MASK) >> segment->page_shift];
+  return page - page->back;
 }
 
 mi_inline bool mi_segment_is_huge(const mi_segment_t* segment) {
