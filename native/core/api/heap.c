@@ -60,6 +60,8 @@ static void end_heap(mi_heap_t* heap, bool with_blocks) {
   } else if (mi_heap_is_restricted(heap)) {
     mi_heap_abandon(heap);
   } else {
+    /* Pages without a block go now: the target would keep some of each heap that ends. */
+    mi_heap_collect_pages(heap, true);
     mi_heap_t* target = mi_heap_for_tag(heap->tld, heap->tag);
     mi_heap_retag(heap, target->tag);
     mi_heap_absorb(target, heap);

@@ -95,8 +95,21 @@ static void same_pages(void) {
   }
 }
 
+/* A heap that is deleted leaves its blocks to the thread, and not its empty pages. */
+static void deleted_heaps(void) {
+  mi_heap_t* backing = mi_heap_get_backing();
+  int64_t before = backing->tld->stats.pages.current;
+  for (int i = 0; i < 1000; i++) {
+    mi_heap_t* heap = mi_heap_new();
+    mi_free(mi_heap_malloc(heap, 100));
+    mi_heap_delete(heap);
+  }
+  CHECK_CMP(backing->tld->stats.pages.current - before, <=, 10);
+}
+
 int main(void) {
   mi_free(mi_malloc(1));
+  deleted_heaps();
   destroy_unreadable(16, BLOCKS, NULL, 0);
   destroy_unreadable(1000, 1000, NULL, 0);
   destroy_unreadable(30000, 50, NULL, 0);
