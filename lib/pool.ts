@@ -158,11 +158,16 @@ export class Pool {
    * console.log(pool.stats().held); // 0
    * ```
    */
-  async acquireAsync(signal?: AbortSignal): Promise<Buffer> {
-    checkSignal(signal);
-    if (signal?.aborted) throw signal.reason;
-    this.#live();
-    if (this.#free.length > 0 || this.#blocks < this.max) return this.acquire();
+  acquireAsync(signal?: AbortSignal): Promise<Buffer> {
+    try {
+      checkSignal(signal);
+      if (signal?.aborted) throw signal.reason;
+      this.#live();
+      // As few turns as it takes to be served after a wait, or the last would be the first to go on.
+      if (this.#free.length > 0 || this.#blocks < this.max) return Promise.resolve(this.acquire());
+    } catch (error) {
+      return Promise.reject(error);
+    }
     this.#simple = false;
     return this.#waiters.join(signal);
   }

@@ -230,6 +230,17 @@ describe('acquireAsync', () => {
     expect(blocks.stats()).toMatchObject({ waiting: 0, held: 0, free: 2, created: 2 });
   });
 
+  test('lets nobody who comes later go on earlier', async () => {
+    const blocks = pool({ blockSize: 10, max: 2 });
+    const held = [blocks.acquire(), blocks.acquire()];
+    const order: string[] = [];
+    const early = blocks.acquireAsync().then(() => order.push('early'));
+    for (const block of held) blocks.release(block);
+    const late = blocks.acquireAsync().then(() => order.push('late'));
+    await Promise.all([early, late]);
+    expect(order).toEqual(['early', 'late']);
+  });
+
   test('an aborted wait ends with the reason and leaves no trace', async () => {
     const blocks = pool({ blockSize: 10, max: 1 });
     const block = blocks.acquire();
