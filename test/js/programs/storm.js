@@ -163,9 +163,9 @@ async function run() {
   for (let step = 0; step < steps; step++) {
     while (heaps.length < 3) heaps.push(new Heap(random(2) ? { limit: 5_000_000 } : {}));
     const name = pick(wheel);
-    if (blocks.length === 0 || tokens.length === 0) operations.allocate();
-    if (tokens.length === 0) operations.share();
     try {
+      if (blocks.length === 0 || tokens.length === 0) operations.allocate();
+      if (tokens.length === 0) operations.share();
       await operations[name]();
     } catch (error) {
       if (error.code !== 'ERR_MIHEAP_LIMIT') throw error;
