@@ -1,5 +1,5 @@
-/* Random ones of 2000 blocks are replaced by blocks aligned to 16 bytes up to 64 KiB, by every
-   function that aligns. SIZE: replacements by each thread. */
+/* Random ones of 2000 blocks are replaced by blocks aligned to 16 bytes up to 4 KiB, from
+   posix_memalign and aligned_alloc in turn. SIZE: replacements by each thread. */
 #include "workload.h"
 
 enum { SLOTS = 2000, MOST_ALIGNED = 4096 };
