@@ -55,6 +55,10 @@ const own = (sizes) =>
     .filter(({ name }) => only.test(name))
     .map((row) => ({ ...row, command: [compiled(row.program), ...row.args] }));
 
+function save(found) {
+  writeFileSync(options.json, `${JSON.stringify(found)}\n`);
+}
+
 if (options.instructions) {
   const small = own({ ...options, threads: '1', quick: true });
   const counted = {
@@ -64,7 +68,7 @@ if (options.instructions) {
       allocators,
     ),
   };
-  if (options.json !== undefined) writeFileSync(options.json, `${JSON.stringify(counted)}\n`);
+  if (options.json !== undefined) save(counted);
   process.exit();
 }
 
@@ -74,7 +78,7 @@ if (options.scaling) {
     quick: options.quick,
     only,
   });
-  if (options.json !== undefined) writeFileSync(options.json, `${JSON.stringify({ scaling })}\n`);
+  if (options.json !== undefined) save({ scaling });
   printScaling(scaling);
   process.exit();
 }
@@ -99,12 +103,11 @@ for (const [i, workload] of workloads.entries()) {
   const { name, counts, memory, live } = workload;
   results.workloads.push({ name, counts, memory, live, samples });
   results.failures.push(...failures);
+  // After each workload: a run takes long, and may be stopped.
+  if (options.json !== undefined) save(results);
 }
 progress.end();
 
-if (options.json !== undefined) {
-  writeFileSync(options.json, `${JSON.stringify(results, null, 1)}\n`);
-}
 console.log(`${results.machine}; ${rounds} rounds`);
 printResults(results);
 // What a system's library does wrong is its own affair.

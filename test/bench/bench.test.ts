@@ -43,7 +43,7 @@ test('every workload does under miheap what it does under glibc', () => {
       });
     }
   }
-});
+}, 180_000);
 
 test('every program in bench/workloads is in the catalogue', () => {
   const programs = readdirSync(join(root, 'bench', 'workloads'))
