@@ -3,15 +3,19 @@ import { InvalidTypeError } from './errors';
 // So that nothing a signal was made to do can run while somebody joins or leaves.
 const { addEventListener, removeEventListener } = EventTarget.prototype;
 
-/** One who waits: settled once, and then in no queue and with no listener. */
+/** One who waits: settled once, and then in no queue and with no signal. */
 interface Waiter<T> {
   resolve(value: T): void;
   reject(reason: unknown): void;
   signal: AbortSignal | undefined;
-  onAbort: () => void;
   previous: Waiter<T> | undefined;
   next: Waiter<T> | undefined;
-  queued: boolean;
+}
+
+/** Those who wait with the same signal, which has one listener for all of them. */
+interface Group<T> {
+  waiters: Set<Waiter<T>>;
+  onAbort: () => void;
 }
 
 /** Those who wait, first come first served. Leaving, from anywhere in the queue, takes one step. */
@@ -19,6 +23,7 @@ export class Waiters<T> {
   #first: Waiter<T> | undefined;
   #last: Waiter<T> | undefined;
   #count = 0;
+  readonly #groups = new Map<AbortSignal, Group<T>>();
 
   get count(): number {
     return this.#count;
@@ -27,22 +32,13 @@ export class Waiters<T> {
   /** Waits at the end of the queue. When `signal` aborts, the promise rejects with its reason. */
   join(signal?: AbortSignal): Promise<T> {
     return new Promise<T>((resolve, reject) => {
-      const waiter: Waiter<T> = {
-        resolve,
-        reject,
-        signal,
-        onAbort: () => {
-          if (this.#leave(waiter)) reject(signal?.reason);
-        },
-        previous: this.#last,
-        next: undefined,
-        queued: true,
-      };
-      if (this.#last === undefined) this.#first = waiter;
-      else this.#last.next = waiter;
+      const previous = this.#last;
+      const waiter: Waiter<T> = { resolve, reject, signal, previous, next: undefined };
+      if (previous === undefined) this.#first = waiter;
+      else previous.next = waiter;
       this.#last = waiter;
       this.#count++;
-      if (signal) addEventListener.call(signal, 'abort', waiter.onAbort);
+      if (signal) this.#groupOf(signal).waiters.add(waiter);
     });
   }
 
@@ -64,17 +60,40 @@ export class Waiters<T> {
     return true;
   }
 
-  #leave(waiter: Waiter<T>): boolean {
-    if (!waiter.queued) return false;
-    waiter.queued = false;
-    const { previous, next } = waiter;
+  #groupOf(signal: AbortSignal): Group<T> {
+    const known = this.#groups.get(signal);
+    if (known !== undefined) return known;
+    const group: Group<T> = { waiters: new Set(), onAbort: () => this.#abort(signal) };
+    this.#groups.set(signal, group);
+    addEventListener.call(signal, 'abort', group.onAbort);
+    return group;
+  }
+
+  #abort(signal: AbortSignal): void {
+    const { reason } = signal;
+    for (const waiter of this.#groups.get(signal)?.waiters ?? []) {
+      this.#leave(waiter);
+      waiter.reject(reason);
+    }
+  }
+
+  #leave(waiter: Waiter<T>): void {
+    const { previous, next, signal } = waiter;
     if (previous === undefined) this.#first = next;
     else previous.next = next;
     if (next === undefined) this.#last = previous;
     else next.previous = previous;
     this.#count--;
-    if (waiter.signal) removeEventListener.call(waiter.signal, 'abort', waiter.onAbort);
-    return true;
+    if (signal) this.#leaveGroup(signal, waiter);
+  }
+
+  #leaveGroup(signal: AbortSignal, waiter: Waiter<T>): void {
+    const group = this.#groups.get(signal);
+    if (group === undefined) return;
+    group.waiters.delete(waiter);
+    if (group.waiters.size > 0) return;
+    this.#groups.delete(signal);
+    removeEventListener.call(signal, 'abort', group.onAbort);
   }
 }
 

@@ -1,4 +1,5 @@
 import { constants } from 'node:buffer';
+import { getEventListeners } from 'node:events';
 import { afterEach, describe, expect, test } from '@jest/globals';
 import { Pool, type PoolOptions, processStats } from '../../lib';
 import { native, Status } from '../../lib/native';
@@ -258,7 +259,22 @@ describe('acquireAsync', () => {
     blocks.release(block);
     expect(await waits[3]).toBe(block);
     blocks.release(block);
+    for (const { signal } of controllers) expect(getEventListeners(signal, 'abort')).toEqual([]);
     expect(blocks.stats()).toMatchObject({ waiting: 0, free: 1, blocks: 1 });
+  });
+
+  test('one signal may end any number of waits, with one listener', async () => {
+    const blocks = pool({ blockSize: 10, max: 1 });
+    blocks.acquire();
+    const controller = new AbortController();
+    const { signal } = controller;
+    const listeners = () => getEventListeners(signal, 'abort').length;
+    const waits = Array.from({ length: 30 }, () => blocks.acquireAsync(signal));
+    expect(listeners()).toBe(1);
+    controller.abort('all');
+    const ends = await Promise.allSettled(waits);
+    expect(ends).toEqual(waits.map(() => ({ status: 'rejected', reason: 'all' })));
+    expect([listeners(), blocks.stats().waiting]).toEqual([0, 0]);
   });
 
   test('a signal that has aborted before takes no block', async () => {
