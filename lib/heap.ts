@@ -1,7 +1,5 @@
 import { dispose } from './dispose';
-import { isEmptyOf, removeEmptyOf } from './empty';
-import { HeapDestroyedError, OutOfMemoryError } from './errors';
-import { failure } from './failure';
+import { HeapBlocks } from './heap-blocks';
 import type {
   AllocFromOptions,
   AllocOptions,
@@ -11,10 +9,9 @@ import type {
   TypedArrayConstructor,
 } from './heap-types';
 import { collectWhenIdle } from './idle';
-import { limitReached } from './limit';
-import { type HandedOut, type HeapHandle, native, type Shown, Status } from './native';
-import { idOf, newTokenId, sizeOf, Token, type TokenClone } from './token';
-import { arrayBufferIn, bufferIn, transferableEmpty } from './transfer';
+import { native } from './native';
+import type { Token, TokenClone } from './token';
+import { arrayBufferIn, bufferIn } from './transfer';
 import {
   bytesOf,
   checkAlign,
@@ -60,7 +57,7 @@ export class Heap {
   readonly limit: number;
   /** The alignment of blocks that do not ask for another; undefined: the natural one. */
   readonly align: number | undefined;
-  #handle: HeapHandle | undefined;
+  readonly #blocks: HeapBlocks;
 
   /**
    * @throws {@link InvalidTypeError}, {@link InvalidValueError} or {@link OutOfRangeError} if an option
@@ -72,12 +69,10 @@ export class Heap {
     checkString('name', name);
     checkLimit(limit);
     if (align !== undefined) checkAlign(align);
-    const handle = native.newHeap(limit);
-    if (typeof handle === 'number') throw new OutOfMemoryError('a new heap');
     this.name = name;
     this.limit = limit;
     this.align = align;
-    this.#handle = handle;
+    this.#blocks = new HeapBlocks(name, limit, align);
   }
 
   /**
@@ -91,7 +86,7 @@ export class Heap {
 
   /** Whether `destroy` was called. */
   get destroyed(): boolean {
-    return this.#handle === undefined;
+    return this.#blocks.handle === undefined;
   }
 
   /**
@@ -113,7 +108,9 @@ export class Heap {
    */
   alloc(size: number, options?: AllocOptions): Buffer {
     checkSize('size', size);
-    return size === 0 ? this.#nothing(options) : bufferIn(this.#allocate(size, options, true));
+    return size === 0
+      ? this.#blocks.nothing(options)
+      : bufferIn(this.#blocks.allocate(size, options, true));
   }
 
   /**
@@ -133,7 +130,9 @@ export class Heap {
    */
   allocUnsafe(size: number, options?: AllocOptions): Buffer {
     checkSize('size', size);
-    return size === 0 ? this.#nothing(options) : bufferIn(this.#allocate(size, options, false));
+    return size === 0
+      ? this.#blocks.nothing(options)
+      : bufferIn(this.#blocks.allocate(size, options, false));
   }
 
   /**
@@ -187,8 +186,8 @@ export class Heap {
    */
   allocArrayBuffer(size: number, options?: AllocOptions): ArrayBuffer {
     checkSize('size', size);
-    if (size === 0) return this.#nothing(options).buffer as ArrayBuffer;
-    return arrayBufferIn(this.#allocate(size, options, true));
+    if (size === 0) return this.#blocks.nothing(options).buffer as ArrayBuffer;
+    return arrayBufferIn(this.#blocks.allocate(size, options, true));
   }
 
   /**
@@ -240,11 +239,7 @@ export class Heap {
   realloc(buffer: BufferLike, newSize: number): Buffer | ArrayBuffer {
     const old = shownBy(buffer);
     checkSize('newSize', newSize);
-    const handle = this.#live();
-    const resized =
-      newSize === 0 || isEmptyOf(this, old)
-        ? this.#replace(handle, old, newSize)
-        : bufferIn(this.#reallocate(handle, old, newSize));
+    const resized = this.#blocks.reallocate(old, newSize);
     return buffer === old ? (resized.buffer as ArrayBuffer) : resized;
   }
 
@@ -270,10 +265,7 @@ export class Heap {
    * ```
    */
   free(buffer: BufferLike): void {
-    const shown = shownBy(buffer);
-    const status = native.free(this.#live(), shown);
-    if (status === Status.Ok) return;
-    if (status !== Status.NotOwned || !removeEmptyOf(this, shown)) throw failure(status, buffer);
+    this.#blocks.free(shownBy(buffer), buffer);
   }
 
   /**
@@ -290,11 +282,7 @@ export class Heap {
    * ```
    */
   usableSize(buffer: BufferLike): number {
-    const shown = shownBy(buffer);
-    const size = native.usableSize(this.#live(), shown);
-    if (size >= 0) return size;
-    if (size === Status.NotOwned && isEmptyOf(this, shown)) return 0;
-    throw failure(size, buffer);
+    return this.#blocks.usableSize(shownBy(buffer), buffer);
   }
 
   /**
@@ -312,10 +300,7 @@ export class Heap {
    * ```
    */
   owns(value: unknown): boolean {
-    if (this.#handle === undefined) return false;
-    const shown = shownBy(value);
-    const status = native.find(this.#handle, shown);
-    return status === Status.Ok || (status === Status.NotOwned && isEmptyOf(this, shown));
+    return !this.destroyed && this.#blocks.owns(shownBy(value));
   }
 
   /**
@@ -340,7 +325,7 @@ export class Heap {
    * ```
    */
   transfer(buffer: BufferLike): Token {
-    return this.#offer(buffer, true);
+    return this.#blocks.offer(buffer, true);
   }
 
   /**
@@ -368,7 +353,7 @@ export class Heap {
    * ```
    */
   share(buffer: BufferLike): Token {
-    return this.#offer(buffer, false);
+    return this.#blocks.offer(buffer, false);
   }
 
   /**
@@ -405,14 +390,7 @@ export class Heap {
    * ```
    */
   adopt(token: TokenClone): Buffer {
-    const id = idOf(token);
-    let block = native.adopt(this.#live(), id);
-    if (block === Status.Limit && native.recover(this.#live())) {
-      block = native.adopt(this.#live(), id);
-    }
-    if (block === null) return Buffer.from(transferableEmpty(this));
-    if (typeof block === 'number') throw this.#failure(block, token, sizeOf(token));
-    return bufferIn(block);
+    return this.#blocks.adopt(token);
   }
 
   /**
@@ -429,14 +407,7 @@ export class Heap {
    * ```
    */
   stats(): HeapStats {
-    const [bytes = 0, peakBytes = 0, blocks = 0, allocated = 0, collected = 0, ...rows] =
-      native.heapStats(this.#live());
-    const sizeClasses = Array.from({ length: rows.length / 3 }, (_, row) => {
-      const [upTo = 0, blocks = 0, bytes = 0] = rows.slice(row * 3);
-      return { upTo, blocks, bytes };
-    });
-    const { name, limit } = this;
-    return { name, bytes, peakBytes, limit, blocks, allocated, collected, sizeClasses };
+    return this.#blocks.stats();
   }
 
   /**
@@ -453,7 +424,7 @@ export class Heap {
    * ```
    */
   collect(): void {
-    native.collectHeap(this.#live());
+    this.#blocks.collect();
   }
 
   /**
@@ -472,98 +443,12 @@ export class Heap {
    * ```
    */
   destroy(): void {
-    if (this.#handle === undefined) return;
-    native.destroyHeap(this.#handle);
-    this.#handle = undefined;
+    this.#blocks.destroy();
   }
 
   /** As `destroy`: `using heap = new Heap()`. */
   [dispose](): void {
     this.destroy();
-  }
-
-  #live(): HeapHandle {
-    if (this.#handle === undefined) throw new HeapDestroyedError(this.name);
-    return this.#handle;
-  }
-
-  /** The alignment to ask the addon for. Reading the options may run code of the caller. */
-  #alignOf(options: AllocOptions | undefined): number {
-    if (options === undefined) return this.align ?? 0;
-    checkOptions(options);
-    const { align = this.align } = options;
-    if (align === undefined) return 0;
-    checkAlign(align);
-    return align;
-  }
-
-  /** A buffer of no bytes. */
-  #nothing(options?: AllocOptions): Buffer {
-    this.#alignOf(options);
-    this.#live();
-    return Buffer.from(transferableEmpty(this));
-  }
-
-  #allocate(size: number, options: AllocOptions | undefined, zero: boolean): HandedOut {
-    const align = this.#alignOf(options);
-    let block = native.allocate(this.#live(), size, align, zero);
-    if (block === Status.Limit && native.recover(this.#live())) {
-      block = native.allocate(this.#live(), size, align, zero);
-    }
-    if (typeof block === 'number') throw this.#failure(block, undefined, size, align);
-    return block;
-  }
-
-  #reallocate(handle: HeapHandle, old: Shown, size: number): HandedOut {
-    let block = native.reallocate(handle, old, size);
-    if (block === Status.Limit && native.recover(handle)) {
-      block = native.reallocate(this.#live(), old, size);
-    }
-    if (typeof block === 'number') {
-      throw this.#failure(
-        block,
-        old,
-        size - (block === Status.Limit ? (old as ArrayBuffer).byteLength : 0),
-      );
-    }
-    return block;
-  }
-
-  #offer(buffer: BufferLike, once: boolean): Token {
-    const shown = shownBy(buffer);
-    const handle = this.#live();
-    const id = newTokenId();
-    const size = native.find(handle, shown) === Status.Ok ? (shown as ArrayBuffer).byteLength : 0;
-    let status = once ? native.transfer(handle, shown, id) : native.share(handle, shown, id);
-    if (status === Status.NotOwned && isEmptyOf(this, shown)) {
-      status = native.offerNothing(handle, id, once);
-      if (once && status === Status.Ok) removeEmptyOf(this, shown);
-    }
-    if (status !== Status.Ok) throw failure(status, buffer, size);
-    return new Token(id, size);
-  }
-
-  /** To or from no bytes. */
-  #replace(handle: HeapHandle, old: Shown, size: number): Buffer {
-    const status = native.find(handle, old);
-    if (status !== Status.Ok && (status !== Status.NotOwned || !isEmptyOf(this, old))) {
-      throw failure(status, old);
-    }
-    const fresh = this.alloc(size);
-    this.free(old as ArrayBuffer);
-    return fresh;
-  }
-
-  #failure(status: Status, value: unknown, size = 0, align = 0): Error {
-    return status === Status.Limit ? this.#limitReached(size) : failure(status, value, size, align);
-  }
-
-  #limitReached(requested: number): Error {
-    const handle = this.#live();
-    const waitingBytes = native.waitingBytes(handle);
-    const liveBytes = (native.heapStats(handle)[0] ?? 0) - waitingBytes;
-    const { name, limit } = this;
-    return limitReached({ name, limit, requested, liveBytes, waitingBytes });
   }
 }
 

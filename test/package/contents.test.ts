@@ -13,6 +13,7 @@ const modules = [
   'errors',
   'failure',
   'heap',
+  'heap-blocks',
   'heap-types',
   'idle',
   'index',

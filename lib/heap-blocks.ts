@@ -1,0 +1,169 @@
+import { isEmptyOf, removeEmptyOf } from './empty';
+import { HeapDestroyedError, OutOfMemoryError } from './errors';
+import { failure } from './failure';
+import type { AllocOptions, HeapStats } from './heap-types';
+import { limitReached } from './limit';
+import { type HandedOut, type HeapHandle, native, type Shown, Status } from './native';
+import { idOf, newTokenId, sizeOf, Token, type TokenClone } from './token';
+import { bufferIn, transferableEmpty } from './transfer';
+import { checkAlign, checkOptions, shownBy } from './validate';
+
+/**
+ * The blocks of a heap, as the addon has them, and its buffers of no bytes, which the addon does not
+ * know. Heap has looked at the arguments; what the addon answers becomes an error here.
+ */
+export class HeapBlocks {
+  readonly #name: string;
+  readonly #limit: number;
+  readonly #align: number | undefined;
+  #handle: HeapHandle | undefined;
+
+  constructor(name: string, limit: number, align: number | undefined) {
+    const handle = native.newHeap(limit);
+    if (typeof handle === 'number') throw new OutOfMemoryError('a new heap');
+    this.#name = name;
+    this.#limit = limit;
+    this.#align = align;
+    this.#handle = handle;
+  }
+
+  /** undefined once destroyed. */
+  get handle(): HeapHandle | undefined {
+    return this.#handle;
+  }
+
+  /** A block; `size` is not 0. */
+  allocate(size: number, options: AllocOptions | undefined, zero: boolean): HandedOut {
+    const align = this.#alignOf(options);
+    let block = native.allocate(this.#live(), size, align, zero);
+    if (block === Status.Limit && native.recover(this.#live())) {
+      block = native.allocate(this.#live(), size, align, zero);
+    }
+    if (typeof block === 'number') throw this.#failure(block, undefined, size, align);
+    return block;
+  }
+
+  /** A buffer of no bytes. */
+  nothing(options?: AllocOptions): Buffer {
+    this.#alignOf(options);
+    this.#live();
+    return Buffer.from(transferableEmpty(this));
+  }
+
+  reallocate(old: Shown, size: number): Buffer {
+    const handle = this.#live();
+    if (size === 0 || isEmptyOf(this, old)) return this.#replace(handle, old, size);
+    let block = native.reallocate(handle, old, size);
+    if (block === Status.Limit && native.recover(handle)) {
+      block = native.reallocate(this.#live(), old, size);
+    }
+    if (typeof block !== 'number') return bufferIn(block);
+    const held = block === Status.Limit ? (old as ArrayBuffer).byteLength : 0;
+    throw this.#failure(block, old, size - held);
+  }
+
+  free(shown: Shown, given: unknown): void {
+    const status = native.free(this.#live(), shown);
+    if (status === Status.Ok) return;
+    if (status !== Status.NotOwned || !removeEmptyOf(this, shown)) throw failure(status, given);
+  }
+
+  usableSize(shown: Shown, given: unknown): number {
+    const size = native.usableSize(this.#live(), shown);
+    if (size >= 0) return size;
+    if (size === Status.NotOwned && isEmptyOf(this, shown)) return 0;
+    throw failure(size, given);
+  }
+
+  owns(shown: Shown): boolean {
+    const status = native.find(this.#live(), shown);
+    return status === Status.Ok || (status === Status.NotOwned && isEmptyOf(this, shown));
+  }
+
+  /** A token for what `given` shows: for one taker, who gets it from us, or for any number. */
+  offer(given: unknown, once: boolean): Token {
+    const shown = shownBy(given);
+    const handle = this.#live();
+    const id = newTokenId();
+    const size = native.find(handle, shown) === Status.Ok ? (shown as ArrayBuffer).byteLength : 0;
+    let status = once ? native.transfer(handle, shown, id) : native.share(handle, shown, id);
+    if (status === Status.NotOwned && isEmptyOf(this, shown)) {
+      status = native.offerNothing(handle, id, once);
+      if (once && status === Status.Ok) removeEmptyOf(this, shown);
+    }
+    if (status !== Status.Ok) throw failure(status, given, size);
+    return new Token(id, size);
+  }
+
+  adopt(token: TokenClone): Buffer {
+    const id = idOf(token);
+    let block = native.adopt(this.#live(), id);
+    if (block === Status.Limit && native.recover(this.#live())) {
+      block = native.adopt(this.#live(), id);
+    }
+    if (block === null) return Buffer.from(transferableEmpty(this));
+    if (typeof block === 'number') throw this.#failure(block, token, sizeOf(token));
+    return bufferIn(block);
+  }
+
+  stats(): HeapStats {
+    const [bytes = 0, peakBytes = 0, blocks = 0, allocated = 0, collected = 0, ...rows] =
+      native.heapStats(this.#live());
+    const sizeClasses = Array.from({ length: rows.length / 3 }, (_, row) => {
+      const [upTo = 0, blocks = 0, bytes = 0] = rows.slice(row * 3, row * 3 + 3);
+      return { upTo, blocks, bytes };
+    });
+    const name = this.#name;
+    const limit = this.#limit;
+    return { name, bytes, peakBytes, limit, blocks, allocated, collected, sizeClasses };
+  }
+
+  collect(): void {
+    native.collectHeap(this.#live());
+  }
+
+  destroy(): void {
+    if (this.#handle === undefined) return;
+    native.destroyHeap(this.#handle);
+    this.#handle = undefined;
+  }
+
+  #live(): HeapHandle {
+    if (this.#handle === undefined) throw new HeapDestroyedError(this.#name);
+    return this.#handle;
+  }
+
+  /** The alignment to ask the addon for. Reading the options may run code of the caller. */
+  #alignOf(options: AllocOptions | undefined): number {
+    if (options === undefined) return this.#align ?? 0;
+    checkOptions(options);
+    const { align = this.#align } = options;
+    if (align === undefined) return 0;
+    checkAlign(align);
+    return align;
+  }
+
+  /** To or from no bytes. */
+  #replace(handle: HeapHandle, old: Shown, size: number): Buffer {
+    const status = native.find(handle, old);
+    if (status !== Status.Ok && (status !== Status.NotOwned || !isEmptyOf(this, old))) {
+      throw failure(status, old);
+    }
+    const fresh = size === 0 ? this.nothing() : bufferIn(this.allocate(size, undefined, true));
+    this.free(old, old);
+    return fresh;
+  }
+
+  #failure(status: Status, given: unknown, size = 0, align = 0): Error {
+    return status === Status.Limit ? this.#limitReached(size) : failure(status, given, size, align);
+  }
+
+  #limitReached(requested: number): Error {
+    const handle = this.#live();
+    const waitingBytes = native.waitingBytes(handle);
+    const liveBytes = (native.heapStats(handle)[0] ?? 0) - waitingBytes;
+    const name = this.#name;
+    const limit = this.#limit;
+    return limitReached({ name, limit, requested, liveBytes, waitingBytes });
+  }
+}
