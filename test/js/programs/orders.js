@@ -1,6 +1,6 @@
 // Every order in which a block can end. Each row of the output is what is held after it: nothing.
 const vm = require('node:vm');
-const { Heap, processStats, releaseToken } = require('miheap');
+const { Heap, Pool, processStats, Region, releaseToken } = require('miheap');
 
 const COUNT = 200;
 const turn = () => new Promise((resolve) => setTimeout(resolve, 5));
@@ -163,6 +163,37 @@ const tokens = {
   },
 };
 
+const together = {
+  async 'region: reset, drop, collect, destroy'() {
+    const region = new Region({ chunkSize: 4096 });
+    for (let round = 0; round < 3; round++) {
+      repeat((i) => region.alloc(i * 10 + 1).fill(1));
+      region.reset();
+      await collect();
+    }
+    repeat((i) => region.alloc(i * 10 + 1));
+    region.destroy();
+  },
+  async 'region: rewind, dropped with its buffers, collect'() {
+    let region = new Region({ chunkSize: 4096 });
+    const mark = region.mark();
+    repeat((i) => region.alloc(i * 10 + 1));
+    region.rewind(mark);
+    repeat((i) => region.alloc(i * 10 + 1));
+    region = undefined;
+    await collect();
+  },
+  async 'pool: release, drop, collect, destroy'() {
+    const pool = new Pool({ blockSize: 1000, prefill: 10 });
+    repeat((i) => {
+      const buffer = pool.acquire();
+      if (i % 2 === 0) pool.release(buffer);
+    });
+    await collect();
+    pool.destroy();
+  },
+};
+
 const elsewhere = {
   async 'views in another context, free, drop'(o) {
     fill(o);
@@ -266,7 +297,7 @@ const transferring = {
 };
 
 async function main() {
-  const all = { ...orders, ...tokens, ...elsewhere };
+  const all = { ...orders, ...tokens, ...together, ...elsewhere };
   if (ArrayBuffer.prototype.transfer) Object.assign(all, transferring);
   const rows = {};
   for (const [name, order] of Object.entries(all)) {
