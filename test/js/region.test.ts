@@ -434,4 +434,10 @@ describe('in a process of its own', () => {
       heldAfterWorkers: 0,
     });
   });
+
+  const seed = String(Math.floor(Math.random() * 1e9));
+  test(`random operations leave nothing (seed ${seed})`, () => {
+    const result = runProgram('region-storm', { args: [seed], env: checkedEnvironment() });
+    expect(result).toEqual({ heldBytes: 0, heldBlocks: 0 });
+  });
 });
