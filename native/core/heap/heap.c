@@ -67,7 +67,8 @@ static void absorb_page(mi_heap_t* heap, mi_page_t* page, void* arg) {
   atomic_store_explicit(&page->heap, target, memory_order_relaxed); /* see mi_page_set_full */
   mi_heap_add_page(target, page, false);
   if (huge && !mi_page_set_full(page)) {
-    mi_page_free_collect(page); /* its block has just come back */
+    mi_page_settle(page); /* its block has just come back, and may be being purged */
+    mi_page_free_collect(page);
     mi_heap_free_page(target, page);
   }
 }

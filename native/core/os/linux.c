@@ -93,6 +93,7 @@ bool mi_prim_move(void* p, size_t size, void* target, size_t target_size) {
 /* Linux 5.7, or no. */
 bool mi_prim_move_contents(void* p, size_t size, void* target) {
 #if defined(MREMAP_DONTUNMAP)
+  if (!mi_prim_resize(p, size, size)) return false; /* as in mi_prim_move */
   int saved = errno;
   int flags = MREMAP_MAYMOVE | MREMAP_FIXED | MREMAP_DONTUNMAP;
   bool moved = mremap(p, size, size, flags, target) != MAP_FAILED;

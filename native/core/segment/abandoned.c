@@ -4,6 +4,7 @@
 #include "segment/arena.h"
 #include "segment/huge.h"
 #include "segment/pin.h"
+#include "segment/run.h"
 #include "stats/stats.h"
 
 static bool is_apart(const mi_arena_t* arena) { return arena != NULL && arena->exclusive; }
@@ -124,20 +125,28 @@ void mi_segments_adopt_each(mi_segments_tld_t* tld, mi_segment_fun* fn) {
 #define ORPHAN ((uintptr_t)1)
 
 static bool is_of_another(mi_segment_t* segment) {
-  /* What is only being made, and the inside of a huge block, are none. */
+  /* What is only being made is none. */
   if (segment->cookie != mi_segment_cookie(segment)) return false;
   uintptr_t owner = mi_segment_owner(segment);
   return owner != 0 && owner != ORPHAN && owner != mi_os_thread_id();
 }
 
-/* Calls fn for each slot that holds a segment. */
+/* Calls fn for each slot that holds a segment. Not for the inside of a run: the program may have taken
+   the right to read its block away. */
 static void for_each_slot(void (*fn)(mi_slot_ref_t ref, void* arg), void* arg) {
   size_t chunks = mi_chunk_count();
+  size_t inside = 0; /* slots to come that belong to a run; in an arena, also in the next chunks */
   for (size_t i = 0; i < chunks; i++) {
     mi_chunk_t* chunk = mi_chunk_at(i);
     uint32_t free = atomic_load_explicit(&chunk->free, memory_order_acquire);
     for (unsigned index = 0; index < chunk->slot_count; index++) {
-      if ((free >> index & 1) == 0) fn((mi_slot_ref_t){chunk, index}, arg);
+      mi_slot_ref_t ref = {chunk, index};
+      if (inside > 0) {
+        inside--;
+      } else if ((free >> index & 1) == 0) {
+        inside = mi_run_slots(ref) - 1;
+        fn(ref, arg);
+      }
     }
   }
 }

@@ -259,8 +259,8 @@ static bool add_chunk(uint8_t* start, unsigned slots, bool resident, mi_chunk_t*
   return true;
 }
 
-/* Room for chunks, *slots of it in all. */
-static uint8_t* map_chunks(size_t* slots, bool* resident) {
+/* Room for chunks of which one shall have `count` slots; *slots of it in all. */
+static uint8_t* map_chunks(unsigned count, size_t* slots, bool* resident) {
   /* arena_reserve says how much to reserve at once. */
   size_t size = mi_align_down(mi_option_get_size(mi_option_arena_reserve), MI_CHUNK_SIZE);
   bool large = mi_option_is_enabled(mi_option_allow_large_os_pages);
@@ -278,7 +278,7 @@ static uint8_t* map_chunks(size_t* slots, bool* resident) {
       size = MI_CHUNK_SIZE;
       start = mi_memory_map_for_blocks(size, MI_CHUNK_SIZE, kind);
     }
-    if (start == NULL) {
+    if (start == NULL && count == 1) {
       /* Address space is short: a single slot may still fit. */
       size = MI_SEGMENT_SIZE;
       start = mi_memory_map_for_blocks(size, size, kind);
@@ -292,10 +292,9 @@ static uint8_t* map_chunks(size_t* slots, bool* resident) {
 bool mi_slots_take_new(unsigned count, mi_slot_ref_t* ref) {
   size_t left;
   bool resident;
-  uint8_t* start = map_chunks(&left, &resident);
+  uint8_t* start = map_chunks(count, &left, &resident);
   if (start == NULL) return false;
   bool taken = false;
-  bool first = true;
   while (left > 0) {
     unsigned slots = left < MI_SLOTS_PER_CHUNK ? (unsigned)left : MI_SLOTS_PER_CHUNK;
     uint32_t all = (uint32_t)mi_bits64(0, slots);
@@ -304,12 +303,11 @@ bool mi_slots_take_new(unsigned count, mi_slot_ref_t* ref) {
       mi_memory_unmap(start, left << MI_SEGMENT_SHIFT);
       break;
     }
-    if (first) {
+    if (!taken) {
       *ref = (mi_slot_ref_t){chunk, 0};
-      taken = count <= slots;
-      if (taken) all &= ~(uint32_t)mi_bits64(0, count);
+      all &= ~(uint32_t)mi_bits64(0, count);
       atomic_store_explicit(&search_start, chunk->number, memory_order_relaxed);
-      first = false;
+      taken = true;
     }
     publish_slots(chunk, all);
     start += (size_t)slots << MI_SEGMENT_SHIFT;

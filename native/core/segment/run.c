@@ -108,19 +108,20 @@ bool mi_run_resize(mi_slot_ref_t first, size_t units, bool* zero) {
   if (mi_arena_of(first.chunk) != NULL) return units <= old; /* it keeps its slots */
   unsigned slots = slots_for(units);
   unsigned old_slots = slots_for(old);
-  if (units > old) {
-    if (first.index + slots > MI_SLOTS_PER_CHUNK) return false;
-    bool more = slots > old_slots;
-    if (more && !take_slots(first.chunk, bits_of(first.index + old_slots, slots - old_slots))) {
-      return false;
-    }
-    if (!take_units(first, old, units, zero)) {
-      if (more) release_slots(first, old_slots, slots);
-      return false;
-    }
-  } else {
+  if (units <= old) {
+    *units_of(first) = (uint32_t)units; /* before the slots are another's: see mi_run_slots */
     release_units(first, units, old, false);
-    if (slots < old_slots) release_slots(first, slots, old_slots);
+    release_slots(first, slots, old_slots);
+    return true;
+  }
+  if (first.index + slots > MI_SLOTS_PER_CHUNK) return false;
+  bool more = slots > old_slots;
+  if (more && !take_slots(first.chunk, bits_of(first.index + old_slots, slots - old_slots))) {
+    return false;
+  }
+  if (!take_units(first, old, units, zero)) {
+    release_slots(first, old_slots, slots);
+    return false;
   }
   *units_of(first) = (uint32_t)units;
   return true;
@@ -138,6 +139,11 @@ void mi_run_release(mi_slot_ref_t first) {
   }
   release_units(first, 0, units, moved);
   release_slots(first, 0, slots_for(units));
+}
+
+size_t mi_run_slots(mi_slot_ref_t first) {
+  uint32_t units = *units_of(first) & ~MOVED;
+  return units == 0 ? 1 : slots_for(units);
 }
 
 size_t mi_run_size(mi_slot_ref_t first) { return (size_t)*units_of(first) << MI_UNIT_SHIFT; }

@@ -23,6 +23,10 @@ void mi_run_moved(mi_slot_ref_t first);
 /* Called by the last one who leaves the segment in it (segment/pin.h). Its units are dirty. */
 void mi_run_release(mi_slot_ref_t first);
 
+/* The slots of the run that begins in this slot, which is not inside of one; 1: an ordinary one. In a
+   forked child too, whatever the other threads were doing. */
+size_t mi_run_slots(mi_slot_ref_t first);
+
 /* Bytes of the slots of a run. */
 size_t mi_run_size(mi_slot_ref_t first);
 

@@ -4,6 +4,9 @@
 
 #include <pthread.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "check.h"
 #include "memory.h"
@@ -144,6 +147,69 @@ static void abandoned(void) {
   CHECK_EQ(found, 0);
 }
 
+/* A chunk does not fit, the block does: it is a mapping, and nothing else is taken. */
+static void no_room_for_a_chunk(void) {
+  mi_collect(true);
+  int64_t reserved = memory_gauges().reserved;
+  mi_rare_set(mi_rare_slot, 1);
+  uint8_t* p = mi_malloc(31 * MIB);
+  mi_rare_set(mi_rare_slot, 0);
+  CHECK(!is_in_run(p));
+  CHECK_CMP(memory_gauges().reserved - reserved, <, (int64_t)(32 * MIB));
+  memory_check();
+  mi_free(p);
+}
+
+/* Of a run that is more than one mapping to the system, all goes along when it grows. */
+static void several_mappings(void) {
+  mi_collect(true);
+  uint8_t* p = mi_malloc_aligned(20 * MIB, MI_UNIT_SIZE);
+  pattern_fill(p, 20 * MIB, 5);
+  CHECK_EQ(madvise(p + 4 * MIB, MIB, MADV_DONTDUMP), 0);
+  uint8_t* grown = mi_realloc(p, 40 * MIB);
+  CHECK(pattern_holds_prefix(grown, 20 * MIB, 20 * MIB, 5));
+  memory_check();
+  mi_free(grown);
+}
+
+static void* wait_for_end(void* arg) {
+  void* p = mi_malloc(100);
+  pthread_barrier_wait(arg);
+  pthread_barrier_wait(arg);
+  mi_free(p);
+  return NULL;
+}
+
+static void fork_with_protected(uint8_t* block, size_t size) {
+  CHECK_EQ(mprotect(block, size, PROT_NONE), 0);
+  pid_t pid = fork();
+  CHECK_CMP(pid, >=, 0);
+  if (pid == 0) _exit(0);
+  int status;
+  CHECK_EQ(waitpid(pid, &status, 0), pid);
+  CHECK(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+  CHECK_EQ(mprotect(block, size, PROT_READ | PROT_WRITE), 0);
+  mi_free(block);
+}
+
+/* A forked child looks for the segments of the threads that it does not have, and not into blocks: nobody may be
+   able to read these. */
+static void fork_beside_protected(void) {
+  pthread_t thread;
+  pthread_barrier_t barrier;
+  pthread_barrier_init(&barrier, NULL, 2);
+  CHECK_EQ(pthread_create(&thread, NULL, wait_for_end, &barrier), 0);
+  pthread_barrier_wait(&barrier);
+  fork_with_protected(mi_malloc_aligned(16 * MIB, MI_UNIT_SIZE), 16 * MIB);
+  mi_arena_id_t arena;
+  CHECK_EQ(mi_reserve_os_memory_ex(128 * MIB, true, false, true, &arena), 0);
+  mi_heap_t* heap = mi_heap_new_in_arena(arena);
+  fork_with_protected(mi_heap_malloc_aligned(heap, 80 * MIB, MI_UNIT_SIZE), 80 * MIB);
+  mi_heap_delete(heap);
+  pthread_barrier_wait(&barrier);
+  pthread_join(thread, NULL);
+}
+
 int main(void) {
   places();
   reuse();
@@ -151,6 +217,9 @@ int main(void) {
   moves_out();
   growing_fails();
   abandoned();
+  no_room_for_a_chunk();
+  several_mappings();
+  fork_beside_protected();
   mi_collect(true);
   memory_check();
   CHECK_EQ(memory_gauges().huge, 0);
