@@ -155,18 +155,24 @@ static void leaves_locks_off(void) {
   CHECK_EQ(*single, 1);
 }
 
-/* No thread can be made: memory comes back when the program next calls. */
-static void is_done_without(void) {
 #if defined(SYS_clone) && (defined(__x86_64__) || defined(__aarch64__))
+static void refuse(unsigned call, unsigned error) {
   struct sock_filter code[] = {
       BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr)),
-      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, SYS_clone, 0, 1),
-      BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | EAGAIN),
+      BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, call, 0, 1),
+      BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | error),
       BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW),
   };
   struct sock_fprog program = {sizeof(code) / sizeof(code[0]), code};
   CHECK_EQ(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), 0);
   CHECK_EQ(prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &program), 0);
+}
+#endif
+
+/* No thread can be made: memory comes back when the program next calls. */
+static void is_done_without(void) {
+#if defined(SYS_clone) && (defined(__x86_64__) || defined(__aarch64__))
+  refuse(SYS_clone, EAGAIN);
   errno = 0;
   churn();
   CHECK_EQ(errno, 0);
@@ -175,6 +181,17 @@ static void is_done_without(void) {
   CHECK(!is_back());
   for (int i = 0; i < 10000; i++) blocks[i % COUNT] = opaque(malloc(16));
   wait_until_back();
+#endif
+}
+
+/* It cannot wait to be woken: it sleeps, and ends. */
+static void is_not_woken(void) {
+#if defined(SYS_clone) && (defined(__x86_64__) || defined(__aarch64__))
+  refuse(SYS_futex, EPERM);
+  churn();
+  wait_until_there();
+  wait_until_back();
+  wait_until_gone();
 #endif
 }
 
@@ -199,6 +216,7 @@ int main(int argc, char** argv) {
   in_child("is not waited for", is_not_waited_for);
   in_child("leaves locks off", leaves_locks_off);
   in_child("is done without", is_done_without);
+  in_child("is not woken", is_not_woken);
   fflush(NULL);
   setenv("MIHEAP_BACKGROUND_PURGE", "0", 1);
   execl(argv[0], argv[0], "off", (char*)NULL);

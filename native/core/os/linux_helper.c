@@ -23,7 +23,10 @@ bool mi_os_wait(_Atomic(uint32_t)* word, uint32_t value, int64_t ms) {
   if (ms < 0) ms = 0;
   struct timespec time = {ms / 1000, ms % 1000 * 1000000};
   long result = mi_linux_call(SYS_futex, (long)word, FUTEX_WAIT_PRIVATE, value, (long)&time, 0, 0);
-  return result != -ETIMEDOUT;
+  if (result == 0 || result == -EAGAIN || result == -EINTR) return true;
+  /* Where a filter refuses to wait so, nobody can wake us. */
+  if (result != -ETIMEDOUT) mi_linux_call(SYS_nanosleep, (long)&time, 0, 0, 0, 0, 0);
+  return false;
 }
 
 void mi_os_wake(_Atomic(uint32_t)* word) {
