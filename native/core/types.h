@@ -10,9 +10,9 @@
                as one block needs (large)
      block     what the caller gets
 
-   A block above MI_LARGE_BLOCK_MAX is huge: a segment of its own size, mapped by itself outside
-   of any chunk, and found through a table (segment/map.h) instead of by masking; or several slots
-   of an arena, with the header in the first.
+   A block above MI_LARGE_BLOCK_MAX is huge: a segment of its own, with the header in front. It is a
+   run of slots next to each other in one chunk, or in an arena (segment/run.h); or a mapping of its
+   own outside of any chunk, found through a table (segment/map.h) instead of by masking.
 
    An arena is memory that was handed in, or reserved in advance. Chunks are made of it too.
 
@@ -254,7 +254,7 @@ struct mi_subproc_s;
    thread_id is the owner: only that thread may touch the rest, and the first line of each page.
    0: abandoned, or not a segment. An abandoned segment of a chunk is marked in chunk->abandoned;
    who clears that mark becomes the owner. That of a huge block has no owner any more; who visits
-   it pins it in the segment table (segment/map.h). */
+   it pins it, in its slot (segment/pin.h) or in the segment table (segment/map.h). */
 typedef struct mi_segment_s {
   _Atomic(uintptr_t) thread_id;
   uint8_t page_shift;

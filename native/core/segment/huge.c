@@ -159,8 +159,6 @@ void mi_huge_unpin(mi_segment_t* segment, size_t place) {
 }
 
 void mi_huge_page_purge(mi_page_t* page) {
-  mi_segment_t* segment = mi_segment_of(page);
-  if (segment->chunk != NULL && segment->chunk->resident) return;
   /* The rest of the system page that holds the first word stays; so does the header. */
   mi_memory_purge_inside(page->start + sizeof(mi_block_t), page->start + page->block_size);
 }

@@ -23,8 +23,8 @@ void mi_huge_page_free(mi_page_t* page);
 /* As mi_segment_table_unpin; gives the segment back if it is now ours. Not to be read afterwards. */
 void mi_huge_unpin(mi_segment_t* segment, size_t place);
 
-/* Gives back the memory of a block that is being freed by another thread than its owner, who
-   will free the rest. The first word stays usable. */
+/* Gives back the memory of a block in a mapping of its own that is being freed by another thread than
+   its owner, who will free the rest. The first word stays usable. */
 void mi_huge_page_purge(mi_page_t* page);
 
 /* Grows or shrinks the block in place or by moving its pages; the contents stay. Returns the
