@@ -127,10 +127,14 @@ void mi_os_avoid_large_pages(void* p, size_t size) {
 
 size_t mi_os_address_limit(void) {
   int saved = errno;
-  struct rlimit limit;
-  bool known = getrlimit(RLIMIT_AS, &limit) == 0 && limit.rlim_cur != RLIM_INFINITY;
+  /* The second one is for writable memory that is not shared, as all of ours. */
+  struct rlimit addresses = {RLIM_INFINITY, RLIM_INFINITY};
+  struct rlimit data = addresses;
+  getrlimit(RLIMIT_AS, &addresses);
+  getrlimit(RLIMIT_DATA, &data);
   errno = saved;
-  return known ? (size_t)limit.rlim_cur : SIZE_MAX;
+  rlim_t least = addresses.rlim_cur < data.rlim_cur ? addresses.rlim_cur : data.rlim_cur;
+  return least == RLIM_INFINITY ? SIZE_MAX : (size_t)least;
 }
 
 /* ---- Huge pages and NUMA ---- */

@@ -84,7 +84,7 @@ bool mi_os_move(void* p, size_t size, void* target, size_t target_size);
 /* Asks for no large pages in a mapping of which little will be touched. */
 void mi_os_avoid_large_pages(void* p, size_t size);
 
-/* The most bytes of address space that this process may have. */
+/* The most bytes of address space that this process may have for memory of ours. */
 size_t mi_os_address_limit(void);
 
 /* Asks for no transparent huge pages in this process. */

@@ -48,7 +48,23 @@ static void small_then_huge(void) {
   limit(0);
 }
 
+/* What is known of limits, which says how large a table may be. */
+static void limits_are_known(void) {
+  struct rlimit unlimited;
+  CHECK_EQ(getrlimit(RLIMIT_DATA, &unlimited), 0);
+  size_t before = mi_os_address_limit();
+  struct rlimit r = {1000 * MIB, unlimited.rlim_max};
+  CHECK_EQ(setrlimit(RLIMIT_DATA, &r), 0);
+  CHECK_EQ(mi_os_address_limit(), 1000 * MIB);
+  limit(900 * MIB);
+  CHECK_EQ(mi_os_address_limit(), 900 * MIB);
+  limit(0);
+  CHECK_EQ(setrlimit(RLIMIT_DATA, &unlimited), 0);
+  CHECK_EQ(mi_os_address_limit(), before);
+}
+
 int main(void) {
+  limits_are_known();
   small_then_huge();
   static void* blocks[BLOCKS];
   static size_t sizes[BLOCKS];
