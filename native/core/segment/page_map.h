@@ -29,7 +29,8 @@ mi_inline size_t mi_page_map_unit(const void* p) {
    got a block from another thread got the entry with it. */
 mi_inline mi_page_t* mi_page_map_at(size_t unit) {
   uintptr_t entry = atomic_load_explicit(&mi_page_map_entries()[unit], memory_order_relaxed);
-  mi_page_t* page = (mi_page_t*)(mi_page_map + entry);
+  /* The page may lie below the table. */
+  mi_page_t* page = (mi_page_t*)((uintptr_t)mi_page_map + entry);
   if (page == NULL) mi_unreachable(); /* spares the callers' test */
   return page;
 }
