@@ -53,7 +53,7 @@ void mi_process_attach(void) {
 
 static void in_forked_child(void) {
   bool has_heap = mi_heap_is_initialized(mi_heap_default);
-  mi_purger_forked();
+  mi_purger_hold();
   mi_pins_forget();
   /* A thread is counted before it has a segment, and until it has none: most children have
      nothing more to look for. */
@@ -69,6 +69,9 @@ static void in_forked_child(void) {
   mi_retired_forked(heap);
   for (; heap != NULL; heap = heap->next) mi_heap_delayed_free_in_child(heap);
   mi_waiting_forked();
+  /* Who made a round of purging may not be there: another one looks for what that had not come to. */
+  mi_purge_announce(mi_purge_due_time());
+  mi_purger_forked();
 }
 
 /* ---- Start and end ---- */

@@ -93,6 +93,8 @@ void mi_purger_end(void) {
   mi_os_helper_join();
 }
 
+void mi_purger_hold(void) { atomic_store(&state, AWAKE); }
+
 void mi_purger_forked(void) {
   mi_os_helper_forked();
   atomic_store(&state, NONE);

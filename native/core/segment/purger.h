@@ -18,7 +18,9 @@ void mi_purger_forget_count(void);
 
 /* Ends the purger, and waits for that. It does not come again. */
 void mi_purger_end(void);
-/* In a forked child: there is none, until it is needed. */
+/* In a forked child, before and after all is set right there: until then none is started, afterwards when it
+   is needed. */
+void mi_purger_hold(void);
 void mi_purger_forked(void);
 
 #endif
