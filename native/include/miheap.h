@@ -518,10 +518,9 @@ mi_decl_export void mi_subproc_add_current_thread(mi_subproc_id_t subproc);
    result is false.
 
    Any thread may call it. Others may allocate and free meanwhile, also these blocks: what they free
-   may still be shown, and can be read as long as it is; memory that they take over is passed by, and
-   so are blocks above 2 MiB that lie in an arena. The visitor may allocate and free too; but it must
-   not call this function, or mi_subproc_delete. One thread at a time visits, and others wait for
-   it. */
+   may still be shown, and can be read as long as it is; memory that they take over is passed by. The
+   visitor may allocate and free too; but it must not call this function, or mi_subproc_delete. One
+   thread at a time visits, and others wait for it. */
 mi_decl_export bool mi_abandoned_visit_blocks(mi_subproc_id_t subproc_id, int heap_tag,
                                               bool visit_blocks, mi_block_visit_fun* visitor,
                                               void* arg);

@@ -587,9 +587,6 @@ static void expect_blocks(const mi_heap_t* heap) {
       if (b->p == NULL) continue;
       mi_page_t* page = mi_page_of(b->p);
       if (atomic_load(&page->heap) != heap) continue;
-      /* Those a visit of what was abandoned passes by. */
-      mi_segment_t* segment = mi_segment_of(page);
-      if (heap == NULL && mi_segment_is_huge(segment) && segment->chunk != NULL) continue;
       shadow_add(&shadow, b->p, b->size);
     }
   }
