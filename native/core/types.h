@@ -217,7 +217,10 @@ typedef enum mi_page_kind_e {
 typedef struct mi_slot_s {
   _Atomic(uint64_t) dirty;
   _Atomic(uint64_t) clean;
-  _Atomic(int64_t) purge_at;   /* when the dirty units are due, in mi_os_now(); 0: nothing is due */
+  /* Units that have been dirty since the last look at the slot: the next one purges them. A hint: who
+     takes a unit clears its bit, but may come too late. */
+  _Atomic(uint64_t) aged;
+  _Atomic(int64_t) purge_at;   /* the next look, in mi_os_now(); 0: nothing is due */
   _Atomic(bool) clean_is_zero; /* false once a purge that does not zero has been used here */
   _Atomic(uint32_t) pins;      /* segment/pin.h */
   uint32_t

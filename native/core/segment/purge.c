@@ -32,11 +32,10 @@ void mi_purge_begin(void) { atomic_fetch_add(&purging, 1); }
 void mi_purge_end(void) { atomic_fetch_sub(&purging, 1); }
 bool mi_purge_was_cut_off(void) { return atomic_exchange(&purging, 0) != 0; }
 
-static void purge_slot_dirty(mi_slot_ref_t ref) {
+/* Purges the dirty units of `which` in a slot. */
+static void purge_units(mi_slot_ref_t ref, uint64_t which) {
   mi_slot_t* slot = mi_slot_state(ref);
-  /* In this order: a unit that becomes dirty in between is either purged now or scheduled anew. */
-  atomic_store(&slot->purge_at, 0);
-  uint64_t dirty = atomic_exchange(&slot->dirty, 0);
+  uint64_t dirty = atomic_fetch_and(&slot->dirty, ~which) & which;
   /* Who sees dirty units sees the chunk. */
   if (dirty != 0 && ref.chunk->resident) {
     atomic_fetch_or(&slot->dirty, dirty);
@@ -65,9 +64,28 @@ static void purge_slot_dirty(mi_slot_ref_t ref) {
 }
 
 static void purge_slot(mi_slot_ref_t ref) {
+  /* In this order: a unit that becomes dirty in between is either purged now or scheduled anew. */
+  atomic_store(&mi_slot_state(ref)->purge_at, 0);
   mi_purge_begin();
-  purge_slot_dirty(ref);
+  purge_units(ref, ~(uint64_t)0);
   mi_purge_end();
+}
+
+/* Purges the units that were dirty at the last look already. Programs free what they need again a moment
+   later: what is taken and freed all the time stays. Returns when to look again; 0: nothing is left. */
+static int64_t look_at_slot(mi_slot_ref_t ref) {
+  mi_slot_t* slot = mi_slot_state(ref);
+  atomic_store(&slot->purge_at, 0); /* as above */
+  uint64_t aged = atomic_load_explicit(&slot->aged, memory_order_relaxed);
+  mi_purge_begin();
+  if (aged != 0) purge_units(ref, aged);
+  mi_purge_end();
+  /* What the system refused to take is left alone until something else is due here. */
+  uint64_t left = atomic_load(&slot->dirty) & ~aged;
+  atomic_store_explicit(&slot->aged, left, memory_order_relaxed);
+  int64_t at = left == 0 || ref.chunk->resident ? 0 : mi_purge_due_time();
+  if (at != 0) atomic_store(&slot->purge_at, at);
+  return at;
 }
 
 void mi_purge_schedule(mi_slot_ref_t ref, size_t units) {
@@ -101,13 +119,16 @@ static int64_t purge_slots_until(int64_t now, size_t* left) {
     for (unsigned index = 0; index < MI_SLOTS_PER_CHUNK; index++) {
       int64_t at = atomic_load(&chunk->slots[index].purge_at);
       if (at == 0 && now != INT64_MAX) continue;
-      if (at <= now) {
-        purge_slot((mi_slot_ref_t){chunk, index});
-      } else {
-        if (next == 0 || at < next) next = at;
-        *left +=
-            mi_popcount64(atomic_load_explicit(&chunk->slots[index].dirty, memory_order_relaxed));
+      mi_slot_ref_t ref = {chunk, index};
+      if (now == INT64_MAX) {
+        purge_slot(ref);
+        continue;
       }
+      if (at <= now) at = look_at_slot(ref);
+      if (at == 0) continue;
+      if (next == 0 || at < next) next = at;
+      *left +=
+          mi_popcount64(atomic_load_explicit(&chunk->slots[index].dirty, memory_order_relaxed));
     }
   }
   return next;

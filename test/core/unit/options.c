@@ -32,7 +32,7 @@ expect(const char* const* environment, const char* name, const char* out, const 
 #define EXPECT(name, out, err, ...) expect((const char* const[]){__VA_ARGS__, NULL}, name, out, err)
 
 static void environment(void) {
-  EXPECT("purge_delay", "50", "", NULL);
+  EXPECT("purge_delay", "100", "", NULL);
   EXPECT("purge_delay", "123", "", "MIHEAP_PURGE_DELAY=123");
   EXPECT("purge_delay", "-1", "", "MIHEAP_PURGE_DELAY=-1");
   EXPECT("purge_delay", "2048", "", "MIHEAP_PURGE_DELAY=2K");
@@ -76,30 +76,30 @@ static void sizes(void) {
 }
 
 static void unknown(void) {
-  EXPECT("purge_delay", "50", "miheap: warning: MIHEAP_PURGE_DELLAY is not an option: ignored\n",
+  EXPECT("purge_delay", "100", "miheap: warning: MIHEAP_PURGE_DELLAY is not an option: ignored\n",
          "MIHEAP_PURGE_DELLAY=100");
-  EXPECT("purge_delay", "50", "miheap: warning: MIHEAP_ is not an option: ignored\n", "MIHEAP_=1");
-  EXPECT("purge_delay", "50", "", "MIMALLOC_PURGE_DELLAY=100");
-  EXPECT("purge_delay", "50", "", "MIHEAP_NO_INHERIT=1", "MIHEAP_EXTERNAL_BUFFERS=0");
-  EXPECT("purge_delay", "50", "", "MIHEAPS=1", "MIHEAP=2");
+  EXPECT("purge_delay", "100", "miheap: warning: MIHEAP_ is not an option: ignored\n", "MIHEAP_=1");
+  EXPECT("purge_delay", "100", "", "MIMALLOC_PURGE_DELLAY=100");
+  EXPECT("purge_delay", "100", "", "MIHEAP_NO_INHERIT=1", "MIHEAP_EXTERNAL_BUFFERS=0");
+  EXPECT("purge_delay", "100", "", "MIHEAPS=1", "MIHEAP=2");
 }
 
 static void malformed(void) {
 #define IGNORED(text, range) "miheap: warning: " text " is not a number from " range ": ignored\n"
-  EXPECT("purge_delay", "50", IGNORED("MIHEAP_PURGE_DELAY=\"soon\"", "-1 to 3600000"),
+  EXPECT("purge_delay", "100", IGNORED("MIHEAP_PURGE_DELAY=\"soon\"", "-1 to 3600000"),
          "MIHEAP_PURGE_DELAY=soon");
-  EXPECT("purge_delay", "50", IGNORED("MIHEAP_PURGE_DELAY=\"\"", "-1 to 3600000"),
+  EXPECT("purge_delay", "100", IGNORED("MIHEAP_PURGE_DELAY=\"\"", "-1 to 3600000"),
          "MIHEAP_PURGE_DELAY=");
-  EXPECT("purge_delay", "50", IGNORED("MIHEAP_PURGE_DELAY=\"5x\"", "-1 to 3600000"),
+  EXPECT("purge_delay", "100", IGNORED("MIHEAP_PURGE_DELAY=\"5x\"", "-1 to 3600000"),
          "MIHEAP_PURGE_DELAY=5x");
-  EXPECT("purge_delay", "50", IGNORED("MIHEAP_PURGE_DELAY=\"5KK\"", "-1 to 3600000"),
+  EXPECT("purge_delay", "100", IGNORED("MIHEAP_PURGE_DELAY=\"5KK\"", "-1 to 3600000"),
          "MIHEAP_PURGE_DELAY=5KK");
-  EXPECT("purge_delay", "50", IGNORED("MIHEAP_PURGE_DELAY=\"-2\"", "-1 to 3600000"),
+  EXPECT("purge_delay", "100", IGNORED("MIHEAP_PURGE_DELAY=\"-2\"", "-1 to 3600000"),
          "MIHEAP_PURGE_DELAY=-2");
-  EXPECT("purge_delay", "50",
+  EXPECT("purge_delay", "100",
          IGNORED("MIHEAP_PURGE_DELAY=\"99999999999999999999\"", "-1 to 3600000"),
          "MIHEAP_PURGE_DELAY=99999999999999999999");
-  EXPECT("purge_delay", "50", IGNORED("MIMALLOC_PURGE_DELAY=\"9G\"", "-1 to 3600000"),
+  EXPECT("purge_delay", "100", IGNORED("MIMALLOC_PURGE_DELAY=\"9G\"", "-1 to 3600000"),
          "MIMALLOC_PURGE_DELAY=9G");
   EXPECT("max_warnings", "32", IGNORED("MIHEAP_MAX_WARNINGS=\"x\"", "-1 to 1000000"),
          "MIHEAP_MAX_WARNINGS=x");
@@ -110,13 +110,13 @@ static void malformed(void) {
          "MIHEAP_RESERVE_OS_MEMORY=-1");
   EXPECT("reserve_os_memory", "0", IGNORED("MIHEAP_RESERVE_OS_MEMORY=\"on\"", "0 to 1073741824"),
          "MIHEAP_RESERVE_OS_MEMORY=on");
-  EXPECT("purge_delay", "50", IGNORED("MIHEAP_RESET_DELAY=\"x\"", "-1 to 3600000"),
+  EXPECT("purge_delay", "100", IGNORED("MIHEAP_RESET_DELAY=\"x\"", "-1 to 3600000"),
          "MIHEAP_RESET_DELAY=x");
   /* As if it were not there. */
   EXPECT("purge_delay", "7", IGNORED("MIHEAP_PURGE_DELAY=\"x\"", "-1 to 3600000"),
          "MIHEAP_PURGE_DELAY=x", "MIMALLOC_PURGE_DELAY=7");
-  EXPECT("purge_delay", "50", "", "MIHEAP_SHOW_ERRORS=0", "MIHEAP_PURGE_DELAY=x");
-  EXPECT("purge_delay", "50", "", "MIHEAP_MAX_WARNINGS=0", "MIHEAP_PURGE_DELAY=x");
+  EXPECT("purge_delay", "100", "", "MIHEAP_SHOW_ERRORS=0", "MIHEAP_PURGE_DELAY=x");
+  EXPECT("purge_delay", "100", "", "MIHEAP_MAX_WARNINGS=0", "MIHEAP_PURGE_DELAY=x");
 }
 
 static void by_call(void) {

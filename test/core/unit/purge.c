@@ -37,7 +37,30 @@ static void after_the_delay(void) {
   CHECK_EQ(resident_in(memory, SIZE), SIZE);
   wait_ms(320);
   CHECK_EQ(resident_in(memory, SIZE), SIZE); /* nothing happens by itself */
+  mi_purge_tick();                           /* sees it for the first time */
+  CHECK_EQ(resident_in(memory, SIZE), SIZE);
+  wait_ms(320);
   mi_purge_tick();
+  CHECK_EQ(resident_in(memory, SIZE), 0);
+}
+
+/* What is taken and freed between two looks stays, however often it is looked at. */
+static void in_use_now_and_then(void) {
+  bool zero;
+  mi_option_set(mi_option_purge_delay, 1);
+  write_and_release();
+  for (int i = 0; i < 5; i++) {
+    wait_ms(20);
+    mi_purge_tick();
+    CHECK_EQ(resident_in(memory, SIZE), SIZE);
+    CHECK(mi_units_take(slot, MASK, &zero));
+    CHECK(!zero);
+    mi_units_release(slot, MASK, 0);
+  }
+  for (int i = 0; i < 2; i++) {
+    wait_ms(20);
+    mi_purge_tick();
+  }
   CHECK_EQ(resident_in(memory, SIZE), 0);
 }
 
@@ -138,6 +161,7 @@ int main(void) {
   CHECK(mi_slot_take(NULL, &slot, 1, &zero));
   memory = mi_slot_start(slot) + ((size_t)FIRST << MI_UNIT_SHIFT);
   after_the_delay();
+  in_use_now_and_then();
   at_once();
   forced();
   never_but_forced();
