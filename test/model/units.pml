@@ -125,7 +125,7 @@ proctype user() {
   od
 }
 
-/* mi_purge_tick, with purge_slot */
+/* mi_purge_round, with purge_slot */
 inline round() {
   atomic {
     if

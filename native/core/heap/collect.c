@@ -1,12 +1,17 @@
 /* Giving back what is free. */
 #include "heap/heap.h"
+#include "os/rare.h"
 #include "page/scavenge.h"
 #include "segment/purge.h"
 
+static int64_t earlier(int64_t a, int64_t b) { return a == 0 || (b != 0 && b < a) ? b : a; }
+
 int64_t mi_purge_due(void) {
-  int64_t units = mi_purge_tick();
-  int64_t blocks = mi_scavenge_tick();
-  return units == 0 || (blocks != 0 && blocks < units) ? blocks : units;
+  int64_t due = earlier(mi_purge_next(), mi_scavenge_next());
+  if (mi_likely(due == 0)) return 0;
+  int64_t now = mi_os_now();
+  if (now < due && !mi_rare(mi_rare_purge)) return due;
+  return earlier(mi_purge_round(now), mi_scavenge_round(now));
 }
 
 void mi_purge_everything(void) {

@@ -5,6 +5,13 @@
 #include "page/scavenge.h"
 
 void mi_page_free_block(mi_page_t* page, mi_block_t* block) {
+  if (mi_page_is_in_full(page) && page->bin != MI_BIN_HUGE &&
+      mi_heap_has_delayed(atomic_load_explicit(&page->heap, memory_order_relaxed))) {
+    /* Others are freeing in this heap, and may well free the rest of this page. With all blocks on
+       one list it can be purged if the owner falls asleep now. */
+    mi_page_free_block_mt(page, block);
+    return;
+  }
   mi_block_set_next(page, block, page->local_free);
   page->local_free = block;
   page->used--;

@@ -148,9 +148,11 @@ void mi_scavenge_all(void) {
   }
 }
 
-int64_t mi_scavenge_tick(void) {
+int64_t mi_scavenge_next(void) { return atomic_load(&next_due); }
+
+int64_t mi_scavenge_round(int64_t now) {
   int64_t due = atomic_load(&next_due);
-  if (mi_likely(due == 0) || (mi_os_now() < due && !mi_rare(mi_rare_purge))) return due;
+  if (due == 0 || (now < due && !mi_rare(mi_rare_purge))) return due;
   if (atomic_compare_exchange_strong(&next_due, &due, 0)) mi_scavenge_all();
   return atomic_load(&next_due);
 }

@@ -18,8 +18,9 @@ void mi_scavenge_announce(mi_slot_ref_t ref);
 /* Some blocks have come back to a medium or large page in this slot. */
 void mi_scavenge_hint(mi_slot_ref_t ref);
 
-/* Scavenges what is due, and returns when more is; 0: never. One load if nothing was announced. */
-int64_t mi_scavenge_tick(void);
+/* As mi_purge_next and mi_purge_round. */
+int64_t mi_scavenge_next(void);
+int64_t mi_scavenge_round(int64_t now);
 
 /* Scavenges all that was announced. */
 void mi_scavenge_all(void);

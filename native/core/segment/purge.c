@@ -134,12 +134,12 @@ static int64_t purge_slots_until(int64_t now, size_t* left) {
   return next;
 }
 
-int64_t mi_purge_tick(void) {
+int64_t mi_purge_next(void) { return atomic_load(&next_due); }
+
+int64_t mi_purge_round(int64_t now) {
   int64_t due = atomic_load(&next_due);
-  if (mi_likely(due == 0)) return 0;
-  int64_t now = mi_os_now();
   /* One thread does the round. What becomes due meanwhile lowers next_due again. */
-  if (now < due || !atomic_compare_exchange_strong(&next_due, &due, 0)) return due;
+  if (due == 0 || now < due || !atomic_compare_exchange_strong(&next_due, &due, 0)) return due;
   mi_purger_forget_count();
   size_t left = 0;
   mi_purge_announce(purge_slots_until(now, &left));

@@ -9,9 +9,10 @@
    0). Not if its memory is resident. */
 void mi_purge_schedule(mi_slot_ref_t ref, size_t units);
 
-/* Purges what is due, of any thread, and returns when more is; 0: never. Cheap when nothing is: one
-   load if no memory waits, else also a look at the clock. */
-int64_t mi_purge_tick(void);
+/* When something is due next; 0: nothing is. */
+int64_t mi_purge_next(void);
+/* Purges what is due at `now`, of any thread, and returns when more is; 0: nothing is. */
+int64_t mi_purge_round(int64_t now);
 
 /* Purges every dirty unit of the process, and returns the addresses of what is wholly free. */
 void mi_purge_all(void);
@@ -26,7 +27,7 @@ bool mi_purge_was_cut_off(void);
 int64_t mi_purge_due_time(void);
 
 /* Something is due at `time` (0: nothing is). The caller has stored that time where the round of
-   mi_purge_tick finds it, so that either that round sees it or the next one begins early enough. */
+   mi_purge_round finds it, so that either that round sees it or the next one begins early enough. */
 void mi_purge_announce(int64_t time);
 
 #endif
