@@ -378,6 +378,7 @@ typedef struct mi_tld_s {
 #define mi_cold __attribute__((noinline, cold))
 #define mi_inline static inline __attribute__((always_inline))
 #define mi_unreachable() __builtin_unreachable()
+#define mi_prefetch(p) __builtin_prefetch(p, 1)
 /* For variables of fast paths: found without the global offset table. */
 #define mi_hidden __attribute__((visibility("hidden")))
 #else
@@ -388,6 +389,7 @@ typedef struct mi_tld_s {
 #define mi_inline static inline
 #define mi_hidden
 #define mi_unreachable() ((void)0)
+#define mi_prefetch(p) ((void)(p))
 #endif
 
 #endif
