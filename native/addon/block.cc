@@ -47,10 +47,10 @@ napi_value Block::HandOut(Heap& heap, const Memory& memory) {
 
 napi_value Block::HandOutInternal(Heap& heap, size_t size, size_t alignment, Status& status) {
   napi_env env = heap.environment.env;
-  napi_value buffer = nullptr;
   void* start = nullptr;
   status = Status::kNoMemory;
-  if (napi_create_arraybuffer(env, size, &start, &buffer) != napi_ok) return nullptr;
+  napi_value buffer = heap.environment.NewArrayBuffer(size, &start);
+  if (buffer == nullptr) return nullptr;
   if (alignment != 0 && reinterpret_cast<uintptr_t>(start) % alignment != 0) {
     status = Status::kUnaligned;
     return nullptr;

@@ -26,7 +26,22 @@ bool AllowsExternalBuffers(napi_env env) {
 
 } // namespace
 
-Environment::Environment(napi_env owner) : env(owner), external(AllowsExternalBuffers(owner)) {}
+Environment::Environment(napi_env owner) : env(owner), external(AllowsExternalBuffers(owner)) {
+  array_buffer_ = Napi::Persistent(Napi::Env(env).Global().Get("ArrayBuffer").As<Napi::Function>());
+}
+
+napi_value Environment::NewArrayBuffer(size_t size, void** start) const {
+  napi_value length;
+  napi_value buffer;
+  napi_value ignored;
+  if (napi_create_double(env, static_cast<double>(size), &length) != napi_ok ||
+      napi_new_instance(env, array_buffer_.Value(), 1, &length, &buffer) != napi_ok) {
+    napi_get_and_clear_last_exception(env, &ignored);
+    return nullptr;
+  }
+  if (napi_get_arraybuffer_info(env, buffer, start, nullptr) != napi_ok) return nullptr;
+  return buffer;
+}
 
 Environment& Environment::Of(napi_env env) {
   void* data = nullptr;
@@ -40,6 +55,7 @@ void Environment::Release() {
 
 void Environment::Close() {
   request_collect_.Reset();
+  array_buffer_.Reset();
   tokens::ReleaseAllOf(this);
   // What the thread freed as it ended: nobody else may have a reason to return it.
   mi_collect(true);

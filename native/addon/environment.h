@@ -29,6 +29,10 @@ struct Environment {
   // Memory came back. After a burst of that, asks JavaScript once for a call of CollectIfIdle.
   void NoteFreed(size_t bytes);
 
+  // An ArrayBuffer over memory of the runtime's own, all zero, and where that is. Null, and no exception,
+  // if there is no memory: napi_create_arraybuffer would end the process.
+  napi_value NewArrayBuffer(size_t size, void** start) const;
+
   // Returns free memory to the system.
   void Collect();
   // The same, unless blocks came or went since the last call: false then.
@@ -56,6 +60,7 @@ private:
 
   size_t references_ = 1;
   Napi::FunctionReference request_collect_;
+  Napi::FunctionReference array_buffer_; // the constructor, as it was when this module was loaded
   size_t freed_ = 0;
   bool collect_requested_ = false;
   uint64_t operations_seen_ = 0;
