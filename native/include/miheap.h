@@ -722,75 +722,74 @@ mi_decl_export void mi_register_error(mi_error_fun* fun, void* arg) mi_attr_noex
    that calls exit end with all their blocks; where malloc is not ours, its backing heap too (elsewhere
    the C library still needs it). Other threads keep theirs. When a library that contains miheap is
    unloaded, all blocks end. Nothing that runs later may use or free such a block. */
-#define MI_OPTIONS(OPTION)                                                                       \
-  OPTION(show_errors, SWITCH, 1, 0, 1, "print a line on stderr for every error")                 \
-  OPTION(show_stats, SWITCH, 0, 0, 1, "print statistics when the process ends")                  \
-  OPTION(verbose, NUMBER, 0, 0, 3,                                                               \
-         "1, 2, 3: print version and options at the start, and failed allocations")              \
-  OPTION(eager_commit, SWITCH, 1, 0, 1,                                                          \
-         "commit uncommitted memory of arenas 4 MiB at a time; 0: as little as possible")        \
-  OPTION(arena_eager_commit, NUMBER, 2, 0, 2,                                                    \
-         "1: the system must have memory for all reserved addresses; 0, 2: it need not")         \
-  OPTION(purge_decommits, SWITCH, 1, 0, 1,                                                       \
-         "purge so that resident memory falls at once; 0: when the system needs it")             \
-  OPTION(allow_large_os_pages, NUMBER, 0, 0, 2,                                                  \
-         "1, 2: use large pages (2 MiB) where the system has some; they are not purged")         \
-  OPTION(reserve_huge_os_pages, NUMBER, 0, 0, 1000000,                                           \
-         "reserve so many huge pages (1 GiB) when the process begins")                           \
-  OPTION(reserve_huge_os_pages_at, NUMBER, -1, -1, 1023, "on this NUMA node; -1: on all")        \
-  OPTION(reserve_os_memory, SIZE, 0, 0, 1L << 30,                                                \
-         "reserve so much memory when the process begins")                                       \
-  OPTION(segment_cache, NUMBER, 0, 0, 1000000,                                                   \
-         "no effect: free segments wait in their chunk, for all threads")                        \
-  OPTION(page_reset, SWITCH, 0, 0, 1, "purge as purge_decommits=0 does")                         \
-  OPTION(abandoned_page_purge, SWITCH, 0, 0, 1,                                                  \
-         "a thread that ends purges its free memory at once")                                    \
-  OPTION(segment_reset, SWITCH, 0, 0, 1, "no effect: free segments are purged like free pages")  \
-  OPTION(eager_commit_delay, NUMBER, 1, 0, 1000000, "no effect: see eager_commit")               \
-  OPTION(purge_delay, NUMBER, 100, -1, 3600000,                                                  \
-         "memory that is free for so many milliseconds, or twice that, goes back to the system " \
-         "(-1: never, 0: at once)")                                                              \
-  OPTION(background_purge, SWITCH, 1, 0, 1,                                                      \
-         "a thread of our own purges what is due when no other does (not in the addon)")         \
-  OPTION(use_numa_nodes, NUMBER, 0, 0, 1024,                                                     \
-         "the machine has so many NUMA nodes; 0: ask the system")                                \
-  OPTION(disallow_os_alloc, SWITCH, 0, 0, 1,                                                     \
-         "never ask the system for more memory for blocks: use arenas only")                     \
-  OPTION(os_tag, NUMBER, 100, 0, 255, "no effect: only macOS has such tags")                     \
-  OPTION(max_errors, NUMBER, 32, -1, 1000000, "print at most this many errors (-1: all)")        \
-  OPTION(max_warnings, NUMBER, 32, -1, 1000000, "print at most this many warnings (-1: all)")    \
-  OPTION(max_segment_reclaim, NUMBER, 10, 0, 100,                                                \
-         "percentage of the abandoned segments that one slow path may adopt")                    \
-  OPTION(destroy_on_exit, SWITCH, 0, 0, 1,                                                       \
-         "destroy what is alive: at exit the heaps of that thread, at unloading all blocks")     \
-  OPTION(arena_reserve, SIZE, 0, 0, 1L << 30,                                                    \
-         "reserve addresses in pieces of this size, a multiple of 32 MiB; 0: 32 MiB")            \
-  OPTION(arena_purge_mult, NUMBER, 10, 0, 1000000, "no effect: all memory waits purge_delay")    \
-  OPTION(purge_extend_delay, NUMBER, 1, 0, 3600000,                                              \
-         "no effect: what is freed later does not delay a purge")                                \
-  OPTION(abandoned_reclaim_on_free, SWITCH, 1, 0, 1,                                             \
-         "a free into memory of an ended thread adopts that memory")                             \
-  OPTION(disallow_arena_alloc, SWITCH, 0, 0, 1, "shared arenas are not used")                    \
-  OPTION(retry_on_oom, NUMBER, 0, 0, 3600000,                                                    \
-         "milliseconds for which an allocation without memory is tried again")                   \
-  OPTION(visit_abandoned, SWITCH, 0, 0, 1, "mi_abandoned_visit_blocks may be called")            \
-  OPTION(guarded_min, NUMBER, 0, 0, 1L << 30,                                                    \
-         "with MI_GUARDED: the least size of a block that may be guarded")                       \
-  OPTION(guarded_max, NUMBER, 1L << 30, 0, 1L << 30,                                             \
-         "with MI_GUARDED: the largest size of a block that may be guarded")                     \
-  OPTION(guarded_precise, SWITCH, 0, 0, 1,                                                       \
-         "with MI_GUARDED: guarded blocks end at the guard exactly, at any alignment")           \
-  OPTION(guarded_sample_rate, NUMBER, 0, 0, 1L << 30,                                            \
-         "in builds made with MI_GUARDED: one in so many blocks is guarded (0: none)")           \
-  OPTION(guarded_sample_seed, NUMBER, 0, 0, 1L << 30,                                            \
-         "with MI_GUARDED: which one is the first; 0: nobody knows")                             \
-  OPTION(target_segments_per_thread, NUMBER, 0, 0, 1000000,                                      \
-         "no effect: a thread keeps the segments that its blocks are in")                        \
-  OPTION(generic_collect, NUMBER, 10000, 1, 1000000,                                             \
-         "collect after this many slow-path calls of a thread")                                  \
-  OPTION(allow_thp, SWITCH, 1, 0, 1, "let the system use transparent huge pages")                \
-  OPTION(cache_reset, SWITCH, 0, 0, 1, "no effect: there is no cache that a purge passes by")    \
-  OPTION(secure, NUMBER, 0, 0, 4,                                                                \
+#define MI_OPTIONS(OPTION)                                                                      \
+  OPTION(show_errors, SWITCH, 1, 0, 1, "print a line on stderr for every error")                \
+  OPTION(show_stats, SWITCH, 0, 0, 1, "print statistics when the process ends")                 \
+  OPTION(verbose, NUMBER, 0, 0, 3,                                                              \
+         "1, 2, 3: print version and options at the start, and failed allocations")             \
+  OPTION(eager_commit, SWITCH, 1, 0, 1,                                                         \
+         "commit uncommitted memory of arenas 4 MiB at a time; 0: as little as possible")       \
+  OPTION(arena_eager_commit, NUMBER, 2, 0, 2,                                                   \
+         "1: the system must have memory for all reserved addresses; 0, 2: it need not")        \
+  OPTION(purge_decommits, SWITCH, 1, 0, 1,                                                      \
+         "purge so that resident memory falls at once; 0: when the system needs it")            \
+  OPTION(allow_large_os_pages, NUMBER, 0, 0, 2,                                                 \
+         "1, 2: use large pages (2 MiB) where the system has some; they are not purged")        \
+  OPTION(reserve_huge_os_pages, NUMBER, 0, 0, 1000000,                                          \
+         "reserve so many huge pages (1 GiB) when the process begins")                          \
+  OPTION(reserve_huge_os_pages_at, NUMBER, -1, -1, 1023, "on this NUMA node; -1: on all")       \
+  OPTION(reserve_os_memory, SIZE, 0, 0, 1L << 30,                                               \
+         "reserve so much memory when the process begins")                                      \
+  OPTION(segment_cache, NUMBER, 0, 0, 1000000,                                                  \
+         "no effect: free segments wait in their chunk, for all threads")                       \
+  OPTION(page_reset, SWITCH, 0, 0, 1, "purge as purge_decommits=0 does")                        \
+  OPTION(abandoned_page_purge, SWITCH, 0, 0, 1,                                                 \
+         "a thread that ends purges its free memory at once")                                   \
+  OPTION(segment_reset, SWITCH, 0, 0, 1, "no effect: free segments are purged like free pages") \
+  OPTION(eager_commit_delay, NUMBER, 1, 0, 1000000, "no effect: see eager_commit")              \
+  OPTION(purge_delay, NUMBER, 100, -1, 3600000,                                                 \
+         "milliseconds until unused memory goes back to the system (-1: never, 0: at once)")    \
+  OPTION(background_purge, SWITCH, 1, 0, 1,                                                     \
+         "a thread of our own purges what is due when no other does (not in the addon)")        \
+  OPTION(use_numa_nodes, NUMBER, 0, 0, 1024,                                                    \
+         "the machine has so many NUMA nodes; 0: ask the system")                               \
+  OPTION(disallow_os_alloc, SWITCH, 0, 0, 1,                                                    \
+         "never ask the system for more memory for blocks: use arenas only")                    \
+  OPTION(os_tag, NUMBER, 100, 0, 255, "no effect: only macOS has such tags")                    \
+  OPTION(max_errors, NUMBER, 32, -1, 1000000, "print at most this many errors (-1: all)")       \
+  OPTION(max_warnings, NUMBER, 32, -1, 1000000, "print at most this many warnings (-1: all)")   \
+  OPTION(max_segment_reclaim, NUMBER, 10, 0, 100,                                               \
+         "percentage of the abandoned segments that one slow path may adopt")                   \
+  OPTION(destroy_on_exit, SWITCH, 0, 0, 1,                                                      \
+         "destroy what is alive: at exit the heaps of that thread, at unloading all blocks")    \
+  OPTION(arena_reserve, SIZE, 0, 0, 1L << 30,                                                   \
+         "reserve addresses in pieces of this size, a multiple of 32 MiB; 0: 32 MiB")           \
+  OPTION(arena_purge_mult, NUMBER, 10, 0, 1000000, "no effect: all memory waits purge_delay")   \
+  OPTION(purge_extend_delay, NUMBER, 1, 0, 3600000,                                             \
+         "no effect: what is freed later does not delay a purge")                               \
+  OPTION(abandoned_reclaim_on_free, SWITCH, 1, 0, 1,                                            \
+         "a free into memory of an ended thread adopts that memory")                            \
+  OPTION(disallow_arena_alloc, SWITCH, 0, 0, 1, "shared arenas are not used")                   \
+  OPTION(retry_on_oom, NUMBER, 0, 0, 3600000,                                                   \
+         "milliseconds for which an allocation without memory is tried again")                  \
+  OPTION(visit_abandoned, SWITCH, 0, 0, 1, "mi_abandoned_visit_blocks may be called")           \
+  OPTION(guarded_min, NUMBER, 0, 0, 1L << 30,                                                   \
+         "with MI_GUARDED: the least size of a block that may be guarded")                      \
+  OPTION(guarded_max, NUMBER, 1L << 30, 0, 1L << 30,                                            \
+         "with MI_GUARDED: the largest size of a block that may be guarded")                    \
+  OPTION(guarded_precise, SWITCH, 0, 0, 1,                                                      \
+         "with MI_GUARDED: guarded blocks end at the guard exactly, at any alignment")          \
+  OPTION(guarded_sample_rate, NUMBER, 0, 0, 1L << 30,                                           \
+         "in builds made with MI_GUARDED: one in so many blocks is guarded (0: none)")          \
+  OPTION(guarded_sample_seed, NUMBER, 0, 0, 1L << 30,                                           \
+         "with MI_GUARDED: which one is the first; 0: nobody knows")                            \
+  OPTION(target_segments_per_thread, NUMBER, 0, 0, 1000000,                                     \
+         "no effect: a thread keeps the segments that its blocks are in")                       \
+  OPTION(generic_collect, NUMBER, 10000, 1, 1000000,                                            \
+         "collect after this many slow-path calls of a thread")                                 \
+  OPTION(allow_thp, SWITCH, 1, 0, 1, "let the system use transparent huge pages")               \
+  OPTION(cache_reset, SWITCH, 0, 0, 1, "no effect: there is no cache that a purge passes by")   \
+  OPTION(secure, NUMBER, 0, 0, 4,                                                               \
          "no effect but, if 1 to 4, a warning: hardened is a build (-DMI_HARDENED=ON)")
 
 /* Older names of options, in mimalloc's earlier versions: ALIAS(older name, name). They too work

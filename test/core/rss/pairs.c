@@ -60,7 +60,9 @@ int main(void) {
   for (int i = 0; i < 2 * PAIRS; i++) pthread_join(threads[i], NULL);
   printf("at most %zu KiB above the start in the first tenth, %zu KiB after it\n",
          (most_early - start) / 1024, (most_late - start) / 1024);
-  CHECK_CMP(most_late, <=, most_early + 8 * MIB);
+  /* The rings hold up to 16 MiB, or nothing, as the threads happen to run. Were a thousandth of the blocks lost, it
+     would be as much. */
+  CHECK_CMP(most_late, <=, most_early + 16 * MIB);
   mi_collect(true);
   require_rss("when all is freed", start, 8 * MIB);
   return 0;
