@@ -78,8 +78,8 @@
 #define MI_DIRECT_COUNT (MI_SMALL_SIZE_MAX / MI_WORD_SIZE + 1)
 
 /* Size classes: 8, then every 16 up to 128, then eight to each doubling up to
-   MI_LARGE_BLOCK_MAX, so that a block wastes at most an eighth once its size is rounded to 16.
-   See page/size_class.h. */
+   MI_LARGE_BLOCK_MAX, so that a block wastes at most an eighth once its size is rounded to 16,
+   unless its class borrows (heap/find.c). See page/size_class.h. */
 #define MI_BIN_HUGE 122u
 #define MI_BIN_FULL 123u
 #define MI_BIN_COUNT 124u
@@ -175,7 +175,9 @@ typedef struct mi_page_s {
   _Alignas(64) _Atomic(uintptr_t) thread_free; /* list and MI_TF_ state; see above */
   /* Written by the owner; read by another thread only while it holds NOTIFYING. NULL: abandoned. */
   _Atomic(struct mi_heap_s*) heap;
-  struct mi_page_s* delayed_next; /* on the heap's delayed list */
+  /* On the heap's delayed list: the next page. Of an abandoned page: the blocks that must be on
+     thread_free for it to be empty. */
+  _Atomic(uintptr_t) link;
   /* The blocks of thread_free from this one on were purged, but for their links; see
      page/scavenge.c. */
   _Atomic(mi_block_t*) purged;
@@ -344,6 +346,8 @@ typedef struct mi_heap_s {
   bool allow_destroy; /* then it adopts nothing, unless it is all that is left in its arena */
   bool has_adopted;   /* it did so: some of its pages are `adopted` */
   bool visiting;      /* a visitor is running: no page is given back */
+  uint32_t pages_of[MI_BIN_COUNT]; /* pages of each bin, also full ones */
+  uint8_t loans[MI_BIN_COUNT];     /* blocks of larger classes that the bin got in this round */
   mi_page_queue_t pages[MI_BIN_COUNT];
   mi_segments_tld_t own_segments; /* used if it was made for an arena */
 #if MI_GUARDED
@@ -360,6 +364,7 @@ typedef struct mi_heap_s {
 typedef struct mi_tld_s {
   unsigned long long heartbeat;
   long until_collect; /* slow paths left before the heartbeat collects */
+  long until_round;   /* slow paths left before retired pages age */
   long quick_blocks;  /* that mi_heap_quick_page may still supply before the next heartbeat */
   struct mi_heap_s* callback_heap; /* for which the deferred-free callback is running, or NULL */
   mi_heap_t* heaps;                /* every heap of the thread, the backing heap too */

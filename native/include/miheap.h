@@ -146,7 +146,8 @@ mi_decl_nodiscard mi_decl_export char* mi_realpath(const char* fname, char* reso
 /* The bytes the caller may use from `p` on; 0 for NULL. At least what was asked for. */
 mi_decl_nodiscard mi_decl_export size_t mi_usable_size(const void* p) mi_attr_noexcept;
 
-/* The usable size a mi_malloc(size) would have. */
+/* The usable size that a mi_malloc(size) has. Of a size that the thread asks for now and then only, it may
+   have up to twice as much. */
 mi_decl_nodiscard mi_decl_export size_t mi_good_size(size_t size) mi_attr_noexcept;
 
 /* ---- Blocks at an alignment ----
@@ -768,7 +769,7 @@ mi_decl_export void mi_register_error(mi_error_fun* fun, void* arg) mi_attr_noex
   OPTION(purge_extend_delay, NUMBER, 1, 0, 3600000,                                             \
          "no effect: what is freed later does not delay a purge")                               \
   OPTION(abandoned_reclaim_on_free, SWITCH, 1, 0, 1,                                            \
-         "a free into memory of an ended thread adopts that memory")                            \
+         "a free into memory of an ended thread adopts it, if the thread has none to spare")    \
   OPTION(disallow_arena_alloc, SWITCH, 0, 0, 1, "shared arenas are not used")                   \
   OPTION(retry_on_oom, NUMBER, 0, 0, 3600000,                                                   \
          "milliseconds for which an allocation without memory is tried again")                  \

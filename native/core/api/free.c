@@ -54,7 +54,7 @@ mi_page_t* mi_checked_page_of(const char* function, const void* p) {
   return page;
 }
 
-/* The thread may take over what an ended one left. */
+/* The thread may take over what an ended one left, if it has use for it. */
 static bool adopt_segment_of(mi_page_t* page) {
   mi_segment_t* segment = mi_segment_of(page);
   return mi_segment_owner(segment) == 0 && !mi_segment_is_huge(segment) &&
@@ -84,6 +84,22 @@ static bool free_plain(void* p) {
   return true;
 }
 
+static void free_of_others(mi_page_t* page, mi_block_t* block) {
+  mi_segment_t* segment = mi_segment_of(page);
+  /* Acquire pairs with the release of mi_segment_abandon. */
+  uintptr_t owner = atomic_load_explicit(&segment->thread_id, memory_order_acquire);
+  if (owner != 0 || mi_segment_is_huge(segment)) {
+    mi_page_free_block_mt(page, block);
+    return;
+  }
+  /* After the push all may be gone. */
+  mi_slot_ref_t slot = mi_segment_slot(segment);
+  unsigned index = mi_page_index(segment, page);
+  if (mi_page_free_block_unowned(page, block) && mi_heap_is_initialized(mi_heap_default)) {
+    mi_heap_free_abandoned_page(slot, index);
+  }
+}
+
 void mi_free_slow(void* p) {
   if (mi_likely(free_plain(p))) return;
   mi_page_t* page = mi_checked_page_of("free", p);
@@ -103,7 +119,7 @@ void mi_free_slow(void* p) {
     mi_assert_expensive(!mi_heap_is_initialized(mi_heap_default) ||
                         mi_heap_is_valid(mi_heap_default));
   } else {
-    mi_page_free_block_mt(page, block);
+    free_of_others(page, block);
   }
 }
 

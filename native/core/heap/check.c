@@ -30,7 +30,7 @@ static bool delayed_is_valid(mi_heap_t* heap) {
   /* Others may add to it meanwhile, in front only. */
   size_t listed = 0;
   mi_page_t* page = atomic_load_explicit(&heap->delayed, memory_order_acquire);
-  for (; page != NULL; page = page->delayed_next, listed++) {
+  for (; page != NULL; page = mi_page_delayed_next(page), listed++) {
     if (!mi_page_is_in_full(page) || listed > heap->page_count) return false;
     if (atomic_load_explicit(&page->heap, memory_order_relaxed) != heap) return false;
   }

@@ -26,7 +26,7 @@ void mi_page_free_block(mi_page_t* page, mi_block_t* block) {
 static void push_delayed(mi_heap_t* heap, mi_page_t* page) {
   mi_page_t* head = atomic_load_explicit(&heap->delayed, memory_order_relaxed);
   do {
-    page->delayed_next = head;
+    atomic_store_explicit(&page->link, (uintptr_t)head, memory_order_relaxed);
     /* Release: who drains the list sees the link. */
   } while (!atomic_compare_exchange_weak_explicit(&heap->delayed, &head, page, memory_order_release,
                                                   memory_order_relaxed));
@@ -97,11 +97,8 @@ static mi_noinline void free_huge_mt(mi_page_t* page, mi_block_t* block) {
   if (slot.chunk != NULL) mi_scavenge_hint(slot);
 }
 
-void mi_page_free_block_mt(mi_page_t* page, mi_block_t* block) {
-  if (mi_unlikely(page->bin == MI_BIN_HUGE)) {
-    free_huge_mt(page, block);
-    return;
-  }
+/* Not of a huge page. Returns how many blocks are on thread_free then. */
+mi_inline size_t push(mi_page_t* page, mi_block_t* block) {
   /* After the push all may be gone. */
   mi_slot_ref_t slot = mi_segment_slot(mi_segment_of(page));
   bool big = page->block_size > MI_SMALL_BLOCK_MAX;
@@ -120,6 +117,20 @@ void mi_page_free_block_mt(mi_page_t* page, mi_block_t* block) {
   } else if (mi_unlikely(big)) {
     mi_scavenge_hint(slot);
   }
+  return mi_tf_count(wanted);
+}
+
+void mi_page_free_block_mt(mi_page_t* page, mi_block_t* block) {
+  if (mi_unlikely(page->bin == MI_BIN_HUGE)) {
+    free_huge_mt(page, block);
+  } else {
+    push(page, block);
+  }
+}
+
+bool mi_page_free_block_unowned(mi_page_t* page, mi_block_t* block) {
+  size_t all = atomic_load_explicit(&page->link, memory_order_relaxed);
+  return push(page, block) == all;
 }
 
 /* The page's notice has been read: it is an ordinary page again. */
@@ -142,7 +153,7 @@ void mi_heap_delayed_free(mi_heap_t* heap) {
   /* Acquire pairs with the release of push_delayed. */
   mi_page_t* page = atomic_exchange_explicit(&heap->delayed, NULL, memory_order_acquire);
   while (page != NULL) {
-    mi_page_t* next = page->delayed_next;
+    mi_page_t* next = mi_page_delayed_next(page);
     if (mi_unlikely(mi_page_is_notifying(page))) {
       push_delayed(heap, page); /* it may not end yet */
     } else {
@@ -154,7 +165,7 @@ void mi_heap_delayed_free(mi_heap_t* heap) {
 
 void mi_heap_delayed_drop(mi_heap_t* heap) {
   mi_page_t* page = atomic_exchange_explicit(&heap->delayed, NULL, memory_order_acquire);
-  for (; page != NULL; page = page->delayed_next) {
+  for (; page != NULL; page = mi_page_delayed_next(page)) {
     if (page->bin == MI_BIN_HUGE && can_wait(page)) stop_waiting(page);
   }
 }

@@ -1,4 +1,6 @@
 /* Finding a page with free blocks, and making one. */
+#include <string.h>
+
 #include "heap/heap.h"
 #include "stats/stats.h"
 
@@ -48,7 +50,8 @@ static void move_to_front(mi_heap_t* heap, mi_page_t* page) {
   mi_heap_add_page(heap, page, true);
 }
 
-mi_page_t* mi_heap_find_page(mi_heap_t* heap, unsigned bin) {
+/* A page of the bin's queue with free blocks, or NULL. */
+static mi_page_t* search_queue(mi_heap_t* heap, unsigned bin) {
   mi_page_t* empty = NULL; /* taken only if no page is partly used, so that the others can drain */
   mi_page_t* next;
   for (mi_page_t* page = heap->pages[bin].first; page != NULL; page = next) {
@@ -62,11 +65,48 @@ mi_page_t* mi_heap_find_page(mi_heap_t* heap, unsigned bin) {
     if (empty != NULL) mi_heap_free_page(heap, empty);
     empty = page;
   }
-  if (empty != NULL) {
-    move_to_front(heap, empty);
-    return empty;
+  if (empty != NULL) move_to_front(heap, empty);
+  return empty;
+}
+
+/* ---- Loans ----
+   A page of its own costs a class a system page at least, and a thread that allocates little asks for a
+   few blocks of many classes. So a class without pages gets its first blocks in each round from pages
+   of larger classes, up to the next power of two. */
+
+enum { LOANS_PER_ROUND = 8 };
+
+static bool may_borrow(const mi_heap_t* heap, unsigned bin) {
+  /* Who tracks blocks knows those of a page by its size. */
+  return !MI_TRACK && heap->pages_of[bin] == 0 && heap->loans[bin] < LOANS_PER_ROUND &&
+         mi_bin_block_size(bin) <= MI_MEDIUM_BLOCK_MAX;
+}
+
+static unsigned largest_lender(unsigned bin) {
+  size_t size = mi_bin_block_size(bin);
+  return mi_is_power_of_two(size) ? bin : mi_bin_of((size_t)2 << mi_bsr64(size));
+}
+
+static mi_page_t* borrow(mi_heap_t* heap, unsigned bin) {
+  heap->loans[bin]++;
+  heap->tld->until_round++; /* or rounds, and so loans, would come the sooner the more are made */
+  size_t alignment = mi_lowest_bit(mi_bin_block_size(bin));
+  unsigned last = largest_lender(bin);
+  for (unsigned lender = bin + 1; lender <= last; lender++) {
+    if (heap->pages[lender].first == NULL) continue;
+    if (mi_lowest_bit(mi_bin_block_size(lender)) < alignment) continue;
+    mi_page_t* page = search_queue(heap, lender);
+    if (page != NULL) return page;
   }
-  return page_fresh(heap, bin);
+  return page_fresh(heap, last);
+}
+
+void mi_heap_forget_loans(mi_heap_t* heap) { memset(heap->loans, 0, sizeof(heap->loans)); }
+
+mi_page_t* mi_heap_find_page(mi_heap_t* heap, unsigned bin) {
+  mi_page_t* page = search_queue(heap, bin);
+  if (page != NULL) return page;
+  return may_borrow(heap, bin) ? borrow(heap, bin) : page_fresh(heap, bin);
 }
 
 mi_page_t* mi_heap_huge_page(mi_heap_t* heap, mi_request_t request) {

@@ -119,8 +119,11 @@ mi_page_t* mi_heap_page_for(mi_heap_t** heap, mi_request_t request);
    that page, if there is one, is empty. */
 mi_page_t* mi_heap_quick_page(mi_heap_t* heap, size_t size);
 
-/* The queue's first page with free blocks, found or made; NULL if there is no memory. */
+/* A page with free blocks of the bin's size, or of a larger one if the bin is hardly used; found or made.
+   NULL if there is no memory. */
 mi_page_t* mi_heap_find_page(mi_heap_t* heap, unsigned bin);
+/* Bins without pages may borrow again. Once in each round of mi_heap_age_retired. */
+void mi_heap_forget_loans(mi_heap_t* heap);
 
 /* A page of one huge block, in the full queue. */
 mi_page_t* mi_heap_huge_page(mi_heap_t* heap, mi_request_t request);
@@ -159,6 +162,8 @@ void mi_heap_age_retired(mi_heap_t* heap);
 void mi_page_free_block(mi_page_t* page, mi_block_t* block);
 /* Frees a block of a page that another thread owns, or none. */
 void mi_page_free_block_mt(mi_page_t* page, mi_block_t* block);
+/* The same for an abandoned page that is not huge. True if it was most likely the last one. */
+bool mi_page_free_block_unowned(mi_page_t* page, mi_block_t* block);
 /* Other threads freed blocks in full pages. */
 bool mi_heap_has_delayed(mi_heap_t* heap);
 /* Completes the frees that other threads made into full pages, but for those that are just being
@@ -193,8 +198,11 @@ void mi_heap_reclaim_all(mi_heap_t* heap);
 /* For a heap that is restricted to an arena which is full: frees what is free in abandoned segments
    there. With `adopt`, also takes their pages into the heap. */
 void mi_heap_reclaim_arena(mi_heap_t* heap, bool adopt);
-/* Adopts the abandoned segment in which the caller holds a live block. False if somebody else
-   did. */
+/* Adopts the abandoned segment in which the caller holds a live block. False if somebody else did, or
+   the thread has pages to spare: then those who need some shall find it. */
 bool mi_heap_reclaim_segment(mi_heap_t* heap, mi_segment_t* segment);
+/* Frees the page with that index in the segment of that slot, if it is empty and the segment abandoned. The
+   thread has a heap. */
+void mi_heap_free_abandoned_page(mi_slot_ref_t ref, unsigned index);
 
 #endif

@@ -57,6 +57,7 @@ void mi_heap_add_page(mi_heap_t* heap, mi_page_t* page, bool front) {
   link_page(queue, page, front);
   if (queue->first != first) update_direct(heap, index);
   heap->page_count++;
+  heap->pages_of[page->bin]++;
 }
 
 void mi_heap_remove_page(mi_heap_t* heap, mi_page_t* page) {
@@ -67,6 +68,7 @@ void mi_heap_remove_page(mi_heap_t* heap, mi_page_t* page) {
   unlink_page(queue, page);
   if (queue->first != first) update_direct(heap, index);
   heap->page_count--;
+  heap->pages_of[page->bin]--;
 }
 
 bool mi_page_to_full(mi_heap_t* heap, mi_page_t* page) {

@@ -47,6 +47,7 @@ static void abandon_page(mi_heap_t* heap, mi_page_t* page, void* arg) {
   mi_page_set_flag(page, MI_PAGE_IN_FULL, false);
   mi_page_clear_freer(page);
   atomic_store_explicit(&page->heap, NULL, memory_order_relaxed);
+  atomic_store_explicit(&page->link, page->used, memory_order_relaxed);
   mi_segments_tld_t* tld = heap->segments;
   mi_segment_t* segment = mi_segment_of(page);
   segment->abandoned_pages++;
@@ -122,38 +123,60 @@ mi_page_t* mi_heap_reclaim(mi_heap_t* heap, unsigned bin) {
     mi_segment_t* segment = mi_segment_adopt_next(heap->segments);
     if (segment == NULL) return NULL;
     mi_page_t* page = take_pages(heap, segment, bin);
-    if (page == NULL) continue;
-    mi_heap_remove_page(heap, page);
-    mi_heap_add_page(heap, page, true);
-    if (page->free == NULL) mi_page_extend(page);
-    return page;
+    if (page != NULL) {
+      mi_heap_remove_page(heap, page);
+      mi_heap_add_page(heap, page, true);
+      if (page->free == NULL) mi_page_extend(page);
+      return page;
+    }
+    if (mi_segment_has_free_page(heap->segments, mi_bin_block_size(bin))) return NULL;
   }
   return NULL;
 }
 
-/* Frees the pages of an adopted segment in which nothing lives, and abandons the rest again. */
-static void sweep(mi_segments_tld_t* tld, mi_segment_t* segment) {
-  uint32_t left = 0;
-  for (uint64_t pages = segment->pages_used; pages != 0; pages &= pages - 1) {
+/* Frees those of these pages of an adopted segment in which nothing lives. Returns how many pages the
+   segment still has; it is gone if that is 0. */
+static uint32_t sweep(mi_segments_tld_t* tld, mi_segment_t* segment, uint64_t pages) {
+  uint32_t left = segment->used;
+  for (; pages != 0; pages &= pages - 1) {
     mi_page_t* page = &segment->pages[mi_ctz64(pages)];
     mi_page_free_collect_all(page);
     if (mi_page_is_empty(page)) {
       mi_thread_stat_down(mi_heap_default->tld, pages);
       mi_segment_page_free(tld, page);
+      left--;
     } else {
-      left++;
+      atomic_store_explicit(&page->link, page->used, memory_order_relaxed);
     }
   }
-  if (left == 0) return; /* the segment is gone */
-  segment->abandoned_pages = left;
+  return left;
+}
+
+static void abandon_again(mi_segments_tld_t* tld, mi_segment_t* segment) {
+  segment->abandoned_pages = segment->used;
   mi_segment_queue_remove(tld, segment);
   mi_segment_abandon(tld, segment);
 }
 
+static void sweep_segment(mi_segments_tld_t* tld, mi_segment_t* segment) {
+  if (sweep(tld, segment, segment->pages_used) > 0) abandon_again(tld, segment);
+}
+
 static void sweep_arena(mi_arena_t* arena) {
   mi_segments_tld_t tld = {.arena = arena, .subproc = mi_heap_default->tld->segments.subproc};
-  mi_segments_adopt_each(&tld, sweep);
+  mi_segments_adopt_each(&tld, sweep_segment);
   mi_assert(tld.count == 0);
+}
+
+void mi_heap_free_abandoned_page(mi_slot_ref_t ref, unsigned index) {
+  bool open = mi_arena_admits(ref.chunk, NULL);
+  mi_segments_tld_t tld = {.arena = open ? NULL : mi_arena_of(ref.chunk),
+                           .subproc = mi_heap_default->tld->segments.subproc};
+  mi_segment_t* segment = mi_segment_adopt_at(&tld, ref);
+  if (segment == NULL) return;
+  /* It may be another segment by now. */
+  uint64_t pages = segment->pages_used & ((uint64_t)1 << index);
+  if (sweep(&tld, segment, pages) > 0) abandon_again(&tld, segment);
 }
 
 void mi_heap_reclaim_all(mi_heap_t* heap) {
@@ -186,7 +209,11 @@ bool mi_heap_reclaim_segment(mi_heap_t* heap, mi_segment_t* segment) {
   mi_tld_t* tld = heap->tld;
   bool open = mi_arena_admits(segment->chunk, NULL);
   heap = open ? &tld->backing : adopter_in(tld, mi_arena_of(segment->chunk));
-  if (heap == NULL || !mi_segment_try_adopt(heap->segments, segment)) return false;
+  if (heap == NULL) return false;
+  bool can_spare = heap->segments->free[segment->kind].first != NULL;
+  if ((can_spare && !mi_rare(mi_rare_reclaim)) || !mi_segment_try_adopt(heap->segments, segment)) {
+    return false;
+  }
   take_pages(heap, segment, MI_BIN_FULL);
   return true;
 }

@@ -105,8 +105,10 @@ void mi_heap_collect_retired(mi_heap_t* heap, bool force) {
 }
 
 void mi_heap_age_retired(mi_heap_t* heap) {
-  if (mi_unlikely(heap->tld->stats.slow_calls % SLOW_PATHS_PER_ROUND == 0)) {
+  if (mi_unlikely(heap->tld->until_round-- == 0)) {
+    heap->tld->until_round = SLOW_PATHS_PER_ROUND - 1;
     mi_heap_collect_retired(heap, false);
+    mi_heap_forget_loans(heap);
   }
 }
 

@@ -120,6 +120,11 @@ mi_inline bool mi_page_has_thread_free(const mi_page_t* page) {
           ~(uintptr_t)MI_TF_STATE_MASK) != 0;
 }
 
+/* The page after this one on its heap's delayed list. */
+mi_inline mi_page_t* mi_page_delayed_next(const mi_page_t* page) {
+  return (mi_page_t*)atomic_load_explicit(&page->link, memory_order_relaxed);
+}
+
 /* ---- Checks ---- */
 
 /* Walks the three lists and tests every invariant of mi_page_t. For a page at rest. */

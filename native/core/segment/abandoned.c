@@ -53,7 +53,8 @@ void mi_segment_abandon(mi_segments_tld_t* tld, mi_segment_t* segment) {
   mark_t* mark = &segment->chunk->abandoned[segment->slot_index];
   segment->abandoned_pages = 0;
   tld->count--;
-  atomic_store_explicit(&segment->thread_id, 0, memory_order_relaxed);
+  /* Release: who sees that nobody owns it sees how many blocks each page had. */
+  atomic_store_explicit(&segment->thread_id, 0, memory_order_release);
   mi_race_window();
   mi_stat_up(segments_abandoned, 1);
   change_count(segment->chunk, subproc, 1);
@@ -75,8 +76,7 @@ bool mi_segment_try_adopt(mi_segments_tld_t* tld, mi_segment_t* segment) {
   return true;
 }
 
-/* The abandoned segment of a slot, if it is for tld and nobody else takes it. */
-static mi_segment_t* adopt_at(mi_segments_tld_t* tld, mi_slot_ref_t ref) {
+mi_segment_t* mi_segment_adopt_at(mi_segments_tld_t* tld, mi_slot_ref_t ref) {
   mi_subproc_t* subproc = mi_subproc_of(tld);
   /* Acquire: a chunk with an abandoned segment has its final `arena`. */
   if (atomic_load_explicit(mark_of(ref), memory_order_acquire) != subproc ||
@@ -101,7 +101,7 @@ mi_segment_t* mi_segment_adopt_next(mi_segments_tld_t* tld) {
     if (tld->adopt_cursor >= chunks) tld->adopt_cursor = 0;
     mi_chunk_t* chunk = mi_chunk_at(first + tld->adopt_cursor);
     for (unsigned index = 0; index < MI_SLOTS_PER_CHUNK; index++) {
-      mi_segment_t* segment = adopt_at(tld, (mi_slot_ref_t){chunk, index});
+      mi_segment_t* segment = mi_segment_adopt_at(tld, (mi_slot_ref_t){chunk, index});
       if (segment != NULL) return segment;
     }
     tld->adopt_cursor++;
@@ -115,7 +115,7 @@ void mi_segments_adopt_each(mi_segments_tld_t* tld, mi_segment_fun* fn) {
   for (size_t i = 0; i < chunks && mi_abandoned_count(tld) > 0; i++) {
     mi_chunk_t* chunk = mi_chunk_at(first + i);
     for (unsigned index = 0; index < MI_SLOTS_PER_CHUNK; index++) {
-      mi_segment_t* segment = adopt_at(tld, (mi_slot_ref_t){chunk, index});
+      mi_segment_t* segment = mi_segment_adopt_at(tld, (mi_slot_ref_t){chunk, index});
       if (segment != NULL) fn(tld, segment);
     }
   }

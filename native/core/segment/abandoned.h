@@ -31,6 +31,9 @@ size_t mi_abandoned_count(const mi_segments_tld_t* tld);
 /* Those of the first sub-process, and of every exclusive arena. */
 size_t mi_abandoned_total(void);
 
+/* Takes the segment of the slot, if it is abandoned, and for tld as below. */
+mi_segment_t* mi_segment_adopt_at(mi_segments_tld_t* tld, mi_slot_ref_t ref);
+
 /* Takes some segment that tld->arena admits and its sub-process abandoned, or returns NULL if no
    chunk has one. Goes on where the last search of this thread ended. */
 mi_segment_t* mi_segment_adopt_next(mi_segments_tld_t* tld);

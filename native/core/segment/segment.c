@@ -167,23 +167,21 @@ enter_page(const mi_segment_t* segment, unsigned index, size_t block_size, mi_pa
                   units_for(block_size), page);
 }
 
-/* Takes the units of one unused page, small or medium, one with resident memory if possible. Returns its
-   index, or page_count if every candidate is being purged right now. */
-static unsigned take_page_units(mi_segment_t* segment, size_t block_size, bool* zero) {
+/* Takes the units of one unused page, small or medium: one with resident memory, or any. Returns its index,
+   or page_count if there is none, but for those that are just being purged. */
+static unsigned
+take_page_units(mi_segment_t* segment, size_t block_size, bool only_dirty, bool* zero) {
   mi_slot_ref_t ref = mi_segment_slot(segment);
-  mi_slot_t* slot = mi_slot_state(ref);
-  for (int want_dirty = 1; want_dirty >= 0; want_dirty--) {
-    uint64_t dirty = atomic_load_explicit(&slot->dirty, memory_order_relaxed);
-    uint64_t unused = ~segment->pages_used & mi_bits64(0, segment->page_count);
-    while (unused != 0) {
-      unsigned index = mi_ctz64(unused);
-      uint64_t mask = units_at(index, block_size);
-      unused &= unused - 1;
-      /* Page 0 begins in the header's unit, which is resident. */
-      if (want_dirty && index != 0 && (dirty & mask) == 0) continue;
-      *zero = true;
-      if (mask == 0 || mi_units_take(ref, mask, zero)) return index;
-    }
+  uint64_t dirty = atomic_load_explicit(&mi_slot_state(ref)->dirty, memory_order_relaxed);
+  uint64_t unused = ~segment->pages_used & mi_bits64(0, segment->page_count);
+  while (unused != 0) {
+    unsigned index = mi_ctz64(unused);
+    uint64_t mask = units_at(index, block_size);
+    unused &= unused - 1;
+    /* Page 0 begins in the header's unit, which is resident. */
+    if (only_dirty && index != 0 && (dirty & mask) == 0) continue;
+    *zero = true;
+    if (mask == 0 || mi_units_take(ref, mask, zero)) return index;
   }
   return segment->page_count;
 }
@@ -210,7 +208,8 @@ static void clear_descriptor(mi_page_t* page) {
   mi_assert(atomic_load_explicit(&page->thread_free, memory_order_relaxed) == 0);
   memset(page, 0, offsetof(mi_page_t, thread_free));
   atomic_store_explicit(&page->heap, NULL, memory_order_relaxed);
-  page->delayed_next = page->visit_next = page->prev = NULL;
+  atomic_store_explicit(&page->link, 0, memory_order_relaxed);
+  page->visit_next = page->prev = NULL;
   atomic_store_explicit(&page->purged, NULL, memory_order_relaxed);
   page->key = 0;
 }
@@ -251,10 +250,11 @@ static mi_page_t* page_begin(mi_segments_tld_t* tld, mi_segment_t* segment, unsi
   return page;
 }
 
-static mi_page_t* page_alloc_in(mi_segments_tld_t* tld, mi_segment_t* segment, size_t block_size) {
+static mi_page_t*
+page_alloc_in(mi_segments_tld_t* tld, mi_segment_t* segment, size_t block_size, bool only_dirty) {
   bool zero;
   if (segment->kind != MI_PAGE_LARGE) {
-    unsigned index = take_page_units(segment, block_size, &zero);
+    unsigned index = take_page_units(segment, block_size, only_dirty, &zero);
     if (index == segment->page_count) return NULL;
     return page_begin(tld, segment, index, block_size, zero);
   }
@@ -271,6 +271,17 @@ static mi_page_t* page_alloc_in(mi_segments_tld_t* tld, mi_segment_t* segment, s
    next time. */
 enum { FIRST_TRIES = 8, MOST_TRIES = 32 };
 
+/* A page in which memory is resident already, small or medium. */
+static mi_page_t* page_alloc_dirty(mi_segments_tld_t* tld, size_t block_size) {
+  unsigned tries = 0;
+  mi_segment_t* segment = tld->free[kind_of(block_size)].first;
+  for (; segment != NULL && tries < FIRST_TRIES; segment = segment->next, tries++) {
+    mi_page_t* page = page_alloc_in(tld, segment, block_size, true);
+    if (page != NULL) return page;
+  }
+  return NULL;
+}
+
 bool mi_segment_has_free_page(const mi_segments_tld_t* tld, size_t block_size) {
   mi_page_kind_t kind = kind_of(block_size);
   const mi_segment_t* segment = tld->free[kind].first;
@@ -281,10 +292,14 @@ bool mi_segment_has_free_page(const mi_segments_tld_t* tld, size_t block_size) {
 
 mi_page_t* mi_segment_page_alloc(mi_segments_tld_t* tld, size_t block_size) {
   mi_page_kind_t kind = kind_of(block_size);
+  if (kind != MI_PAGE_LARGE) {
+    mi_page_t* page = page_alloc_dirty(tld, block_size);
+    if (page != NULL) return page;
+  }
   mi_segment_t* next;
   unsigned tries = 0;
   for (mi_segment_t* segment = tld->free[kind].first; segment != NULL; segment = next) {
-    mi_page_t* page = page_alloc_in(tld, segment, block_size);
+    mi_page_t* page = page_alloc_in(tld, segment, block_size, false);
     if (page != NULL) return page;
     next = segment->next;
     /* Large pages do not fit everywhere, and there may be many such segments. */

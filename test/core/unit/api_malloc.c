@@ -22,7 +22,8 @@ static void sizes(void) {
     CHECK(p != NULL);
     CHECK_EQ((uintptr_t)p % (size >= 16 ? 16 : 8), 0);
     CHECK_CMP(mi_usable_size(p), >=, size);
-    CHECK_EQ(mi_usable_size(p), MI_GUARDED ? size : mi_good_size(size));
+    CHECK_CMP(mi_usable_size(p), >=, MI_GUARDED ? size : mi_good_size(size));
+    CHECK_CMP(mi_usable_size(p), <=, 2 * mi_good_size(size));
     p[0] = p[mi_usable_size(p) - 1] = 1;
     mi_free(p);
   }

@@ -267,12 +267,12 @@ static void visit(void) {
 /* The system does not protect: the block is an ordinary one. */
 static void without_protection(void) {
   mi_heap_t* heap = heap_with(1, 0);
-  mi_free(mi_heap_malloc(heap, 100)); /* there is memory already */
+  mi_free(mi_heap_malloc(heap, 128)); /* there is memory already */
   mi_os_fail_from(1);
-  void* p = mi_heap_malloc(heap, 100);
+  void* p = mi_heap_malloc(heap, 128);
   mi_os_fail_from(0);
-  CHECK(p != NULL && guard_of(p, 100) == NULL);
-  CHECK_EQ(mi_usable_size(p), mi_good_size(100));
+  CHECK(p != NULL && guard_of(p, 128) == NULL);
+  CHECK_EQ(mi_usable_size(p), mi_good_size(128));
   mi_free(p);
   mi_heap_destroy(heap);
 }

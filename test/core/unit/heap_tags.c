@@ -5,6 +5,7 @@
 #include "check.h"
 #include "heap/heap.h"
 #include "memory.h"
+#include "os/rare.h"
 #include "shadow.h"
 
 static shadow_t shadow;
@@ -129,7 +130,9 @@ static void adopting(void) {
 
   /* A free into what was left adopts in the same way. */
   leave();
+  mi_rare_set(mi_rare_reclaim, 1); /* though this thread has pages to spare */
   mi_free(shadow.blocks[0].p);
+  mi_rare_set(mi_rare_reclaim, 0);
   shadow.blocks[0].p = NULL;
   heaps_check();
   CHECK(mi_heap_contains_block(five, shadow.blocks[5].p));

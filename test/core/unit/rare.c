@@ -94,7 +94,7 @@ static void reclaim(void) {
   CHECK_EQ(pthread_create(&thread, NULL, leave_a_block, &left), 0);
   pthread_join(thread, NULL);
   CHECK_EQ(memory_gauges().abandoned, 1);
-  void* other = mi_malloc(3000);
+  void* other = mi_malloc(2000);
   CHECK_EQ(memory_gauges().abandoned, 1);
   mi_rare_set(mi_rare_reclaim, 1);
   void* another = mi_malloc(4000);

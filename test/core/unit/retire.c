@@ -1,4 +1,5 @@
-/* Empty pages: the last one of a class is kept for a while, others go back at once. */
+/* Empty pages: the last one of a class is kept for a while, others go back at once. The classes are those
+   that never borrow from others. */
 #include "heap/heap.h"
 
 #include "check.h"
@@ -75,17 +76,17 @@ int main(void) {
   alternate(16);
   alternate(1000);
   alternate(8000);
-  alternate(20000);
+  alternate(16384);
   alternate(MI_MEDIUM_BLOCK_MAX);
   alternate_beside_full(64);
   alternate_beside_full(1000);
   several(1000);
-  several(5000);
-  several(30000);
+  several(4096);
+  several(32768);
   several(300000);
-  expires(1000, 60000);
-  expires(20000, 60000);
-  forced(100);
+  expires(1000, 65536);
+  expires(16384, 65536);
+  forced(128);
   mi_collect(true);
   memory_check();
   CHECK_EQ(memory_gauges().segments, 0);

@@ -1,0 +1,70 @@
+/* A class that is hardly used gets its blocks from pages of larger classes. */
+#include "check.h"
+#include "heap/heap.h"
+#include "memory.h"
+
+enum { LOANS = 8 };
+
+static mi_heap_t* heap;
+
+static size_t pages_of(size_t size) { return heap->pages_of[mi_bin_of(size)]; }
+
+static size_t block_size_of(const void* p) { return mi_page_of(p)->block_size; }
+
+/* A few blocks of all classes from 8 bytes to 64 KiB: one page for each doubling. */
+static void few_pages(void) {
+  void* blocks[MI_BIN_HUGE];
+  size_t count = 0;
+  for (unsigned bin = 1; mi_bin_block_size(bin) <= MI_MEDIUM_BLOCK_MAX; bin++) {
+    size_t size = mi_bin_block_size(bin);
+    blocks[count] = mi_malloc(size);
+    CHECK_CMP(block_size_of(blocks[count]), >=, size);
+    CHECK_CMP(block_size_of(blocks[count]), <, 2 * size);
+    CHECK_EQ((uintptr_t)blocks[count] % mi_lowest_bit(size), 0);
+    count++;
+  }
+  CHECK_CMP(heap->page_count, <=, 17);
+  memory_check();
+  while (count > 0) mi_free(blocks[--count]);
+}
+
+/* Who asks for more gets pages of the class. */
+static void own_page(size_t size) {
+  void* blocks[LOANS + 2];
+  for (int i = 0; i < LOANS; i++) {
+    blocks[i] = mi_malloc(size);
+    CHECK_EQ(pages_of(size), 0);
+    CHECK_CMP(block_size_of(blocks[i]), >, size);
+  }
+  for (int i = LOANS; i < LOANS + 2; i++) {
+    blocks[i] = mi_malloc(size);
+    CHECK_EQ(pages_of(size), 1);
+    CHECK_EQ(block_size_of(blocks[i]), size);
+  }
+  memory_check();
+  for (int i = 0; i < LOANS + 2; i++) mi_free(blocks[i]);
+}
+
+/* A power of two is what others borrow, and large blocks have pages to measure. */
+static void never(size_t size) {
+  void* p = mi_malloc(size);
+  CHECK_EQ(block_size_of(p), mi_good_size(size));
+  mi_free(p);
+}
+
+int main(void) {
+  heap = mi_heap_get();
+  few_pages();
+  mi_collect(true);
+  mi_heap_forget_loans(heap);
+  own_page(48);
+  own_page(640);
+  own_page(5120);
+  own_page(40960);
+  for (size_t size = 8; size <= MI_MEDIUM_BLOCK_MAX; size *= 2) never(size);
+  never(MI_MEDIUM_BLOCK_MAX + 1);
+  mi_collect(true);
+  memory_check();
+  CHECK_EQ(memory_gauges().segments, 0);
+  return 0;
+}
