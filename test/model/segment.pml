@@ -2,7 +2,7 @@
    pin the segment and purge what is wholly free in it. A thread makes a segment in the slot if that
    is free, hands out blocks in it, frees what it holds, wherever that is, exits (which abandons the
    segment) and begins anew, and adopts what another one abandoned: when it wants memory, or when it
-   frees a block there. At the end, who adopts all that is left must be able to free all of it.
+   frees a block there; or then frees just that page, and abandons the rest again. At the end, who adopts all that is left must be able to free all of it.
 
    FORK: thread 1 forks at any moment; the others make no further step. What they were doing stays
    undone, and a thread with the id 2 begins in the child. */
@@ -261,6 +261,33 @@ inline free_mine(b) {
   p = 0
 }
 
+/* mi_heap_free_abandoned_page: by who pushed the last block, or, as it may be, by somebody else. */
+inline free_abandoned_page(p) {
+  clear_mark();
+  if
+  :: wanted ->
+     wanted = 0;
+     abandoned--;
+     thread_id = me;
+     if
+     :: page_lives[p] ->
+        collect(p);
+        if
+        :: used[p] == 0 -> free_page(p)
+        :: else
+        fi
+     :: else
+     fi;
+#ifndef KEEP_SWEPT
+     if
+     :: owner == me -> abandon_segment()
+     :: else
+     fi
+#endif
+  :: else
+  fi
+}
+
 /* mi_free_slow */
 inline free(b) {
   atomic { THERE; busy[me] = 1; word = thread_id }
@@ -275,13 +302,20 @@ inline free(b) {
 #else
      if
      :: word == 0 -> word = 0; clear_mark()
-     :: word == 0 -> word = 0 /* abandoned_reclaim_on_free is off */
+     :: word == 0 -> word = 0; it = 1 /* the thread has pages to spare */
      :: else -> word = 0
      fi;
 #endif
      if
      :: wanted -> take_over(); free_mine(b)
-     :: else -> p = PAGE_OF(b); free_by_other(b, p); p = 0
+     :: else ->
+        p = PAGE_OF(b);
+        free_by_other(b, p);
+        if
+        :: it == 1 -> it = 0; free_abandoned_page(p)
+        :: else
+        fi;
+        p = 0
      fi
   fi;
   busy[me] = 0
