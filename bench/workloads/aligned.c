@@ -5,7 +5,6 @@
 enum { SLOTS = 2000, MOST_ALIGNED = 4096 };
 
 static size_t replacements;
-static uint64_t checksums[MOST_THREADS];
 
 static void* aligned(size_t alignment, size_t* size, unsigned choice) {
   void* block = NULL;
@@ -19,7 +18,7 @@ static void* aligned(size_t alignment, size_t* size, unsigned choice) {
   return block;
 }
 
-static void work(unsigned index) {
+static uint64_t work(unsigned index) {
   random_t random = {index};
   uint64_t checksum = 0;
   void** slots = must(calloc(SLOTS, sizeof(void*)));
@@ -34,14 +33,11 @@ static void work(unsigned index) {
   }
   for (unsigned i = 0; i < SLOTS; i++) free_stamped(slots[i]);
   free(slots);
-  checksums[index] = checksum;
+  return checksum;
 }
 
 int main(int argc, char** argv) {
   arguments_t given = parse_arguments(argc, argv, 8000000, 1);
-  uint64_t checksum = 0;
   replacements = given.size;
-  run_threads(given.threads, work);
-  for (unsigned i = 0; i < given.threads; i++) checksum = mix(checksum ^ checksums[i]);
-  return finish(checksum);
+  return finish(sum_threads(given.threads, work));
 }

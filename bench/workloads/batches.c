@@ -9,7 +9,6 @@ enum { BATCH = 1000, OLD = 16 };
 
 static size_t batches;
 static int handed;
-static uint64_t checksums[MOST_THREADS];
 static void** _Atomic shelf[OLD];
 
 static void free_batch(void** batch, unsigned order) {
@@ -20,7 +19,7 @@ static void free_batch(void** batch, unsigned order) {
   free(batch);
 }
 
-static void work(unsigned index) {
+static uint64_t work(unsigned index) {
   random_t random = {index};
   void** old[OLD] = {NULL};
   uint64_t checksum = 0;
@@ -41,19 +40,17 @@ static void work(unsigned index) {
   for (unsigned i = 0; i < OLD; i++) {
     if (old[i] != NULL) free_batch(old[i], 0);
   }
-  checksums[index] = checksum;
+  return checksum;
 }
 
 int main(int argc, char** argv) {
   arguments_t given = parse_arguments(argc, argv, 12000, 2);
-  uint64_t checksum = 0;
   batches = given.size;
   handed = strcmp(given.mode, "handed") == 0;
-  run_threads(given.threads, work);
+  uint64_t checksum = sum_threads(given.threads, work);
   for (unsigned i = 0; i < OLD; i++) {
     void** left = atomic_load(&shelf[i]);
     if (left != NULL) free_batch(left, 0);
   }
-  for (unsigned i = 0; i < given.threads; i++) checksum = mix(checksum ^ checksums[i]);
   return finish(checksum);
 }

@@ -8,14 +8,13 @@
 #include "workload.h"
 
 static size_t operations;
-static uint64_t checksums[MOST_THREADS];
 
 static std::string text_of(random_t* random) {
   return std::string(random_size(random, 4, 200),
                      static_cast<char>('a' + random_below(random, 26)));
 }
 
-static void work(unsigned index) {
+static uint64_t work(unsigned index) {
   random_t random = {index};
   std::map<uint64_t, std::string> ordered;
   std::unordered_map<uint64_t, std::vector<unsigned>> hashed;
@@ -39,14 +38,11 @@ static void work(unsigned index) {
   }
   uint64_t sum = 0; // the order of a hash table is the library's own affair
   for (const auto& [key, numbers] : hashed) sum += mix(key ^ numbers.size());
-  checksums[index] = checksum ^ sum;
+  return checksum ^ sum;
 }
 
 int main(int argc, char** argv) {
   arguments_t given = parse_arguments(argc, argv, 3000000, 1);
-  uint64_t checksum = 0;
   operations = given.size;
-  run_threads(given.threads, work);
-  for (unsigned i = 0; i < given.threads; i++) checksum = mix(checksum ^ checksums[i]);
-  return finish(checksum);
+  return finish(sum_threads(given.threads, work));
 }

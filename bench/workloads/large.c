@@ -7,9 +7,8 @@ enum { SLOTS = 20, LEAST = 64 << 10, MOST = 32 << 20, TOUCHED = 32, PAGE = 4096 
 
 static size_t replacements;
 static int written;
-static uint64_t checksums[MOST_THREADS];
 
-static void work(unsigned index) {
+static uint64_t work(unsigned index) {
   random_t random = {index};
   uint64_t checksum = 0;
   void* slots[SLOTS] = {NULL};
@@ -26,15 +25,12 @@ static void work(unsigned index) {
     checksum = mix(checksum ^ size);
   }
   for (unsigned i = 0; i < SLOTS; i++) free_stamped(slots[i]);
-  checksums[index] = checksum;
+  return checksum;
 }
 
 int main(int argc, char** argv) {
   arguments_t given = parse_arguments(argc, argv, 500000, 1);
-  uint64_t checksum = 0;
   replacements = given.size;
   written = strcmp(given.mode, "written") == 0;
-  run_threads(given.threads, work);
-  for (unsigned i = 0; i < given.threads; i++) checksum = mix(checksum ^ checksums[i]);
-  return finish(checksum);
+  return finish(sum_threads(given.threads, work));
 }

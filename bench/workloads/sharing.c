@@ -8,9 +8,8 @@ enum { BYTES = 8, WRITES = 2000 };
 
 static size_t blocks;
 static void* inherited[MOST_THREADS];
-static uint64_t checksums[MOST_THREADS];
 
-static void work(unsigned index) {
+static uint64_t work(unsigned index) {
   uint64_t checksum = 0;
   free(inherited[index]);
   for (size_t i = 0; i < blocks; i++) {
@@ -20,17 +19,14 @@ static void work(unsigned index) {
     checksum += block[i % BYTES];
     free((void*)block);
   }
-  checksums[index] = checksum;
+  return checksum;
 }
 
 int main(int argc, char** argv) {
   arguments_t given = parse_arguments(argc, argv, 500000, 2);
-  uint64_t checksum = 0;
   blocks = given.size;
   if (strcmp(given.mode, "scratch") == 0) {
     for (unsigned i = 0; i < given.threads; i++) inherited[i] = must(malloc(BYTES));
   }
-  run_threads(given.threads, work);
-  for (unsigned i = 0; i < given.threads; i++) checksum = mix(checksum ^ checksums[i]);
-  return finish(checksum);
+  return finish(sum_threads(given.threads, work));
 }

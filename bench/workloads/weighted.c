@@ -8,7 +8,6 @@ enum { SLOTS = 4096, LEAST = 8, MOST = 32 << 10, DRAWN = 8192 };
 
 static size_t replacements;
 static size_t sizes[DRAWN];
-static uint64_t checksums[MOST_THREADS];
 
 static void draw_sizes(void) {
   random_t random = {1};
@@ -19,7 +18,7 @@ static void draw_sizes(void) {
   }
 }
 
-static void work(unsigned index) {
+static uint64_t work(unsigned index) {
   random_t random = {index};
   uint64_t checksum = 0;
   void** slots = must(calloc(SLOTS, sizeof(void*)));
@@ -33,15 +32,12 @@ static void work(unsigned index) {
   }
   for (unsigned i = 0; i < SLOTS; i++) free_stamped(slots[i]);
   free(slots);
-  checksums[index] = checksum;
+  return checksum;
 }
 
 int main(int argc, char** argv) {
   arguments_t given = parse_arguments(argc, argv, 30000000, 1);
-  uint64_t checksum = 0;
   replacements = given.size;
   draw_sizes();
-  run_threads(given.threads, work);
-  for (unsigned i = 0; i < given.threads; i++) checksum = mix(checksum ^ checksums[i]);
-  return finish(checksum);
+  return finish(sum_threads(given.threads, work));
 }

@@ -136,27 +136,48 @@ static inline void free_stamped(void* block) {
 typedef struct {
   unsigned index;
   void (*work)(unsigned index);
+  uint64_t (*sum)(unsigned index); /* in its place; the result is its checksum */
+  uint64_t checksum;
 } thread_start_t;
 
 static unused void* thread_main(void* argument) {
-  const thread_start_t* start = (const thread_start_t*)argument;
-  start->work(start->index);
+  thread_start_t* start = (thread_start_t*)argument;
+  if (start->work != NULL) {
+    start->work(start->index);
+  } else {
+    start->checksum = start->sum(start->index);
+  }
   return NULL;
 }
 
 enum { MOST_THREADS = 1024 };
 
-/* Runs work(0) to work(count - 1), each on a thread of its own, and waits for all. */
-static unused void run_threads(unsigned count, void (*work)(unsigned index)) {
+static unused uint64_t run_starts(unsigned count, void (*work)(unsigned index),
+                                  uint64_t (*sum)(unsigned index)) {
   static pthread_t threads[MOST_THREADS];
   static thread_start_t starts[MOST_THREADS];
+  uint64_t checksum = 0;
   if (count > MOST_THREADS) fail("too many threads");
   for (unsigned i = 0; i < count; i++) {
-    starts[i].index = i;
-    starts[i].work = work;
+    thread_start_t start = {i, work, sum, 0};
+    starts[i] = start;
     if (pthread_create(&threads[i], NULL, thread_main, &starts[i]) != 0) fail("pthread_create");
   }
-  for (unsigned i = 0; i < count; i++) pthread_join(threads[i], NULL);
+  for (unsigned i = 0; i < count; i++) {
+    pthread_join(threads[i], NULL);
+    checksum = mix(checksum ^ starts[i].checksum);
+  }
+  return checksum;
+}
+
+/* Runs work(0) to work(count - 1), each on a thread of its own, and waits for all. */
+static unused void run_threads(unsigned count, void (*work)(unsigned index)) {
+  run_starts(count, work, NULL);
+}
+
+/* The same, and one checksum of all that they return. */
+static unused uint64_t sum_threads(unsigned count, uint64_t (*work)(unsigned index)) {
+  return run_starts(count, NULL, work);
 }
 
 #endif

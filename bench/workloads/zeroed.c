@@ -5,9 +5,8 @@
 enum { SLOTS = 1000, LEAST = 16, MOST = 1 << 20 };
 
 static size_t replacements;
-static uint64_t checksums[MOST_THREADS];
 
-static void work(unsigned index) {
+static uint64_t work(unsigned index) {
   random_t random = {index};
   uint64_t checksum = 0;
   void** slots = must(calloc(SLOTS, sizeof(void*)));
@@ -26,14 +25,11 @@ static void work(unsigned index) {
   }
   for (unsigned i = 0; i < SLOTS; i++) free_stamped(slots[i]);
   free(slots);
-  checksums[index] = checksum;
+  return checksum;
 }
 
 int main(int argc, char** argv) {
   arguments_t given = parse_arguments(argc, argv, 3000000, 1);
-  uint64_t checksum = 0;
   replacements = given.size;
-  run_threads(given.threads, work);
-  for (unsigned i = 0; i < given.threads; i++) checksum = mix(checksum ^ checksums[i]);
-  return finish(checksum);
+  return finish(sum_threads(given.threads, work));
 }

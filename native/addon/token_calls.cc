@@ -22,36 +22,45 @@ Shared* CopyOut(Heap& heap, const Memory& block) {
   return shared;
 }
 
+// Of a block that is to be offered to other threads. `memory` is the block's own, or a copy if that is the
+// runtime's; null if there is none, and then `status` says why.
+struct Offer {
+  Block* block;
+  bool copied;
+  Shared* memory;
+  Status status;
+
+  Offer(const Arguments& arguments, Heap& heap) : copied(false), memory(nullptr) {
+    block = Block::Find(heap, arguments.values[1], status);
+    if (block == nullptr) return;
+    copied = block->memory.of_runtime;
+    memory = copied ? CopyOut(heap, block->memory) : block->memory.Share();
+    status = memory == nullptr ? Status::kNoMemory : Status::kOk;
+  }
+};
+
 napi_value Transfer(napi_env env, napi_callback_info info) {
   const Arguments arguments(env, info);
   Heap& heap = arguments.HeapAt(0);
-  Status status;
-  Block* const block = Block::Find(heap, arguments.values[1], status);
-  if (block == nullptr) return Answer(env, status);
-  const bool of_runtime = block->memory.of_runtime;
-  Shared* const memory = of_runtime ? CopyOut(heap, block->memory) : block->memory.Share();
-  if (memory == nullptr) return Answer(env, Status::kNoMemory);
-  if (of_runtime)
-    block->Free();
+  const Offer offer(arguments, heap);
+  if (offer.memory == nullptr) return Answer(env, offer.status);
+  if (offer.copied)
+    offer.block->Free();
   else
-    block->Spend();
+    offer.block->Spend();
   napi_detach_arraybuffer(env, arguments.values[1]);
-  tokens::Put(arguments.TokenAt(2), memory, true, &heap.environment);
-  return Answer(env, Status::kOk);
+  tokens::Put(arguments.TokenAt(2), offer.memory, true, &heap.environment);
+  return Answer(env, offer.status);
 }
 
 napi_value Share(napi_env env, napi_callback_info info) {
   const Arguments arguments(env, info);
   Heap& heap = arguments.HeapAt(0);
-  Status status;
-  Block* const block = Block::Find(heap, arguments.values[1], status);
-  if (block == nullptr) return Answer(env, status);
-  const bool of_runtime = block->memory.of_runtime;
-  Shared* const memory = of_runtime ? CopyOut(heap, block->memory) : block->memory.Share();
-  if (memory == nullptr) return Answer(env, Status::kNoMemory);
-  if (!of_runtime) memory->Retain();
-  tokens::Put(arguments.TokenAt(2), memory, false, &heap.environment);
-  return Answer(env, Status::kOk);
+  const Offer offer(arguments, heap);
+  if (offer.memory == nullptr) return Answer(env, offer.status);
+  if (!offer.copied) offer.memory->Retain();
+  tokens::Put(arguments.TokenAt(2), offer.memory, false, &heap.environment);
+  return Answer(env, offer.status);
 }
 
 // A token for a buffer of no bytes, which has no block. Its memory is only there to be counted.

@@ -1,12 +1,7 @@
 // Random operations on regions, with a model of what each buffer holds. The seed is an argument.
 const { Region, processStats } = require('miheap');
 
-let state = Number(process.argv[2]);
-/** From 0 to n - 1. */
-const random = (n) => {
-  state = (Math.imul(state, 1103515245) + 12345) & 0x7fffffff;
-  return (state >>> 8) % n;
-};
+const random = require('./random')(Number(process.argv[2]));
 const demand = (condition, what) => {
   if (!condition) throw new Error(what);
 };

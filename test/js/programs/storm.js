@@ -2,12 +2,7 @@
 const { Heap, processStats, releaseToken } = require('miheap');
 
 const [seed, steps] = process.argv.slice(2).map(Number);
-let state = seed;
-/** From 0 to n - 1. */
-const random = (n) => {
-  state = (Math.imul(state, 1103515245) + 12345) & 0x7fffffff;
-  return (state >>> 8) % n;
-};
+const random = require('./random')(seed);
 const turn = () => new Promise((resolve) => setTimeout(resolve, 2));
 const original = ArrayBuffer.prototype.transfer;
 

@@ -3,12 +3,7 @@
 const { isMainThread, parentPort, Worker, workerData } = require('node:worker_threads');
 const { Heap, processStats } = require('miheap');
 
-let state = isMainThread ? Number(process.argv[2]) : workerData;
-/** From 0 to n - 1. */
-const random = (n) => {
-  state = (Math.imul(state, 1103515245) + 12345) & 0x7fffffff;
-  return (state >>> 8) % n;
-};
+const random = require('./random')(isMainThread ? Number(process.argv[2]) : workerData);
 const take = (list) => list.splice(random(list.length), 1)[0];
 const turn = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 
