@@ -6,7 +6,7 @@
 
 /* Index of the lowest and of the highest set bit. x must not be 0. */
 mi_inline unsigned mi_ctz64(uint64_t x) { return (unsigned)__builtin_ctzll(x); }
-mi_inline unsigned mi_bsr64(uint64_t x) { return 63u - (unsigned)__builtin_clzll(x); }
+mi_inline unsigned mi_bsr64(uint64_t x) { return 63u ^ (unsigned)__builtin_clzll(x); }
 
 mi_inline bool mi_is_power_of_two(size_t x) { return x != 0 && (x & (x - 1)) == 0; }
 

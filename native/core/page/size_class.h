@@ -7,13 +7,18 @@
 
 #define MI_BIN_FIRST_GEOMETRIC 10u
 
+/* As mi_bin_of, for 128 < size. */
+mi_inline size_t mi_bin_of_geometric(size_t size) {
+  size_t last = size - 1;
+  unsigned shift = mi_bsr64(last) - 3; /* what it leaves of `last` is 8 to 15 */
+  return (size_t)shift * 8 + (last >> shift) - (4 * 8 + 8 - MI_BIN_FIRST_GEOMETRIC);
+}
+
 /* The bin of the smallest class that holds `size` bytes. size <= MI_LARGE_BLOCK_MAX. */
 mi_inline unsigned mi_bin_of(size_t size) {
   if (size <= 8) return 1;
   if (size <= 128) return (unsigned)((size + 15) >> 4) + 1;
-  size_t last = size - 1;
-  unsigned top = mi_bsr64(last); /* at least 7 */
-  return MI_BIN_FIRST_GEOMETRIC + (top - 7) * 8 + (unsigned)((last >> (top - 3)) & 7);
+  return (unsigned)mi_bin_of_geometric(size);
 }
 
 /* The block size of a bin from 1 to MI_BIN_HUGE - 1. */
