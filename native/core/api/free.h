@@ -58,7 +58,7 @@ mi_inline void mi_free_inline(void* p) {
     mi_block_t* block = p;
     mi_block_set_next(page, block, page->local_free);
     page->local_free = block;
-    if (mi_unlikely(--page->used == 0)) mi_page_retire(page);
+    if (mi_unlikely(--page->used == 0) && page->retire_expire == 0) mi_page_retire(page);
     return;
   }
   mi_free_slow(p);
