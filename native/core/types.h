@@ -340,8 +340,9 @@ typedef struct mi_heap_s {
   struct mi_heap_s* next; /* in tld->heaps */
   size_t page_count;
   size_t retired_bytes;
-  uint32_t retired_min; /* bins that may hold a retired page */
-  uint32_t retired_max;
+  int quick_blocks;     /* to be had before the next heartbeat, beside those that are on a `free` */
+  uint16_t retired_min; /* bins that may hold a retired page */
+  uint16_t retired_max;
   uint8_t tag;        /* what mi_heap_new_ex got */
   bool allow_destroy; /* then it adopts nothing, unless it is all that is left in its arena */
   bool has_adopted;   /* it did so: some of its pages are `adopted` */
@@ -363,9 +364,8 @@ typedef struct mi_heap_s {
 /* Thread-local data: one per thread that has allocated, in memory of its own (heap/thread.c). */
 typedef struct mi_tld_s {
   unsigned long long heartbeat;
-  long until_collect; /* slow paths left before the heartbeat collects */
-  long until_round;   /* slow paths left before retired pages age */
-  long quick_blocks;  /* that mi_heap_quick_page may still supply before the next heartbeat */
+  long until_collect;              /* slow paths left before the heartbeat collects */
+  long until_round;                /* slow paths left before retired pages age */
   struct mi_heap_s* callback_heap; /* for which the deferred-free callback is running, or NULL */
   mi_heap_t* heaps;                /* every heap of the thread, the backing heap too */
   mi_segments_tld_t segments;

@@ -4,7 +4,7 @@
 #include "api/alloc.h"
 
 static void* alloc_generic(mi_heap_t* heap, mi_request_t request, bool zero) {
-  mi_page_t* page = mi_heap_page_for(&heap, request);
+  mi_page_t* page = mi_heap_page_for(&heap, &request);
   if (mi_unlikely(page == NULL)) {
     mi_deliver_misuse();
     mi_out_of_memory(request.size > MI_MAX_ALLOC_SIZE ? EOVERFLOW : ENOMEM, 1, request.size);
@@ -26,15 +26,68 @@ void* mi_alloc_slow_aligned(mi_heap_t* heap, mi_request_t request, bool zero) {
   return p;
 }
 
-void* mi_alloc_slow(mi_heap_t* heap, size_t size, bool zero) {
-  mi_page_t* page = mi_heap_quick_page(heap, size);
-  if (page != NULL) return mi_page_alloc(page, zero);
+static mi_noinline void* alloc_slowest(size_t size, mi_heap_t* heap, bool zero) {
   return mi_alloc_slow_aligned(heap, (mi_request_t){size, 1, 0}, zero);
 }
 
-void* mi_malloc_slow(size_t size) { return mi_alloc_slow(mi_heap_default, size, false); }
+/* This thread freed nothing in the page. */
+static mi_noinline void* alloc_small_new(size_t size, mi_heap_t* heap, mi_page_t* page, bool zero) {
+  if (!mi_page_has_room(page) || !mi_heap_spend(heap, 1)) return alloc_slowest(size, heap, zero);
+  unsigned before = page->capacity;
+  mi_page_extend(page);
+  heap->tld->stats.pages_extended++;
+  heap->quick_blocks -= (int)(page->capacity - before) - 1;
+  return mi_page_alloc(page, zero);
+}
 
-void* mi_malloc_any(size_t size) { return mi_alloc(mi_heap_default, size, false); }
+mi_inline void* alloc_small(size_t size, mi_heap_t* heap, mi_page_t* page, bool zero) {
+  if (mi_likely(page->local_free != NULL)) {
+    int blocks = (int)(page->capacity - page->used); /* on local_free, as `free` is empty */
+    if (mi_unlikely(!mi_heap_spend(heap, blocks))) return alloc_slowest(size, heap, zero);
+    mi_page_adopt_local_free(page);
+    return mi_page_alloc(page, zero);
+  }
+  return alloc_small_new(size, heap, page, zero);
+}
+
+/* What was freed last is in the cache still, unlike the rest of the page, if blocks are large. */
+mi_inline void* alloc_again(mi_page_t* page, bool zero) {
+  return mi_block_hand_out(page, mi_page_pop_local(page), zero, page->block_size);
+}
+
+/* Without a list: no memory is touched before the program does. */
+mi_inline void* alloc_next(mi_heap_t* heap, mi_page_t* page, bool zero) {
+  heap->tld->stats.pages_extended++;
+  bool clean = (page->zero & MI_ZERO_MEMORY) != 0;
+  return mi_block_hand_out(page, mi_page_take_next(page), zero, clean ? 0 : page->block_size);
+}
+
+mi_inline void* alloc_larger(size_t size, mi_heap_t* heap, bool zero) {
+  if (mi_unlikely(size > MI_LARGE_BLOCK_MAX)) return alloc_slowest(size, heap, zero);
+  mi_page_t* page = heap->pages[mi_bin_of_geometric(size)].first;
+  if (mi_unlikely(page == NULL)) return alloc_slowest(size, heap, zero);
+  if (mi_likely(page->free != NULL)) return mi_page_alloc(page, zero);
+  if (mi_likely(page->local_free != NULL)) {
+    if (mi_likely(mi_heap_spend(heap, 1))) return alloc_again(page, zero);
+  } else if (mi_likely(mi_page_has_room(page)) && mi_heap_spend(heap, 1)) {
+    return alloc_next(heap, page, zero);
+  }
+  return alloc_slowest(size, heap, zero);
+}
+
+void* mi_alloc_slow(size_t size, mi_heap_t* heap, mi_page_t* page, bool zero) {
+  return alloc_small(size, heap, page, zero);
+}
+void* mi_alloc_larger(size_t size, mi_heap_t* heap, bool zero) {
+  return alloc_larger(size, heap, zero);
+}
+void* mi_malloc_slow(size_t size, mi_heap_t* heap, mi_page_t* page) {
+  return alloc_small(size, heap, page, false);
+}
+void* mi_malloc_larger(size_t size) {
+  if (MI_TRACK || MI_GUARDED) return mi_alloc(mi_heap_default, size, false); /* of any size */
+  return alloc_larger(size, mi_heap_default, false);
+}
 
 bool mi_count_bytes(size_t count, size_t size, size_t* total) {
   if (mi_likely(!mi_mul_overflow(count, size, total))) return true;

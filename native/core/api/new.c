@@ -48,12 +48,16 @@ void* mi_heap_alloc_new_n(mi_heap_t* heap, size_t count, size_t size) {
                                                         : throw_bad_alloc(count, size);
 }
 
-static mi_noinline void* new_slow(size_t size) {
-  void* p = mi_alloc(mi_heap_default, size, false);
+static mi_noinline void* new_larger(size_t size) {
+  void* p = mi_malloc_larger(size);
+  return mi_likely(p != NULL) ? p : retry(NULL, NULL, size, 1);
+}
+static mi_noinline void* new_slow(size_t size, mi_heap_t* heap, mi_page_t* page) {
+  void* p = mi_malloc_slow(size, heap, page);
   return mi_likely(p != NULL) ? p : retry(NULL, NULL, size, 1);
 }
 
-void* mi_new(size_t size) { return mi_malloc_or(size, new_slow, new_slow); }
+void* mi_new(size_t size) { return mi_malloc_or(size, new_larger, new_slow); }
 
 void* mi_new_n(size_t count, size_t size) {
   size_t total;

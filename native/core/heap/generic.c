@@ -23,34 +23,12 @@ void mi_deferred_free(mi_heap_t* heap, bool force) {
   tld->callback_heap = NULL;
 }
 
+/* Few, since a thread that allocates now and then has to purge for those that sleep. */
 enum { QUICK_BLOCKS = 32 };
-
-mi_page_t* mi_heap_quick_page(mi_heap_t* heap, size_t size) {
-  if (size > MI_LARGE_BLOCK_MAX || mi_rare(mi_rare_collect)) return NULL;
-  mi_page_t* page = heap->pages[mi_bin_of(size)].first;
-  if (page == NULL) return NULL;
-  mi_assert(page->free == NULL);
-  mi_tld_t* tld = heap->tld;
-  if (page->local_free != NULL) {
-    long blocks = (long)(page->capacity - page->used); /* on local_free, as `free` is empty */
-    if (blocks > tld->quick_blocks) return NULL;
-    tld->quick_blocks -= blocks;
-    mi_page_adopt_local_free(page);
-    return page;
-  }
-  if (page->capacity == page->reserved || tld->quick_blocks <= 0 || mi_page_has_thread_free(page)) {
-    return NULL;
-  }
-  long capacity = page->capacity;
-  tld->stats.pages_extended++;
-  mi_page_extend(page);
-  tld->quick_blocks -= page->capacity - capacity;
-  return page;
-}
 
 static void heartbeat(mi_heap_t* heap) {
   mi_tld_t* tld = heap->tld;
-  tld->quick_blocks = QUICK_BLOCKS;
+  heap->quick_blocks = QUICK_BLOCKS;
   tld->stats.slow_calls++;
   mi_deferred_free(heap, false);
   mi_heap_delayed_free(heap);
@@ -67,15 +45,15 @@ static void heartbeat(mi_heap_t* heap) {
   mi_purge_due();
 }
 
-static mi_page_t* find(mi_heap_t* heap, mi_request_t request) {
-  if (mi_unlikely(request.size > MI_LARGE_BLOCK_MAX || request.align > 1)) {
-    return mi_heap_huge_page(heap, request);
+static mi_page_t* find(mi_heap_t* heap, const mi_request_t* request) {
+  if (mi_unlikely(request->size > MI_LARGE_BLOCK_MAX || request->align > 1)) {
+    return mi_heap_huge_page(heap, *request);
   }
-  return mi_heap_find_page(heap, mi_bin_of(request.size));
+  return mi_heap_find_page(heap, mi_bin_of(request->size));
 }
 
 /* For as long as retry_on_oom says: another thread, or another process, may give memory back. */
-static mi_page_t* retry(mi_heap_t* heap, mi_request_t request) {
+static mi_page_t* retry(mi_heap_t* heap, const mi_request_t* request) {
   int64_t until = mi_os_now() + mi_option_get(mi_option_retry_on_oom);
   mi_page_t* page = NULL;
   for (unsigned round = 0; page == NULL && mi_os_now() < until; round++) {
@@ -86,8 +64,24 @@ static mi_page_t* retry(mi_heap_t* heap, mi_request_t request) {
   return page;
 }
 
-mi_page_t* mi_heap_page_for(mi_heap_t** heap, mi_request_t request) {
-  if (mi_unlikely(request.size > MI_MAX_ALLOC_SIZE)) {
+/* Out of memory: what can be freed is freed, and one more try made. */
+static mi_cold mi_page_t* find_at_last(mi_heap_t* heap, const mi_request_t* request) {
+  mi_deferred_free(heap, true);
+  mi_heap_collect_pages(heap, true);
+  if (heap->segments->arena == NULL) {
+    mi_purge_everything();
+  } else {
+    bool huge = request->size > MI_LARGE_BLOCK_MAX || request->align > 1;
+    mi_heap_reclaim_arena(heap, !huge);
+  }
+  mi_page_t* page = find(heap, request);
+  if (page == NULL) page = retry(heap, request);
+  if (page == NULL) errno = ENOMEM;
+  return page;
+}
+
+mi_page_t* mi_heap_page_for(mi_heap_t** heap, const mi_request_t* request) {
+  if (mi_unlikely(request->size > MI_MAX_ALLOC_SIZE)) {
     errno = ENOMEM;
     return NULL;
   }
@@ -97,18 +91,5 @@ mi_page_t* mi_heap_page_for(mi_heap_t** heap, mi_request_t request) {
   }
   heartbeat(*heap);
   mi_page_t* page = find(*heap, request);
-  if (mi_likely(page != NULL)) return page;
-  /* Out of memory: what can be freed is freed, and one more try made. */
-  mi_deferred_free(*heap, true);
-  mi_heap_collect_pages(*heap, true);
-  if ((*heap)->segments->arena == NULL) {
-    mi_purge_everything();
-  } else {
-    bool huge = request.size > MI_LARGE_BLOCK_MAX || request.align > 1;
-    mi_heap_reclaim_arena(*heap, !huge);
-  }
-  page = find(*heap, request);
-  if (page == NULL) page = retry(*heap, request);
-  if (page == NULL) errno = ENOMEM;
-  return page;
+  return mi_likely(page != NULL) ? page : find_at_last(*heap, request);
 }

@@ -3,6 +3,7 @@
 #ifndef MI_HEAP_H
 #define MI_HEAP_H
 
+#include "os/rare.h"
 #include "page/page.h"
 #include "segment/huge.h"
 
@@ -112,12 +113,14 @@ typedef struct mi_request_s {
 
 /* A page from which a block for the request can be popped. Runs the heartbeat. NULL and ENOMEM.
    The heap may be mi_heap_empty; it is then made first, and *heap changes. */
-mi_page_t* mi_heap_page_for(mi_heap_t** heap, mi_request_t request);
+mi_page_t* mi_heap_page_for(mi_heap_t** heap, const mi_request_t* request);
 
-/* The first page of the class, if what this thread freed there, or what is not laid out yet, can be had
-   without a heartbeat: now and then only, so that the heartbeat goes on. NULL if not. For when `free` of
-   that page, if there is one, is empty. */
-mi_page_t* mi_heap_quick_page(mi_heap_t* heap, size_t size);
+/* Whether so many blocks may be had without a heartbeat, which is certain because they end. The heap is
+   not mi_heap_empty. */
+mi_inline bool mi_heap_spend(mi_heap_t* heap, int blocks) {
+  heap->quick_blocks -= blocks;
+  return mi_likely(heap->quick_blocks >= 0) && !mi_rare(mi_rare_collect);
+}
 
 /* A page with free blocks of the bin's size, or of a larger one if the bin is hardly used; found or made.
    NULL if there is no memory. */

@@ -36,11 +36,9 @@ static void unlink_page(mi_page_queue_t* queue, mi_page_t* page) {
 
 /* The first page of the bin has changed. */
 static void update_direct(mi_heap_t* heap, unsigned bin) {
-  if (bin >= MI_BIN_HUGE) return;
+  if (bin > mi_bin_of(MI_SMALL_SIZE_MAX)) return;
   size_t last = mi_bin_block_size(bin) / MI_WORD_SIZE;
   size_t first = bin == 1 ? 0 : mi_bin_block_size(bin - 1) / MI_WORD_SIZE + 1;
-  if (first >= MI_DIRECT_COUNT) return;
-  if (last >= MI_DIRECT_COUNT) last = MI_DIRECT_COUNT - 1;
   mi_page_t* page = heap->pages[bin].first;
   if (page == NULL) page = mi_heap_empty.pages_free_direct[0];
   for (size_t i = first; i <= last; i++) heap->pages_free_direct[i] = page;

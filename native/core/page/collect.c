@@ -42,12 +42,6 @@ static void collect_thread_free(mi_page_t* page) {
   page->used -= (uint32_t)count;
 }
 
-void mi_page_adopt_local_free(mi_page_t* page) {
-  page->free = page->local_free;
-  page->local_free = NULL;
-  page->zero &= (uint8_t)~MI_ZERO_FREE;
-}
-
 void mi_page_free_collect(mi_page_t* page) {
   collect_thread_free(page);
   if (page->free == NULL && page->local_free != NULL) mi_page_adopt_local_free(page);

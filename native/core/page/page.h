@@ -77,9 +77,30 @@ mi_inline mi_block_t* mi_page_block_of(const mi_page_t* page, const void* p) {
    than needed; four of memory that was touched before. `free` must be empty and capacity < reserved. */
 void mi_page_extend(mi_page_t* page);
 
+/* Lays out one block, and takes it: no memory is touched. capacity < reserved. */
+mi_inline mi_block_t* mi_page_take_next(mi_page_t* page) {
+  mi_block_t* block = (mi_block_t*)(page->start + page->capacity * page->block_size);
+  page->capacity++;
+  page->used++;
+  return block;
+}
+
+/* Takes what the owner freed last; local_free must not be empty. */
+mi_inline mi_block_t* mi_page_pop_local(mi_page_t* page) {
+  mi_block_t* block = page->local_free;
+  page->local_free = mi_block_next(page, block);
+  mi_prefetch(page->local_free);
+  page->used++;
+  return block;
+}
+
 /* Makes local_free, which is not empty, the new `free`. What was on `free` must be on it, or
    nothing. */
-void mi_page_adopt_local_free(mi_page_t* page);
+mi_inline void mi_page_adopt_local_free(mi_page_t* page) {
+  page->free = page->local_free;
+  page->local_free = NULL;
+  page->zero &= (uint8_t)~MI_ZERO_FREE;
+}
 
 /* Takes what other threads and the owner freed into `free`, if `free` is empty; else only what
    other threads freed, into local_free. */
@@ -123,6 +144,11 @@ mi_inline bool mi_page_has_thread_free(const mi_page_t* page) {
 /* The page after this one on its heap's delayed list. */
 mi_inline mi_page_t* mi_page_delayed_next(const mi_page_t* page) {
   return (mi_page_t*)atomic_load_explicit(&page->link, memory_order_relaxed);
+}
+
+/* More blocks can be laid out, and no other thread's frees wait here, which come first. */
+mi_inline bool mi_page_has_room(const mi_page_t* page) {
+  return page->capacity < page->reserved && !mi_page_has_thread_free(page);
 }
 
 /* ---- Checks ---- */

@@ -31,6 +31,37 @@ static void deferred(bool force, unsigned long long heartbeat, void* arg) {
   depth--;
 }
 
+/* However the heap's blocks come and go, it is called again after so many mallocs. */
+static void comes_in_time(mi_heap_t* heap, size_t size, int together, int most) {
+  void* blocks[100];
+  for (int round = 0; round < 10; round++) {
+    unsigned long before = calls;
+    int mallocs = 0;
+    while (calls == before) {
+      for (int i = 0; i < together; i++) blocks[i] = mi_heap_malloc(heap, size);
+      for (int i = 0; i < together; i++) mi_free(blocks[i]);
+      mallocs += together;
+      CHECK_CMP(mallocs, <, most + together);
+    }
+  }
+}
+
+static void is_certain(void) {
+  static const size_t larger[] = {1025, 1500, 4000, 8192, 9000, 65536, 65537, 200000};
+  static const int together[] = {1, 7, 100};
+  mi_heap_t* heaps[] = {mi_heap_get_default(), mi_heap_new()};
+  for (size_t h = 0; h < 2; h++) {
+    for (size_t t = 0; t < 3; t++) {
+      for (size_t i = 0; i < sizeof(larger) / sizeof(*larger); i++) {
+        comes_in_time(heaps[h], larger[i], together[t], 200);
+      }
+      comes_in_time(heaps[h], 16, together[t], 5000); /* a page has 4096 of them */
+      comes_in_time(heaps[h], 1000, together[t], 200);
+    }
+  }
+  mi_heap_delete(heaps[1]);
+}
+
 int main(void) {
   mi_register_deferred_free(deferred, &argument);
   for (int i = 0; i < 1000; i++) {
@@ -63,6 +94,7 @@ int main(void) {
   CHECK_EQ(forced, 3);
   for (int i = 0; i < 3; i++) mi_heap_delete(heaps[i]);
   for (int i = 0; i < 2000; i++) mi_free(blocks[i]);
+  is_certain();
   before = calls;
   mi_register_deferred_free(NULL, NULL);
   mi_collect(true);

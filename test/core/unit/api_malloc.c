@@ -1,4 +1,6 @@
 /* What holds for every block of mi_malloc and its kin. */
+#include <pthread.h>
+
 #include "bits.h"
 #include "check.h"
 #include "memory.h"
@@ -145,6 +147,24 @@ static void calloc_zeroes(void) {
   }
 }
 
+static void* free_it(void* p) {
+  mi_free(p);
+  return NULL;
+}
+
+/* A block that another thread freed is handed out before memory that was never used. */
+static void others_come_first(size_t size) {
+  void* kept = mi_malloc(size);
+  void* p = mi_malloc(size);
+  pthread_t thread;
+  CHECK_EQ(pthread_create(&thread, NULL, free_it, p), 0);
+  pthread_join(thread, NULL);
+  void* q = mi_malloc(size);
+  CHECK_PTR(q, ==, p);
+  mi_free(q);
+  mi_free(kept);
+}
+
 static void free_keeps_errno(void) {
   static const size_t sizes[] = {10, 10000, 100000, 3000000, 100000000};
   mi_option_set(mi_option_purge_delay, 0); /* so that freeing calls the system */
@@ -166,6 +186,10 @@ int main(void) {
   reports_too_large();
   overflow();
   calloc_zeroes();
+  if (!MI_GUARDED) {
+    others_come_first(5000);
+    others_come_first(20000);
+  }
   free_keeps_errno();
   mi_collect(true);
   memory_check();

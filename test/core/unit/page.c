@@ -2,6 +2,7 @@
 #include "page/page.h"
 
 #include <pthread.h>
+#include <string.h>
 
 #include "check.h"
 
@@ -62,6 +63,26 @@ static void extend(size_t block_size) {
   drop(page);
 }
 
+/* Single blocks, also between extensions; their memory stays as it is. */
+static void take_next(size_t block_size) {
+  mi_page_t* page = new_page(block_size);
+  memset(page->start, 0xAB, page->reserved * block_size);
+  page->zero = 0;
+  uint8_t* expected = page->start;
+  while (page->capacity < page->reserved) {
+    const uint8_t* block = (const uint8_t*)mi_page_take_next(page);
+    CHECK_PTR(block, ==, expected);
+    for (size_t i = 0; i < block_size; i++) CHECK_EQ(block[i], 0xAB);
+    CHECK(mi_page_is_valid(page));
+    expected += block_size;
+    if (page->capacity != 3) continue;
+    mi_page_extend(page);
+    for (; page->free != NULL; expected += block_size) mi_page_pop(page);
+  }
+  CHECK_EQ(page->used, page->reserved);
+  drop(page);
+}
+
 static void collect(void) {
   mi_page_t* page = new_page(64);
   mi_block_t* b[64];
@@ -83,6 +104,12 @@ static void collect(void) {
   CHECK_EQ(page->zero & MI_ZERO_FREE, 0);
   CHECK(mi_page_is_valid(page));
   while (page->free != NULL) mi_page_pop(page);
+  push_local(page, b[11]);
+  push_local(page, b[12]);
+  CHECK_PTR(mi_page_pop_local(page), ==, b[12]);
+  CHECK_PTR(mi_page_pop_local(page), ==, b[11]);
+  CHECK_PTR(page->local_free, ==, NULL);
+  CHECK(mi_page_is_valid(page));
   push_thread(page, b[10]);
   mi_page_free_collect(page);
   CHECK_PTR(page->free, ==, b[10]);
@@ -175,6 +202,9 @@ int main(void) {
   extend(MI_SMALL_BLOCK_MAX);
   extend(MI_MEDIUM_BLOCK_MAX);
   extend(MI_LARGE_BLOCK_MAX);
+  take_next(1280);
+  take_next(MI_SMALL_BLOCK_MAX);
+  take_next(MI_MEDIUM_BLOCK_MAX);
   collect();
   damage();
   full_states();
