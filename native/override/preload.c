@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "options/options.h"
+#include "os/os.h"
 
 static const char library[] = "libmiheap";
 
@@ -29,19 +30,29 @@ static void remove_us(char* list) {
   *to = 0;
 }
 
-/* MIHEAP_NO_INHERIT: the children of this process get their own malloc. */
-__attribute__((constructor)) static void stop_inheritance(void) {
+static mi_cold void take_us_out(void) {
   char* list = getenv("LD_PRELOAD");
-  if (getenv("MIHEAP_NO_INHERIT") == NULL) return;
   unsetenv("MIHEAP_NO_INHERIT");
   if (list == NULL) return;
   remove_us(list);
   if (*list == 0) unsetenv("LD_PRELOAD");
 }
 
+static void look_for_wish(const char* entry, void* found) {
+  (void)entry;
+  *(bool*)found = true;
+}
+
+/* MIHEAP_NO_INHERIT: the children of this process get their own malloc. */
+__attribute__((constructor)) static void stop_inheritance(void) {
+  bool wished = false;
+  mi_os_for_each_variable("MIHEAP_NO_INHERIT=", look_for_wish, &wished);
+  if (wished) take_us_out();
+}
+
 /* What is wrong in the environment is said by the first process that finds it, not by each one that
    it starts. */
 __attribute__((constructor)) static void mark_reported(void) {
   mi_process_init();
-  if (getenv("LD_PRELOAD") != NULL && mi_options_complained()) setenv("MIHEAP_REPORTED", "1", 1);
+  if (mi_options_complained() && getenv("LD_PRELOAD") != NULL) setenv("MIHEAP_REPORTED", "1", 1);
 }

@@ -7,8 +7,10 @@
 #include "options/report.h"
 #include "os/os.h"
 
+#define OURS_BEGIN "MI" /* MIHEAP_ and MIMALLOC_ */
+
 static const struct {
-  const char* name;
+  char name[28];
   mi_option_t option;
 } aliases[] = {
 #define ALIAS(older, name) {#older, mi_option_##name},
@@ -17,7 +19,7 @@ static const struct {
 };
 
 /* Variables with our prefix that are read elsewhere. */
-static const char* const others[] = {"NO_INHERIT", "REPORTED", "EXTERNAL_BUFFERS", "PREBUILD"};
+static const char others[][20] = {"NO_INHERIT", "REPORTED", "EXTERNAL_BUFFERS", "PREBUILD"};
 
 static char upper(char c) { return c >= 'a' && c <= 'z' ? (char)(c - 'a' + 'A') : c; }
 
@@ -31,8 +33,7 @@ static bool equals(const char* text, size_t length, const char* word) {
 /* ---- Values ---- */
 
 static bool parse_switch(const char* text, long* value) {
-  static const char* const words[][2] = {
-      {"0", "1"}, {"off", "on"}, {"false", "true"}, {"no", "yes"}};
+  static const char words[][2][6] = {{"0", "1"}, {"off", "on"}, {"false", "true"}, {"no", "yes"}};
   size_t length = strlen(text);
   for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
     *value = equals(text, length, words[i][1]);
@@ -148,7 +149,8 @@ static void apply(const char* entry, void* wanted) {
 }
 
 static void look_for_mark(const char* entry, void* found) {
-  if (skip(&entry, "MIHEAP_REPORTED=")) *(bool*)found = true;
+  (void)entry;
+  *(bool*)found = true;
 }
 
 static void complain(const char* entry, void* complained) {
@@ -176,11 +178,11 @@ void mi_options_read(void) {
   static _Atomic(bool) done;
   if (mi_likely(atomic_load_explicit(&done, memory_order_acquire))) return;
   for (meaning_t wanted = OURS; wanted <= SYNONYM_OLDER; wanted++) {
-    if (!mi_os_for_each_variable(apply, &wanted)) return;
+    if (!mi_os_for_each_variable(OURS_BEGIN, apply, &wanted)) return;
   }
   /* Release publishes the values. One thread complains; to do so, it reads options. */
   if (atomic_exchange_explicit(&done, true, memory_order_acq_rel)) return;
   bool reported = false;
-  mi_os_for_each_variable(look_for_mark, &reported);
-  if (!reported) mi_os_for_each_variable(complain, &complained);
+  mi_os_for_each_variable("MIHEAP_REPORTED=", look_for_mark, &reported);
+  if (!reported) mi_os_for_each_variable(OURS_BEGIN, complain, &complained);
 }

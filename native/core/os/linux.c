@@ -1,7 +1,10 @@
 /* The platform contract on Linux, with glibc or musl.
 
    malloc must not be a point at which a thread can be cancelled, so the C library's functions that
-   are one are not called: the system is, by way of syscall(2). */
+   are one are not called: the system is, by way of syscall(2).
+
+   What every process runs at its start calls the C library as little as it can: each function brings
+   some 64 KiB around it into memory, which many programs never touch otherwise. */
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
@@ -21,22 +24,37 @@
 /* ---- Memory ---- */
 
 size_t mi_prim_page_size(void) {
+#if defined(__x86_64__)
+  return MI_OS_LEAST_PAGE;
+#else
   size_t size = getauxval(AT_PAGESZ);
   return size >= MI_OS_LEAST_PAGE ? size : MI_OS_LEAST_PAGE;
+#endif
 }
 
 /* The base-2 logarithm of the page size, where mmap wants it. */
 #define HUGE_FLAGS(shift) (MAP_HUGETLB | (shift) << MAP_HUGE_SHIFT)
 
+/* Sanitizers look at the C library's mmap and munmap. */
+static void* map(size_t size, int flags) {
+#if MI_LINUX_RAW
+  long p = mi_linux_call(SYS_mmap, 0, (long)size, PROT_READ | PROT_WRITE, flags, -1, 0);
+  if (p >= 0 || p < -4095) return (void*)p;
+  errno = (int)-p;
+  return NULL;
+#else
+  void* p = mmap(NULL, size, PROT_READ | PROT_WRITE, flags, -1, 0);
+  return p == MAP_FAILED ? NULL : p;
+#endif
+}
+
 void* mi_prim_map(size_t size, mi_map_t kind) {
   int flags = MAP_PRIVATE | MAP_ANONYMOUS;
   if (kind == MI_MAP_ADDRESSES) flags |= MAP_NORESERVE;
   if (kind == MI_MAP_LARGE) flags |= HUGE_FLAGS(21);
-  void* p = mmap(NULL, size, PROT_READ | PROT_WRITE, flags, -1, 0);
-  return p == MAP_FAILED ? NULL : p;
+  return map(size, flags);
 }
 
-/* Sanitizers look at these calls of the C library. */
 static bool unmap(void* p, size_t size) {
 #if MI_LINUX_RAW
   return mi_linux_call(SYS_munmap, (long)p, (long)size, 0, 0, 0, 0) == 0;
@@ -119,11 +137,7 @@ bool mi_prim_protect(void* p, size_t size, mi_access_t access) {
 
 void mi_os_prefer_large_pages(void* p, size_t size) { advise(p, size, MADV_HUGEPAGE); }
 
-void mi_os_avoid_large_pages(void* p, size_t size) {
-  int saved = errno;
-  madvise(p, size, MADV_NOHUGEPAGE);
-  errno = saved;
-}
+void mi_os_avoid_large_pages(void* p, size_t size) { advise(p, size, MADV_NOHUGEPAGE); }
 
 size_t mi_os_address_limit(void) {
   int saved = errno;
@@ -250,10 +264,25 @@ void mi_os_yield(unsigned round) {
 
 /* ---- The rest ---- */
 
+static int64_t in_ms(struct timespec t) {
+  return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000 + 1;
+}
+
 int64_t mi_os_now(void) {
   struct timespec t;
   clock_gettime(CLOCK_MONOTONIC_COARSE, &t); /* does not fail, and so leaves errno alone */
-  return (int64_t)t.tv_sec * 1000 + t.tv_nsec / 1000000 + 1;
+  return in_ms(t);
+}
+
+/* The kernel's structure is the C library's where time has 64 bits in both. */
+int64_t mi_os_now_at_start(void) {
+#if MI_LINUX_RAW && defined(__LP64__)
+  struct timespec t;
+  long failed = mi_linux_call(SYS_clock_gettime, CLOCK_MONOTONIC_COARSE, (long)&t, 0, 0, 0, 0);
+  return failed ? mi_os_now() : in_ms(t);
+#else
+  return mi_os_now();
+#endif
 }
 
 static int kept_stderr = -1;
@@ -277,17 +306,27 @@ void mi_os_write_stderr(const char* text, size_t length) {
 
 extern char** environ;
 
-bool mi_os_for_each_variable(void (*fn)(const char* entry, void* arg), void* arg) {
+static bool begins_with(const char* text, const char* prefix) {
+  while (*prefix != 0 && *text == *prefix) text++, prefix++;
+  return *prefix == 0;
+}
+
+bool mi_os_for_each_variable(const char* prefix, void (*fn)(const char* entry, void* arg),
+                             void* arg) {
   if (environ == NULL) return false;
-  if (getauxval(AT_SECURE) != 0) return true;
-  for (char** entry = environ; *entry != NULL; entry++) fn(*entry, arg);
+  for (char** entry = environ; *entry != NULL; entry++) {
+    if (!begins_with(*entry, prefix)) continue;
+    if (getauxval(AT_SECURE) != 0) return true;
+    fn(*entry, arg);
+  }
   return true;
 }
 
 uintptr_t mi_os_random(void) {
   uintptr_t bits = 0;
   int saved = errno;
-  if (syscall(SYS_getrandom, &bits, sizeof(bits), GRND_NONBLOCK) != (long)sizeof(bits)) {
+  long got = mi_linux_call(SYS_getrandom, (long)&bits, sizeof(bits), GRND_NONBLOCK, 0, 0, 0);
+  if (got != (long)sizeof(bits)) {
     /* Early in the boot, or forbidden: what the kernel gave this process, and the time. */
     const unsigned char* seed = (const unsigned char*)getauxval(AT_RANDOM);
     if (seed != NULL) memcpy(&bits, seed, sizeof(bits));

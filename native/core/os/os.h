@@ -38,10 +38,10 @@ void mi_os_unmap(void* p, size_t size);
    `numa_node` is not negative and the system can. Stops at the first that it cannot have, or when
    `timeout_ms` milliseconds are over (0: never). *mapped is how many there are; NULL if none. They
    cannot be purged. */
-void* mi_os_map_huge_pages(size_t count, int numa_node, size_t timeout_ms, size_t* mapped);
+mi_cold void* mi_os_map_huge_pages(size_t count, int numa_node, size_t timeout_ms, size_t* mapped);
 
 /* NUMA nodes of this machine, at least 1. */
-size_t mi_os_numa_nodes(void);
+mi_cold size_t mi_os_numa_nodes(void);
 
 /* Moves the contents to `target`, a mapping of at least that size that was never written. p stays mapped,
    and reads as zero. False if the system cannot: both are as they were. */
@@ -172,15 +172,20 @@ void mi_os_wake(_Atomic(uint32_t)* word);
    cheap. */
 int64_t mi_os_now(void);
 
+/* The same, slower, but without the C library: for the start of a process, where most ask never
+   again. */
+int64_t mi_os_now_at_start(void);
+
 /* Writes to stderr, whole or not at all; never blocks on a lock of the C library. */
-void mi_os_write_stderr(const char* text, size_t length);
+mi_cold void mi_os_write_stderr(const char* text, size_t length);
 
 /* Keeps a way to stderr for when the program has closed it, as many do when they end. */
-void mi_os_keep_stderr(void);
+mi_cold void mi_os_keep_stderr(void);
 
-/* Calls `fn` with each "NAME=value" of the environment; with none in set-user-id programs. False
-   as long as the C library has not set up the environment. */
-bool mi_os_for_each_variable(void (*fn)(const char* entry, void* arg), void* arg);
+/* Calls `fn` with each "NAME=value" of the environment that begins with `prefix`; with none in
+   set-user-id programs. False as long as the C library has not set up the environment. */
+bool mi_os_for_each_variable(const char* prefix, void (*fn)(const char* entry, void* arg),
+                             void* arg);
 
 /* Bits that an attacker cannot foretell. */
 uintptr_t mi_os_random(void);
@@ -193,7 +198,7 @@ typedef struct mi_process_info_s {
   size_t page_faults;   /* those that read from a device */
   size_t page_reclaims; /* those that did not */
 } mi_process_info_t;
-void mi_os_process_info(mi_process_info_t* info);
+mi_cold void mi_os_process_info(mi_process_info_t* info);
 
 /* ---- Supplied by the platform file; only os.c calls these ---- */
 
@@ -207,6 +212,6 @@ bool mi_prim_move(void* p, size_t size, void* target, size_t target_size);
 bool mi_prim_move_contents(void* p, size_t size, void* target);
 bool mi_prim_protect(void* p, size_t size, mi_access_t access);
 /* Puts a huge page in the place of what is mapped at p. */
-bool mi_prim_map_huge_page(void* p, int numa_node);
+mi_cold bool mi_prim_map_huge_page(void* p, int numa_node);
 
 #endif

@@ -8,7 +8,9 @@ mi_process_stats_t mi_process_stats;
 
 static _Atomic(int64_t) start_time;
 
-void mi_stats_start(void) { atomic_store_explicit(&start_time, mi_os_now(), memory_order_relaxed); }
+void mi_stats_start(void) {
+  atomic_store_explicit(&start_time, mi_os_now_at_start(), memory_order_relaxed);
+}
 
 size_t mi_stats_elapsed_ms(void) {
   return (size_t)(mi_os_now() - atomic_load_explicit(&start_time, memory_order_relaxed));
