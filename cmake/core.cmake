@@ -6,56 +6,57 @@ else()
   message(FATAL_ERROR "miheap has no platform layer for ${CMAKE_SYSTEM_NAME} yet: see native/core/os/os.h")
 endif()
 
+# Linked in this order: first what every process runs, then what many do, last what few do (cmake/layout.ld).
 set(MI_CORE_SOURCES
-    ${MI_OS_SOURCES}
-    native/core/os/os.c
-    native/core/options/options.c
-    native/core/options/environment.c
-    native/core/options/report.c
-    native/core/stats/stats.c
-    native/core/stats/print.c
-    native/core/stats/json.c
-    native/core/segment/memory.c
-    native/core/segment/map.c
-    native/core/segment/page_map.c
-    native/core/segment/chunk.c
-    native/core/segment/pin.c
-    native/core/segment/arena.c
-    native/core/segment/run.c
-    native/core/segment/reserve.c
-    native/core/segment/purge.c
-    native/core/segment/purger.c
-    native/core/segment/segment.c
-    native/core/segment/abandoned.c
-    native/core/segment/subproc.c
-    native/core/segment/huge.c
-    native/core/segment/huge_cache.c
-    native/core/page/page.c
-    native/core/page/collect.c
-    native/core/page/scavenge.c
-    native/core/page/check.c
-    native/core/heap/queue.c
-    native/core/heap/retire.c
-    native/core/heap/delayed.c
-    native/core/heap/find.c
-    native/core/heap/generic.c
-    native/core/heap/reclaim.c
-    native/core/heap/collect.c
-    native/core/heap/thread.c
-    native/core/heap/process.c
-    native/core/heap/unload.c
-    native/core/heap/heap.c
-    native/core/heap/check.c
-    native/core/heap/visit.c
     native/core/api/malloc.c
     native/core/api/free.c
     native/core/api/realloc.c
-    native/core/api/rezalloc.c
+    native/core/heap/generic.c
+    native/core/heap/find.c
+    native/core/heap/queue.c
+    native/core/heap/retire.c
+    native/core/heap/delayed.c
+    native/core/heap/thread.c
+    native/core/heap/collect.c
+    native/core/heap/process.c
+    native/core/page/page.c
+    native/core/page/collect.c
+    native/core/segment/segment.c
+    native/core/segment/chunk.c
+    native/core/segment/pin.c
+    native/core/segment/purge.c
+    native/core/segment/purger.c
+    native/core/segment/memory.c
+    native/core/segment/page_map.c
+    ${MI_OS_SOURCES}
+    native/core/os/os.c
+    native/core/options/options.c
+    native/core/stats/stats.c
+    native/core/heap/heap.c
+    native/core/heap/reclaim.c
     native/core/api/aligned.c
-    native/core/api/block_size.c
-    native/core/api/string.c
-    native/core/api/posix.c
     native/core/api/new.c
+    native/core/api/posix.c
+    native/core/page/scavenge.c
+    native/core/segment/map.c
+    native/core/options/environment.c
+    native/core/segment/run.c
+    native/core/segment/huge.c
+    native/core/segment/huge_cache.c
+    native/core/segment/abandoned.c
+    native/core/segment/subproc.c
+    native/core/segment/reserve.c
+    native/core/api/block_size.c
+    native/core/options/report.c
+    native/core/stats/print.c
+    native/core/stats/json.c
+    native/core/segment/arena.c
+    native/core/page/check.c
+    native/core/heap/unload.c
+    native/core/heap/check.c
+    native/core/heap/visit.c
+    native/core/api/rezalloc.c
+    native/core/api/string.c
     native/core/api/new_nothrow.cc
     native/core/api/heap.c
     native/core/api/visit.c
@@ -64,6 +65,7 @@ set(MI_CORE_SOURCES
     native/core/api/stats.c)
 list(TRANSFORM MI_CORE_SOURCES PREPEND ${CMAKE_CURRENT_SOURCE_DIR}/)
 set(MI_OVERRIDE_SOURCES native/override/malloc.c native/override/new.cc native/override/preload.c)
+include(CheckCSourceCompiles)
 include(CheckSymbolExists)
 check_symbol_exists(__GLIBC__ features.h MI_HAS_GLIBC)
 if(MI_HAS_GLIBC)
@@ -129,13 +131,29 @@ function(mi_configure_core target)
   target_link_libraries(${target} PRIVATE $<BUILD_INTERFACE:miheap_flags> PUBLIC Threads::Threads)
 endfunction()
 
-add_library(miheap SHARED ${MI_CORE_SOURCES} ${MI_OVERRIDE_SOURCES})
+# Has what a small program touches lie together, where the linker can do that.
+function(mi_lay_out target)
+  set(script ${miheap_SOURCE_DIR}/cmake/layout.ld)
+  set(flags -Wl,-z,noseparate-code -Wl,--hash-style=gnu -Wl,-T,${script})
+  set(CMAKE_REQUIRED_LINK_OPTIONS -shared ${flags})
+  set(CMAKE_REQUIRED_FLAGS -fPIC)
+  check_c_source_compiles("int f(void); int f(void) { return 0; }" MI_LINKER_LAYS_OUT)
+  if(MI_LINKER_LAYS_OUT)
+    target_compile_options(${target} PRIVATE -ffunction-sections -fdata-sections)
+    target_link_options(${target} PRIVATE ${flags})
+    set_property(TARGET ${target} APPEND PROPERTY LINK_DEPENDS ${script})
+  endif()
+endfunction()
+
+add_library(miheap SHARED ${MI_OVERRIDE_SOURCES} ${MI_CORE_SOURCES})
 mi_configure_core(miheap)
 target_compile_definitions(miheap PRIVATE MI_OVERRIDE=1)
 target_compile_options(miheap PRIVATE -ftls-model=initial-exec)
 # A thread that outlives dlclose still runs our exit handler.
 # Calls inside of the library go straight to their target.
-target_link_options(miheap PRIVATE -Wl,-z,nodelete -Wl,-Bsymbolic-functions)
+# clang would have every process load the C++ library, which nothing here needs.
+target_link_options(miheap PRIVATE -Wl,-z,nodelete -Wl,-Bsymbolic-functions -Wl,--as-needed)
+mi_lay_out(miheap)
 # The library calls nothing of libstdc++: its operators are plain functions.
 set_target_properties(
   miheap
@@ -146,7 +164,7 @@ set_target_properties(
 
 # local-dynamic also works in a library that is opened with dlopen, and the linker relaxes it to
 # local-exec in an executable.
-add_library(miheap_static STATIC ${MI_CORE_SOURCES} ${MI_OVERRIDE_SOURCES})
+add_library(miheap_static STATIC ${MI_OVERRIDE_SOURCES} ${MI_CORE_SOURCES})
 mi_configure_core(miheap_static)
 target_compile_definitions(miheap_static PRIVATE MI_OVERRIDE=1)
 target_compile_options(miheap_static PRIVATE -ftls-model=local-dynamic)

@@ -25,7 +25,17 @@ mi_inline uint64_t mi_bits64(unsigned first, unsigned count) {
   return (count >= 64 ? ~(uint64_t)0 : (((uint64_t)1 << count) - 1)) << first;
 }
 
-mi_inline unsigned mi_popcount64(uint64_t x) { return (unsigned)__builtin_popcountll(x); }
+mi_inline unsigned mi_popcount64(uint64_t x) {
+#if defined(__x86_64__) && !defined(__POPCNT__)
+  /* gcc would call a function of its library. */
+  x -= (x >> 1) & 0x5555555555555555;
+  x = (x & 0x3333333333333333) + ((x >> 2) & 0x3333333333333333);
+  x = (x + (x >> 4)) & 0x0F0F0F0F0F0F0F0F;
+  return (unsigned)((x * 0x0101010101010101) >> 56);
+#else
+  return (unsigned)__builtin_popcountll(x);
+#endif
+}
 
 typedef struct mi_run_s {
   unsigned first;

@@ -17,6 +17,14 @@ static _Atomic(long) values[_mi_option_last] = {
 /* The environment or the program chose the value. */
 static _Atomic(bool) chosen[_mi_option_last];
 
+/* A bit for each option that is a size: every process asks, and has no need of the descriptions. */
+static const uint64_t sizes = 0
+#define OPTION(name, kind, value, least, most, doc) | (uint64_t)((kind) == SIZE) << mi_option_##name
+    MI_OPTIONS(OPTION)
+#undef OPTION
+    ;
+_Static_assert(_mi_option_last <= 64, "a bit for each");
+
 static bool exists(mi_option_t option) { return (unsigned)option < (unsigned)_mi_option_last; }
 
 /* Relaxed: a value orders nothing. */
@@ -51,7 +59,7 @@ long mi_option_get_clamp(mi_option_t option, long min, long max) mi_attr_noexcep
 size_t mi_option_get_size(mi_option_t option) mi_attr_noexcept {
   long value = mi_option_get(option);
   if (value <= 0) return 0;
-  return (size_t)value * (mi_option_descs[option].kind == SIZE ? 1024 : 1);
+  return (size_t)value * (sizes >> option & 1 ? 1024 : 1);
 }
 
 void mi_option_set(mi_option_t option, long value) mi_attr_noexcept {

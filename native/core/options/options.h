@@ -7,7 +7,7 @@
 typedef enum mi_option_kind_e { SWITCH, NUMBER, SIZE } mi_option_kind_t;
 
 typedef struct mi_option_desc_s {
-  const char* name;
+  char name[28]; /* not a pointer, which would be relocated in every process */
   mi_option_kind_t kind;
   long least;
   long most;

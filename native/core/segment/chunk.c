@@ -10,7 +10,8 @@
 #include "segment/purge.h"
 #include "stats/stats.h"
 
-/* ---- The directory: blocks of descriptors, made when needed and never freed ---- */
+/* ---- The directory: blocks of descriptors, made when needed and never freed ----
+   The first one is static. */
 
 #define PER_BLOCK 64u
 #define BLOCK_COUNT 4096u /* 8 TiB */
@@ -19,7 +20,8 @@ typedef struct chunk_block_s {
   mi_chunk_t chunks[PER_BLOCK];
 } chunk_block_t;
 
-static _Atomic(chunk_block_t*) directory[BLOCK_COUNT];
+static _Alignas(64) chunk_block_t first_block;
+static _Atomic(chunk_block_t*) directory[BLOCK_COUNT]; /* the first entry is not used */
 static _Atomic(size_t) chunk_count;
 /* No chunk below this one had a free slot when last looked at: where a search begins. */
 static _Atomic(size_t) search_start;
@@ -27,12 +29,14 @@ static _Atomic(size_t) search_start;
 size_t mi_chunk_count(void) { return atomic_load_explicit(&chunk_count, memory_order_acquire); }
 
 mi_chunk_t* mi_chunk_at(size_t index) {
+  if (mi_likely(index < PER_BLOCK)) return &first_block.chunks[index];
   chunk_block_t* block = atomic_load_explicit(&directory[index / PER_BLOCK], memory_order_acquire);
   return &block->chunks[index % PER_BLOCK];
 }
 
 /* Makes sure that there is a descriptor with this number. */
 static bool make_descriptor(size_t index) {
+  if (index < PER_BLOCK) return true;
   if (index >= BLOCK_COUNT * PER_BLOCK) return false;
   if (atomic_load_explicit(&directory[index / PER_BLOCK], memory_order_acquire) != NULL)
     return true;

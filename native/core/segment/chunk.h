@@ -45,12 +45,12 @@ void mi_units_release(mi_slot_ref_t ref, uint64_t dirty, uint64_t clean);
 
 /* In a forked child: units of the slot that are in neither mask, and not in `used`, were being
    purged by a thread that is not there. They are dirty. */
-void mi_units_restore(mi_slot_ref_t ref, uint64_t used);
+mi_cold void mi_units_restore(mi_slot_ref_t ref, uint64_t used);
 /* The same for every slot that holds no segment. */
-void mi_free_slots_restore(void);
+mi_cold void mi_free_slots_restore(void);
 
 /* Returns the addresses of every chunk in which nothing is in use to the system. */
-void mi_chunks_unmap_free(void);
+mi_cold void mi_chunks_unmap_free(void);
 
 /* Chunks are numbered from 0 and never go away. Until the thread that adds one is done, its
    descriptor is all zero: no slot in it is free, abandoned or due. */
@@ -58,8 +58,8 @@ size_t mi_chunk_count(void);
 mi_chunk_t* mi_chunk_at(size_t index);
 
 /* Descriptors for an arena's chunks; then the chunks themselves, with all slots free. */
-bool mi_chunks_reserve(mi_arena_t* arena);
-void mi_chunks_publish(mi_arena_t* arena);
+mi_cold bool mi_chunks_reserve(mi_arena_t* arena);
+mi_cold void mi_chunks_publish(mi_arena_t* arena);
 
 /* Unmaps the descriptors. There are no chunks any more, whatever memory is still mapped. */
 void mi_chunk_directory_unmap(void);

@@ -11,7 +11,8 @@ void* mi_memory_map(size_t size, size_t align, mi_map_t kind);
 void* mi_memory_map_for_blocks(size_t size, size_t align, mi_map_t kind);
 void mi_memory_unmap(void* p, size_t size);
 /* As mi_os_map_huge_pages. */
-void* mi_memory_map_huge_pages(size_t count, int numa_node, size_t timeout_ms, size_t* mapped);
+mi_cold void*
+mi_memory_map_huge_pages(size_t count, int numa_node, size_t timeout_ms, size_t* mapped);
 
 /* As mi_os_purge, as the options purge_decommits and page_reset say. */
 mi_purge_t mi_memory_purge(void* p, size_t size);

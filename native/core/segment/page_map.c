@@ -4,9 +4,11 @@
 #include "os/os.h"
 #include "os/track.h"
 
-uint8_t* mi_page_map;
-uintptr_t mi_page_map_start;
-size_t mi_page_map_units;
+/* Every free reads these: they lie among the options, which hardly anyone writes. */
+#define RARELY_WRITTEN __attribute__((section(".data.mi_page_map")))
+RARELY_WRITTEN uint8_t* mi_page_map;
+RARELY_WRITTEN uintptr_t mi_page_map_start;
+RARELY_WRITTEN size_t mi_page_map_units;
 
 #define MOST_ADDRESSES ((size_t)1 << 38)
 #define LEAST_ADDRESSES ((size_t)1 << 30)

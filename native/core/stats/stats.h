@@ -44,12 +44,12 @@ void mi_thread_level_up(mi_stat_count_t* level, mi_stat_count_t* merged);
 /* Brings what the thread has counted into the process's figures. */
 void mi_thread_stats_merge(mi_tld_t* tld);
 /* The thread forgets all but what there is now. */
-void mi_thread_stats_clear(mi_tld_t* tld);
+mi_cold void mi_thread_stats_clear(mi_tld_t* tld);
 
-void mi_process_stats_clear(void);
+mi_cold void mi_process_stats_clear(void);
 /* In a forked child: `threads` threads, instead of the parent's. */
 void mi_process_stats_fork(int64_t threads);
-void mi_process_stats_snapshot(mi_stats_t* stats);
+mi_cold void mi_process_stats_snapshot(mi_stats_t* stats);
 
 /* Milliseconds since mi_stats_start, which the process calls once when it begins. */
 void mi_stats_start(void);
