@@ -373,6 +373,9 @@ typedef struct mi_tld_s {
   mi_thread_stats_t merged; /* of that, what the process's figures have; peak: since then */
   mi_heap_t backing;
 } mi_tld_t;
+#if !MI_GUARDED
+_Static_assert(sizeof(mi_tld_t) <= 4096, "each thread that allocates has a system page of these");
+#endif
 
 /* ---- Branch hints ---- */
 
