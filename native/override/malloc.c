@@ -37,8 +37,7 @@ void* realloc(void* p, size_t size) {
     mi_free_inline(p);
     return NULL;
   }
-  if (mi_likely(mi_realloc_stays(p, size))) return p;
-  return mi_realloc_from(NULL, p, size, 1, 0, false);
+  return mi_realloc(p, size);
 }
 
 void* reallocarray(void* p, size_t count, size_t size) {

@@ -46,12 +46,6 @@ mi_inline mi_page_t* mi_plain_page_of(const void* p) {
   return mi_likely(mi_page_is_freer(page)) ? page : NULL;
 }
 
-/* Whether a block of this thread can stay as it is when it is resized. The common case of mi_realloc_from. */
-mi_inline bool mi_realloc_stays(const void* p, size_t newsize) {
-  const mi_page_t* page = mi_plain_page_of(p);
-  return page != NULL && newsize <= page->block_size && newsize > page->block_size / 2;
-}
-
 mi_inline void mi_free_inline(void* p) {
   mi_page_t* page = mi_plain_page_of(p);
   if (mi_likely(page != NULL)) {

@@ -92,8 +92,26 @@ void* mi_realloc_from(mi_heap_t* heap, void* p, size_t newsize, size_t align, si
 void* mi_heap_realloc(mi_heap_t* heap, void* p, size_t newsize) mi_attr_noexcept {
   return mi_realloc_from(heap, p, newsize, 1, 0, false);
 }
+
+/* A block in a page of this thread that is too small now: what mi_realloc_from does, without its questions. */
+static mi_noinline void* grow_plain(const mi_page_t* page, void* p, size_t newsize) {
+  size_t size = page->block_size; /* the page may go with the block */
+  void* moved = mi_malloc_inline(newsize);
+  if (mi_unlikely(moved == NULL)) return NULL;
+  memcpy(moved, p, size);
+  mi_free_inline(p);
+  return moved;
+}
+
 void* mi_realloc(void* p, size_t newsize) mi_attr_noexcept {
-  if (mi_likely(mi_realloc_stays(p, newsize))) return p;
+  const mi_page_t* page = mi_plain_page_of(p);
+  if (mi_likely(page != NULL)) {
+    if (mi_likely(newsize <= page->block_size)) {
+      if (mi_likely(newsize > page->block_size / 2)) return p;
+    } else if (mi_likely(newsize <= MI_LARGE_BLOCK_MAX)) {
+      return grow_plain(page, p, newsize);
+    }
+  }
   return mi_realloc_from(NULL, p, newsize, 1, 0, false);
 }
 
