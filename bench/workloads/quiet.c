@@ -37,7 +37,7 @@ int main(int argc, char** argv) {
   for (unsigned i = 0; i < given.threads; i++) {
     static thread_start_t starts[MOST_THREADS];
     pthread_t thread;
-    starts[i] = (thread_start_t){i, work};
+    starts[i] = (thread_start_t){i, work, NULL, 0};
     if (pthread_create(&thread, NULL, thread_main, &starts[i]) != 0) fail("pthread_create");
   }
   finish(mix(churned));
