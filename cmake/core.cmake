@@ -135,7 +135,8 @@ endfunction()
 function(mi_lay_out target)
   set(script ${miheap_SOURCE_DIR}/cmake/layout.ld)
   set(flags -Wl,-z,noseparate-code -Wl,--hash-style=gnu -Wl,-T,${script})
-  set(CMAKE_REQUIRED_LINK_OPTIONS -shared ${flags})
+  separate_arguments(given NATIVE_COMMAND "${CMAKE_SHARED_LINKER_FLAGS}")
+  set(CMAKE_REQUIRED_LINK_OPTIONS -shared ${given} ${flags})
   set(CMAKE_REQUIRED_FLAGS -fPIC)
   check_c_source_compiles("int f(void); int f(void) { return 0; }" MI_LINKER_LAYS_OUT)
   if(MI_LINKER_LAYS_OUT)
@@ -153,7 +154,10 @@ target_compile_options(miheap PRIVATE -ftls-model=initial-exec)
 # Calls inside of the library go straight to their target.
 # clang would have every process load the C++ library, which nothing here needs.
 target_link_options(miheap PRIVATE -Wl,-z,nodelete -Wl,-Bsymbolic-functions -Wl,--as-needed)
-mi_lay_out(miheap)
+# It has constants in the same segment as code, which then may be executed.
+if(NOT MI_HARDENED)
+  mi_lay_out(miheap)
+endif()
 # The library calls nothing of libstdc++: its operators are plain functions.
 set_target_properties(
   miheap

@@ -305,6 +305,8 @@ typedef struct mi_chunk_s {
      NULL takes the segment. */
   _Atomic(struct mi_subproc_s*) abandoned[MI_SLOTS_PER_CHUNK];
   _Atomic(uint32_t) whole; /* bit per slot: page/scavenge.h shall look there */
+  /* Bit per slot: while somebody held the abandoned segment, another thread wanted to. */
+  _Atomic(uint32_t) missed;
   mi_slot_t slots[MI_SLOTS_PER_CHUNK];
 } mi_chunk_t;
 

@@ -2,7 +2,8 @@
    pin the segment and purge what is wholly free in it. A thread makes a segment in the slot if that
    is free, hands out blocks in it, frees what it holds, wherever that is, exits (which abandons the
    segment) and begins anew, and adopts what another one abandoned: when it wants memory, or when it
-   frees a block there; or then frees just that page, and abandons the rest again. At the end, who adopts all that is left must be able to free all of it.
+   frees a block there; with SPARE, it may also hold the segment then and free just that page. At the
+   end, who adopts all that is left must be able to free all of it.
 
    FORK: thread 1 forks at any moment; the others make no further step. What they were doing stays
    undone, and a thread with the id 2 begins in the child. */
@@ -31,6 +32,7 @@ hidden byte one_owner, mark_count, segment_end, pinned;
 
 byte thread_id;
 bit mark;         /* the segment's bit in chunk->abandoned */
+bit missed;       /* its bit in chunk->missed */
 byte abandoned;   /* mi_abandoned_count */
 bit slot_free;    /* its bit in chunk->free */
 byte pins;        /* LIVE and a number */
@@ -261,31 +263,56 @@ inline free_mine(b) {
   p = 0
 }
 
-/* mi_heap_free_abandoned_page: by who pushed the last block, or, as it may be, by somebody else. */
-inline free_abandoned_page(p) {
+/* mi_abandoned_hold; `wanted` says whether it did. Who holds the segment is its owner in all but name. */
+inline hold() {
   clear_mark();
   if
+  :: !wanted ->
+     missed = 1;
+     clear_mark()
+  :: else
+  fi
+}
+
+/* free_empty of reclaim.c, of one page. */
+inline free_held(p) {
+  if
+  :: page_lives[p] && (COUNT(thread_free[p]) == used[p] || thread_free[p] == (WHOLE | NORMAL)) ->
+     STATE(thread_free[p]) != NOTIFYING;
+     collect(p);
+     if
+     :: used[p] == 0 && seg_used == 1 -> abandoned--; free_page(p)
+     :: used[p] == 0 && seg_used > 1 -> free_page(p)
+     :: else
+     fi
+  :: else
+  fi
+}
+
+/* mi_heap_free_abandoned_page: by who pushed the last block, or, as it may be, by somebody else. */
+inline free_abandoned_page(p) {
+  hold();
+  do
   :: wanted ->
      wanted = 0;
-     abandoned--;
-     thread_id = me;
+     free_held(p);
      if
-     :: page_lives[p] ->
-        collect(p);
+     :: it == 2 && owner == me && PAGES > 1 -> p = 1 - p; free_held(p)
+     :: else
+     fi;
+     if
+     :: owner == me ->
+        atomic { HOLDS(one_owner, !mark && thread_id == 0); owner = 0; mark = 1; HOLDS(mark_count, abandoned >= mark) }
+        atomic { wanted = missed; missed = 0 }
         if
-        :: used[p] == 0 -> free_page(p)
+        :: wanted -> wanted = 0; it = 2; hold()
         :: else
         fi
      :: else
-     fi;
-#ifndef KEEP_SWEPT
-     if
-     :: owner == me -> abandon_segment()
-     :: else
      fi
-#endif
-  :: else
-  fi
+  :: else -> break
+  od;
+  it = 0
 }
 
 /* mi_free_slow */
@@ -302,7 +329,9 @@ inline free(b) {
 #else
      if
      :: word == 0 -> word = 0; clear_mark()
+#ifdef SPARE
      :: word == 0 -> word = 0; it = 1 /* the thread has pages to spare */
+#endif
      :: else -> word = 0
      fi;
 #endif
@@ -312,7 +341,7 @@ inline free(b) {
         p = PAGE_OF(b);
         free_by_other(b, p);
         if
-        :: it == 1 -> it = 0; free_abandoned_page(p)
+        :: it == 1 -> free_abandoned_page(p)
         :: else
         fi;
         p = 0

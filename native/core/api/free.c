@@ -55,16 +55,38 @@ mi_page_t* mi_checked_page_of(const char* function, const void* p) {
 }
 
 /* The thread may take over what an ended one left, if it has use for it. */
-static bool adopt_segment_of(mi_page_t* page) {
-  mi_segment_t* segment = mi_segment_of(page);
-  return mi_segment_owner(segment) == 0 && !mi_segment_is_huge(segment) &&
-         mi_heap_is_initialized(mi_heap_default) &&
+static bool adopt(mi_segment_t* segment) {
+  return mi_heap_is_initialized(mi_heap_default) &&
          mi_option_is_enabled(mi_option_abandoned_reclaim_on_free) &&
          mi_heap_reclaim_segment(mi_heap_default, segment);
 }
 
-/* A plain block of another thread's page, or of a full one of this thread. False if it is something
-   else. */
+static void free_unowned(mi_segment_t* segment, mi_page_t* page, mi_block_t* block) {
+  /* After the push all may be gone. */
+  mi_slot_ref_t slot = mi_segment_slot(segment);
+  unsigned index = mi_page_index(segment, page);
+  if (mi_page_free_block_unowned(page, block) && mi_heap_is_initialized(mi_heap_default)) {
+    mi_heap_free_abandoned_page(slot, index);
+  }
+}
+
+static void free_in(mi_page_t* page, mi_block_t* block) {
+  mi_segment_t* segment = mi_segment_of(page);
+  /* Acquire pairs with the release of mi_segment_abandon. */
+  uintptr_t owner = atomic_load_explicit(&segment->thread_id, memory_order_acquire);
+  bool unowned = owner == 0 && !mi_segment_is_huge(segment);
+  if (owner == mi_os_thread_id() || (unowned && adopt(segment))) {
+    mi_page_free_block(page, block);
+    mi_deliver_misuse();
+  } else if (unowned) {
+    free_unowned(segment, page, block);
+  } else {
+    mi_page_free_block_mt(page, block);
+  }
+}
+
+/* A plain block of a page that is another thread's, or nobody's, or a full one of this thread. False if it
+   is something else. */
 static bool free_plain(void* p) {
   size_t unit = mi_page_map_unit(p);
   if (MI_CHECKED || mi_unlikely(unit >= mi_page_map_units)) return false;
@@ -72,32 +94,8 @@ static bool free_plain(void* p) {
   if (mi_unlikely((mi_page_flags(page) & ~MI_PAGE_IN_FULL) != 0 || page->block_size == 0)) {
     return false;
   }
-  uintptr_t owner = mi_segment_owner(mi_segment_of(page));
-  if (owner == mi_os_thread_id()) {
-    mi_page_free_block(page, p);
-    mi_deliver_misuse();
-  } else if (mi_likely(owner != 0)) {
-    mi_page_free_block_mt(page, p);
-  } else {
-    return false;
-  }
+  free_in(page, p);
   return true;
-}
-
-static void free_of_others(mi_page_t* page, mi_block_t* block) {
-  mi_segment_t* segment = mi_segment_of(page);
-  /* Acquire pairs with the release of mi_segment_abandon. */
-  uintptr_t owner = atomic_load_explicit(&segment->thread_id, memory_order_acquire);
-  if (owner != 0 || mi_segment_is_huge(segment)) {
-    mi_page_free_block_mt(page, block);
-    return;
-  }
-  /* After the push all may be gone. */
-  mi_slot_ref_t slot = mi_segment_slot(segment);
-  unsigned index = mi_page_index(segment, page);
-  if (mi_page_free_block_unowned(page, block) && mi_heap_is_initialized(mi_heap_default)) {
-    mi_heap_free_abandoned_page(slot, index);
-  }
 }
 
 void mi_free_slow(void* p) {
@@ -113,14 +111,9 @@ void mi_free_slow(void* p) {
 #if MI_DEBUG > 0 && !MI_TRACK
   memset(block, 0xDF, page->block_size);
 #endif
-  if (mi_segment_is_mine(mi_segment_of(page)) || adopt_segment_of(page)) {
-    mi_page_free_block(page, block);
-    mi_deliver_misuse();
-    mi_assert_expensive(!mi_heap_is_initialized(mi_heap_default) ||
-                        mi_heap_is_valid(mi_heap_default));
-  } else {
-    free_of_others(page, block);
-  }
+  free_in(page, block);
+  mi_assert_expensive(!mi_heap_is_initialized(mi_heap_default) ||
+                      mi_heap_is_valid(mi_heap_default));
 }
 
 /* Not in the middle of an allocation or a visit, whose heap would change under it. */

@@ -1,4 +1,6 @@
 /* The walker of a heap's invariants. */
+#include <string.h>
+
 #include "heap/heap.h"
 
 static bool direct_is_valid(mi_heap_t* heap) {
@@ -39,15 +41,17 @@ static bool delayed_is_valid(mi_heap_t* heap) {
 
 bool mi_heap_is_valid(mi_heap_t* heap) {
   size_t count = 0;
+  uint32_t pages_of[MI_BIN_COUNT] = {0};
   for (unsigned queue = 0; queue < MI_BIN_COUNT; queue++) {
     const mi_page_t* prev = NULL;
     for (mi_page_t* page = heap->pages[queue].first; page != NULL; prev = page, page = page->next) {
       if (page->prev != prev || !page_belongs(heap, page, queue) || !mi_page_is_valid(page))
         return false;
       count++;
+      pages_of[page->bin]++;
     }
     if (heap->pages[queue].last != prev) return false;
   }
-  return count == heap->page_count && direct_is_valid(heap) && delayed_is_valid(heap) &&
-         mi_heap_retired_is_valid(heap);
+  return count == heap->page_count && memcmp(pages_of, heap->pages_of, sizeof(pages_of)) == 0 &&
+         direct_is_valid(heap) && delayed_is_valid(heap) && mi_heap_retired_is_valid(heap);
 }

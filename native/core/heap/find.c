@@ -72,14 +72,15 @@ static mi_page_t* search_queue(mi_heap_t* heap, unsigned bin) {
 /* ---- Loans ----
    A page of its own costs a class a system page at least, and a thread that allocates little asks for a
    few blocks of many classes. So a class without pages gets its first blocks in each round from pages
-   of larger classes, up to the next power of two. */
+   of larger classes, up to the next power of two. These blocks may live for ever, so only in a small heap:
+   what is wasted in all is less than half of its pages. */
 
-enum { LOANS_PER_ROUND = 8 };
+enum { LOANS_PER_ROUND = 8, SMALL_HEAP_PAGES = 128 };
 
 static bool may_borrow(const mi_heap_t* heap, unsigned bin) {
   /* Who tracks blocks knows those of a page by its size. */
   return !MI_TRACK && heap->pages_of[bin] == 0 && heap->loans[bin] < LOANS_PER_ROUND &&
-         mi_bin_block_size(bin) <= MI_MEDIUM_BLOCK_MAX;
+         heap->page_count < SMALL_HEAP_PAGES && mi_bin_block_size(bin) <= MI_MEDIUM_BLOCK_MAX;
 }
 
 static unsigned largest_lender(unsigned bin) {
@@ -89,7 +90,6 @@ static unsigned largest_lender(unsigned bin) {
 
 static mi_page_t* borrow(mi_heap_t* heap, unsigned bin) {
   heap->loans[bin]++;
-  heap->tld->until_round++; /* or rounds, and so loans, would come the sooner the more are made */
   size_t alignment = mi_lowest_bit(mi_bin_block_size(bin));
   unsigned last = largest_lender(bin);
   for (unsigned lender = bin + 1; lender <= last; lender++) {

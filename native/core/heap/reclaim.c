@@ -134,11 +134,10 @@ mi_page_t* mi_heap_reclaim(mi_heap_t* heap, unsigned bin) {
   return NULL;
 }
 
-/* Frees those of these pages of an adopted segment in which nothing lives. Returns how many pages the
-   segment still has; it is gone if that is 0. */
-static uint32_t sweep(mi_segments_tld_t* tld, mi_segment_t* segment, uint64_t pages) {
+/* Frees the pages of an adopted segment in which nothing lives, and abandons the rest again. */
+static void sweep(mi_segments_tld_t* tld, mi_segment_t* segment) {
   uint32_t left = segment->used;
-  for (; pages != 0; pages &= pages - 1) {
+  for (uint64_t pages = segment->pages_used; pages != 0; pages &= pages - 1) {
     mi_page_t* page = &segment->pages[mi_ctz64(pages)];
     mi_page_free_collect_all(page);
     if (mi_page_is_empty(page)) {
@@ -149,34 +148,52 @@ static uint32_t sweep(mi_segments_tld_t* tld, mi_segment_t* segment, uint64_t pa
       atomic_store_explicit(&page->link, page->used, memory_order_relaxed);
     }
   }
-  return left;
-}
-
-static void abandon_again(mi_segments_tld_t* tld, mi_segment_t* segment) {
-  segment->abandoned_pages = segment->used;
+  if (left == 0) return; /* the segment is gone */
+  segment->abandoned_pages = left;
   mi_segment_queue_remove(tld, segment);
   mi_segment_abandon(tld, segment);
 }
 
-static void sweep_segment(mi_segments_tld_t* tld, mi_segment_t* segment) {
-  if (sweep(tld, segment, segment->pages_used) > 0) abandon_again(tld, segment);
-}
-
 static void sweep_arena(mi_arena_t* arena) {
   mi_segments_tld_t tld = {.arena = arena, .subproc = mi_heap_default->tld->segments.subproc};
-  mi_segments_adopt_each(&tld, sweep_segment);
+  mi_segments_adopt_each(&tld, sweep);
   mi_assert(tld.count == 0);
 }
 
+/* Whether all blocks of an abandoned page that the caller holds have come back. */
+static bool has_come_back(const mi_page_t* page) {
+  /* Acquire pairs with the release of each push. */
+  uintptr_t word = atomic_load_explicit(&page->thread_free, memory_order_acquire);
+  return mi_tf_count(word) == page->used || mi_tf_is_purged(word);
+}
+
+/* Frees those of these pages of an abandoned segment, which the caller holds, that have come back. False if
+   the segment is gone. */
+static bool free_empty(mi_subproc_t* subproc, mi_segment_t* segment, uint64_t pages) {
+  mi_segments_tld_t tld = {.subproc = subproc, .count = 1};
+  for (pages &= segment->pages_used; pages != 0; pages &= pages - 1) {
+    mi_page_t* page = &segment->pages[mi_ctz64(pages)];
+    if (!has_come_back(page)) continue;
+    mi_page_forget_frees(page);
+    page->used = 0;
+    mi_thread_stat_down(mi_heap_default->tld, pages);
+    bool last = segment->used == 1;
+    if (last) mi_abandoned_ends(subproc, segment);
+    mi_segment_page_free(&tld, page);
+    if (last) return false;
+  }
+  mi_segment_queue_remove(&tld, segment);
+  return true;
+}
+
 void mi_heap_free_abandoned_page(mi_slot_ref_t ref, unsigned index) {
-  bool open = mi_arena_admits(ref.chunk, NULL);
-  mi_segments_tld_t tld = {.arena = open ? NULL : mi_arena_of(ref.chunk),
-                           .subproc = mi_heap_default->tld->segments.subproc};
-  mi_segment_t* segment = mi_segment_adopt_at(&tld, ref);
-  if (segment == NULL) return;
-  /* It may be another segment by now. */
-  uint64_t pages = segment->pages_used & ((uint64_t)1 << index);
-  if (sweep(&tld, segment, pages) > 0) abandon_again(&tld, segment);
+  mi_subproc_t* subproc = mi_subproc_of(&mi_heap_default->tld->segments);
+  mi_segment_t* segment;
+  uint64_t pages = (uint64_t)1 << index; /* of which segment, is not certain any more */
+  while ((segment = mi_abandoned_hold(subproc, ref)) != NULL) {
+    if (!free_empty(subproc, segment, pages) || !mi_abandoned_let_go(subproc, ref)) return;
+    pages = ~(uint64_t)0; /* somebody came in vain */
+  }
 }
 
 void mi_heap_reclaim_all(mi_heap_t* heap) {

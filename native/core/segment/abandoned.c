@@ -76,7 +76,8 @@ bool mi_segment_try_adopt(mi_segments_tld_t* tld, mi_segment_t* segment) {
   return true;
 }
 
-mi_segment_t* mi_segment_adopt_at(mi_segments_tld_t* tld, mi_slot_ref_t ref) {
+/* The abandoned segment of a slot, if it is for tld and nobody else takes it. */
+static mi_segment_t* adopt_at(mi_segments_tld_t* tld, mi_slot_ref_t ref) {
   mi_subproc_t* subproc = mi_subproc_of(tld);
   /* Acquire: a chunk with an abandoned segment has its final `arena`. */
   if (atomic_load_explicit(mark_of(ref), memory_order_acquire) != subproc ||
@@ -86,6 +87,32 @@ mi_segment_t* mi_segment_adopt_at(mi_segments_tld_t* tld, mi_slot_ref_t ref) {
   mi_segment_t* segment = (mi_segment_t*)mi_slot_start(ref);
   own(tld, segment);
   return segment;
+}
+
+/* Sequentially consistent: who comes in vain says so and then looks at the mark again; who lets go sets the mark
+   and then looks whether somebody came. One of them sees the other. */
+mi_segment_t* mi_abandoned_hold(mi_subproc_t* subproc, mi_slot_ref_t ref) {
+  if (!take_mark(mark_of(ref), subproc)) {
+    atomic_fetch_or(&ref.chunk->missed, 1u << ref.index);
+    atomic_thread_fence(memory_order_seq_cst);
+    if (!take_mark(mark_of(ref), subproc)) return NULL;
+  }
+  mi_race_window();
+  return (mi_segment_t*)mi_slot_start(ref);
+}
+
+bool mi_abandoned_let_go(mi_subproc_t* subproc, mi_slot_ref_t ref) {
+  mi_race_window();
+  set_mark(mark_of(ref), subproc);
+  atomic_thread_fence(memory_order_seq_cst);
+  uint32_t bit = 1u << ref.index;
+  if (mi_likely((atomic_load(&ref.chunk->missed) & bit) == 0)) return false;
+  return (atomic_fetch_and(&ref.chunk->missed, ~bit) & bit) != 0;
+}
+
+void mi_abandoned_ends(mi_subproc_t* subproc, const mi_segment_t* segment) {
+  change_count(segment->chunk, subproc, (size_t)-1);
+  mi_stat_down(segments_abandoned, 1);
 }
 
 /* The numbers of the chunks that may have what tld wants. */
@@ -101,7 +128,7 @@ mi_segment_t* mi_segment_adopt_next(mi_segments_tld_t* tld) {
     if (tld->adopt_cursor >= chunks) tld->adopt_cursor = 0;
     mi_chunk_t* chunk = mi_chunk_at(first + tld->adopt_cursor);
     for (unsigned index = 0; index < MI_SLOTS_PER_CHUNK; index++) {
-      mi_segment_t* segment = mi_segment_adopt_at(tld, (mi_slot_ref_t){chunk, index});
+      mi_segment_t* segment = adopt_at(tld, (mi_slot_ref_t){chunk, index});
       if (segment != NULL) return segment;
     }
     tld->adopt_cursor++;
@@ -115,7 +142,7 @@ void mi_segments_adopt_each(mi_segments_tld_t* tld, mi_segment_fun* fn) {
   for (size_t i = 0; i < chunks && mi_abandoned_count(tld) > 0; i++) {
     mi_chunk_t* chunk = mi_chunk_at(first + i);
     for (unsigned index = 0; index < MI_SLOTS_PER_CHUNK; index++) {
-      mi_segment_t* segment = mi_segment_adopt_at(tld, (mi_slot_ref_t){chunk, index});
+      mi_segment_t* segment = adopt_at(tld, (mi_slot_ref_t){chunk, index});
       if (segment != NULL) fn(tld, segment);
     }
   }

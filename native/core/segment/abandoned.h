@@ -31,8 +31,13 @@ size_t mi_abandoned_count(const mi_segments_tld_t* tld);
 /* Those of the first sub-process, and of every exclusive arena. */
 size_t mi_abandoned_total(void);
 
-/* Takes the segment of the slot, if it is abandoned, and for tld as below. */
-mi_segment_t* mi_segment_adopt_at(mi_segments_tld_t* tld, mi_slot_ref_t ref);
+/* Holds the segment of the slot, if this sub-process abandoned it: nobody can adopt it meanwhile, and nobody
+   owns it. NULL if it is not there, or somebody else holds it, who is told by mi_abandoned_let_go. */
+mi_segment_t* mi_abandoned_hold(mi_subproc_t* subproc, mi_slot_ref_t ref);
+/* The opposite. True if another thread wanted to hold the segment meanwhile. */
+bool mi_abandoned_let_go(mi_subproc_t* subproc, mi_slot_ref_t ref);
+/* In place of that, before the segment is freed. */
+void mi_abandoned_ends(mi_subproc_t* subproc, const mi_segment_t* segment);
 
 /* Takes some segment that tld->arena admits and its sub-process abandoned, or returns NULL if no
    chunk has one. Goes on where the last search of this thread ended. */

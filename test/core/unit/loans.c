@@ -45,6 +45,20 @@ static void own_page(size_t size) {
   for (int i = 0; i < LOANS + 2; i++) mi_free(blocks[i]);
 }
 
+/* What is borrowed may live for ever: in the long run, a class that is used now and then has its own pages. */
+static void many_rounds(size_t size) {
+  enum { KEPT = 12000 };
+  static void* kept[KEPT];
+  size_t bytes = 0;
+  for (int i = 0; i < KEPT; i++) {
+    kept[i] = mi_malloc(size);
+    bytes += block_size_of(kept[i]);
+    if (i % 4 == 0) mi_heap_forget_loans(heap); /* a round is over */
+  }
+  CHECK_CMP(bytes, <, KEPT * size * 5 / 4 + ((size_t)4 << 20));
+  for (int i = 0; i < KEPT; i++) mi_free(kept[i]);
+}
+
 /* A power of two is what others borrow, and large blocks have pages to measure. */
 static void never(size_t size) {
   void* p = mi_malloc(size);
@@ -63,6 +77,7 @@ int main(void) {
   own_page(40960);
   for (size_t size = 8; size <= MI_MEDIUM_BLOCK_MAX; size *= 2) never(size);
   never(MI_MEDIUM_BLOCK_MAX + 1);
+  many_rounds(1100);
   mi_collect(true);
   memory_check();
   CHECK_EQ(memory_gauges().segments, 0);
