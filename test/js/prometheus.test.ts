@@ -25,10 +25,14 @@ describe('collectMiheapMetrics', () => {
     const buffer = heap.alloc(10_000_000);
     const { heldBytes, heldBlocks, allocator } = processStats();
     const metrics = await collected(registry);
+    const later = processStats();
     const value = (name: string) => metrics.get(name)?.values[0]?.value;
     expect(value('held_bytes')).toBe(heldBytes);
     expect(value('held_blocks')).toBe(heldBlocks);
-    expect(value('committed_bytes')).toBe(allocator.committed.current);
+    // What is looked at may itself take or give back a page.
+    expect([allocator, later.allocator].map((each) => each.committed.current)).toContain(
+      value('committed_bytes'),
+    );
     expect(value('huge_blocks_bytes')).toBe(allocator.mallocHuge.current);
     expect(value('huge_blocks_total')).toBe(allocator.mallocHugeCount);
     expect(value('segments')).toBe(allocator.segments.current);
