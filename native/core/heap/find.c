@@ -90,6 +90,7 @@ static unsigned largest_lender(unsigned bin) {
 
 static mi_page_t* borrow(mi_heap_t* heap, unsigned bin) {
   heap->loans[bin]++;
+  heap->tld->until_round++; /* or rounds, and so loans, would come the sooner the more are made */
   size_t alignment = mi_lowest_bit(mi_bin_block_size(bin));
   unsigned last = largest_lender(bin);
   for (unsigned lender = bin + 1; lender <= last; lender++) {
