@@ -101,15 +101,15 @@ typedef struct mi_block_s {
    the low bits who must be told of a push:
 
      NORMAL     nobody: the owner looks at this page by itself
-     FULL       the list is empty, and the page sits in its heap's full queue, where nobody
-                looks: the next thread that frees a block here must also put the page on the
-                heap's delayed list
+     FULL       the page sits in its heap's full queue, where nobody looks, and the list is shorter
+                than mi_page_quota: the thread that makes it so long must also put the page on
+                the heap's delayed list
      NOTIFYING  some thread is at work here and will set NORMAL: it puts the page on that list,
                 or it took the list and purges the blocks. It may use page->heap, so until then
                 the heap may not end, and the page neither
      UNOWNED    a huge page whose thread has ended: who frees its block frees the segment
 
-   owner:        NORMAL -> FULL (only when the list is empty), FULL -> NORMAL, NORMAL -> UNOWNED
+   owner:        NORMAL -> FULL (when the list is empty), FULL -> NORMAL, NORMAL -> UNOWNED
                  (huge)
    other thread: FULL -> NOTIFYING -> NORMAL, NORMAL -> NOTIFYING -> NORMAL (to purge it)
 
@@ -120,7 +120,7 @@ typedef struct mi_block_s {
 enum { MI_TF_NORMAL = 0, MI_TF_FULL = 1, MI_TF_NOTIFYING = 2, MI_TF_UNOWNED = 3 };
 enum { MI_TF_STATE_MASK = 3, MI_TF_WHOLE = 4, MI_TF_COUNT_SHIFT = 48 };
 
-/* Bits of page->flags. Zero on the way of a plain free. */
+/* Bits of page->flags. None but IN_FULL on the way of a plain free. */
 enum {
   MI_PAGE_IN_FULL = 1,     /* the page sits in the full queue */
   MI_PAGE_HAS_ALIGNED = 2, /* some block was handed out at an address inside of it */
@@ -140,23 +140,27 @@ enum {
    block_size, reserved, bin), the flags, and `freer`. The second line is for everyone. While no
    call is under way in the owner:
 
-     used + |free| + |local_free| == capacity <= reserved; `used` counts the blocks on
+     used + uncounted + |free| + |local_free| == capacity <= reserved; `used` counts the blocks on
        thread_free too
      every listed block lies at start + i * block_size with i < capacity, on one list only
      the page is in exactly one queue of its heap: that of its bin, or the full queue (flag
        IN_FULL); IN_FULL implies that `free` is empty
-     thread_free is FULL only if IN_FULL is set; then `local_free` is empty too
+     thread_free is FULL only if IN_FULL is set
+     `uncounted` is 0 unless IN_FULL is set
      a page that is IN_FULL but not FULL is on its heap's delayed list, or about to be. Until
        the owner drains that list it takes nothing from thread_free, so the page cannot become
        empty
-     `freer` is the segment's owner, if the page is in use by one of its heaps and no flag is set;
-       else 0 */
+     `freer` is the segment's owner, if the page is in use by one of its heaps and no flag but
+       IN_FULL is set; else 0 */
 typedef struct mi_page_s {
   _Alignas(64) mi_block_t* free; /* malloc pops here */
   mi_block_t* local_free;        /* the owner's free pushes here */
   /* The thread whose free may push on local_free without another look; 0: none. */
   _Atomic(uintptr_t) freer;
-  uint32_t used;
+  uint16_t used;
+  /* Blocks alive that `used` leaves out, so that it becomes 0 when enough blocks of a full page came
+     back (heap/queue.c). */
+  uint16_t uncounted;
   uint16_t capacity;      /* blocks laid out so far */
   uint16_t reserved;      /* blocks that fit */
   _Atomic(uint8_t) flags; /* MI_PAGE_…; written by the owner, read by all who hold a block here */

@@ -12,6 +12,11 @@
 #define HUGE 0
 #endif
 
+/* mi_page_quota: a full page of which its owner or others freed so many blocks is looked at. */
+#ifndef QUOTA
+#define QUOTA 1
+#endif
+
 #define PAGE_OF(b) ((b - 1) / BLOCKS)
 #define FIRST(p) (p * BLOCKS + 1)
 #define PAST(p) (p * BLOCKS + BLOCKS + 1)
@@ -52,7 +57,7 @@ bit ending[HEAPS];         /* the owner is settling it */
 
 /* assert(name || x): a failing assertion prints the name of the invariant. */
 #define HOLDS(name, x) assert(name || (x))
-hidden byte one_list, no_loss, full_is_empty, page_end, heap_end, purge_alone;
+hidden byte one_list, no_loss, full_is_short, page_end, heap_end, purge_alone;
 /* Off when a broken protocol shall show what else fails. */
 #ifdef IGNORE_ONE_NOTICE
 hidden byte one_notice = 1;
@@ -62,7 +67,8 @@ hidden byte one_notice;
 
 /* At any moment. */
 inline check_page(p) {
-  HOLDS(full_is_empty, STATE(thread_free[p]) != FULL || (thread_free[p] == FULL && in_full[p]));
+  HOLDS(full_is_short, STATE(thread_free[p]) != FULL ||
+                       (COUNT(thread_free[p]) < QUOTA && !(thread_free[p] & WHOLE) && in_full[p]));
   HOLDS(one_notice, notices[p] <= 1 && (!notices[p] || in_full[p]));
   HOLDS(one_notice, !in_full[p] || STATE(thread_free[p]) == FULL || notices[p] == 1 ||
                     ending[page_heap[p]]);
@@ -100,8 +106,9 @@ inline push_delayed(h, p) {
   od
 }
 
+#define TELLS(w) (STATE(w) == FULL && COUNT(w) + 1 >= QUOTA)
 #define PUSHED(w, b, p)                                                                            \
-  (MAKE(b, (COUNT(w) + 1), (STATE(w) == FULL -> NOTIFYING : STATE(w))) |                           \
+  (MAKE(b, (COUNT(w) + 1), (TELLS(w) -> NOTIFYING : STATE(w))) |                                   \
    (COUNT(w) + 1 == BLOCKS && !HUGE -> WHOLE : 0))
 
 inline free_by_other(b, p) {
@@ -124,7 +131,7 @@ inline free_by_other(b, p) {
           thread_free[p] = wanted;
           place[b] = SHARED;
           if
-          :: STATE(word) == FULL -> notices[p]++; working[p]++; telling[page_heap[p]]++
+          :: TELLS(word) -> notices[p]++; working[p]++; telling[page_heap[p]]++
           :: else
           fi;
           wanted = 0
@@ -138,7 +145,7 @@ inline free_by_other(b, p) {
      fi
   od;
   if
-  :: STATE(word) == FULL ->
+  :: TELLS(word) ->
      atomic { HOLDS(page_end, page_lives[p]); wanted = page_heap[p] }
 #ifdef NORMAL_BEFORE_PUSH
      atomic { thread_free[p] = thread_free[p] & ~3 }
@@ -323,7 +330,7 @@ inline set_full(p) {
 inline clear_full(p) {
   atomic {
     if
-    :: thread_free[p] == FULL -> thread_free[p] = NORMAL; in_full[p] = 0
+    :: STATE(thread_free[p]) == FULL -> thread_free[p] = thread_free[p] & ~3; in_full[p] = 0
     :: else
     fi;
     check_page(p)
@@ -359,6 +366,16 @@ inline delayed_free(h) {
   fi
 }
 
+/* Blocks on the list local_free of a full page. */
+#define IS_FREE(b) (place[b] == FREE)
+#if BLOCKS == 1
+#define LOCALLY_FREE(p) IS_FREE(FIRST(p))
+#elif BLOCKS == 2
+#define LOCALLY_FREE(p) (IS_FREE(FIRST(p)) + IS_FREE((FIRST(p) + 1)))
+#else
+#define LOCALLY_FREE(p) (IS_FREE(FIRST(p)) + IS_FREE((FIRST(p) + 1)) + IS_FREE((FIRST(p) + 2)))
+#endif
+
 /* mi_page_free_block of a block that the owner holds. */
 inline free_by_owner(b, p) {
   atomic {
@@ -367,23 +384,17 @@ inline free_by_owner(b, p) {
     used[p]--
   }
   if
-  :: in_full[p] -> clear_full(p)
+  :: in_full[p] && LOCALLY_FREE(p) >= QUOTA -> clear_full(p)
   :: else
   fi
 }
 
-/* mi_page_settle. */
+/* mi_page_settle, and if it cleared FULL mi_page_leave_full. */
 inline settle(p) {
 #ifdef SKIP_SETTLE
   true
 #else
-  atomic {
-    if
-    :: thread_free[p] == FULL -> thread_free[p] = NORMAL
-    :: else
-    fi;
-    check_page(p)
-  }
+  clear_full(p);
 #ifndef SETTLE_WITHOUT_WAITING
   STATE(thread_free[p]) != NOTIFYING
 #endif

@@ -450,7 +450,7 @@ inline forget_other_thread(p) {
 inline complete_in_child(p) {
   forget_other_thread(p);
   if
-  :: in_full[p] && thread_free[p] != FULL ->
+  :: in_full[p] && STATE(thread_free[p]) != FULL ->
      atomic { in_full[p] = 0; notices[p] = 0; listed[p] = 0; delayed_next[p] = 0 }
      collect(p)
   :: else

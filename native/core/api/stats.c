@@ -53,8 +53,8 @@ typedef struct held_s {
 static void add_page(mi_heap_t* heap, mi_page_t* page, void* arg) {
   (void)heap;
   held_t* held = arg;
-  held->blocks += page->used;
-  held->bytes += page->used * page->block_size;
+  held->blocks += mi_page_used(page);
+  held->bytes += mi_page_used(page) * page->block_size;
 }
 
 void mi_thread_stats_print_out(mi_output_fun* out, void* arg) mi_attr_noexcept {

@@ -15,11 +15,6 @@ void mi_page_free_block(mi_page_t* page, mi_block_t* block) {
   mi_block_set_next(page, block, page->local_free);
   page->local_free = block;
   page->used--;
-  if (mi_page_is_in_full(page) && mi_page_clear_full(page) && page->bin != MI_BIN_HUGE) {
-    /* Its first free block: it has a place among the others again. If others were first, that
-       happens when their notice is read. A huge page has no other place. */
-    mi_page_leave_full(atomic_load_explicit(&page->heap, memory_order_relaxed), page);
-  }
   if (mi_page_is_empty(page)) mi_page_retire(page);
 }
 
@@ -57,7 +52,8 @@ static void stop_waiting(const mi_page_t* page) {
 static uintptr_t pushed(mi_page_t* page, mi_block_t* block, uintptr_t word) {
   mi_block_set_next(page, block, mi_tf_list(word));
   size_t count = mi_tf_count(word) + 1;
-  uintptr_t state = mi_tf_state(word) == MI_TF_FULL ? MI_TF_NOTIFYING : mi_tf_state(word);
+  uintptr_t state = mi_tf_state(word);
+  if (state == MI_TF_FULL && count >= mi_page_quota(page)) state = MI_TF_NOTIFYING;
   if (count == page->reserved && page->bin != MI_BIN_HUGE) state |= MI_TF_WHOLE;
   return mi_tf_make(block, count, state);
 }
@@ -111,7 +107,7 @@ mi_inline size_t push(mi_page_t* page, mi_block_t* block) {
        NOTIFYING, we see page->heap. */
   } while (!atomic_compare_exchange_weak_explicit(&page->thread_free, &word, wanted,
                                                   memory_order_acq_rel, memory_order_relaxed));
-  if (mi_unlikely(mi_tf_state(word) == MI_TF_FULL)) notify(page);
+  if (mi_unlikely(mi_tf_state(word) != mi_tf_state(wanted))) notify(page);
   if (mi_unlikely((wanted & MI_TF_WHOLE) != 0)) {
     mi_scavenge_announce(slot);
   } else if (mi_unlikely(big)) {
@@ -173,8 +169,8 @@ void mi_heap_delayed_drop(mi_heap_t* heap) {
 static void complete_in_child(mi_heap_t* heap, mi_page_t* page, void* arg) {
   (void)arg;
   mi_page_forget_other_thread(page);
-  bool noticed = atomic_load_explicit(&page->thread_free, memory_order_relaxed) != MI_TF_FULL;
-  if (mi_page_is_in_full(page) && noticed) complete(heap, page);
+  uintptr_t word = atomic_load_explicit(&page->thread_free, memory_order_relaxed);
+  if (mi_page_is_in_full(page) && mi_tf_state(word) != MI_TF_FULL) complete(heap, page);
 }
 
 void mi_heap_delayed_free_in_child(mi_heap_t* heap) {

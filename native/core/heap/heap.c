@@ -44,9 +44,8 @@ void mi_heap_for_each_page(mi_heap_t* heap, unsigned bins, mi_page_fun* fn, void
 }
 
 static void settle_page(mi_heap_t* heap, mi_page_t* page, void* arg) {
-  (void)heap;
   (void)arg;
-  mi_page_settle(page);
+  if (mi_page_settle(page) && page->bin != MI_BIN_HUGE) mi_page_leave_full(heap, page);
 }
 
 void mi_heap_settle(mi_heap_t* heap) {
@@ -62,8 +61,6 @@ static void absorb_page(mi_heap_t* heap, mi_page_t* page, void* arg) {
   mi_heap_t* target = arg;
   mi_heap_remove_page(heap, page);
   bool huge = page->bin == MI_BIN_HUGE;
-  /* A full page is found out again on the next walk. */
-  if (!huge) mi_page_set_flag(page, MI_PAGE_IN_FULL, false);
   atomic_store_explicit(&page->heap, target, memory_order_relaxed); /* see mi_page_set_full */
   mi_heap_add_page(target, page, false);
   if (huge && !mi_page_set_full(page)) {
@@ -93,7 +90,7 @@ static void free_page(mi_heap_t* heap, mi_page_t* page, void* arg) {
   (void)arg;
   if (page->adopted) return;
   mi_page_forget_frees(page);
-  page->used = 0;
+  page->used = page->uncounted = 0;
   mi_heap_free_page(heap, page);
 }
 

@@ -61,8 +61,9 @@ bool mi_heap_is_mine(const mi_heap_t* heap);
    tag that may not be destroyed, or else the backing heap. */
 mi_heap_t* mi_heap_for_tag(mi_tld_t* tld, uint8_t tag);
 
-/* Brings every page to NORMAL and completes the delayed frees: from now on no other thread can
-   reach the heap through a page, until a page is FULL again. Waits for threads that notify. */
+/* Brings every page to NORMAL and out of the full queue (but huge ones), and completes the delayed
+   frees: from now on no other thread can reach the heap through a page, until a page is FULL again.
+   Waits for threads that notify. */
 void mi_heap_settle(mi_heap_t* heap);
 
 /* Moves all pages of `heap` to `target`, another heap of the thread. They keep their tags. */
@@ -143,8 +144,9 @@ bool mi_page_to_full(mi_heap_t* heap, mi_page_t* page);
 /* Moves a page of the full queue, whose state is not FULL any more, back to that of its bin. */
 void mi_page_leave_full(mi_heap_t* heap, mi_page_t* page);
 
-/* A page has become empty: keeps one of each class a while, at the back of its queue, as long as
-   they are not too big together; gives the others back. */
+/* `used` has become 0. A full page, of which enough blocks came back, takes its place among the others. Of
+   empty pages, keeps one of each class a while, at the back of its queue, as long as they are not too
+   big together; gives the others back. */
 void mi_page_retire(mi_page_t* page);
 /* Gives an empty page back. While the heap is being visited it stays, in its queue. */
 void mi_heap_free_page(mi_heap_t* heap, mi_page_t* page);

@@ -44,7 +44,6 @@ static void abandon_page(mi_heap_t* heap, mi_page_t* page, void* arg) {
     return;
   }
   mi_heap_remove_page(heap, page);
-  mi_page_set_flag(page, MI_PAGE_IN_FULL, false);
   mi_page_clear_freer(page);
   atomic_store_explicit(&page->heap, NULL, memory_order_relaxed);
   atomic_store_explicit(&page->link, page->used, memory_order_relaxed);

@@ -62,9 +62,20 @@ static bool may_retire(const mi_heap_t* heap, const mi_page_t* page) {
          heap->pages[page->bin].last->retire_expire == 0 && has_budget(heap, retired_bytes(page));
 }
 
+/* Enough of a full page's blocks came back. Returns whether it is empty. */
+static bool leave_full(mi_heap_t* heap, mi_page_t* page) {
+  bool cleared = mi_page_clear_full(page);
+  if (page->bin == MI_BIN_HUGE) return true; /* it has no other place */
+  mi_page_count_all(page);
+  /* If others were first, that happens when their notice is read. */
+  if (cleared) mi_page_leave_full(heap, page);
+  return mi_page_is_empty(page);
+}
+
 void mi_page_retire(mi_page_t* page) {
   if (mi_likely(page->retire_expire != 0)) return; /* it is waiting already */
   mi_heap_t* heap = atomic_load_explicit(&page->heap, memory_order_relaxed);
+  if (mi_page_is_in_full(page) && !leave_full(heap, page)) return;
   if (!may_retire(heap, page)) {
     mi_heap_free_page(heap, page);
     return;

@@ -32,8 +32,8 @@ static bool lists_are_disjoint(const mi_page_t* page) {
 bool mi_page_is_valid(mi_page_t* page) {
   size_t free = checked_length(page, page->free);
   size_t local = checked_length(page, page->local_free);
-  if (page->capacity > page->reserved || page->used > page->capacity) return false;
-  if (page->used + free + local != page->capacity) return false;
+  if (page->capacity > page->reserved || mi_page_used(page) > page->capacity) return false;
+  if (mi_page_used(page) + free + local != page->capacity) return false;
   if (!mi_is_aligned(page->start, mi_lowest_bit(page->block_size) < 64 ? MI_WORD_SIZE : 64))
     return false;
   bool in_full = mi_page_is_in_full(page);
@@ -41,13 +41,14 @@ bool mi_page_is_valid(mi_page_t* page) {
   /* A huge page whose block is free has no other queue; it is there only during a visit. */
   if (in_full && page->bin != MI_BIN_HUGE && page->free != NULL) return false;
   if (mi_tf_state(word) == MI_TF_FULL) {
-    if (word != MI_TF_FULL || !in_full || page->local_free != NULL) return false;
+    if (!in_full || mi_tf_count(word) >= mi_page_quota(page)) return false;
   }
+  if (!in_full && page->uncounted != 0) return false;
   if ((word & MI_TF_WHOLE) != 0) {
     size_t count = mi_tf_list(word) == NULL ? page->reserved : mi_tf_count(word);
-    if (count != page->reserved || page->used != count) return false;
+    if (count != page->reserved || mi_page_used(page) != count) return false;
   }
-  if (mi_tf_count(word) > page->used) return false;
+  if (mi_tf_count(word) > mi_page_used(page)) return false;
   /* Another thread may push meanwhile, in front only: the list from here on does not change, but
      where page/scavenge.h may be at work: in pages of large blocks, and in those that can come back
      whole. */

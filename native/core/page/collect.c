@@ -41,6 +41,7 @@ static mi_block_t* last_of(const mi_page_t* page, mi_block_t* list, size_t count
 
 /* Moves thread_free to `free`, if that is empty, else to the front of local_free. */
 static void collect_thread_free(mi_page_t* page) {
+  mi_assert(page->uncounted == 0);
   size_t count;
   mi_block_t* list = take_thread_free(page, &count);
   if (mi_likely(list == NULL)) return;
@@ -62,7 +63,7 @@ static void collect_thread_free(mi_page_t* page) {
     page->free = list;
     page->zero &= (uint8_t)~MI_ZERO_FREE;
   }
-  page->used -= (uint32_t)count;
+  page->used = (uint16_t)(page->used - count);
 }
 
 void mi_page_free_collect(mi_page_t* page) {

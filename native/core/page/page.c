@@ -31,14 +31,19 @@ bool mi_page_set_full(mi_page_t* page) {
 }
 
 bool mi_page_clear_full(mi_page_t* page) {
-  uintptr_t expected = MI_TF_FULL;
-  return atomic_compare_exchange_strong_explicit(&page->thread_free, &expected, MI_TF_NORMAL,
-                                                 memory_order_relaxed, memory_order_relaxed);
+  uintptr_t word = atomic_load_explicit(&page->thread_free, memory_order_relaxed);
+  do {
+    if (mi_tf_state(word) != MI_TF_FULL) return false;
+  } while (!atomic_compare_exchange_weak_explicit(&page->thread_free, &word,
+                                                  word & ~(uintptr_t)MI_TF_STATE_MASK,
+                                                  memory_order_relaxed, memory_order_relaxed));
+  return true;
 }
 
-void mi_page_settle(mi_page_t* page) {
-  mi_page_clear_full(page);
+bool mi_page_settle(mi_page_t* page) {
+  bool cleared = mi_page_clear_full(page);
   for (unsigned round = 0; mi_page_is_notifying(page); round++) mi_os_yield(round);
+  return cleared;
 }
 
 void mi_page_forget_frees(mi_page_t* page) {

@@ -38,7 +38,7 @@ mi_inline bool mi_page_is_in_full(const mi_page_t* page) {
 mi_inline bool mi_page_is_freer(const mi_page_t* page) { return mi_os_is_thread_id(&page->freer); }
 /* For the owner, when a heap of its gets the page: page->heap is set. */
 mi_inline void mi_page_set_freer(mi_page_t* page) {
-  bool plain = mi_page_flags(page) == 0;
+  bool plain = (mi_page_flags(page) & ~MI_PAGE_IN_FULL) == 0;
   atomic_store_explicit(&page->freer, plain ? mi_os_thread_id() : 0, memory_order_relaxed);
 }
 /* Before another thread may own the segment, or the page may end. */
@@ -109,20 +109,44 @@ void mi_page_free_collect(mi_page_t* page);
 /* As mi_page_free_collect, and empties local_free whatever `free` holds. */
 void mi_page_free_collect_all(mi_page_t* page);
 
-/* No block is alive, after a collect. */
+/* No block is alive, after a collect. Of a page with `uncounted` blocks: it is to leave the full queue. */
 mi_inline bool mi_page_is_empty(const mi_page_t* page) { return page->used == 0; }
 
+/* Blocks alive, and blocks on thread_free. */
+mi_inline size_t mi_page_used(const mi_page_t* page) {
+  return (size_t)page->used + page->uncounted;
+}
+/* Leaves the rest of them out of `used`. */
+mi_inline void mi_page_count_only(mi_page_t* page, size_t blocks) {
+  page->uncounted = (uint16_t)(page->used - blocks);
+  page->used = (uint16_t)blocks;
+}
+mi_inline void mi_page_count_all(mi_page_t* page) {
+  page->used = (uint16_t)mi_page_used(page);
+  page->uncounted = 0;
+}
+
 /* ---- States of thread_free (types.h) ---- */
+
+/* A page stays in the full queue until its owner, or others, freed so many of its blocks: where random ones
+   are replaced, each free would move a page otherwise, and each malloc another one. What the owner and
+   others freed may both be fewer, so it must be no more than half of the blocks. Of blocks above
+   MI_SMALL_BLOCK_MAX each is to be seen by page/scavenge.h. */
+mi_inline size_t mi_page_quota(const mi_page_t* page) {
+  enum { SHARE = 16 };
+  if (page->reserved < SHARE || page->block_size > MI_SMALL_BLOCK_MAX) return 1;
+  return page->reserved / SHARE;
+}
 
 /* NORMAL -> FULL. Fails if thread_free is not empty, or while another thread notifies. */
 bool mi_page_set_full(mi_page_t* page);
 /* FULL -> NORMAL. False, and nothing happens, in another state: a thread that notifies sets NORMAL
    itself. */
 bool mi_page_clear_full(mi_page_t* page);
-/* As mi_page_clear_full, and waits for a thread that notifies to be done: a few instructions of
+/* As mi_page_clear_full, and then waits for a thread that notifies to be done: a few instructions of
    that thread, or one purge of a page. From then on no other thread uses page->heap until the page
    is FULL again. */
-void mi_page_settle(mi_page_t* page);
+bool mi_page_settle(mi_page_t* page);
 /* For a page whose blocks all die now: empties thread_free, and waits for a thread that is at work
    there. */
 void mi_page_forget_frees(mi_page_t* page);

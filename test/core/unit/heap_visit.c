@@ -314,12 +314,12 @@ static void ownership(size_t size) {
   mi_heap_destroy(other);
 }
 
-/* The first block that another thread frees in a full page waits on the heap's delayed list. */
+/* In a full page of few blocks, the first that another thread frees waits on the heap's delayed list. */
 static void ownership_of_delayed(void) {
   mi_heap_t* heap = mi_heap_new();
   start(heap);
   while (heap->pages[MI_BIN_FULL].first == NULL) {
-    shadow_add(&shadow, mi_heap_malloc(heap, 1000), 1000);
+    shadow_add(&shadow, mi_heap_malloc(heap, 8000), 8000);
   }
   size_t i = 0;
   while (mi_page_of(shadow.blocks[i].p) != heap->pages[MI_BIN_FULL].first) i++;

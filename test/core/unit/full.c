@@ -1,0 +1,250 @@
+/* Full pages: found again when enough of their blocks came back, and never lost. */
+#include <pthread.h>
+
+#include "check.h"
+#include "heap/heap.h"
+#include "memory.h"
+
+enum { SIZE = 64, MOST = 1024 };
+
+static mi_heap_t* heap;
+static void* blocks[MOST]; /* of one page, which is full */
+static size_t count;
+static size_t quota;
+static mi_page_t* page;
+
+static bool is_full(void) { return mi_page_is_in_full(page); }
+
+/* Fills a page; the heap has another one of the class, not full, when it is done. */
+static void fill(void) {
+  void* rest[MOST];
+  size_t others = 0;
+  count = 0;
+  mi_heap_collect(heap, true);
+  void* p = mi_heap_malloc(heap, SIZE);
+  page = mi_page_of(p);
+  while (!is_full()) {
+    if (mi_page_of(p) == page) {
+      blocks[count++] = p;
+    } else {
+      rest[others++] = p;
+    }
+    p = mi_heap_malloc(heap, SIZE);
+  }
+  mi_free(p);
+  while (others > 0) mi_free(rest[--others]);
+  CHECK_EQ(count, page->reserved);
+  quota = mi_page_quota(page);
+  CHECK_CMP(quota, >, 10);
+  heaps_check();
+}
+
+/* Frees so many of them. */
+static void free_own(size_t n) {
+  while (n-- > 0) mi_free(blocks[--count]);
+  heaps_check();
+}
+
+static void* free_there(void* n) {
+  for (size_t i = (size_t)(uintptr_t)n; i > 0; i--) mi_free(blocks[--count]);
+  return NULL;
+}
+
+static void free_elsewhere(size_t n) {
+  pthread_t thread;
+  CHECK_EQ(pthread_create(&thread, NULL, free_there, (void*)(uintptr_t)n), 0);
+  pthread_join(thread, NULL);
+  heaps_check();
+}
+
+static bool is_noticed(void) { return mi_heap_has_delayed(heap); }
+
+static void heartbeat(void) { mi_free(mi_malloc(3 << 20)); }
+
+/* True if malloc hands out a block of the page soon. */
+static bool is_found(void) {
+  void* taken[4 * MOST];
+  size_t n = 0;
+  bool found = false;
+  while (n < 4 * MOST && !found) {
+    taken[n] = mi_heap_malloc(heap, SIZE);
+    found = mi_page_of(taken[n++]) == page;
+  }
+  while (n > 0) mi_free(taken[--n]);
+  return found;
+}
+
+static void by_its_owner(void) {
+  fill();
+  free_own(quota - 1);
+  CHECK(is_full());
+  CHECK(!is_found());
+  free_own(1);
+  CHECK(!is_full());
+  CHECK(is_found());
+  free_own(count);
+}
+
+static void by_others(void) {
+  fill();
+  free_elsewhere(quota - 1);
+  CHECK(!is_noticed());
+  CHECK(!is_found());
+  free_elsewhere(1);
+  CHECK(is_noticed());
+  CHECK(is_found());
+  free_own(count);
+}
+
+/* Each of them fewer than makes the page found. */
+static void by_both(void) {
+  fill();
+  free_elsewhere(quota - 1);
+  free_own(quota - 1);
+  CHECK(is_full());
+  CHECK(!is_noticed());
+  free_own(1);
+  CHECK(!is_full());
+  CHECK(is_found());
+  free_own(count);
+}
+
+/* Others have told of it, but the owner did not look yet. */
+static void noticed_first(void) {
+  fill();
+  free_elsewhere(quota);
+  free_own(quota + 1);
+  CHECK(is_full());
+  free_elsewhere(1);
+  free_own(1);
+  mi_collect(false);
+  heaps_check();
+  CHECK(is_found());
+  free_own(count);
+}
+
+static void all_of_it(bool owner_first) {
+  fill();
+  int64_t pages = heap->tld->stats.pages.current;
+  if (owner_first) free_own(quota - 1);
+  free_elsewhere(count / 2);
+  free_own(count);
+  heartbeat();
+  mi_collect(true);
+  CHECK_CMP(heap->tld->stats.pages.current, <, pages);
+  memory_check();
+}
+
+static void by_force(void) {
+  fill();
+  free_own(1);
+  CHECK(is_full());
+  mi_heap_collect(heap, false);
+  CHECK(is_full());
+  mi_heap_collect(heap, true);
+  heaps_check();
+  CHECK(!is_full());
+  free_own(count);
+  fill();
+  free_elsewhere(1);
+  mi_heap_collect(heap, true);
+  heaps_check();
+  CHECK(!is_full());
+  free_own(count);
+}
+
+/* The blocks that are left must come through the end of their heap. */
+static void heap_ends(bool others) {
+  heap = mi_heap_new();
+  fill();
+  free_own(1);
+  if (others) free_elsewhere(1);
+  mi_heap_delete(heap);
+  heap = mi_heap_get_backing();
+  heaps_check();
+  CHECK(!is_full());
+  free_own(count - 1);
+  free_elsewhere(1);
+  mi_collect(true);
+  memory_check();
+}
+
+static void heap_destroyed(void) {
+  heap = mi_heap_new();
+  fill();
+  free_own(1);
+  free_elsewhere(1);
+  mi_heap_destroy(heap);
+  memory_check();
+  heap = mi_heap_get_backing();
+}
+
+static void* fill_and_end(void* arg) {
+  heap = mi_heap_get_backing();
+  fill();
+  free_own(1);
+  return arg;
+}
+
+static void thread_ends(void) {
+  pthread_t thread;
+  CHECK_EQ(pthread_create(&thread, NULL, fill_and_end, NULL), 0);
+  pthread_join(thread, NULL);
+  CHECK_CMP(memory_gauges().abandoned, ==, 1);
+  heap = mi_heap_get_backing();
+  free_elsewhere(1);
+  while (count > 0) mi_free(blocks[--count]);
+  mi_collect(true);
+  CHECK_CMP(memory_gauges().abandoned, ==, 0);
+  memory_check();
+}
+
+/* The only block that is left in it is one that nobody would see. */
+static void before_memory_is_short(void) {
+  mi_arena_id_t id;
+  CHECK_EQ(mi_reserve_os_memory_ex(8 << 20, true, false, true, &id), 0);
+  heap = mi_heap_new_in_arena(id);
+  void* last = NULL;
+  for (void* p; (p = mi_heap_malloc(heap, SIZE)) != NULL; last = p) *(void**)p = last;
+  mi_free(last);
+  CHECK_PTR(mi_heap_malloc(heap, SIZE), ==, last);
+  CHECK_PTR(mi_heap_malloc(heap, SIZE), ==, NULL);
+  mi_heap_destroy(heap);
+  heap = mi_heap_get_backing();
+}
+
+/* With few blocks, each one counts. */
+static void few_blocks(size_t size) {
+  void* first = mi_malloc(size);
+  page = mi_page_of(first);
+  CHECK_EQ(mi_page_quota(page), 1);
+  void* all[64];
+  size_t n = 0;
+  do {
+    CHECK_CMP(n, <, 64);
+    all[n] = mi_malloc(size);
+  } while (mi_page_of(all[n++]) == page);
+  CHECK(is_full());
+  mi_free(first);
+  CHECK(!is_full());
+  while (n > 0) mi_free(all[--n]);
+}
+
+int main(void) {
+  heap = mi_heap_get_backing();
+  by_its_owner();
+  by_others();
+  by_both();
+  noticed_first();
+  all_of_it(true);
+  all_of_it(false);
+  by_force();
+  heap_ends(false);
+  heap_ends(true);
+  heap_destroyed();
+  thread_ends();
+  before_memory_is_short();
+  few_blocks(8192);
+  few_blocks(16384);
+  return 0;
+}
