@@ -125,12 +125,7 @@ enum {
   MI_PAGE_IN_FULL = 1,     /* the page sits in the full queue */
   MI_PAGE_HAS_ALIGNED = 2, /* some block was handed out at an address inside of it */
   MI_PAGE_UNUSED = 4,      /* the page was given back: a free in it is misuse */
-};
-
-/* What is known to be zero. */
-enum {
-  MI_ZERO_MEMORY = 1, /* the part of the page beyond `capacity` */
-  MI_ZERO_FREE = 2,   /* every block on `free`, but for its first word */
+  MI_PAGE_SHARED = 8,      /* the owner, too, frees on thread_free (heap/delayed.c) */
 };
 
 /* A run of blocks of one size.
@@ -146,7 +141,8 @@ enum {
      the page is in exactly one queue of its heap: that of its bin, or the full queue (flag
        IN_FULL); IN_FULL implies that `free` is empty
      thread_free is FULL only if IN_FULL is set
-     `uncounted` is 0 unless IN_FULL is set
+     `uncounted` is 0 unless IN_FULL is set, and SHARED is not
+     SHARED implies that `free` and `local_free` are empty, and all blocks laid out
      a page that is IN_FULL but not FULL is on its heap's delayed list, or about to be. Until
        the owner drains that list it takes nothing from thread_free, so the page cannot become
        empty
@@ -158,18 +154,24 @@ typedef struct mi_page_s {
   /* The thread whose free may push on local_free without another look; 0: none. */
   _Atomic(uintptr_t) freer;
   uint16_t used;
-  /* Blocks alive that `used` leaves out, so that it becomes 0 when enough blocks of a full page came
-     back (heap/queue.c). */
-  uint16_t uncounted;
+  union {
+    /* Blocks alive that `used` leaves out, so that it becomes 0 when enough blocks of a full page
+       came back (heap/queue.c). */
+    uint16_t uncounted;
+    uint16_t owner_shared; /* if SHARED: blocks that the owner put on thread_free */
+  };
   uint16_t capacity;      /* blocks laid out so far */
   uint16_t reserved;      /* blocks that fit */
   _Atomic(uint8_t) flags; /* MI_PAGE_…; written by the owner, read by all who hold a block here */
-  uint8_t zero;           /* MI_ZERO_… */
+  bool memory_is_zero : 1; /* beyond `capacity` */
+  bool free_is_zero : 1;   /* every block on `free`, but for its first word */
+  bool adopted : 1;    /* its heap took it over with blocks in it, which are not to die with it */
+  bool began_anew : 1; /* it came back whole and purged since a visit set this to false */
+  uint8_t
+      shared_left : 4; /* times that it will be SHARED when it is full, unless others free here again */
   uint8_t bin;
   uint8_t retire_expire; /* rounds of mi_heap_age_retired until it is given back; 0: not retired */
   uint8_t tag;           /* that of its heap, or of the heap it was in when that ended */
-  bool adopted;          /* its heap took it over with blocks in it, which are not to die with it */
-  bool began_anew;       /* it came back whole and purged since a visit set this to false */
   uint8_t
       back; /* not a page, but a unit inside of a large one, whose descriptor is so many before */
   size_t block_size;

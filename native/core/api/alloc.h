@@ -36,7 +36,7 @@ mi_block_hand_out(const mi_page_t* page, mi_block_t* block, bool zero, size_t wr
 
 /* Pops a block of the page. */
 mi_inline void* mi_page_alloc(mi_page_t* page, bool zero) {
-  bool clean = (page->zero & MI_ZERO_FREE) != 0;
+  bool clean = page->free_is_zero;
   mi_block_t* block = mi_page_pop(page);
   return mi_block_hand_out(page, block, zero, clean ? sizeof(mi_block_t) : page->block_size);
 }

@@ -91,7 +91,8 @@ static bool free_plain(void* p) {
   size_t unit = mi_page_map_unit(p);
   if (MI_CHECKED || mi_unlikely(unit >= mi_page_map_units)) return false;
   mi_page_t* page = mi_page_map_at(unit);
-  if (mi_unlikely((mi_page_flags(page) & ~MI_PAGE_IN_FULL) != 0 || page->block_size == 0)) {
+  if (mi_unlikely((mi_page_flags(page) & (MI_PAGE_HAS_ALIGNED | MI_PAGE_UNUSED)) != 0 ||
+                  page->block_size == 0)) {
     return false;
   }
   free_in(page, p);

@@ -58,8 +58,8 @@ mi_inline void* alloc_again(mi_page_t* page, bool zero) {
 /* Without a list: no memory is touched before the program does. */
 mi_inline void* alloc_next(mi_heap_t* heap, mi_page_t* page, bool zero) {
   heap->tld->stats.pages_extended++;
-  bool clean = (page->zero & MI_ZERO_MEMORY) != 0;
-  return mi_block_hand_out(page, mi_page_take_next(page), zero, clean ? 0 : page->block_size);
+  size_t written = page->memory_is_zero ? 0 : page->block_size;
+  return mi_block_hand_out(page, mi_page_take_next(page), zero, written);
 }
 
 mi_inline void* alloc_larger(size_t size, mi_heap_t* heap, bool zero) {

@@ -22,7 +22,7 @@ void mi_purge_everything(void) {
 static void collect_page(mi_heap_t* heap, mi_page_t* page, void* force) {
   if (*(bool*)force) {
     mi_page_free_collect_all(page);
-  } else {
+  } else if (!mi_page_is_shared(page) || mi_page_has_come_back(page)) {
     mi_page_free_collect(page);
   }
   if (mi_page_is_empty(page)) {

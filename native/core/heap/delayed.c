@@ -5,10 +5,8 @@
 #include "page/scavenge.h"
 
 void mi_page_free_block(mi_page_t* page, mi_block_t* block) {
-  if (mi_page_is_in_full(page) && page->bin != MI_BIN_HUGE &&
-      mi_heap_has_delayed(atomic_load_explicit(&page->heap, memory_order_relaxed))) {
-    /* Others are freeing in this heap, and may well free the rest of this page. With all blocks on
-       one list it can be purged if the owner falls asleep now. */
+  if (mi_page_is_shared(page)) {
+    page->owner_shared++;
     mi_page_free_block_mt(page, block);
     return;
   }
@@ -48,14 +46,21 @@ static void stop_waiting(const mi_page_t* page) {
   atomic_fetch_sub_explicit(&huge_waiting, page->block_size, memory_order_relaxed);
 }
 
-/* The word after a push of `block` by another thread. */
-static uintptr_t pushed(mi_page_t* page, mi_block_t* block, uintptr_t word) {
-  mi_block_set_next(page, block, mi_tf_list(word));
-  size_t count = mi_tf_count(word) + 1;
+/* Blocks linked from `first` to `last`. */
+typedef struct blocks_s {
+  mi_block_t* first;
+  mi_block_t* last;
+  size_t count;
+} blocks_t;
+
+/* The word after a push on thread_free. */
+static uintptr_t pushed(mi_page_t* page, const blocks_t* blocks, uintptr_t word) {
+  mi_block_set_next(page, blocks->last, mi_tf_list(word));
+  size_t count = mi_tf_count(word) + blocks->count;
   uintptr_t state = mi_tf_state(word);
   if (state == MI_TF_FULL && count >= mi_page_quota(page)) state = MI_TF_NOTIFYING;
   if (count == page->reserved && page->bin != MI_BIN_HUGE) state |= MI_TF_WHOLE;
-  return mi_tf_make(block, count, state);
+  return mi_tf_make(blocks->first, count, state);
 }
 
 /* Has the owner look at a page that was FULL and has become NOTIFYING by our push. */
@@ -73,6 +78,7 @@ static mi_noinline void free_huge_mt(mi_page_t* page, mi_block_t* block) {
   uintptr_t word = atomic_load_explicit(&page->thread_free, memory_order_acquire);
   mi_slot_ref_t slot = mi_segment_slot(mi_segment_of(page)); /* after the push all may be gone */
   bool waiting = false;
+  const blocks_t blocks = {block, block, 1};
   do {
     while (slot.chunk == NULL && waiting != (mi_tf_state(word) == MI_TF_FULL)) {
       /* May take a while, so it is done before NOTIFYING, for which others wait. */
@@ -87,21 +93,21 @@ static mi_noinline void free_huge_mt(mi_page_t* page, mi_block_t* block) {
     mi_race_window();
     /* As for other pages. */
   } while (!atomic_compare_exchange_weak_explicit(&page->thread_free, &word,
-                                                  pushed(page, block, word), memory_order_acq_rel,
+                                                  pushed(page, &blocks, word), memory_order_acq_rel,
                                                   memory_order_acquire));
   if (mi_tf_state(word) == MI_TF_FULL) notify(page);
   if (slot.chunk != NULL) mi_scavenge_hint(slot);
 }
 
 /* Not of a huge page. Returns how many blocks are on thread_free then. */
-mi_inline size_t push(mi_page_t* page, mi_block_t* block) {
+mi_inline size_t push(mi_page_t* page, blocks_t blocks) {
   /* After the push all may be gone. */
   mi_slot_ref_t slot = mi_segment_slot(mi_segment_of(page));
   bool big = page->block_size > MI_SMALL_BLOCK_MAX;
   uintptr_t word = atomic_load_explicit(&page->thread_free, memory_order_relaxed);
   uintptr_t wanted;
   do {
-    wanted = pushed(page, block, word);
+    wanted = pushed(page, &blocks, word);
     mi_race_window();
     /* Release: who collects the block sees its link and our last writes to it. Acquire: with
        NOTIFYING, we see page->heap. */
@@ -120,13 +126,30 @@ void mi_page_free_block_mt(mi_page_t* page, mi_block_t* block) {
   if (mi_unlikely(page->bin == MI_BIN_HUGE)) {
     free_huge_mt(page, block);
   } else {
-    push(page, block);
+    push(page, (blocks_t){block, block, 1});
   }
 }
 
 bool mi_page_free_block_unowned(mi_page_t* page, mi_block_t* block) {
   size_t all = atomic_load_explicit(&page->link, memory_order_relaxed);
-  return push(page, block) == all;
+  return push(page, (blocks_t){block, block, 1}) == all;
+}
+
+void mi_page_share(mi_page_t* page) {
+  if (mi_page_is_shared(page)) return;
+  mi_page_count_all(page);
+  mi_page_set_flag(page, MI_PAGE_SHARED, true);
+  blocks_t blocks = {page->local_free, page->local_free, 1};
+  if (blocks.first == NULL) return;
+  for (mi_block_t* next; (next = mi_block_next(page, blocks.last)) != NULL; blocks.last = next) {
+    if (mi_unlikely(++blocks.count > page->reserved)) {
+      return; /* a block that was freed twice made a ring: who collects it will say so */
+    }
+  }
+  page->local_free = NULL;
+  page->used = (uint16_t)(page->used + blocks.count);
+  page->owner_shared = (uint16_t)blocks.count;
+  push(page, blocks);
 }
 
 /* The page's notice has been read: it is an ordinary page again. */
@@ -135,6 +158,10 @@ static void complete(mi_heap_t* heap, mi_page_t* page) {
     if (can_wait(page)) stop_waiting(page);
   } else {
     mi_page_leave_full(heap, page);
+    if (!mi_page_has_come_back(page)) {
+      mi_page_share(page);
+      return;
+    }
   }
   mi_page_free_collect(page);
   if (mi_page_is_empty(page)) mi_page_retire(page);

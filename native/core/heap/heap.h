@@ -144,6 +144,11 @@ bool mi_page_to_full(mi_heap_t* heap, mi_page_t* page);
 /* Moves a page of the full queue, whose state is not FULL any more, back to that of its bin. */
 void mi_page_leave_full(mi_heap_t* heap, mi_page_t* page);
 
+/* Several threads free in this page, which is full, or was until now. If its owner fell asleep, others could
+   purge its memory only if all that is free is on thread_free. So the owner frees there as well, and all
+   it freed so far goes there, until malloc looks for blocks here (6 ns for each free of the
+   owner, where others pay the same). */
+void mi_page_share(mi_page_t* page);
 /* `used` has become 0. A full page, of which enough blocks came back, takes its place among the others. Of
    empty pages, keeps one of each class a while, at the back of its queue, as long as they are not too
    big together; gives the others back. */

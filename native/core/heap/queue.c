@@ -74,7 +74,11 @@ bool mi_page_to_full(mi_heap_t* heap, mi_page_t* page) {
   if (!mi_page_set_full(page)) return false;
   mi_heap_remove_page(heap, page);
   mi_page_set_flag(page, MI_PAGE_IN_FULL, true);
-  mi_page_count_only(page, mi_page_quota(page));
+  if (page->shared_left > 0) {
+    mi_page_set_flag(page, MI_PAGE_SHARED, true);
+  } else {
+    mi_page_count_only(page, mi_page_quota(page));
+  }
   mi_heap_add_page(heap, page, false);
   return true;
 }

@@ -159,20 +159,13 @@ static void sweep_arena(mi_arena_t* arena) {
   mi_assert(tld.count == 0);
 }
 
-/* Whether all blocks of an abandoned page that the caller holds have come back. */
-static bool has_come_back(const mi_page_t* page) {
-  /* Acquire pairs with the release of each push. */
-  uintptr_t word = atomic_load_explicit(&page->thread_free, memory_order_acquire);
-  return mi_tf_count(word) == page->used || mi_tf_is_purged(word);
-}
-
 /* Frees those of these pages of an abandoned segment, which the caller holds, that have come back. False if
    the segment is gone. */
 static bool free_empty(mi_subproc_t* subproc, mi_segment_t* segment, uint64_t pages) {
   mi_segments_tld_t tld = {.subproc = subproc, .count = 1};
   for (pages &= segment->pages_used; pages != 0; pages &= pages - 1) {
     mi_page_t* page = &segment->pages[mi_ctz64(pages)];
-    if (!has_come_back(page)) continue;
+    if (!mi_page_has_come_back(page)) continue;
     mi_page_forget_frees(page);
     page->used = 0;
     mi_thread_stat_down(mi_heap_default->tld, pages);

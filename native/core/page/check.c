@@ -43,7 +43,9 @@ bool mi_page_is_valid(mi_page_t* page) {
   if (mi_tf_state(word) == MI_TF_FULL) {
     if (!in_full || mi_tf_count(word) >= mi_page_quota(page)) return false;
   }
-  if (!in_full && page->uncounted != 0) return false;
+  if (!in_full && !mi_page_is_shared(page) && page->uncounted != 0) return false;
+  if (mi_page_is_shared(page) && (free + local != 0 || page->capacity != page->reserved))
+    return false;
   if ((word & MI_TF_WHOLE) != 0) {
     size_t count = mi_tf_list(word) == NULL ? page->reserved : mi_tf_count(word);
     if (count != page->reserved || mi_page_used(page) != count) return false;
@@ -58,6 +60,18 @@ bool mi_page_is_valid(mi_page_t* page) {
   return page->capacity > 256 || lists_are_disjoint(page);
 }
 
+/* On thread_free. Others may push there meanwhile, or purge the blocks with their links. */
+static bool is_with_others(const mi_page_t* page, const mi_block_t* block) {
+  /* Acquire pairs with the release of each push. */
+  uintptr_t word = atomic_load_explicit(&page->thread_free, memory_order_acquire);
+  const mi_block_t* list = mi_tf_list(word);
+  for (size_t left = mi_tf_count(word); left > 0 && mi_page_contains(page, list); left--) {
+    if (list == block) return true;
+    list = mi_block_peek_next(page, list);
+  }
+  return false;
+}
+
 bool mi_page_block_is_free(const mi_page_t* page, const mi_block_t* block) {
   /* A free block begins with a link: NULL, or a block of this page. Few live ones do. */
   uintptr_t next = (uintptr_t)mi_block_peek_next(page, block);
@@ -65,5 +79,6 @@ bool mi_page_block_is_free(const mi_page_t* page, const mi_block_t* block) {
     size_t offset = next - (uintptr_t)page->start;
     if (offset >= page->capacity * page->block_size || offset % page->block_size != 0) return false;
   }
-  return contains(page, page->free, block) || contains(page, page->local_free, block);
+  return contains(page, page->free, block) || contains(page, page->local_free, block) ||
+         is_with_others(page, block);
 }

@@ -4,7 +4,7 @@
 static void start_anew(mi_page_t* page) {
   page->free = page->local_free = NULL;
   page->used = page->capacity = 0;
-  page->zero = 0;
+  page->memory_is_zero = page->free_is_zero = false;
   page->began_anew = true;
   atomic_store_explicit(&page->purged, NULL, memory_order_relaxed);
 }
@@ -39,11 +39,30 @@ static mi_block_t* last_of(const mi_page_t* page, mi_block_t* list, size_t count
   return mi_likely(count == 1) ? list : NULL;
 }
 
+/* A page in which others free is SHARED again the next time that it is full. If they did not for so many times,
+   it is an ordinary one again: a single time may be very few frees. */
+enum { SHARED_TIMES = 15 };
+
+static void end_sharing(mi_page_t* page, size_t count) {
+  if (count > page->owner_shared) {
+    page->shared_left = SHARED_TIMES;
+  } else if (page->shared_left > 0) {
+    page->shared_left--;
+  }
+  page->owner_shared = 0;
+  mi_page_set_flag(page, MI_PAGE_SHARED, false);
+}
+
 /* Moves thread_free to `free`, if that is empty, else to the front of local_free. */
 static void collect_thread_free(mi_page_t* page) {
-  mi_assert(page->uncounted == 0);
-  size_t count;
+  size_t count = 0;
   mi_block_t* list = take_thread_free(page, &count);
+  if (mi_page_is_shared(page)) {
+    end_sharing(page, count);
+  } else if (count > 0) {
+    page->shared_left = SHARED_TIMES;
+  }
+  mi_assert(page->uncounted == 0);
   if (mi_likely(list == NULL)) return;
   bool becomes_free = page->free == NULL;
   /* Its blocks are in other threads' caches: who need not know where it ends does not follow it. 5 % of the
@@ -61,7 +80,7 @@ static void collect_thread_free(mi_page_t* page) {
   }
   if (becomes_free) {
     page->free = list;
-    page->zero &= (uint8_t)~MI_ZERO_FREE;
+    page->free_is_zero = false;
   }
   page->used = (uint16_t)(page->used - count);
 }

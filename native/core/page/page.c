@@ -7,7 +7,7 @@ void mi_page_extend(mi_page_t* page) {
   size_t block_size = page->block_size;
   size_t count = mi_os_page_size() / block_size;
   /* Memory that was used before is resident already, most likely. */
-  if ((page->zero & MI_ZERO_MEMORY) == 0) count *= 4;
+  if (!page->memory_is_zero) count *= 4;
   size_t room = (size_t)(page->reserved - page->capacity);
   if (count == 0 || mi_rare(mi_rare_extend)) count = 1;
   if (count > room) count = room;
@@ -20,7 +20,7 @@ void mi_page_extend(mi_page_t* page) {
   mi_track_lay_out(page, first, count);
   page->free = (mi_block_t*)first;
   page->capacity = (uint16_t)(page->capacity + count);
-  if ((page->zero & MI_ZERO_MEMORY) != 0) page->zero |= MI_ZERO_FREE;
+  if (page->memory_is_zero) page->free_is_zero = true;
 }
 
 bool mi_page_set_full(mi_page_t* page) {

@@ -32,6 +32,10 @@ mi_inline bool mi_page_is_in_full(const mi_page_t* page) {
   return (mi_page_flags(page) & MI_PAGE_IN_FULL) != 0;
 }
 
+mi_inline bool mi_page_is_shared(const mi_page_t* page) {
+  return (mi_page_flags(page) & MI_PAGE_SHARED) != 0;
+}
+
 /* ---- Who frees here in the plain way ---- */
 
 /* Any thread. Relaxed: the answer "I" cannot change behind my back. */
@@ -99,11 +103,11 @@ mi_inline mi_block_t* mi_page_pop_local(mi_page_t* page) {
 mi_inline void mi_page_adopt_local_free(mi_page_t* page) {
   page->free = page->local_free;
   page->local_free = NULL;
-  page->zero &= (uint8_t)~MI_ZERO_FREE;
+  page->free_is_zero = false;
 }
 
 /* Takes what other threads and the owner freed into `free`, if `free` is empty; else only what
-   other threads freed, into local_free. */
+   other threads freed, into local_free. From then on the owner frees in the plain way. */
 void mi_page_free_collect(mi_page_t* page);
 
 /* As mi_page_free_collect, and empties local_free whatever `free` holds. */
@@ -114,7 +118,7 @@ mi_inline bool mi_page_is_empty(const mi_page_t* page) { return page->used == 0;
 
 /* Blocks alive, and blocks on thread_free. */
 mi_inline size_t mi_page_used(const mi_page_t* page) {
-  return (size_t)page->used + page->uncounted;
+  return (size_t)page->used + (mi_page_is_shared(page) ? 0 : page->uncounted);
 }
 /* Leaves the rest of them out of `used`. */
 mi_inline void mi_page_count_only(mi_page_t* page, size_t blocks) {
@@ -122,6 +126,7 @@ mi_inline void mi_page_count_only(mi_page_t* page, size_t blocks) {
   page->used = (uint16_t)blocks;
 }
 mi_inline void mi_page_count_all(mi_page_t* page) {
+  if (mi_page_is_shared(page)) return;
   page->used = (uint16_t)mi_page_used(page);
   page->uncounted = 0;
 }
@@ -165,6 +170,14 @@ mi_inline bool mi_page_has_thread_free(const mi_page_t* page) {
           ~(uintptr_t)MI_TF_STATE_MASK) != 0;
 }
 
+/* All blocks that are alive for the owner came back from other threads. Also of an abandoned page that the
+   caller holds. */
+mi_inline bool mi_page_has_come_back(const mi_page_t* page) {
+  /* Acquire pairs with the release of each push. */
+  uintptr_t word = atomic_load_explicit(&page->thread_free, memory_order_acquire);
+  return mi_tf_count(word) == mi_page_used(page) || mi_tf_is_purged(word);
+}
+
 /* The page after this one on its heap's delayed list. */
 mi_inline mi_page_t* mi_page_delayed_next(const mi_page_t* page) {
   return (mi_page_t*)atomic_load_explicit(&page->link, memory_order_relaxed);
@@ -180,8 +193,8 @@ mi_inline bool mi_page_has_room(const mi_page_t* page) {
 /* Walks the three lists and tests every invariant of mi_page_t. For a page at rest. */
 bool mi_page_is_valid(mi_page_t* page);
 
-/* True if the block is on `free` or `local_free` of the page: it was freed already. Cheap unless
-   the block looks like a free one. */
+/* True if the block is on a list of the page: it was freed already. Cheap unless the block looks like a
+   free one. */
 bool mi_page_block_is_free(const mi_page_t* page, const mi_block_t* block);
 
 #endif

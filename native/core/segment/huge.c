@@ -122,7 +122,7 @@ mi_page_t* mi_huge_page_alloc(mi_arena_t* arena, size_t size, size_t align, size
   page->start = room.mapping.start + start;
   page->block_size = mi_huge_good_size(room.start + size) - start;
   page->reserved = 1;
-  page->zero = room.zero ? MI_ZERO_MEMORY : 0;
+  page->memory_is_zero = room.zero;
 #if MI_HARDENED
   page->key = mi_os_random();
 #endif

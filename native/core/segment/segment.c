@@ -224,7 +224,7 @@ static void init_page(mi_segment_t* segment, mi_page_t* page, size_t block_size,
   size_t align = mi_lowest_bit(block_size);
   page->start = (uint8_t*)mi_align_up((uintptr_t)area, align);
   page->reserved = (uint16_t)((area_size - (size_t)(page->start - area)) / block_size);
-  page->zero = zero ? MI_ZERO_MEMORY : 0;
+  page->memory_is_zero = zero;
 #if MI_HARDENED
   page->key = mi_os_random();
 #endif
@@ -329,7 +329,7 @@ void mi_segment_page_free(mi_segments_tld_t* tld, mi_page_t* page) {
   unsigned written = (unsigned)((end - page_offset + MI_UNIT_SIZE - 1) >> MI_UNIT_SHIFT);
   unsigned first = first_unit((mi_page_kind_t)segment->kind, index);
   uint64_t dirty = page->capacity == 0 ? 0 : units & mi_bits64(first, written);
-  if ((page->zero & MI_ZERO_MEMORY) == 0) dirty = units;
+  if (!page->memory_is_zero) dirty = units;
   uint64_t clean = units & ~dirty;
   clear_descriptor(page);
   atomic_store_explicit(&page->flags, MI_PAGE_UNUSED, memory_order_relaxed);

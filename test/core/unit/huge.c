@@ -101,7 +101,7 @@ static void resizing_fails(void) {
 static void cache(void) {
   mi_page_t* page = mi_huge_page_alloc(NULL, 50 * MIB, 1, 0);
   mi_segment_t* segment = mi_segment_of(page);
-  CHECK_EQ(page->zero, MI_ZERO_MEMORY);
+  CHECK(page->memory_is_zero);
   uint8_t* start = page->start;
   memset(start, 1, 50 * MIB);
   mi_huge_page_free(page);
@@ -111,7 +111,7 @@ static void cache(void) {
   CHECK(mi_segment_of(small) != segment);
   mi_page_t* again = mi_huge_page_alloc(NULL, 47 * MIB, 1, 0);
   CHECK_PTR(mi_segment_of(again), ==, segment);
-  CHECK_EQ(again->zero, 0);
+  CHECK(!again->memory_is_zero);
   CHECK_CMP(again->block_size, <, 50 * MIB);
   mi_huge_page_free(again);
   mi_huge_page_free(small);

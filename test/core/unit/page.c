@@ -49,7 +49,7 @@ static void extend(size_t block_size) {
     mi_page_extend(page);
     size_t added = (size_t)(page->capacity - before);
     CHECK_CMP(added, >, 0);
-    size_t pages = (page->zero & MI_ZERO_MEMORY) != 0 ? 1 : 4;
+    size_t pages = page->memory_is_zero ? 1 : 4;
     if (added > pages) CHECK_CMP(added * block_size, <=, pages * mi_os_page_size());
     CHECK_EQ(length(page, page->free), added);
     CHECK(mi_page_is_valid(page));
@@ -67,7 +67,7 @@ static void extend(size_t block_size) {
 static void take_next(size_t block_size) {
   mi_page_t* page = new_page(block_size);
   memset(page->start, 0xAB, page->reserved * block_size);
-  page->zero = 0;
+  page->memory_is_zero = page->free_is_zero = false;
   uint8_t* expected = page->start;
   while (page->capacity < page->reserved) {
     const uint8_t* block = (const uint8_t*)mi_page_take_next(page);
@@ -101,7 +101,7 @@ static void collect(void) {
   mi_page_free_collect_all(page);
   CHECK_EQ(length(page, page->free), rest + 9);
   CHECK_PTR(page->local_free, ==, NULL);
-  CHECK_EQ(page->zero & MI_ZERO_FREE, 0);
+  CHECK(!page->free_is_zero);
   CHECK(mi_page_is_valid(page));
   while (page->free != NULL) mi_page_pop(page);
   push_local(page, b[11]);
