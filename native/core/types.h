@@ -351,10 +351,11 @@ typedef struct mi_heap_s {
   int quick_blocks;     /* to be had before the next heartbeat, beside those that are on a `free` */
   uint16_t retired_min; /* bins that may hold a retired page */
   uint16_t retired_max;
-  uint8_t tag;        /* what mi_heap_new_ex got */
-  bool allow_destroy; /* then it adopts nothing, unless it is all that is left in its arena */
-  bool has_adopted;   /* it did so: some of its pages are `adopted` */
-  bool visiting;      /* a visitor is running: no page is given back */
+  uint8_t tag;            /* what mi_heap_new_ex got */
+  bool allow_destroy : 1; /* then it adopts nothing, unless it is all that is left in its arena */
+  bool has_adopted : 1;   /* it did so: some of its pages are `adopted` */
+  bool visiting : 1;      /* a visitor is running: no page is given back */
+  bool others_free : 1;   /* other threads have freed blocks of its full pages */
   uint32_t pages_of[MI_BIN_COUNT]; /* pages of each bin, also full ones */
   uint8_t loans[MI_BIN_COUNT];     /* blocks of larger classes that the bin got in this round */
   mi_page_queue_t pages[MI_BIN_COUNT];

@@ -157,6 +157,7 @@ static void complete(mi_heap_t* heap, mi_page_t* page) {
   if (page->bin == MI_BIN_HUGE) {
     if (can_wait(page)) stop_waiting(page);
   } else {
+    if (!mi_page_is_shared(page)) heap->others_free = true;
     mi_page_leave_full(heap, page);
     if (!mi_page_has_come_back(page)) {
       mi_page_share(page);

@@ -69,12 +69,21 @@ void mi_heap_remove_page(mi_heap_t* heap, mi_page_t* page) {
   heap->pages_of[page->bin]--;
 }
 
+/* That others free in a page is seen when they did. Of the first blocks that come back to a page of few, most may
+   be the owner's, which are then not on the list of the others'. So where others free at all, all pages of such
+   sizes are shared: what the program does with blocks of these sizes costs more. */
+enum { SHARED_FROM = MI_SMALL_SIZE_MAX };
+
+static bool will_be_shared(const mi_heap_t* heap, const mi_page_t* page) {
+  return page->shared_left > 0 || (heap->others_free && page->block_size > SHARED_FROM);
+}
+
 bool mi_page_to_full(mi_heap_t* heap, mi_page_t* page) {
   mi_assert(page->free == NULL && page->local_free == NULL);
   if (!mi_page_set_full(page)) return false;
   mi_heap_remove_page(heap, page);
   mi_page_set_flag(page, MI_PAGE_IN_FULL, true);
-  if (page->shared_left > 0) {
+  if (will_be_shared(heap, page)) {
     mi_page_set_flag(page, MI_PAGE_SHARED, true);
   } else {
     mi_page_count_only(page, mi_page_quota(page));
