@@ -167,8 +167,7 @@ typedef struct mi_page_s {
   bool free_is_zero : 1;   /* every block on `free`, but for its first word */
   bool adopted : 1;    /* its heap took it over with blocks in it, which are not to die with it */
   bool began_anew : 1; /* it came back whole and purged since a visit set this to false */
-  uint8_t
-      shared_left : 4; /* times that it will be SHARED when it is full, unless others free here again */
+  uint8_t shared_credit : 4; /* above 0: it will be SHARED when it is full */
   uint8_t bin;
   uint8_t retire_expire; /* rounds of mi_heap_age_retired until it is given back; 0: not retired */
   uint8_t tag;           /* that of its heap, or of the heap it was in when that ended */

@@ -40,6 +40,9 @@ byte delayed[HEAPS];       /* page + 1, or 0 */
 byte delayed_next[PAGES];
 byte used[PAGES];
 bit in_full[PAGES];
+#ifdef SHARING
+bit shared[PAGES]; /* the owner frees on thread_free, too */
+#endif
 
 /* What the model knows and the program does not. */
 #define FREE 0
@@ -294,6 +297,9 @@ inline take(p, w) {
 
 /* mi_page_free_collect */
 inline collect(p) {
+#ifdef SHARING
+  shared[p] = 0;
+#endif
   word = thread_free[p];
   do
   :: LIST(word) == 0 && word != (WHOLE | NORMAL) -> break
@@ -319,7 +325,13 @@ inline set_full(p) {
     if
     :: thread_free[p] == NORMAL ->
        HOLDS(one_notice, notices[p] == 0);
-       thread_free[p] = FULL; in_full[p] = 1; wanted = 1
+       thread_free[p] = FULL; in_full[p] = 1; wanted = 1;
+#ifdef SHARING
+       if
+       :: shared[p] = 1
+       :: true
+       fi
+#endif
     :: else -> wanted = 0
     fi;
     check_page(p)
@@ -336,6 +348,22 @@ inline clear_full(p) {
     check_page(p)
   }
 }
+
+/* mi_page_share, one block after the other. The process has a byte `kept_free`. */
+#ifdef SHARING
+inline share(p) {
+  shared[p] = 1;
+  do
+  :: lowest_in(kept_free, p, FREE);
+     if
+     :: kept_free == 0 -> break
+     :: else ->
+        atomic { place[kept_free] = me; used[p]++ }
+        free_by_other(kept_free, p)
+     fi
+  od
+}
+#endif
 
 /* mi_heap_delayed_free. What `complete` frees is left to the caller, as a retired page is. */
 inline delayed_free(h) {
@@ -358,7 +386,15 @@ inline delayed_free(h) {
 #endif
         :: else ->
            atomic { in_full[i] = 0; notices[i]--; it = i; i = 0; wanted = 0; later = 0 }
+#ifdef SHARING
+           if
+           :: share(it)
+           :: collect(it)
+           fi;
+           it = 0
+#else
            collect(it); it = 0
+#endif
         fi;
         later = kept; kept = 0
      :: else -> break
@@ -377,16 +413,34 @@ inline delayed_free(h) {
 #endif
 
 /* mi_page_free_block of a block that the owner holds. */
-inline free_by_owner(b, p) {
+inline free_locally(b, p) {
   atomic {
     HOLDS(one_list, place[b] == me);
     place[b] = FREE;
     used[p]--
   }
   if
-  :: in_full[p] && LOCALLY_FREE(p) >= QUOTA -> clear_full(p)
+  :: in_full[p] && LOCALLY_FREE(p) >= QUOTA ->
+     clear_full(p);
+#ifdef SHARING
+     if
+     :: share(p)
+     :: true
+     fi
+#endif
   :: else
   fi
+}
+
+inline free_by_owner(b, p) {
+#ifdef SHARING
+  if
+  :: shared[p] -> free_by_other(b, p)
+  :: else -> free_locally(b, p)
+  fi
+#else
+  free_locally(b, p)
+#endif
 }
 
 /* mi_page_settle, and if it cleared FULL mi_page_leave_full. */

@@ -203,6 +203,9 @@ inline step(p) {
 active proctype owner() {
   short word, wanted;
   byte chain, later, kept, it, i, b, p;
+#ifdef SHARING
+  byte kept_free;
+#endif
   byte me = 1;
   atomic {
     heap_lives[0] = 1;

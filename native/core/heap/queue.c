@@ -75,7 +75,7 @@ void mi_heap_remove_page(mi_heap_t* heap, mi_page_t* page) {
 enum { SHARED_FROM = MI_SMALL_SIZE_MAX };
 
 static bool will_be_shared(const mi_heap_t* heap, const mi_page_t* page) {
-  return page->shared_left > 0 || (heap->others_free && page->block_size > SHARED_FROM);
+  return page->shared_credit > 0 || (heap->others_free && page->block_size > SHARED_FROM);
 }
 
 bool mi_page_to_full(mi_heap_t* heap, mi_page_t* page) {

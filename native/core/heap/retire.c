@@ -67,7 +67,9 @@ static bool leave_full(mi_heap_t* heap, mi_page_t* page) {
   bool cleared = mi_page_clear_full(page);
   if (page->bin == MI_BIN_HUGE) return true; /* it has no other place */
   mi_page_count_all(page);
-  if (!cleared || mi_page_has_thread_free(page)) mi_page_share(page);
+  size_t others = mi_page_others_freed(page);
+  if (others > 0 && mi_page_others_prevail(page->capacity - page->used, others))
+    mi_page_share(page);
   /* If others were first, that happens when their notice is read. */
   if (cleared) mi_page_leave_full(heap, page);
   return mi_page_is_empty(page);

@@ -39,16 +39,25 @@ static mi_block_t* last_of(const mi_page_t* page, mi_block_t* list, size_t count
   return mi_likely(count == 1) ? list : NULL;
 }
 
-/* A page in which others free is SHARED again the next time that it is full. If they did not for so many times,
-   it is an ordinary one again: a single time may be very few frees. */
-enum { SHARED_TIMES = 15 };
-
-static void end_sharing(mi_page_t* page, size_t count) {
-  if (count > page->owner_shared) {
-    page->shared_left = SHARED_TIMES;
-  } else if (page->shared_left > 0) {
-    page->shared_left--;
+/* Decides whether the page will be SHARED when it is full: where others free, as long as the owner does not free
+   much more. `owner` and `others`: what came back since it was looked at last, which may be very little. */
+static void learn(mi_page_t* page, size_t owner, size_t others) {
+  enum { MOST = 15 };
+  if (mi_page_others_prevail(owner, others)) {
+    if (others > 0) page->shared_credit = MOST;
+    return;
   }
+  size_t against = owner - 2 * others;
+  size_t credit = page->shared_credit;
+  page->shared_credit = (uint8_t)(credit < against ? 0 : credit - against) & MOST;
+}
+
+static void learn_from(mi_page_t* page, size_t count) {
+  if (!mi_page_is_shared(page)) {
+    if (count > 0) learn(page, page->capacity - page->used, count);
+    return;
+  }
+  learn(page, page->owner_shared, count > page->owner_shared ? count - page->owner_shared : 0);
   page->owner_shared = 0;
   mi_page_set_flag(page, MI_PAGE_SHARED, false);
 }
@@ -57,11 +66,7 @@ static void end_sharing(mi_page_t* page, size_t count) {
 static void collect_thread_free(mi_page_t* page) {
   size_t count = 0;
   mi_block_t* list = take_thread_free(page, &count);
-  if (mi_page_is_shared(page)) {
-    end_sharing(page, count);
-  } else if (count > 0) {
-    page->shared_left = SHARED_TIMES;
-  }
+  learn_from(page, count);
   mi_assert(page->uncounted == 0);
   if (mi_likely(list == NULL)) return;
   bool becomes_free = page->free == NULL;

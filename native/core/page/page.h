@@ -36,6 +36,10 @@ mi_inline bool mi_page_is_shared(const mi_page_t* page) {
   return (mi_page_flags(page) & MI_PAGE_SHARED) != 0;
 }
 
+/* Whether it is worth it to have the owner free as others do: 6 ns for each of its frees, so that others can purge
+   the page. */
+mi_inline bool mi_page_others_prevail(size_t owner, size_t others) { return 2 * others >= owner; }
+
 /* ---- Who frees here in the plain way ---- */
 
 /* Any thread. Relaxed: the answer "I" cannot change behind my back. */
@@ -162,6 +166,11 @@ mi_inline bool mi_page_is_notifying(const mi_page_t* page) {
   /* Acquire pairs with the notifier's last release. */
   return mi_tf_state(atomic_load_explicit(&page->thread_free, memory_order_acquire)) ==
          MI_TF_NOTIFYING;
+}
+
+/* Blocks that other threads freed, and the owner if the page is SHARED. */
+mi_inline size_t mi_page_others_freed(const mi_page_t* page) {
+  return mi_tf_count(atomic_load_explicit(&page->thread_free, memory_order_relaxed));
 }
 
 /* Other threads freed blocks here, or the page was purged: mi_page_free_collect has something to do. */

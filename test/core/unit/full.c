@@ -1,4 +1,5 @@
-/* Full pages: found again when enough of their blocks came back, and never lost. */
+/* Full pages: found again when enough of their blocks came back, and never lost; and shared ones, where the owner
+   frees as others do. */
 #include <pthread.h>
 
 #include "check.h"
@@ -123,6 +124,71 @@ static void noticed_first(void) {
   free_own(count);
 }
 
+/* Where others free about as much as the owner, all that is free is on one list, until malloc needs it. */
+static void shared(void) {
+  fill();
+  free_elsewhere(quota - 1);
+  CHECK(!mi_page_is_shared(page));
+  free_own(quota);
+  CHECK(!is_full());
+  CHECK(mi_page_is_shared(page));
+  CHECK_EQ(mi_page_others_freed(page), 2 * quota - 1);
+  void* again = blocks[count - 1];
+  free_own(1);
+  CHECK_EQ(mi_page_others_freed(page), 2 * quota);
+  CHECK_EQ(page->used, page->reserved);
+  if (MI_CHECKED) CHECK(mi_page_block_is_free(page, again));
+  mi_collect(false);
+  CHECK(mi_page_is_shared(page)); /* only a heartbeat, not malloc, looked at it */
+  CHECK(is_found());
+  CHECK(!mi_page_is_shared(page));
+  free_own(count);
+}
+
+/* A page that was shared is so at once when it is full again, but not for ever if others do not free there. */
+static void shared_again(void) {
+  void* refilled[MOST];
+  fill();
+  free_elsewhere(quota);
+  heartbeat();
+  CHECK(mi_page_is_shared(page));
+  for (int round = 0; round < 2; round++) {
+    size_t n = 0;
+    do {
+      CHECK_CMP(n, <, MOST);
+      refilled[n] = mi_heap_malloc(heap, SIZE);
+    } while (mi_page_of(refilled[n++]) == page || !is_full());
+    CHECK_EQ(mi_page_is_shared(page), round == 0);
+    while (n > 0) mi_free(refilled[--n]);
+    heartbeat();
+  }
+  free_own(count);
+}
+
+/* All blocks came back by the owner's hand, but on the list of the others. */
+static void shared_to_the_end(void) {
+  fill();
+  free_elsewhere(quota);
+  heartbeat();
+  CHECK(mi_page_is_shared(page));
+  int64_t pages = heap->tld->stats.pages.current;
+  free_own(count);
+  mi_collect(false);
+  CHECK_CMP(heap->tld->stats.pages.current, <=, pages);
+  mi_collect(true);
+  CHECK_CMP(heap->tld->stats.pages.current, <, pages);
+  memory_check();
+}
+
+static void not_shared(void) {
+  fill();
+  free_elsewhere(quota / 4);
+  free_own(quota);
+  CHECK(!is_full());
+  CHECK(!mi_page_is_shared(page));
+  free_own(count);
+}
+
 static void all_of_it(bool owner_first) {
   fill();
   int64_t pages = heap->tld->stats.pages.current;
@@ -232,10 +298,16 @@ static void few_blocks(size_t size) {
 
 int main(void) {
   heap = mi_heap_get_backing();
+  few_blocks(8192);
+  few_blocks(16384);
   by_its_owner();
   by_others();
   by_both();
   noticed_first();
+  shared();
+  shared_again();
+  shared_to_the_end();
+  not_shared();
   all_of_it(true);
   all_of_it(false);
   by_force();
@@ -244,7 +316,5 @@ int main(void) {
   heap_destroyed();
   thread_ends();
   before_memory_is_short();
-  few_blocks(8192);
-  few_blocks(16384);
   return 0;
 }

@@ -1,0 +1,60 @@
+/* Threads that all replace blocks of a common table, and so free each other's and their own, empty it together and fall
+   asleep. The memory comes back, by the hand of a thread that calls the allocator now and then. */
+#include "rss.h"
+
+enum { THREADS = 4, SLOTS = 1 << 16, REPLACEMENTS = 1000000, MOST_LEFT = 40 };
+
+static void* _Atomic slots[SLOTS];
+static size_t least, most;
+static uint64_t seed;
+static pthread_barrier_t step;
+
+static void* work(void* arg) {
+  size_t me = (size_t)(uintptr_t)arg;
+  random_t r = {seed + me};
+  for (int i = 0; i < REPLACEMENTS; i++) {
+    size_t size = least + random_below(&r, most - least);
+    char* p = mi_malloc(size);
+    for (size_t k = 0; k < size; k += 4096) p[k] = 1;
+    mi_free(atomic_exchange(&slots[random_below(&r, SLOTS)], p));
+  }
+  pthread_barrier_wait(&step);
+  for (size_t i = me; i < SLOTS; i += THREADS) mi_free(atomic_exchange(&slots[i], NULL));
+  pthread_barrier_wait(&step);
+  pthread_barrier_wait(&step); /* asleep */
+  return NULL;
+}
+
+static void run(size_t smallest, size_t largest) {
+  least = smallest;
+  most = largest;
+  pthread_t threads[THREADS];
+  for (size_t i = 0; i < THREADS; i++) {
+    CHECK_EQ(pthread_create(&threads[i], NULL, work, (void*)(uintptr_t)i), 0);
+  }
+  pthread_barrier_wait(&step);
+  CHECK_CMP(memory_resident(), >=, SLOTS * (least + most) / 4);
+  pthread_barrier_wait(&step);
+  for (int ms = 0; ms < 1000; ms += 10) {
+    mi_free(mi_malloc(100));
+    sleep_ms(10);
+  }
+  char name[100];
+  snprintf(name, sizeof(name), "%zu to %zu bytes", least, most);
+  /* For each thread and class: a page that it was just taking blocks from, and one that came back to it before it
+     knew that others free there. */
+  require_rss(name, 0, MOST_LEFT * MIB);
+  pthread_barrier_wait(&step);
+  for (size_t i = 0; i < THREADS; i++) pthread_join(threads[i], NULL);
+  mi_collect(true);
+}
+
+int main(void) {
+  seed = test_seed();
+  pthread_barrier_init(&step, NULL, THREADS + 1);
+  run(16, 1024);
+  run(16, 8192);
+  run(1024, 8192);
+  run(4096, 32768);
+  return 0;
+}
