@@ -130,10 +130,12 @@ enum {
 
 /* A run of blocks of one size.
 
-   Only the owner (the thread whose id is in the segment) writes the first cache line. Other
-   threads that hold a block read from it what stays the same as long as they do (start,
-   block_size, reserved, bin), the flags, and `freer`. The second line is for everyone. While no
-   call is under way in the owner:
+   All that other threads need to free a block is in the first cache line: the list that they push on,
+   what stays the same as long as they hold a block, the flags, and `freer`. The second line, which malloc
+   and the owner's free write, is touched by the owner only (the thread whose id is in the segment), but for
+   `key`. With the two mixed, each free by another thread took both lines away from the owner: 4 % of the time
+   of programs whose threads free each other's blocks (bench/NOTES.md). While no call is under way in the
+   owner:
 
      used + uncounted + |free| + |local_free| == capacity <= reserved; `used` counts the blocks on
        thread_free too
@@ -149,35 +151,17 @@ enum {
      `freer` is the segment's owner, if the page is in use by one of its heaps and no flag but
        IN_FULL is set; else 0 */
 typedef struct mi_page_s {
-  _Alignas(64) mi_block_t* free; /* malloc pops here */
-  mi_block_t* local_free;        /* the owner's free pushes here */
+  _Alignas(64) _Atomic(uintptr_t) thread_free; /* list and MI_TF_ state; see above */
   /* The thread whose free may push on local_free without another look; 0: none. */
   _Atomic(uintptr_t) freer;
-  uint16_t used;
-  union {
-    /* Blocks alive that `used` leaves out, so that it becomes 0 when enough blocks of a full page
-       came back (heap/queue.c). */
-    uint16_t uncounted;
-    uint16_t owner_shared; /* if SHARED: blocks that the owner put on thread_free */
-  };
-  uint16_t capacity;      /* blocks laid out so far */
+  size_t block_size;
+  uint8_t* start;         /* the first block */
   uint16_t reserved;      /* blocks that fit */
   _Atomic(uint8_t) flags; /* MI_PAGE_…; written by the owner, read by all who hold a block here */
-  bool memory_is_zero : 1; /* beyond `capacity` */
-  bool free_is_zero : 1;   /* every block on `free`, but for its first word */
-  bool adopted : 1;    /* its heap took it over with blocks in it, which are not to die with it */
-  bool began_anew : 1; /* it came back whole and purged since a visit set this to false */
-  uint8_t shared_credit : 4; /* above 0: it will be SHARED when it is full */
   uint8_t bin;
-  uint8_t retire_expire; /* rounds of mi_heap_age_retired until it is given back; 0: not retired */
-  uint8_t tag;           /* that of its heap, or of the heap it was in when that ended */
+  uint8_t tag; /* that of its heap, or of the heap it was in when that ended */
   uint8_t
       back; /* not a page, but a unit inside of a large one, whose descriptor is so many before */
-  size_t block_size;
-  uint8_t* start; /* the first block */
-  struct mi_page_s* next;
-
-  _Alignas(64) _Atomic(uintptr_t) thread_free; /* list and MI_TF_ state; see above */
   /* Written by the owner; read by another thread only while it holds NOTIFYING. NULL: abandoned. */
   _Atomic(struct mi_heap_s*) heap;
   /* On the heap's delayed list: the next page. Of an abandoned page: the blocks that must be on
@@ -186,9 +170,27 @@ typedef struct mi_page_s {
   /* The blocks of thread_free from this one on were purged, but for their links; see
      page/scavenge.c. */
   _Atomic(mi_block_t*) purged;
+
+  _Alignas(64) mi_block_t* free; /* malloc pops here */
+  mi_block_t* local_free;        /* the owner's free pushes here */
+  uint16_t used;
+  union {
+    /* Blocks alive that `used` leaves out, so that it becomes 0 when enough blocks of a full page
+       came back (heap/queue.c). */
+    uint16_t uncounted;
+    uint16_t owner_shared; /* if SHARED: blocks that the owner put on thread_free */
+  };
+  uint16_t capacity;       /* blocks laid out so far */
+  bool memory_is_zero : 1; /* beyond `capacity` */
+  bool free_is_zero : 1;   /* every block on `free`, but for its first word */
+  bool adopted : 1;    /* its heap took it over with blocks in it, which are not to die with it */
+  bool began_anew : 1; /* it came back whole and purged since a visit set this to false */
+  uint8_t shared_credit : 4; /* above 0: it will be SHARED when it is full */
+  uint8_t retire_expire; /* rounds of mi_heap_age_retired until it is given back; 0: not retired */
+  struct mi_page_s* next;
+  struct mi_page_s* prev;
+  struct mi_page_s* visit_next; /* the next one of a visit; see heap/visit.h */
   uintptr_t key;                /* encodes the links of this page's lists in hardened builds */
-  struct mi_page_s* visit_next; /* the owner's: the next one of a visit; see heap/visit.h */
-  struct mi_page_s* prev;       /* the owner's */
 #if MI_GUARDED
   _Atomic(uint64_t) guarded; /* bit per block: segment/guard.h */
 #endif
@@ -261,7 +263,7 @@ struct mi_subproc_s;
 /* Header of a segment, at the start of its slot (huge: of its mapping). Zeroed when the segment
    is freed, so that a stale pointer into it is recognised.
 
-   thread_id is the owner: only that thread may touch the rest, and the first line of each page.
+   thread_id is the owner: only that thread may touch the rest, and the second line of each page.
    0: abandoned, or not a segment. An abandoned segment of a chunk is marked in chunk->abandoned;
    who clears that mark becomes the owner. That of a huge block has no owner any more; who visits
    it pins it, in its slot (segment/pin.h) or in the segment table (segment/map.h). */

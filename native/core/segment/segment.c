@@ -206,12 +206,8 @@ static uint64_t large_places(const mi_segment_t* segment, size_t block_size) {
 /* All but thread_free, which is empty and which others may be looking at. */
 static void clear_descriptor(mi_page_t* page) {
   mi_assert(atomic_load_explicit(&page->thread_free, memory_order_relaxed) == 0);
-  memset(page, 0, offsetof(mi_page_t, thread_free));
-  atomic_store_explicit(&page->heap, NULL, memory_order_relaxed);
-  atomic_store_explicit(&page->link, 0, memory_order_relaxed);
-  page->visit_next = page->prev = NULL;
-  atomic_store_explicit(&page->purged, NULL, memory_order_relaxed);
-  page->key = 0;
+  enum { KEPT = offsetof(mi_page_t, freer) };
+  memset((uint8_t*)page + KEPT, 0, sizeof(*page) - KEPT);
 }
 
 static void init_page(mi_segment_t* segment, mi_page_t* page, size_t block_size, bool zero) {
