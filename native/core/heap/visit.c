@@ -16,7 +16,8 @@ typedef struct free_set_s {
   const mi_block_t* free; /* the heads of the page's lists when they were last looked at */
   const mi_block_t* local_free;
   const mi_block_t* thread_free;
-  size_t count; /* blocks that were laid out when the walk began */
+  uint64_t pops; /* a number that changes when blocks are taken from local_free or thread_free */
+  size_t count;  /* blocks that were laid out when the walk began */
   uint64_t bits[MOST_BLOCKS / 64];
 } free_set_t;
 
@@ -56,18 +57,31 @@ static void add_others(free_set_t* set, const mi_page_t* page, const mi_block_t*
   }
 }
 
+/* Such a block is one of quick_blocks, or taken by a heartbeat. The heap is this thread's; of an abandoned page no
+   blocks are taken. */
+static uint64_t count_pops(const mi_page_t* page) {
+  const mi_heap_t* heap = atomic_load_explicit(&page->heap, memory_order_relaxed);
+  if (heap == NULL) return 0;
+  return (uint64_t)heap->tld->stats.slow_calls << 32 | (uint32_t)heap->quick_blocks;
+}
+
 static void start_set(free_set_t* set, const mi_page_t* page) {
   set->count = page->capacity;
   memset(set->bits, 0, (set->count + 63) / 64 * sizeof(set->bits[0]));
   set->free = add_list(set, page, page->free, NULL);
   set->local_free = add_list(set, page, page->local_free, NULL);
   set->thread_free = NULL;
+  set->pops = count_pops(page);
   add_others(set, page, NULL);
 }
 
 /* Adds what was freed meanwhile. Pushed blocks are in front of the old heads. A list that was moved
-   to another one makes that one's head change, and `free` is looked at as a whole. */
+   to another one makes that one's head change, and `free` is looked at as a whole; so are the others
+   when blocks were taken from them, since an old head may be back in front of new blocks. */
 static void update_set(free_set_t* set, const mi_page_t* page) {
+  uint64_t pops = count_pops(page);
+  if (pops != set->pops) set->local_free = set->thread_free = NULL;
+  set->pops = pops;
   add_others(set, page, set->thread_free);
   if (page->local_free != set->local_free) {
     set->local_free = add_list(set, page, page->local_free, set->local_free);

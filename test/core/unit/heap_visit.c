@@ -363,6 +363,45 @@ static void purged_meanwhile(void) {
   mi_heap_destroy(heap);
 }
 
+/* The visitor takes the block that it freed before, frees the last one, and then that block again. */
+typedef struct again_s {
+  void* first;
+  void* last;
+  int shown;
+} again_t;
+
+static bool
+free_again(const mi_heap_t* heap, const mi_heap_area_t* area, void* block, size_t size, void* arg) {
+  (void)area;
+  again_t* again = arg;
+  if (block == NULL) return true;
+  CHECK_PTR(block, !=, again->last);
+  if (again->shown++ > 1) return true;
+  void* taken = mi_heap_malloc((mi_heap_t*)heap, size);
+  CHECK_PTR(taken, ==, again->first);
+  if (again->shown == 2) mi_free(again->last);
+  mi_free(taken);
+  return true;
+}
+
+static void freed_in_front_of_the_old(void) {
+  enum { SIZE = 4096, MOST = 16 };
+  if (MI_GUARDED) return;
+  mi_heap_t* heap = mi_heap_new();
+  void* first = mi_heap_malloc(heap, SIZE);
+  again_t again = {first, NULL, 0};
+  void* p = first;
+  for (int i = 0; i < MOST && mi_page_of(p) == mi_page_of(first); i++) {
+    if (p > again.last) again.last = p;
+    p = mi_heap_malloc(heap, SIZE);
+  }
+  mi_free(p); /* the page is full */
+  mi_free(first);
+  CHECK(mi_heap_visit_blocks(heap, true, free_again, &again));
+  CHECK_CMP(again.shown, >, 2);
+  mi_heap_destroy(heap);
+}
+
 int main(void) {
   random_t r = {test_seed()};
   static const struct {
@@ -383,6 +422,7 @@ int main(void) {
   for (size_t i = 0; i < 5; i++) ownership(sizes[i]);
   ownership_of_delayed();
   purged_meanwhile();
+  freed_in_front_of_the_old();
   mi_collect(true);
   memory_check();
   CHECK_EQ(memory_gauges().huge, 0);
