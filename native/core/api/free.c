@@ -65,9 +65,7 @@ static void free_unowned(mi_segment_t* segment, mi_page_t* page, mi_block_t* blo
   /* After the push all may be gone. */
   mi_slot_ref_t slot = mi_segment_slot(segment);
   unsigned index = mi_page_index(segment, page);
-  if (mi_page_free_block_unowned(page, block) && mi_heap_is_initialized(mi_heap_default)) {
-    mi_heap_free_abandoned_page(slot, index);
-  }
+  if (mi_page_free_block_unowned(page, block)) mi_heap_free_abandoned_page(slot, index);
 }
 
 static void free_in(mi_page_t* page, mi_block_t* block) {

@@ -212,7 +212,7 @@ void mi_heap_reclaim_arena(mi_heap_t* heap, bool adopt);
    the thread has pages to spare: then those who need some shall find it. */
 bool mi_heap_reclaim_segment(mi_heap_t* heap, mi_segment_t* segment);
 /* Frees the page with that index in the segment of that slot, if it is empty and the segment abandoned. The
-   thread has a heap. */
+   thread may have no heap. */
 void mi_heap_free_abandoned_page(mi_slot_ref_t ref, unsigned index);
 
 #endif

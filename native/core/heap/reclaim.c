@@ -159,6 +159,19 @@ static void sweep_arena(mi_arena_t* arena) {
   mi_assert(tld.count == 0);
 }
 
+static void count_page_down(void) {
+  if (mi_heap_is_initialized(mi_heap_default)) {
+    mi_thread_stat_down(mi_heap_default->tld, pages);
+  } else {
+    mi_stat_down(pages, 1);
+  }
+}
+
+static mi_subproc_t* subproc_of_thread(void) {
+  if (!mi_heap_is_initialized(mi_heap_default)) return &mi_subproc_first;
+  return mi_subproc_of(&mi_heap_default->tld->segments);
+}
+
 /* Frees those of these pages of an abandoned segment, which the caller holds, that have come back. False if
    the segment is gone. */
 static bool free_empty(mi_subproc_t* subproc, mi_segment_t* segment, uint64_t pages) {
@@ -168,7 +181,7 @@ static bool free_empty(mi_subproc_t* subproc, mi_segment_t* segment, uint64_t pa
     if (!mi_page_has_come_back(page)) continue;
     mi_page_forget_frees(page);
     page->used = 0;
-    mi_thread_stat_down(mi_heap_default->tld, pages);
+    count_page_down();
     bool last = segment->used == 1;
     if (last) mi_abandoned_ends(subproc, segment);
     mi_segment_page_free(&tld, page);
@@ -179,7 +192,7 @@ static bool free_empty(mi_subproc_t* subproc, mi_segment_t* segment, uint64_t pa
 }
 
 void mi_heap_free_abandoned_page(mi_slot_ref_t ref, unsigned index) {
-  mi_subproc_t* subproc = mi_subproc_of(&mi_heap_default->tld->segments);
+  mi_subproc_t* subproc = subproc_of_thread();
   mi_segment_t* segment;
   uint64_t pages = (uint64_t)1 << index; /* of which segment, is not certain any more */
   while ((segment = mi_abandoned_hold(subproc, ref)) != NULL) {

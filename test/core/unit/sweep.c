@@ -82,12 +82,34 @@ static void freed_by_several(size_t size) {
   memory_check();
 }
 
+/* By a thread that never allocates. */
+static void* free_them_all(void* arg) {
+  for (int i = 0; i < BLOCKS; i++) mi_free(blocks[i]);
+  return arg;
+}
+
+static void freed_without_a_heap(size_t size) {
+  left_by_a_thread(size, blocks);
+  int64_t segments = memory_gauges().segments;
+  int64_t threads = memory_gauges().threads;
+  pthread_t thread;
+  CHECK_EQ(pthread_create(&thread, NULL, free_them_all, NULL), 0);
+  pthread_join(thread, NULL);
+  CHECK_EQ(memory_gauges().abandoned, 0);
+  CHECK_CMP(memory_gauges().segments, <, segments);
+  CHECK_EQ(memory_gauges().threads, threads);
+  memory_check();
+}
+
 int main(void) {
   void* small = mi_malloc(64);
   void* medium = mi_malloc(16384);
   left_and_freed(16);
   left_and_freed(1000);
   left_and_freed(16384);
+  freed_without_a_heap(16);
+  freed_without_a_heap(1000);
+  freed_without_a_heap(16384);
   freed_by_several(100);
   freed_by_several(1000);
   freed_by_several(3000);
