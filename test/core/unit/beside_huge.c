@@ -40,7 +40,11 @@ int main(void) {
     }
     mi_free(p);
     atomic_store(&beside, NULL);
-    if (mine != MAP_FAILED) munmap(mine, 4096);
+    if (mine != MAP_FAILED) {
+      munmap(mine, 4096);
+    } else { /* something lies there: the next block is to lie elsewhere */
+      mmap(NULL, 1 << 20, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    }
   }
   atomic_store(&over, true);
   pthread_join(thread, NULL);
