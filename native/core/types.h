@@ -143,7 +143,8 @@ enum {
      the page is in exactly one queue of its heap: that of its bin, or the full queue (flag
        IN_FULL); IN_FULL implies that `free` is empty
      thread_free is FULL only if IN_FULL is set
-     `uncounted` is 0 unless IN_FULL is set, and SHARED is not
+     `uncounted` is 0 unless IN_FULL is set and SHARED is not; it is 0, too, when the owner has freed
+       enough before it read the notice of others
      SHARED implies that `free` and `local_free` are empty, and all blocks laid out
      a page that is IN_FULL but not FULL is on its heap's delayed list, or about to be. Until
        the owner drains that list it takes nothing from thread_free, so the page cannot become
@@ -356,7 +357,7 @@ typedef struct mi_heap_s {
   bool allow_destroy : 1; /* then it adopts nothing, unless it is all that is left in its arena */
   bool has_adopted : 1;   /* it did so: some of its pages are `adopted` */
   bool visiting : 1;      /* a visitor is running: no page is given back */
-  bool others_free : 1;   /* other threads have freed blocks of its full pages */
+  bool others_free : 1;   /* other threads have told of blocks that they freed, at some time */
   uint32_t pages_of[MI_BIN_COUNT]; /* pages of each bin, also full ones */
   uint8_t loans[MI_BIN_COUNT];     /* blocks of larger classes that the bin got in this round */
   mi_page_queue_t pages[MI_BIN_COUNT];
@@ -367,7 +368,7 @@ typedef struct mi_heap_s {
   size_t guarded_min;
   size_t guarded_max;
 #endif
-  /* Full pages in which other threads freed blocks. In a line of its own. */
+  /* Full pages of which other threads freed enough blocks (mi_page_quota). In a line of its own. */
   _Alignas(64) _Atomic(mi_page_t*) delayed;
 } mi_heap_t;
 

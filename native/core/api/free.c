@@ -83,7 +83,7 @@ static void free_in(mi_page_t* page, mi_block_t* block) {
   }
 }
 
-/* A plain block of a page that is another thread's, or nobody's, or a full one of this thread. False if it
+/* A plain block of a page that is another thread's, or nobody's, or a shared one of this thread. False if it
    is something else. */
 static bool free_plain(void* p) {
   size_t unit = mi_page_map_unit(p);

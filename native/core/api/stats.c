@@ -53,8 +53,11 @@ typedef struct held_s {
 static void add_page(mi_heap_t* heap, mi_page_t* page, void* arg) {
   (void)heap;
   held_t* held = arg;
-  held->blocks += mi_page_used(page);
-  held->bytes += mi_page_used(page) * page->block_size;
+  size_t used = mi_page_used(page);
+  size_t waiting = mi_page_others_freed(page);
+  size_t alive = waiting < used ? used - waiting : 0;
+  held->blocks += alive;
+  held->bytes += alive * page->block_size;
 }
 
 void mi_thread_stats_print_out(mi_output_fun* out, void* arg) mi_attr_noexcept {

@@ -22,7 +22,7 @@ static bool page_belongs(mi_heap_t* heap, mi_page_t* page, unsigned queue) {
   return queue == page->bin && page->block_size == mi_bin_block_size(queue);
 }
 
-/* Every page of the full queue in which another thread freed a block is on the delayed list. */
+/* Every page of the full queue that is not FULL is on the delayed list. */
 static bool delayed_is_valid(mi_heap_t* heap) {
   size_t noticed = 0;
   for (mi_page_t* page = heap->pages[MI_BIN_FULL].first; page != NULL; page = page->next) {

@@ -4,18 +4,6 @@
 #include "os/rare.h"
 #include "page/scavenge.h"
 
-void mi_page_free_block(mi_page_t* page, mi_block_t* block) {
-  if (mi_page_is_shared(page)) {
-    page->owner_shared++;
-    mi_page_free_block_mt(page, block);
-    return;
-  }
-  mi_block_set_next(page, block, page->local_free);
-  page->local_free = block;
-  page->used--;
-  if (mi_page_is_empty(page)) mi_page_retire(page);
-}
-
 static void push_delayed(mi_heap_t* heap, mi_page_t* page) {
   mi_page_t* head = atomic_load_explicit(&heap->delayed, memory_order_relaxed);
   do {
@@ -130,6 +118,28 @@ void mi_page_free_block_mt(mi_page_t* page, mi_block_t* block) {
   }
 }
 
+/* All blocks of a SHARED page came back, the last one by its owner's hand. */
+static void take_back(mi_page_t* page) {
+  if (mi_page_is_in_full(page)) {
+    mi_heap_delayed_free(atomic_load_explicit(&page->heap, memory_order_relaxed));
+  } else if (!mi_page_is_notifying(page)) {
+    mi_page_free_collect(page);
+    if (mi_page_is_empty(page)) mi_page_retire(page);
+  }
+}
+
+void mi_page_free_block(mi_page_t* page, mi_block_t* block) {
+  if (mi_page_is_shared(page)) {
+    page->owner_shared++;
+    if (push(page, (blocks_t){block, block, 1}) == page->reserved) take_back(page);
+    return;
+  }
+  mi_block_set_next(page, block, page->local_free);
+  page->local_free = block;
+  page->used--;
+  if (mi_page_is_empty(page)) mi_page_retire(page);
+}
+
 bool mi_page_free_block_unowned(mi_page_t* page, mi_block_t* block) {
   size_t all = atomic_load_explicit(&page->link, memory_order_relaxed);
   return push(page, (blocks_t){block, block, 1}) == all;
@@ -137,15 +147,17 @@ bool mi_page_free_block_unowned(mi_page_t* page, mi_block_t* block) {
 
 void mi_page_share(mi_page_t* page) {
   if (mi_page_is_shared(page)) return;
+  blocks_t blocks = {page->local_free, page->local_free, page->local_free != NULL};
+  while (blocks.last != NULL) {
+    mi_block_t* next = mi_block_next(page, blocks.last);
+    if (next == NULL) break;
+    blocks.last = next;
+    /* A block that was freed twice makes a ring: mi_page_free_collect_all will say so. */
+    if (mi_unlikely(++blocks.count > page->reserved)) return;
+  }
   mi_page_count_all(page);
   mi_page_set_flag(page, MI_PAGE_SHARED, true);
-  blocks_t blocks = {page->local_free, page->local_free, 1};
-  if (blocks.first == NULL) return;
-  for (mi_block_t* next; (next = mi_block_next(page, blocks.last)) != NULL; blocks.last = next) {
-    if (mi_unlikely(++blocks.count > page->reserved)) {
-      return; /* a block that was freed twice made a ring: who collects it will say so */
-    }
-  }
+  if (blocks.count == 0) return;
   page->local_free = NULL;
   page->used = (uint16_t)(page->used + blocks.count);
   page->owner_shared = (uint16_t)blocks.count;
@@ -157,7 +169,7 @@ static void complete(mi_heap_t* heap, mi_page_t* page) {
   if (page->bin == MI_BIN_HUGE) {
     if (can_wait(page)) stop_waiting(page);
   } else {
-    if (!mi_page_is_shared(page)) heap->others_free = true;
+    if (!mi_page_is_shared(page)) heap->others_free = true; /* it was they who told of it */
     mi_page_leave_full(heap, page);
     if (!mi_page_has_come_back(page)) {
       mi_page_share(page);

@@ -174,10 +174,10 @@ void mi_page_free_block(mi_page_t* page, mi_block_t* block);
 void mi_page_free_block_mt(mi_page_t* page, mi_block_t* block);
 /* The same for an abandoned page that is not huge. True if it was most likely the last one. */
 bool mi_page_free_block_unowned(mi_page_t* page, mi_block_t* block);
-/* Other threads freed blocks in full pages. */
+/* Other threads have told of blocks that they freed in full pages. */
 bool mi_heap_has_delayed(mi_heap_t* heap);
-/* Completes the frees that other threads made into full pages, but for those that are just being
-   made. */
+/* Completes the frees in full pages of which other threads told, but for those that are just being
+   told of. */
 void mi_heap_delayed_free(mi_heap_t* heap);
 /* Forgets these frees, since the pages die with all their blocks. The heap is settled. */
 void mi_heap_delayed_drop(mi_heap_t* heap);

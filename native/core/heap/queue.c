@@ -75,6 +75,7 @@ void mi_heap_remove_page(mi_heap_t* heap, mi_page_t* page) {
 enum { SHARED_FROM = MI_SMALL_SIZE_MAX };
 
 static bool will_be_shared(const mi_heap_t* heap, const mi_page_t* page) {
+  if (page->reserved == 1) return false;
   return page->shared_credit > 0 || (heap->others_free && page->block_size > SHARED_FROM);
 }
 

@@ -73,6 +73,9 @@ static bool is_with_others(const mi_page_t* page, const mi_block_t* block) {
 }
 
 bool mi_page_block_is_free(const mi_page_t* page, const mi_block_t* block) {
+  /* All of them are, and may be purged. Relaxed: a block that is alive keeps others from setting it. */
+  if ((atomic_load_explicit(&page->thread_free, memory_order_relaxed) & MI_TF_WHOLE) != 0)
+    return true;
   /* A free block begins with a link: NULL, or a block of this page. Few live ones do. */
   uintptr_t next = (uintptr_t)mi_block_peek_next(page, block);
   if (next != 0) {

@@ -54,21 +54,22 @@ static void learn(mi_page_t* page, size_t owner, size_t others) {
 
 static void learn_from(mi_page_t* page, size_t count) {
   if (!mi_page_is_shared(page)) {
-    if (count > 0) learn(page, page->capacity - page->used, count);
+    learn(page, page->capacity - page->used, count);
     return;
   }
-  learn(page, page->owner_shared, count > page->owner_shared ? count - page->owner_shared : 0);
-  page->owner_shared = 0;
-  mi_page_set_flag(page, MI_PAGE_SHARED, false);
+  size_t owner = page->owner_shared;
+  learn(page, owner, count > owner ? count - owner : 0);
 }
 
 /* Moves thread_free to `free`, if that is empty, else to the front of local_free. */
 static void collect_thread_free(mi_page_t* page) {
   size_t count = 0;
   mi_block_t* list = take_thread_free(page, &count);
-  learn_from(page, count);
-  mi_assert(page->uncounted == 0);
+  if (count > 0) learn_from(page, count);
+  /* Of a list that somebody purges now, it is still SHARED. */
+  if (mi_page_is_shared(page) && (count > 0 || !mi_page_is_notifying(page))) mi_page_unshare(page);
   if (mi_likely(list == NULL)) return;
+  mi_assert(page->uncounted == 0);
   bool becomes_free = page->free == NULL;
   /* Its blocks are in other threads' caches: who need not know where it ends does not follow it. 5 % of the
      time of bench/workloads/ageing.c. */

@@ -61,6 +61,12 @@ mi_inline void mi_page_set_flag(mi_page_t* page, uint8_t flag, bool on) {
   mi_page_set_freer(page);
 }
 
+/* From now on the owner frees in the plain way. */
+mi_inline void mi_page_unshare(mi_page_t* page) {
+  page->owner_shared = 0;
+  mi_page_set_flag(page, MI_PAGE_SHARED, false);
+}
+
 /* ---- Blocks ---- */
 
 /* Pops a block; page->free must not be empty. */
@@ -168,9 +174,10 @@ mi_inline bool mi_page_is_notifying(const mi_page_t* page) {
          MI_TF_NOTIFYING;
 }
 
-/* Blocks that other threads freed, and the owner if the page is SHARED. */
+/* Blocks that other threads freed, and the owner if the page is SHARED, unless some are just being purged. */
 mi_inline size_t mi_page_others_freed(const mi_page_t* page) {
-  return mi_tf_count(atomic_load_explicit(&page->thread_free, memory_order_relaxed));
+  uintptr_t word = atomic_load_explicit(&page->thread_free, memory_order_relaxed);
+  return (word & MI_TF_WHOLE) != 0 ? page->reserved : mi_tf_count(word);
 }
 
 /* Other threads freed blocks here, or the page was purged: mi_page_free_collect has something to do. */

@@ -1,10 +1,12 @@
 /* Full pages: found again when enough of their blocks came back, and never lost; and shared ones, where the owner
    frees as others do. */
 #include <pthread.h>
+#include <time.h>
 
 #include "check.h"
 #include "heap/heap.h"
 #include "memory.h"
+#include "page/scavenge.h"
 
 enum { SIZE = 64, MOST = 1024 };
 
@@ -173,10 +175,42 @@ static void shared_to_the_end(void) {
   CHECK(mi_page_is_shared(page));
   int64_t pages = heap->tld->stats.pages.current;
   free_own(count);
-  mi_collect(false);
-  CHECK_CMP(heap->tld->stats.pages.current, <=, pages);
+  CHECK(mi_page_is_empty(page)); /* at once */
   mi_collect(true);
   CHECK_CMP(heap->tld->stats.pages.current, <, pages);
+  memory_check();
+}
+
+/* Pages of a class that is not asked for any more: each goes back with its last block. */
+static void shared_and_forgotten(size_t size) {
+  enum { PAGES = 8, ROOM = 64 * PAGES };
+  CHECK(heap->others_free);
+  void* all[ROOM];
+  size_t n = 0;
+  int64_t pages = heap->tld->stats.pages.current;
+  while (heap->tld->stats.pages.current < pages + PAGES) {
+    CHECK_CMP(n, <, ROOM);
+    all[n++] = mi_malloc(size);
+  }
+  CHECK(mi_page_is_shared(mi_page_of(all[n / 2])));
+  for (size_t i = 0; i < n; i += 2) mi_free(all[i]);
+  for (size_t i = 1; i < n; i += 2) mi_free(all[i]);
+  CHECK_CMP(heap->tld->stats.pages.current, <=, pages + 1); /* one is retired */
+  memory_check();
+}
+
+/* Of a page that was purged as a whole every block is free. */
+static void shared_and_purged(void) {
+  fill();
+  free_elsewhere(quota);
+  heartbeat();
+  void* freed = blocks[1];
+  free_own(count - 1);
+  free_elsewhere(1);
+  mi_scavenge_all();
+  CHECK(mi_tf_is_purged(atomic_load(&page->thread_free)));
+  CHECK(mi_page_block_is_free(page, freed));
+  mi_collect(true);
   memory_check();
 }
 
@@ -265,6 +299,13 @@ static void thread_ends(void) {
   memory_check();
 }
 
+static void* free_later(void* p) {
+  struct timespec moment = {0, 50000000};
+  nanosleep(&moment, NULL);
+  mi_free(p);
+  return NULL;
+}
+
 /* The only block that is left in it is one that nobody would see. */
 static void before_memory_is_short(void) {
   mi_arena_id_t id;
@@ -275,6 +316,12 @@ static void before_memory_is_short(void) {
   mi_free(last);
   CHECK_PTR(mi_heap_malloc(heap, SIZE), ==, last);
   CHECK_PTR(mi_heap_malloc(heap, SIZE), ==, NULL);
+  mi_option_set(mi_option_retry_on_oom, 10000);
+  pthread_t thread;
+  CHECK_EQ(pthread_create(&thread, NULL, free_later, last), 0);
+  CHECK_PTR(mi_heap_malloc(heap, SIZE), ==, last);
+  pthread_join(thread, NULL);
+  mi_option_set(mi_option_retry_on_oom, 0);
   mi_heap_destroy(heap);
   heap = mi_heap_get_backing();
 }
@@ -307,6 +354,9 @@ int main(void) {
   shared();
   shared_again();
   shared_to_the_end();
+  shared_and_forgotten(4096);
+  shared_and_forgotten(16384);
+  shared_and_purged();
   not_shared();
   all_of_it(true);
   all_of_it(false);
