@@ -6,8 +6,8 @@
      slot      4 MiB, aligned; holds one segment, or nothing
      segment   the content of a slot: a header, then pages of one kind
      unit     64 KiB: the grain at which memory is committed, dirtied and purged; 64 in a slot
-     page      a run of blocks of one size: 1 unit (small), 8 units (medium), or as many units
-               as one block needs (large)
+     page      a run of blocks of one size: 1 unit (small), or as many units as a dozen blocks need
+               (medium), or one block (large)
      block     what the caller gets
 
    A block above MI_LARGE_BLOCK_MAX is huge: a segment of its own, with the header in front. It is a
@@ -23,11 +23,9 @@
         +--------+---------+---------+---------+-- - --+---------+
         | header | page 0  | page 1  | page 2  |       | page 63 |     small
         +--------+---------+---------+---------+-- - --+---------+
-        | header | page 0  ...             | page 1 ...          |     medium: 8 of them
-        +--------+---------+---------+---------+-- - --+---------+
-        | header |         | page 2  ...       | page 4| ...     |     large: each of its size
-        +--------+---------+---------+---------+-- - --+---------+
-   The header takes the front of page 0; of large ones there is no page 0. */
+        | header |         | page 2  ...       | page 4| ...     |     medium and large: each as
+        +--------+---------+---------+---------+-- - --+---------+     long as it needs to be
+   The header takes the front of page 0; of medium and large ones there is no page 0. */
 #ifndef MI_TYPES_H
 #define MI_TYPES_H
 
@@ -64,13 +62,15 @@
 #define MI_UNITS_PER_SEGMENT (1u << (MI_SEGMENT_SHIFT - MI_UNIT_SHIFT))
 #define MI_SLOTS_PER_CHUNK (1u << (MI_CHUNK_SHIFT - MI_SEGMENT_SHIFT))
 
-#define MI_SMALL_PAGE_SHIFT MI_UNIT_SHIFT
-#define MI_MEDIUM_PAGE_SHIFT 19
-
 /* The largest block of each kind of page. */
 #define MI_SMALL_BLOCK_MAX ((size_t)8 << 10)
 #define MI_MEDIUM_BLOCK_MAX ((size_t)64 << 10)
 #define MI_LARGE_BLOCK_MAX (MI_SEGMENT_SIZE / 2)
+
+/* Blocks in a medium page at least. With few, each page would touch fresh memory for itself. With many, a
+   page with one block in use keeps much from others: 16 threads that fell asleep kept half as much more with
+   pages of 512 KiB. */
+#define MI_MEDIUM_BLOCKS 12
 
 #define MI_WORD_SIZE sizeof(void*)
 #define MI_MAX_ALIGN 16
@@ -279,7 +279,7 @@ typedef struct mi_segment_s {
   uint32_t abandoned_pages; /* of those, the ones their heap already let go */
   uint32_t header_size;
   uint64_t pages_used;       /* bit per page in use */
-  uint64_t units_used;       /* large: bit per unit of the header and of pages in use */
+  uint64_t units_used;       /* medium, large: bit per unit of the header and of pages in use */
   struct mi_chunk_s* chunk;  /* NULL: huge, and a mapping of its own */
   struct mi_segment_s* next; /* in the owner's queue of segments that have free pages */
   struct mi_segment_s* prev;

@@ -80,14 +80,14 @@ typedef struct found_s {
 
 /* Returns the units that the segment and its pages use. */
 static uint64_t check_segment(mi_segment_t* segment, bool abandoned) {
-  bool large = segment->kind == MI_PAGE_LARGE;
+  bool small = segment->kind == MI_PAGE_SMALL;
   CHECK(segment->cookie == mi_segment_cookie(segment));
   CHECK_EQ(mi_popcount64(segment->pages_used), segment->used);
   CHECK_CMP(segment->used, >, 0);
   CHECK_EQ(segment->abandoned_pages, 0);
   CHECK_EQ(mi_segment_owner(segment) == 0, abandoned);
   uint64_t left = ~segment->units_used;
-  bool room = large ? (left & left >> 1) != 0 : segment->used < segment->page_count;
+  bool room = small ? segment->used < segment->page_count : (left & left >> 1) != 0;
   CHECK_EQ(segment->in_free_queue, !abandoned && room);
   uint64_t units = 1;
   for (unsigned i = 0; i < segment->page_count; i++) {
@@ -95,15 +95,18 @@ static uint64_t check_segment(mi_segment_t* segment, bool abandoned) {
     bool used = (segment->pages_used >> i & 1) != 0;
     CHECK_EQ(page->block_size != 0, used);
     if (!used) continue;
-    unsigned count = MI_UNITS_PER_SEGMENT / segment->page_count;
-    if (large) count = (unsigned)((page->block_size + MI_UNIT_SIZE - 1) / MI_UNIT_SIZE);
-    units |= mi_bits64(i * (MI_UNITS_PER_SEGMENT / segment->page_count), count);
-    for (unsigned k = 1; large && k < count; k++) CHECK_EQ(segment->pages[i + k].back, k);
+    size_t size;
+    uint8_t* area = mi_segment_page_area(segment, page, &size);
+    size_t end = (size_t)(area + size - (uint8_t*)segment);
+    unsigned count = (unsigned)(end >> MI_UNIT_SHIFT) - i;
+    CHECK_EQ(end % MI_UNIT_SIZE, 0);
+    units |= mi_bits64(i, count);
+    for (unsigned k = 1; k < count; k++) CHECK_EQ(segment->pages[i + k].back, k);
     CHECK_EQ(atomic_load(&page->heap) == NULL, abandoned);
     CHECK(mi_page_is_valid(page));
     if (abandoned) CHECK_EQ(mi_tf_state(atomic_load(&page->thread_free)), MI_TF_NORMAL);
   }
-  if (large) CHECK_EQ(units, segment->units_used);
+  if (!small) CHECK_EQ(units, segment->units_used);
   return units;
 }
 

@@ -55,10 +55,10 @@ mi_page_t* mi_checked_page_of(const char* function, const void* p) {
 }
 
 /* The thread may take over what an ended one left, if it has use for it. */
-static bool adopt(mi_segment_t* segment) {
+static bool adopt(const mi_page_t* page) {
   return mi_heap_is_initialized(mi_heap_default) &&
          mi_option_is_enabled(mi_option_abandoned_reclaim_on_free) &&
-         mi_heap_reclaim_segment(mi_heap_default, segment);
+         mi_heap_reclaim_segment_of(mi_heap_default, page);
 }
 
 static void free_unowned(mi_segment_t* segment, mi_page_t* page, mi_block_t* block) {
@@ -73,7 +73,7 @@ static void free_in(mi_page_t* page, mi_block_t* block) {
   /* Acquire pairs with the release of mi_segment_abandon. */
   uintptr_t owner = atomic_load_explicit(&segment->thread_id, memory_order_acquire);
   bool unowned = owner == 0 && !mi_segment_is_huge(segment);
-  if (owner == mi_os_thread_id() || (unowned && adopt(segment))) {
+  if (owner == mi_os_thread_id() || (unowned && adopt(page))) {
     mi_page_free_block(page, block);
     mi_deliver_misuse();
   } else if (unowned) {

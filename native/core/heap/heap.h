@@ -208,9 +208,9 @@ void mi_heap_reclaim_all(mi_heap_t* heap);
 /* For a heap that is restricted to an arena which is full: frees what is free in abandoned segments
    there. With `adopt`, also takes their pages into the heap. */
 void mi_heap_reclaim_arena(mi_heap_t* heap, bool adopt);
-/* Adopts the abandoned segment in which the caller holds a live block. False if somebody else did, or
-   the thread has pages to spare: then those who need some shall find it. */
-bool mi_heap_reclaim_segment(mi_heap_t* heap, mi_segment_t* segment);
+/* Adopts the abandoned segment of a page in which the caller holds a live block. False if somebody else did, or
+   the thread has such a page to spare: then those who need one shall find it. */
+bool mi_heap_reclaim_segment_of(mi_heap_t* heap, const mi_page_t* page);
 /* Frees the page with that index in the segment of that slot, if it is empty and the segment abandoned. The
    thread may have no heap. */
 void mi_heap_free_abandoned_page(mi_slot_ref_t ref, unsigned index);

@@ -5,8 +5,7 @@
 #include "segment/guard.h"
 
 #define MOST_BLOCKS (MI_UNIT_SIZE / MI_WORD_SIZE)
-_Static_assert((MI_UNIT_SIZE << (MI_MEDIUM_PAGE_SHIFT - MI_UNIT_SHIFT)) / MI_SMALL_BLOCK_MAX <=
-                   MOST_BLOCKS,
+_Static_assert(MI_MEDIUM_BLOCKS + MI_UNIT_SIZE / MI_SMALL_BLOCK_MAX <= MOST_BLOCKS,
                "a small page has more blocks than any other");
 
 /* ---- The blocks of a page ---- */

@@ -11,7 +11,7 @@ typedef struct header_s {
 
 enum { HEADER_SIZE = 32 };
 _Static_assert(sizeof(header_t) <= HEADER_SIZE, "the header fits before the caller's bytes");
-_Static_assert((MI_UNIT_SIZE << (MI_MEDIUM_PAGE_SHIFT - MI_UNIT_SHIFT)) / MI_SMALL_BLOCK_MAX <= 64,
+_Static_assert(MI_MEDIUM_BLOCKS + MI_UNIT_SIZE / MI_SMALL_BLOCK_MAX <= 64,
                "page->guarded has a bit for each block that is not small");
 _Static_assert(2 * MI_OS_LEAST_PAGE >= MI_SMALL_BLOCK_MAX, "no guarded block is small");
 

@@ -11,34 +11,22 @@
 
 /* ---- Shapes ---- */
 
-static const struct {
-  uint8_t page_shift;
-  uint8_t units_per_page; /* 0: as many as its block needs */
-} kinds[] = {
-    [MI_PAGE_SMALL] = {MI_SMALL_PAGE_SHIFT, 1},
-    [MI_PAGE_MEDIUM] = {MI_MEDIUM_PAGE_SHIFT, 1u << (MI_MEDIUM_PAGE_SHIFT - MI_UNIT_SHIFT)},
-    [MI_PAGE_LARGE] = {MI_UNIT_SHIFT, 0},
-};
-
 static mi_page_kind_t kind_of(size_t block_size) {
   if (block_size <= MI_SMALL_BLOCK_MAX) return MI_PAGE_SMALL;
   return block_size <= MI_MEDIUM_BLOCK_MAX ? MI_PAGE_MEDIUM : MI_PAGE_LARGE;
 }
 
 static unsigned units_for(size_t block_size) {
-  unsigned fixed = kinds[kind_of(block_size)].units_per_page;
-  return fixed != 0 ? fixed : (unsigned)((block_size + MI_UNIT_SIZE - 1) >> MI_UNIT_SHIFT);
-}
-
-/* The number of the first unit of a page. */
-static unsigned first_unit(mi_page_kind_t kind, unsigned index) {
-  return index << (kinds[kind].page_shift - MI_UNIT_SHIFT);
+  size_t size = block_size <= MI_SMALL_BLOCK_MAX    ? MI_UNIT_SIZE
+                : block_size <= MI_MEDIUM_BLOCK_MAX ? MI_MEDIUM_BLOCKS * block_size
+                                                    : block_size;
+  return (unsigned)((size + MI_UNIT_SIZE - 1) >> MI_UNIT_SHIFT);
 }
 
 /* The units that come and go with a page for such blocks. Unit 0 holds the header and stays as long as
    the segment. */
 static uint64_t units_at(unsigned index, size_t block_size) {
-  return mi_bits64(first_unit(kind_of(block_size), index), units_for(block_size)) & ~(uint64_t)1;
+  return mi_bits64(index, units_for(block_size)) & ~(uint64_t)1;
 }
 
 uint8_t* mi_segment_page_area(const mi_segment_t* segment, const mi_page_t* page, size_t* size) {
@@ -74,9 +62,9 @@ static mi_segment_queue_t* queue_of(mi_segments_tld_t* tld, const mi_segment_t* 
 }
 
 static bool has_room(const mi_segment_t* segment) {
-  if (segment->kind != MI_PAGE_LARGE) return segment->used < segment->page_count;
+  if (segment->kind == MI_PAGE_SMALL) return segment->used < segment->page_count;
   uint64_t free = ~segment->units_used;
-  return (free & free >> 1) != 0; /* a large page has two units at least */
+  return (free & free >> 1) != 0; /* a medium or large page has two units at least */
 }
 
 void mi_segment_queue_add(mi_segments_tld_t* tld, mi_segment_t* segment) {
@@ -121,7 +109,7 @@ segment_alloc(mi_segments_tld_t* tld, mi_page_kind_t kind, uint64_t units, bool*
   if (!mi_slot_take(tld->arena, &ref, 1 | units, &zero)) return NULL;
   *zero_units = zero;
   mi_segment_t* segment = (mi_segment_t*)mi_slot_start(ref);
-  unsigned page_count = MI_SEGMENT_SIZE >> kinds[kind].page_shift;
+  unsigned page_count = MI_UNITS_PER_SEGMENT;
   size_t header_size = offsetof(mi_segment_t, pages) + page_count * sizeof(mi_page_t);
   mi_os_track_open(segment, header_size);
   /* thread_id last and apart: a stale pointer may be looked up here by another thread at any
@@ -130,7 +118,7 @@ segment_alloc(mi_segments_tld_t* tld, mi_page_kind_t kind, uint64_t units, bool*
     size_t first = offsetof(mi_segment_t, page_shift);
     memset((uint8_t*)segment + first, 0, header_size - first);
   }
-  segment->page_shift = kinds[kind].page_shift;
+  segment->page_shift = MI_UNIT_SHIFT;
   segment->kind = (uint8_t)kind;
   segment->slot_index = (uint8_t)ref.index;
   segment->page_count = page_count;
@@ -167,8 +155,8 @@ enter_page(const mi_segment_t* segment, unsigned index, size_t block_size, mi_pa
                   units_for(block_size), page);
 }
 
-/* Takes the units of one unused page, small or medium: one with resident memory, or any. Returns its index,
-   or page_count if there is none, but for those that are just being purged. */
+/* Takes the unit of one unused small page: one with resident memory, or any. Returns its index, or page_count
+   if there is none, but for those that are just being purged. */
 static unsigned
 take_page_units(mi_segment_t* segment, size_t block_size, bool only_dirty, bool* zero) {
   mi_slot_ref_t ref = mi_segment_slot(segment);
@@ -187,20 +175,20 @@ take_page_units(mi_segment_t* segment, size_t block_size, bool only_dirty, bool*
 }
 
 /* Every block is aligned to the largest power of two that divides its size. */
-static unsigned large_alignment(size_t block_size) {
+static unsigned unit_alignment(size_t block_size) {
   size_t align = mi_lowest_bit(block_size) >> MI_UNIT_SHIFT;
   return align == 0 ? 1 : (unsigned)align;
 }
 
-/* Where a large page for such a block may begin. */
-static uint64_t large_places(const mi_segment_t* segment, size_t block_size) {
+/* Where a medium or large page for such blocks may begin. */
+static uint64_t places_for(const mi_segment_t* segment, size_t block_size) {
   uint64_t places = ~segment->units_used;
   for (unsigned i = 1; i < units_for(block_size); i++) places &= places >> 1;
   static const uint64_t aligned[] = {
       ~(uint64_t)0,       0x5555555555555555, 0x1111111111111111,
       0x0101010101010101, 0x0001000100010001, 0x0000000100000001,
   };
-  return places & aligned[mi_ctz64(large_alignment(block_size))];
+  return places & aligned[mi_ctz64(unit_alignment(block_size))];
 }
 
 /* All but thread_free, which is empty and which others may be looking at. */
@@ -234,7 +222,7 @@ static mi_page_t* page_begin(mi_segments_tld_t* tld, mi_segment_t* segment, unsi
   if (index == 0) segment->first_page_zero = false;
   segment->pages_used |= (uint64_t)1 << index;
   segment->used++;
-  if (segment->kind == MI_PAGE_LARGE) {
+  if (segment->kind != MI_PAGE_SMALL) {
     segment->units_used |= units_at(index, block_size);
     for (unsigned i = 1; i < units_for(block_size); i++)
       segment->pages[index + i].back = (uint8_t)i;
@@ -249,16 +237,18 @@ static mi_page_t* page_begin(mi_segments_tld_t* tld, mi_segment_t* segment, unsi
 static mi_page_t*
 page_alloc_in(mi_segments_tld_t* tld, mi_segment_t* segment, size_t block_size, bool only_dirty) {
   bool zero;
-  if (segment->kind != MI_PAGE_LARGE) {
+  if (segment->kind == MI_PAGE_SMALL) {
     unsigned index = take_page_units(segment, block_size, only_dirty, &zero);
     if (index == segment->page_count) return NULL;
     return page_begin(tld, segment, index, block_size, zero);
   }
-  for (uint64_t places = large_places(segment, block_size); places != 0; places &= places - 1) {
+  mi_slot_ref_t ref = mi_segment_slot(segment);
+  uint64_t dirty = atomic_load_explicit(&mi_slot_state(ref)->dirty, memory_order_relaxed);
+  for (uint64_t places = places_for(segment, block_size); places != 0; places &= places - 1) {
     unsigned index = mi_ctz64(places);
-    if (mi_units_take(mi_segment_slot(segment), units_at(index, block_size), &zero)) {
-      return page_begin(tld, segment, index, block_size, zero);
-    }
+    uint64_t mask = units_at(index, block_size);
+    if (only_dirty && (dirty & mask) == 0) continue;
+    if (mi_units_take(ref, mask, &zero)) return page_begin(tld, segment, index, block_size, zero);
   }
   return NULL;
 }
@@ -281,9 +271,12 @@ static mi_page_t* page_alloc_dirty(mi_segments_tld_t* tld, size_t block_size) {
 bool mi_segment_has_free_page(const mi_segments_tld_t* tld, size_t block_size) {
   mi_page_kind_t kind = kind_of(block_size);
   const mi_segment_t* segment = tld->free[kind].first;
-  if (kind != MI_PAGE_LARGE) return segment != NULL;
-  while (segment != NULL && large_places(segment, block_size) == 0) segment = segment->next;
-  return segment != NULL;
+  if (kind == MI_PAGE_SMALL) return segment != NULL;
+  for (unsigned tries = 0; segment != NULL && tries < FIRST_TRIES;
+       segment = segment->next, tries++) {
+    if (places_for(segment, block_size) != 0) return true;
+  }
+  return false;
 }
 
 mi_page_t* mi_segment_page_alloc(mi_segments_tld_t* tld, size_t block_size) {
@@ -298,15 +291,15 @@ mi_page_t* mi_segment_page_alloc(mi_segments_tld_t* tld, size_t block_size) {
     mi_page_t* page = page_alloc_in(tld, segment, block_size, false);
     if (page != NULL) return page;
     next = segment->next;
-    /* Large pages do not fit everywhere, and there may be many such segments. */
+    /* Longer pages do not fit everywhere, and there may be many such segments. */
     if (++tries == MOST_TRIES) break;
     if (tries > FIRST_TRIES) {
       mi_segment_queue_remove(tld, segment);
       mi_segment_queue_add(tld, segment);
     }
   }
-  /* Of a large segment, unit 0 is the header's alone. */
-  unsigned index = kind == MI_PAGE_LARGE ? large_alignment(block_size) : 0;
+  /* Of a medium or large segment, unit 0 is the header's alone. */
+  unsigned index = kind != MI_PAGE_SMALL ? unit_alignment(block_size) : 0;
   bool zero;
   mi_segment_t* segment = segment_alloc(tld, kind, units_at(index, block_size), &zero);
   return segment == NULL ? NULL : page_begin(tld, segment, index, block_size, zero);
@@ -320,11 +313,10 @@ void mi_segment_page_free(mi_segments_tld_t* tld, mi_page_t* page) {
   if (MI_GUARDED) mi_guard_lift_page(page);
   mi_track_end_page(page);
   /* Of memory that was clean, only what was laid out has been written since. */
-  size_t page_offset = (size_t)index << segment->page_shift;
+  size_t page_offset = (size_t)index << MI_UNIT_SHIFT;
   size_t end = (size_t)(page->start - (uint8_t*)segment) + page->capacity * page->block_size;
   unsigned written = (unsigned)((end - page_offset + MI_UNIT_SIZE - 1) >> MI_UNIT_SHIFT);
-  unsigned first = first_unit((mi_page_kind_t)segment->kind, index);
-  uint64_t dirty = page->capacity == 0 ? 0 : units & mi_bits64(first, written);
+  uint64_t dirty = page->capacity == 0 ? 0 : units & mi_bits64(index, written);
   if (!page->memory_is_zero) dirty = units;
   uint64_t clean = units & ~dirty;
   clear_descriptor(page);

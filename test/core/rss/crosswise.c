@@ -2,7 +2,7 @@
    asleep. The memory comes back, by the hand of a thread that calls the allocator now and then. */
 #include "rss.h"
 
-enum { THREADS = 4, SLOTS = 1 << 16, REPLACEMENTS = 1000000, MOST_LEFT = 40 };
+enum { THREADS = 4, SLOTS = 1 << 16, REPLACEMENTS = 1000000, MOST_LEFT = 48 };
 
 static void* _Atomic slots[SLOTS];
 static size_t least, most;
@@ -36,7 +36,7 @@ static void run(size_t smallest, size_t largest) {
   CHECK_CMP(memory_resident(), >=, SLOTS * (least + most) / 4);
   pthread_barrier_wait(&step);
   for (int ms = 0; ms < 1000; ms += 10) {
-    mi_free(mi_malloc(100));
+    mi_free(mi_malloc(3 * MIB)); /* not on a fast path */
     sleep_ms(10);
   }
   char name[100];

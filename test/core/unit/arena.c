@@ -115,7 +115,7 @@ static void static_arena(void) {
   CHECK_CMP(area.size, >=, 12 * MIB);
   mi_heap_t* heap = mi_heap_new_in_arena(id);
   fill_t fill = area_fill(area, heap, 10000);
-  CHECK_CMP(fill.count * 10000, >=, area.size * 9 / 10);
+  CHECK_CMP(fill.count * 10240, >=, area.size * 9 / 10);
   memory_check();
   fill_free(&fill, 1);
   mi_heap_destroy(heap);

@@ -7,7 +7,7 @@
 #include "heap/heap.h"
 #include "memory.h"
 
-enum { BLOCKS = 30000, PAGES_MOST = 700 };
+enum { BLOCKS = 30000, PAGES_MOST = 3000 };
 
 static void* blocks[BLOCKS];
 

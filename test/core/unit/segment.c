@@ -36,7 +36,7 @@ static void kind(size_t block_size, unsigned per_segment) {
   mi_segment_t* first = mi_segment_of(pages[0]);
   CHECK_EQ(first->used, per_segment);
   /* Where alignment leaves gaps, smaller pages fit in. */
-  CHECK(block_size > MI_MEDIUM_BLOCK_MAX || !first->in_free_queue);
+  CHECK(block_size > MI_SMALL_BLOCK_MAX || !first->in_free_queue);
   for (unsigned i = 1; i < 2 * per_segment; i++) {
     mi_segment_page_free(&tld, pages[i]);
     if (i >= per_segment) continue;
@@ -97,8 +97,8 @@ int main(void) {
   mi_option_set(mi_option_purge_delay, 3600000);
   kind(8, 64);
   kind(MI_SMALL_BLOCK_MAX, 64);
-  kind(mi_align_up(MI_SMALL_BLOCK_MAX + 1, 1024), 8);
-  kind(MI_MEDIUM_BLOCK_MAX, 8);
+  kind(mi_align_up(MI_SMALL_BLOCK_MAX + 1, 1024), 63 / 2);
+  kind(MI_MEDIUM_BLOCK_MAX, 63 / MI_MEDIUM_BLOCKS);
   kind(5 << 14, 31);
   kind(3 << 16, 21);
   kind(1 << 20, 3);
