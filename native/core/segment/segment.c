@@ -191,11 +191,16 @@ static uint64_t places_for(const mi_segment_t* segment, size_t block_size) {
   return places & aligned[mi_ctz64(unit_alignment(block_size))];
 }
 
-/* All but thread_free, which is empty and which others may be looking at. */
+/* All but thread_free, which is empty and which others may be looking at, as at the words behind it. */
 static void clear_descriptor(mi_page_t* page) {
   mi_assert(atomic_load_explicit(&page->thread_free, memory_order_relaxed) == 0);
-  enum { KEPT = offsetof(mi_page_t, freer) };
-  memset((uint8_t*)page + KEPT, 0, sizeof(*page) - KEPT);
+  enum { FIRST = offsetof(mi_page_t, freer), HEAP = offsetof(mi_page_t, heap) };
+  enum { OWNERS = offsetof(mi_page_t, free) };
+  memset((uint8_t*)page + FIRST, 0, HEAP - FIRST);
+  atomic_store_explicit(&page->heap, NULL, memory_order_relaxed);
+  atomic_store_explicit(&page->link, 0, memory_order_relaxed);
+  atomic_store_explicit(&page->purged, NULL, memory_order_relaxed);
+  memset((uint8_t*)page + OWNERS, 0, sizeof(*page) - OWNERS);
 }
 
 static void init_page(mi_segment_t* segment, mi_page_t* page, size_t block_size, bool zero) {
