@@ -41,6 +41,8 @@ typedef struct blocks_s {
   size_t count;
 } blocks_t;
 
+static blocks_t only(mi_block_t* block) { return (blocks_t){block, block, 1}; }
+
 /* The word after a push on thread_free. */
 static uintptr_t pushed(mi_page_t* page, const blocks_t* blocks, uintptr_t word) {
   mi_block_set_next(page, blocks->last, mi_tf_list(word));
@@ -66,7 +68,7 @@ static mi_noinline void free_huge_mt(mi_page_t* page, mi_block_t* block) {
   uintptr_t word = atomic_load_explicit(&page->thread_free, memory_order_acquire);
   mi_slot_ref_t slot = mi_segment_slot(mi_segment_of(page)); /* after the push all may be gone */
   bool waiting = false;
-  const blocks_t blocks = {block, block, 1};
+  const blocks_t blocks = only(block);
   do {
     while (slot.chunk == NULL && waiting != (mi_tf_state(word) == MI_TF_FULL)) {
       /* May take a while, so it is done before NOTIFYING, for which others wait. */
@@ -114,8 +116,13 @@ void mi_page_free_block_mt(mi_page_t* page, mi_block_t* block) {
   if (mi_unlikely(page->bin == MI_BIN_HUGE)) {
     free_huge_mt(page, block);
   } else {
-    push(page, (blocks_t){block, block, 1});
+    push(page, only(block));
   }
+}
+
+static void collect_and_retire(mi_page_t* page) {
+  mi_page_free_collect(page);
+  if (mi_page_is_empty(page)) mi_page_retire(page);
 }
 
 /* All blocks of a SHARED page came back, the last one by its owner's hand. */
@@ -123,15 +130,14 @@ static void take_back(mi_page_t* page) {
   if (mi_page_is_in_full(page)) {
     mi_heap_delayed_free(atomic_load_explicit(&page->heap, memory_order_relaxed));
   } else if (!mi_page_is_notifying(page)) {
-    mi_page_free_collect(page);
-    if (mi_page_is_empty(page)) mi_page_retire(page);
+    collect_and_retire(page);
   }
 }
 
 void mi_page_free_block(mi_page_t* page, mi_block_t* block) {
   if (mi_page_is_shared(page)) {
     page->owner_shared++;
-    if (push(page, (blocks_t){block, block, 1}) == page->reserved) take_back(page);
+    if (push(page, only(block)) == page->reserved) take_back(page);
     return;
   }
   mi_block_set_next(page, block, page->local_free);
@@ -142,22 +148,19 @@ void mi_page_free_block(mi_page_t* page, mi_block_t* block) {
 
 bool mi_page_free_block_unowned(mi_page_t* page, mi_block_t* block) {
   size_t all = atomic_load_explicit(&page->link, memory_order_relaxed);
-  return push(page, (blocks_t){block, block, 1}) == all;
+  return push(page, only(block)) == all;
 }
 
 void mi_page_share(mi_page_t* page) {
   if (mi_page_is_shared(page)) return;
-  blocks_t blocks = {page->local_free, page->local_free, page->local_free != NULL};
-  while (blocks.last != NULL) {
-    mi_block_t* next = mi_block_next(page, blocks.last);
-    if (next == NULL) break;
-    blocks.last = next;
-    /* A block that was freed twice makes a ring: mi_page_free_collect_all will say so. */
-    if (mi_unlikely(++blocks.count > page->reserved)) return;
+  blocks_t blocks = {page->local_free, NULL, 0};
+  if (blocks.first != NULL) {
+    blocks.last = mi_page_last_of(page, blocks.first, &blocks.count);
+    if (mi_unlikely(blocks.last == NULL)) return; /* mi_page_free_collect_all will say so */
   }
   mi_page_count_all(page);
   mi_page_set_flag(page, MI_PAGE_SHARED, true);
-  if (blocks.count == 0) return;
+  if (blocks.first == NULL) return;
   page->local_free = NULL;
   page->used = (uint16_t)(page->used + blocks.count);
   page->owner_shared = (uint16_t)blocks.count;
@@ -176,8 +179,7 @@ static void complete(mi_heap_t* heap, mi_page_t* page) {
       return;
     }
   }
-  mi_page_free_collect(page);
-  if (mi_page_is_empty(page)) mi_page_retire(page);
+  collect_and_retire(page);
 }
 
 bool mi_heap_has_delayed(mi_heap_t* heap) {

@@ -102,17 +102,23 @@ static void lose_free_blocks(mi_page_t* page) {
   page->used = page->capacity;
 }
 
+mi_block_t* mi_page_last_of(const mi_page_t* page, mi_block_t* list, size_t* count) {
+  *count = 1;
+  for (mi_block_t* next; (next = mi_block_next(page, list)) != NULL; list = next) {
+    if (mi_unlikely(++*count > page->capacity)) return NULL;
+  }
+  return list;
+}
+
 void mi_page_free_collect_all(mi_page_t* page) {
   mi_page_free_collect(page);
   if (page->local_free == NULL) return;
-  mi_block_t* tail = page->local_free;
-  size_t count = 1;
-  for (mi_block_t* next; (next = mi_block_next(page, tail)) != NULL; tail = next) {
-    if (mi_unlikely(++count > page->capacity)) { /* a block that was freed twice makes a ring */
-      lose_free_blocks(page);
-      mi_misuse_later(EFAULT, "the list of what its thread freed is broken", page->start);
-      return;
-    }
+  size_t count;
+  mi_block_t* tail = mi_page_last_of(page, page->local_free, &count);
+  if (mi_unlikely(tail == NULL)) {
+    lose_free_blocks(page);
+    mi_misuse_later(EFAULT, "the list of what its thread freed is broken", page->start);
+    return;
   }
   mi_block_set_next(page, tail, page->free);
   mi_page_adopt_local_free(page);

@@ -120,6 +120,10 @@ mi_inline void mi_page_adopt_local_free(mi_page_t* page) {
    other threads freed, into local_free. From then on the owner frees in the plain way. */
 void mi_page_free_collect(mi_page_t* page);
 
+/* The last block of a list of the owner, which is not empty, and how many there are. NULL if it is a ring, which
+   a block that was freed twice makes. */
+mi_block_t* mi_page_last_of(const mi_page_t* page, mi_block_t* list, size_t* count);
+
 /* As mi_page_free_collect, and empties local_free whatever `free` holds. */
 void mi_page_free_collect_all(mi_page_t* page);
 

@@ -53,7 +53,7 @@ mi_inline bool mi_segment_is_mine(mi_segment_t* segment) {
 uintptr_t mi_segment_cookie(const mi_segment_t* segment);
 
 /* A page for blocks of `block_size`, at most MI_LARGE_BLOCK_MAX, from a segment of this thread
-   or a new one. Its descriptor is zero but for start, block_size, reserved, zero, key. NULL and
+   or a new one. Its descriptor is zero but for start, block_size, reserved, memory_is_zero, key. NULL and
    ENOMEM if there is no memory. */
 mi_page_t* mi_segment_page_alloc(mi_segments_tld_t* tld, size_t block_size);
 
