@@ -1,6 +1,7 @@
 /* A threaded parent forks while its threads allocate. The child has only the forking thread; it allocates,
    frees blocks of threads that it does not have, starts threads of its own, and ends. */
 #include <pthread.h>
+#include <sched.h>
 #include <stdatomic.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -20,6 +21,7 @@ typedef struct block_s {
 } block_t;
 
 static _Atomic(block_t*) shared[PLACES];
+static _Atomic(int) started;
 static _Atomic(bool) stop;
 
 static block_t* make(random_t* rng) {
@@ -46,6 +48,7 @@ static void exchange_some(random_t* rng, int steps) {
 
 static void* churn(void* arg) {
   random_t rng = {*(uint64_t*)arg};
+  atomic_fetch_add(&started, 1);
   while (!atomic_load(&stop)) exchange_some(&rng, 100);
   return NULL;
 }
@@ -85,6 +88,8 @@ int main(void) {
     seeds[i] = random_next(&rng);
     CHECK_EQ(pthread_create(&threads[i], NULL, churn, &seeds[i]), 0);
   }
+  /* Under AddressSanitizer a thread that begins holds locks that no fork knows of. */
+  while (atomic_load(&started) < THREADS) sched_yield();
   for (int i = 0; i < FORKS / (TEST_SLOWNESS > 1 ? 4 : 1); i++) {
     exchange_some(&rng, 50);
     pid_t pid = fork();
