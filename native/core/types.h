@@ -161,8 +161,6 @@ typedef struct mi_page_s {
   _Atomic(uint8_t) flags; /* MI_PAGE_…; written by the owner, read by all who hold a block here */
   uint8_t bin;
   uint8_t tag; /* that of its heap, or of the heap it was in when that ended */
-  uint8_t
-      back; /* not a page, but a unit inside of a large one, whose descriptor is so many before */
   /* Written by the owner; read by another thread only while it holds NOTIFYING. NULL: abandoned. */
   _Atomic(struct mi_heap_s*) heap;
   /* On the heap's delayed list: the next page. Of an abandoned page: the blocks that must be on
@@ -207,13 +205,6 @@ typedef struct mi_page_queue_s {
 
 /* ---- Segment ---- */
 
-typedef enum mi_page_kind_e {
-  MI_PAGE_SMALL,
-  MI_PAGE_MEDIUM,
-  MI_PAGE_LARGE,
-  MI_PAGE_HUGE,
-} mi_page_kind_t;
-
 /* The state of the 64 units of a slot. It belongs to the memory, not to the segment in it, and
    outlives it. A unit is in exactly one of these states:
 
@@ -230,8 +221,10 @@ typedef struct mi_slot_s {
   /* Units that have been dirty since the last look at the slot: the next one purges them. A hint: who
      takes a unit clears its bit, but may come too late. */
   _Atomic(uint64_t) aged;
+  _Atomic(uint64_t) old;       /* the same, since the last of several looks: segment/purge.c */
   _Atomic(int64_t) purge_at;   /* the next look, in mi_os_now(); 0: nothing is due */
   _Atomic(bool) clean_is_zero; /* false once a purge that does not zero has been used here */
+  _Atomic(uint8_t) looks;      /* so many so far, to the last bits */
   _Atomic(uint32_t) pins;      /* segment/pin.h */
   uint32_t
       run_units; /* those of the huge segment that starts here; 0: an ordinary one. For who holds
@@ -271,30 +264,32 @@ struct mi_subproc_s;
 typedef struct mi_segment_s {
   _Atomic(uintptr_t) thread_id;
   uint8_t page_shift;
-  uint8_t kind; /* mi_page_kind_t */
+  bool huge;
   uint8_t slot_index;
-  bool in_free_queue;
+  int8_t
+      room; /* the owner's queue that it is in: of its runs of free units, the longest one has 2^room
+                  to 2^(room+1) - 1; MI_ROOM_NONE */
   uint32_t page_count;      /* pages that fit */
   uint32_t used;            /* pages in use */
   uint32_t abandoned_pages; /* of those, the ones their heap already let go */
   uint32_t header_size;
-  uint64_t pages_used;       /* bit per page in use */
-  uint64_t units_used;       /* medium, large: bit per unit of the header and of pages in use */
+  /* Bit per page in use, at its first unit; written by the owner, read by all who hold a block here. */
+  _Atomic(uint64_t) pages_used;
+  uint64_t units_used; /* bit per unit of these */
+  /* Bit per page with blocks above MI_SMALL_BLOCK_MAX, also for who has pinned the segment. */
+  _Atomic(uint64_t) long_pages;
   struct mi_chunk_s* chunk;  /* NULL: huge, and a mapping of its own */
-  struct mi_segment_s* next; /* in the owner's queue of segments that have free pages */
-  struct mi_segment_s* prev;
-  uintptr_t cookie;     /* mi_segment_cookie(segment): tells a segment from other memory */
-  size_t huge_size;     /* bytes of the mapping, or of the slots; 0: not huge */
-  bool first_page_zero; /* what lies behind the header was never written */
+  struct mi_segment_s* next; /* in the owner's queue of segments that have free units */
+  struct mi_segment_s* prev; /* of the first one: the last one */
+  uintptr_t cookie;          /* mi_segment_cookie(segment): tells a segment from other memory */
+  size_t huge_size;          /* bytes of the mapping, or of the slots; 0: not huge */
+  bool first_page_zero;      /* what lies behind the header was never written */
   _Atomic(struct mi_subproc_s*) subproc; /* huge and abandoned: by a thread of which */
 
   mi_page_t pages[MI_UNITS_PER_SEGMENT]; /* the first page_count exist */
 } mi_segment_t;
 
-typedef struct mi_segment_queue_s {
-  mi_segment_t* first;
-  mi_segment_t* last;
-} mi_segment_queue_t;
+enum { MI_ROOM_NONE = -1, MI_ROOM_COUNT = 6 };
 
 /* 32 MiB, from the system or of an arena. The descriptor is never freed, so that it may be read at
    any time. That of an arena's chunk is never another chunk's, before or after. */
@@ -323,7 +318,8 @@ typedef struct mi_chunk_s {
 /* What a thread owns below its heaps; a heap made for an arena has its own, so that its segments hold
    no other heap's pages. */
 typedef struct mi_segments_tld_s {
-  mi_segment_queue_t free[3]; /* segments with free pages: small, medium, large */
+  mi_segment_t*
+      free[MI_ROOM_COUNT]; /* segments with free units, see `room`: the first one of each queue */
   size_t count;
   size_t adopt_cursor;          /* the chunk at which to look for abandoned segments next */
   mi_arena_t* arena;            /* where all of them are; NULL: anywhere but in exclusive arenas */

@@ -30,27 +30,25 @@ static void count_segments(mi_heap_t* heap, mi_page_t* page, void* arg) {
   mi_segment_t* segment = mi_segment_of(page);
   if (mi_segment_is_huge(segment)) return;
   CHECK(mi_arena_admits(segment->chunk, heap->segments->arena));
-  if (mi_page_index(segment, page) == mi_ctz64(segment->pages_used)) ++*(size_t*)arg;
+  if (mi_page_index(segment, page) == mi_ctz64(mi_segment_pages(segment))) ++*(size_t*)arg;
 }
 
 /* Which segments must be in a queue, check_segment knows. */
-static void check_segment_queue(const mi_segment_queue_t* queue, unsigned kind) {
-  const mi_segment_t* prev = NULL;
-  for (mi_segment_t* segment = queue->first; segment != NULL; segment = segment->next) {
-    CHECK_PTR(segment->prev, ==, prev);
+static void check_segment_queue(mi_segment_t* first, int room) {
+  const mi_segment_t* last = NULL;
+  for (mi_segment_t* segment = first; segment != NULL; segment = segment->next) {
+    if (segment != first) CHECK_PTR(segment->prev, ==, last);
     CHECK(segment->cookie == mi_segment_cookie(segment) && mi_segment_is_mine(segment));
-    CHECK(segment->in_free_queue && segment->kind == kind);
-    CHECK_CMP(segment->used, <, segment->page_count);
-    prev = segment;
+    CHECK_EQ(segment->room, room);
+    last = segment;
   }
-  CHECK_PTR(queue->last, ==, prev);
+  if (first != NULL) CHECK_PTR(first->prev, ==, last);
 }
 
 /* `count`: what the heaps with these segments have. */
 static void check_segments(const mi_segments_tld_t* tld, size_t count) {
   CHECK_EQ(tld->count, count);
-  check_segment_queue(&tld->free[MI_PAGE_SMALL], MI_PAGE_SMALL);
-  check_segment_queue(&tld->free[MI_PAGE_MEDIUM], MI_PAGE_MEDIUM);
+  for (int room = 0; room < MI_ROOM_COUNT; room++) check_segment_queue(tld->free[room], room);
 }
 
 void heaps_check(void) {
@@ -80,20 +78,19 @@ typedef struct found_s {
 
 /* Returns the units that the segment and its pages use. */
 static uint64_t check_segment(mi_segment_t* segment, bool abandoned) {
-  bool small = segment->kind == MI_PAGE_SMALL;
   CHECK(segment->cookie == mi_segment_cookie(segment));
-  CHECK_EQ(mi_popcount64(segment->pages_used), segment->used);
+  CHECK_EQ(mi_popcount64(mi_segment_pages(segment)), segment->used);
   CHECK_CMP(segment->used, >, 0);
   CHECK_EQ(segment->abandoned_pages, 0);
   CHECK_EQ(mi_segment_owner(segment) == 0, abandoned);
-  uint64_t left = ~segment->units_used;
-  bool room = small ? segment->used < segment->page_count : (left & left >> 1) != 0;
-  CHECK_EQ(segment->in_free_queue, !abandoned && room);
-  uint64_t units = 1;
+  bool room = segment->units_used != ~(uint64_t)0;
+  CHECK_EQ(segment->room != MI_ROOM_NONE, !abandoned && room);
+  uint64_t units = 0;
   for (unsigned i = 0; i < segment->page_count; i++) {
     mi_page_t* page = &segment->pages[i];
-    bool used = (segment->pages_used >> i & 1) != 0;
+    bool used = (mi_segment_pages(segment) >> i & 1) != 0;
     CHECK_EQ(page->block_size != 0, used);
+    CHECK_EQ(mi_segment_page_is_long(segment, page), page->block_size > MI_SMALL_BLOCK_MAX);
     if (!used) continue;
     size_t size;
     uint8_t* area = mi_segment_page_area(segment, page, &size);
@@ -101,13 +98,15 @@ static uint64_t check_segment(mi_segment_t* segment, bool abandoned) {
     unsigned count = (unsigned)(end >> MI_UNIT_SHIFT) - i;
     CHECK_EQ(end % MI_UNIT_SIZE, 0);
     units |= mi_bits64(i, count);
-    for (unsigned k = 1; k < count; k++) CHECK_EQ(segment->pages[i + k].back, k);
+    for (unsigned k = 0; k < count; k++) {
+      CHECK_PTR(mi_segment_page_of(segment, (uint8_t*)segment + (i + k) * MI_UNIT_SIZE), ==, page);
+    }
     CHECK_EQ(atomic_load(&page->heap) == NULL, abandoned);
     CHECK(mi_page_is_valid(page));
     if (abandoned) CHECK_EQ(mi_tf_state(atomic_load(&page->thread_free)), MI_TF_NORMAL);
   }
-  if (!small) CHECK_EQ(units, segment->units_used);
-  return units;
+  CHECK_EQ(units, segment->units_used);
+  return units | 1;
 }
 
 /* Of the units of a slot, those that are below `end`. */
@@ -167,8 +166,8 @@ static void check_table_entry(mi_segment_t* segment, void* arg) {
   CHECK(mi_segment_is_huge(segment));
   CHECK(segment->cookie == mi_segment_cookie(segment));
   CHECK_EQ(segment->used, 1);
-  CHECK_EQ(segment->pages_used, 1);
-  CHECK(segment->chunk == NULL && !segment->in_free_queue);
+  CHECK_EQ(mi_segment_pages(segment), 1);
+  CHECK(segment->chunk == NULL && segment->room == MI_ROOM_NONE);
   CHECK(mi_is_aligned(segment, MI_SEGMENT_SIZE) && !mi_is_in_chunk(segment));
   CHECK_PTR(mi_segment_table_find(page->start), ==, segment);
   CHECK_PTR(page->start, >, (uint8_t*)segment + sizeof(mi_page_t));

@@ -16,6 +16,14 @@ static mi_page_t* adopt_fresh(mi_heap_t* heap, mi_page_t* page, unsigned bin) {
   return page;
 }
 
+/* A page of one block, which is popped next: the full queue is its place from the start. */
+static void add_single(mi_heap_t* heap, mi_page_t* page) {
+  /* Nobody else knows of it yet. */
+  atomic_store_explicit(&page->thread_free, MI_TF_FULL, memory_order_release);
+  mi_page_set_flag(page, MI_PAGE_IN_FULL, true);
+  mi_heap_add_page(heap, page, false);
+}
+
 /* A page that the queue did not have: what an ended thread left, or a new one. */
 static mi_page_t* page_fresh(mi_heap_t* heap, unsigned bin) {
   mi_page_t* page = mi_heap_reclaim(heap, bin);
@@ -23,7 +31,11 @@ static mi_page_t* page_fresh(mi_heap_t* heap, unsigned bin) {
   page = mi_segment_page_alloc(heap->segments, mi_bin_block_size(bin));
   if (page == NULL) return NULL;
   adopt_fresh(heap, page, bin);
-  mi_heap_add_page(heap, page, true);
+  if (page->reserved == 1) {
+    add_single(heap, page);
+  } else {
+    mi_heap_add_page(heap, page, true);
+  }
   return page;
 }
 
@@ -115,9 +127,6 @@ mi_page_t* mi_heap_huge_page(mi_heap_t* heap, mi_request_t request) {
   mi_page_t* page = mi_huge_page_alloc(arena, request.size, request.align, request.offset);
   if (page == NULL) return NULL;
   adopt_fresh(heap, page, MI_BIN_HUGE);
-  /* It is exhausted once its block is popped, which happens next. */
-  mi_page_set_full(page);
-  mi_page_set_flag(page, MI_PAGE_IN_FULL, true);
-  mi_heap_add_page(heap, page, false);
+  add_single(heap, page);
   return page;
 }

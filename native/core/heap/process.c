@@ -70,7 +70,7 @@ static void in_forked_child(void) {
   for (; heap != NULL; heap = heap->next) mi_heap_delayed_free_in_child(heap);
   mi_waiting_forked();
   /* Who made a round of purging may not be there: another one looks for what that had not come to. */
-  mi_purge_announce(mi_purge_due_time());
+  mi_purge_announce(mi_purge_time(1));
   mi_purger_forked();
 }
 

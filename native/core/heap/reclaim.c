@@ -87,7 +87,7 @@ static mi_heap_t* owner_for(mi_heap_t* heap, const mi_page_t* page) {
 static mi_page_t* take_pages(mi_heap_t* heap, mi_segment_t* segment, unsigned bin) {
   mi_page_t* found = NULL;
   heap->tld->stats.segments_reclaimed++;
-  for (uint64_t pages = segment->pages_used; pages != 0; pages &= pages - 1) {
+  for (uint64_t pages = mi_segment_pages(segment); pages != 0; pages &= pages - 1) {
     mi_page_t* page = &segment->pages[mi_ctz64(pages)];
     mi_page_free_collect_all(page);
     if (mi_page_is_empty(page)) {
@@ -137,7 +137,7 @@ mi_page_t* mi_heap_reclaim(mi_heap_t* heap, unsigned bin) {
 /* Frees the pages of an adopted segment in which nothing lives, and abandons the rest again. */
 static void sweep(mi_segments_tld_t* tld, mi_segment_t* segment) {
   uint32_t left = segment->used;
-  for (uint64_t pages = segment->pages_used; pages != 0; pages &= pages - 1) {
+  for (uint64_t pages = mi_segment_pages(segment); pages != 0; pages &= pages - 1) {
     mi_page_t* page = &segment->pages[mi_ctz64(pages)];
     mi_page_free_collect_all(page);
     if (mi_page_is_empty(page)) {
@@ -177,7 +177,7 @@ static mi_subproc_t* subproc_of_thread(void) {
    the segment is gone. */
 static bool free_empty(mi_subproc_t* subproc, mi_segment_t* segment, uint64_t pages) {
   mi_segments_tld_t tld = {.subproc = subproc, .count = 1};
-  for (pages &= segment->pages_used; pages != 0; pages &= pages - 1) {
+  for (pages &= mi_segment_pages(segment); pages != 0; pages &= pages - 1) {
     mi_page_t* page = &segment->pages[mi_ctz64(pages)];
     if (!mi_page_has_come_back(page)) continue;
     mi_page_forget_frees(page);

@@ -65,7 +65,7 @@ static bool may_retire(const mi_heap_t* heap, const mi_page_t* page) {
 /* Enough of a full page's blocks came back. Returns whether it is empty. */
 static bool leave_full(mi_heap_t* heap, mi_page_t* page) {
   bool cleared = mi_page_clear_full(page);
-  if (page->bin == MI_BIN_HUGE) return true; /* it has no other place */
+  if (page->reserved == 1) return true; /* it has no other place */
   mi_page_count_all(page);
   size_t others = mi_page_others_freed(page);
   if (others > 0 && mi_page_others_prevail(page->capacity - page->used, others))

@@ -8,7 +8,7 @@
 #include "segment/purger.h"
 
 static void end_owner(mi_segment_t* segment) {
-  for (uint64_t pages = segment->pages_used; pages != 0; pages &= pages - 1) {
+  for (uint64_t pages = mi_segment_pages(segment); pages != 0; pages &= pages - 1) {
     mi_page_t* page = &segment->pages[mi_ctz64(pages)];
     mi_heap_t* heap = atomic_load_explicit(&page->heap, memory_order_relaxed);
     if (heap == NULL) continue;

@@ -172,7 +172,7 @@ typedef struct abandoned_visit_s {
 
 static bool visit_segment(mi_segment_t* segment, void* arg) {
   const abandoned_visit_t* visit = arg;
-  for (uint64_t pages = segment->pages_used; pages != 0; pages &= pages - 1) {
+  for (uint64_t pages = mi_segment_pages(segment); pages != 0; pages &= pages - 1) {
     mi_page_t* page = &segment->pages[mi_ctz64(pages)];
     if (visit->tag >= 0 && page->tag != visit->tag) continue;
     if (!mi_page_visit(visit->visit, NULL, page)) return false;

@@ -18,7 +18,7 @@ enum { SOME_UNITS = 8 };
 static void announce(mi_slot_ref_t ref, size_t units) {
   atomic_fetch_or(&ref.chunk->whole, 1u << ref.index);
   if (atomic_load(&next_due) == 0) {
-    int64_t at = mi_purge_due_time();
+    int64_t at = mi_purge_time(2);
     int64_t nothing = 0;
     atomic_compare_exchange_strong(&next_due, &nothing, at);
     if (at == 0) return;
@@ -89,7 +89,7 @@ static void put_back(mi_page_t* page, mi_block_t* list, size_t count) {
 }
 
 /* False if it must be looked at again. */
-static bool scavenge_page(const mi_segment_t* segment, mi_page_t* page) {
+static bool scavenge_page(mi_segment_t* segment, mi_page_t* page) {
   uintptr_t word = atomic_load_explicit(&page->thread_free, memory_order_relaxed);
   uintptr_t whole;
   do {
@@ -97,7 +97,7 @@ static bool scavenge_page(const mi_segment_t* segment, mi_page_t* page) {
     whole = word & MI_TF_WHOLE;
     if (list == NULL) return true;
     if (whole == 0) {
-      if (segment->kind == MI_PAGE_SMALL) return true;
+      if (!mi_segment_page_is_long(segment, page)) return true;
       if (list == atomic_load_explicit(&page->purged, memory_order_relaxed)) return true;
     }
     if (mi_tf_state(word) != MI_TF_NORMAL) return false;

@@ -48,7 +48,7 @@ static bool take_mark(mark_t* mark, mi_subproc_t* subproc) {
 
 void mi_segment_abandon(mi_segments_tld_t* tld, mi_segment_t* segment) {
   mi_assert(segment->used > 0 && segment->abandoned_pages == segment->used &&
-            !segment->in_free_queue);
+            segment->room == MI_ROOM_NONE);
   mi_subproc_t* subproc = mi_subproc_of(tld);
   mark_t* mark = &segment->chunk->abandoned[segment->slot_index];
   segment->abandoned_pages = 0;
@@ -67,7 +67,7 @@ static void own(mi_segments_tld_t* tld, mi_segment_t* segment) {
   mi_stat_down(segments_abandoned, 1);
   atomic_store_explicit(&segment->thread_id, mi_os_thread_id(), memory_order_relaxed);
   tld->count++;
-  mi_segment_queue_add(tld, segment);
+  mi_segment_queue_update(tld, segment);
 }
 
 bool mi_segment_try_adopt(mi_segments_tld_t* tld, mi_segment_t* segment) {

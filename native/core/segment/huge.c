@@ -104,12 +104,14 @@ mi_page_t* mi_huge_page_alloc(mi_arena_t* arena, size_t size, size_t align, size
     memset((uint8_t*)segment + first, 0, header_size() - first);
   }
   segment->page_shift = MI_SEGMENT_SHIFT;
-  segment->kind = MI_PAGE_HUGE;
+  segment->huge = true;
+  segment->room = MI_ROOM_NONE;
   segment->chunk = room.slot.chunk;
   if (segment->chunk != NULL) segment->slot_index = (uint8_t)room.slot.index;
   segment->page_count = 1;
   segment->used = 1;
-  segment->pages_used = 1;
+  atomic_store_explicit(&segment->pages_used, 1, memory_order_relaxed);
+  atomic_store_explicit(&segment->long_pages, 1, memory_order_relaxed);
   segment->header_size = (uint32_t)header_size();
   segment->cookie = mi_segment_cookie(segment);
   segment->huge_size = room.mapping.size;

@@ -78,7 +78,7 @@ void mi_huge_cache_put(mi_mapping_t mapping) {
         continue;
       }
       entry->size = mapping.size;
-      int64_t at = mi_purge_due_time();
+      int64_t at = mi_purge_time(MI_PURGE_LOOKS);
       entry->drop_at = at;
       set(entry, mapping.start);
       mi_purge_announce(at);

@@ -23,8 +23,9 @@ void mi_purge_end(void);
 /* In a forked child: whether a thread that is not there was between the two. */
 bool mi_purge_was_cut_off(void);
 
-/* When something that is put aside now is due; 0: never. */
-int64_t mi_purge_due_time(void);
+/* The end of purge_delay is MI_PURGE_LOOKS looks away from now, that of each look one; 0: never. */
+enum { MI_PURGE_LOOKS = 5 };
+int64_t mi_purge_time(unsigned looks);
 
 /* Something is due at `time` (0: nothing is). The caller has stored that time where the round of
    mi_purge_round finds it, so that either that round sees it or the next one begins early enough. */

@@ -5,34 +5,23 @@
 #include "segment/guard.h"
 #include "segment/page_map.h"
 #include "segment/pin.h"
+#include "segment/place.h"
 #include "segment/run.h"
 #include "segment/track.h"
 #include "stats/stats.h"
 
 /* ---- Shapes ---- */
 
-static mi_page_kind_t kind_of(size_t block_size) {
-  if (block_size <= MI_SMALL_BLOCK_MAX) return MI_PAGE_SMALL;
-  return block_size <= MI_MEDIUM_BLOCK_MAX ? MI_PAGE_MEDIUM : MI_PAGE_LARGE;
-}
-
-static unsigned units_for(size_t block_size) {
-  size_t size = block_size <= MI_SMALL_BLOCK_MAX    ? MI_UNIT_SIZE
-                : block_size <= MI_MEDIUM_BLOCK_MAX ? MI_MEDIUM_BLOCKS * block_size
-                                                    : block_size;
-  return (unsigned)((size + MI_UNIT_SIZE - 1) >> MI_UNIT_SHIFT);
-}
-
 /* The units that come and go with a page for such blocks. Unit 0 holds the header and stays as long as
    the segment. */
 static uint64_t units_at(unsigned index, size_t block_size) {
-  return mi_bits64(index, units_for(block_size)) & ~(uint64_t)1;
+  return mi_bits64(index, mi_units_for(block_size)) & ~(uint64_t)1;
 }
 
 uint8_t* mi_segment_page_area(const mi_segment_t* segment, const mi_page_t* page, size_t* size) {
   unsigned index = mi_page_index(segment, page);
   size_t skip = index == 0 ? segment->header_size : 0;
-  *size = ((size_t)units_for(page->block_size) << MI_UNIT_SHIFT) - skip;
+  *size = ((size_t)mi_units_for(page->block_size) << MI_UNIT_SHIFT) - skip;
   return (uint8_t*)segment + ((size_t)index << segment->page_shift) + skip;
 }
 
@@ -54,56 +43,60 @@ uintptr_t mi_segment_cookie(const mi_segment_t* segment) {
   return (uintptr_t)segment ^ process_secret();
 }
 
-/* ---- The owner's queues of segments with free pages ---- */
+/* ---- The owner's queues of segments with free units, by the longest run of these ----
+   What needs one unit is looked for where there are no longer runs first. */
 
-static mi_segment_queue_t* queue_of(mi_segments_tld_t* tld, const mi_segment_t* segment) {
-  mi_assert(segment->kind <= MI_PAGE_LARGE);
-  return &tld->free[segment->kind];
-}
-
-static bool has_room(const mi_segment_t* segment) {
-  if (segment->kind == MI_PAGE_SMALL) return segment->used < segment->page_count;
+static int room_of(const mi_segment_t* segment) {
   uint64_t free = ~segment->units_used;
-  return (free & free >> 1) != 0; /* a medium or large page has two units at least */
+  int longest = mi_longest_run(free & ~(uint64_t)1);
+  return longest < 0 && (free & 1) != 0 ? 0 : longest;
 }
 
-void mi_segment_queue_add(mi_segments_tld_t* tld, mi_segment_t* segment) {
-  if (segment->in_free_queue || !has_room(segment)) return;
-  mi_segment_queue_t* queue = queue_of(tld, segment);
-  segment->in_free_queue = true;
+static void queue_append(mi_segment_t** queue, mi_segment_t* segment) {
   segment->next = NULL;
-  segment->prev = queue->last;
-  if (queue->last != NULL) {
-    queue->last->next = segment;
-  } else {
-    queue->first = segment;
+  if (*queue == NULL) {
+    *queue = segment->prev = segment;
+    return;
   }
-  queue->last = segment;
+  segment->prev = (*queue)->prev;
+  segment->prev->next = segment;
+  (*queue)->prev = segment;
 }
 
-void mi_segment_queue_remove(mi_segments_tld_t* tld, mi_segment_t* segment) {
-  if (!segment->in_free_queue) return;
-  mi_segment_queue_t* queue = queue_of(tld, segment);
-  if (segment->prev != NULL) {
-    segment->prev->next = segment->next;
+static void queue_unlink(mi_segment_t** queue, mi_segment_t* segment) {
+  if (*queue == segment) {
+    *queue = segment->next;
   } else {
-    queue->first = segment->next;
+    segment->prev->next = segment->next;
   }
   if (segment->next != NULL) {
     segment->next->prev = segment->prev;
-  } else {
-    queue->last = segment->prev;
+  } else if (*queue != NULL) {
+    (*queue)->prev = segment->prev;
   }
   segment->next = segment->prev = NULL;
-  segment->in_free_queue = false;
+}
+
+static void queue_set(mi_segments_tld_t* tld, mi_segment_t* segment, int room) {
+  if (room == segment->room) return;
+  if (segment->room != MI_ROOM_NONE) queue_unlink(&tld->free[segment->room], segment);
+  if (room != MI_ROOM_NONE) queue_append(&tld->free[room], segment);
+  segment->room = (int8_t)room;
+}
+
+void mi_segment_queue_update(mi_segments_tld_t* tld, mi_segment_t* segment) {
+  queue_set(tld, segment, room_of(segment));
+}
+
+void mi_segment_queue_remove(mi_segments_tld_t* tld, mi_segment_t* segment) {
+  queue_set(tld, segment, MI_ROOM_NONE);
 }
 
 /* ---- Segments ---- */
 
 /* A segment with `units`, those of its first page, taken too: a slot whose units are being purged is
    passed over, and does not look like the end of memory. */
-static mi_segment_t*
-segment_alloc(mi_segments_tld_t* tld, mi_page_kind_t kind, uint64_t units, bool* zero_units) {
+static mi_segment_t* segment_alloc(mi_segments_tld_t* tld, uint64_t units, bool* zero_units) {
   mi_slot_ref_t ref;
   bool zero;
   if (!mi_slot_take(tld->arena, &ref, 1 | units, &zero)) return NULL;
@@ -119,24 +112,22 @@ segment_alloc(mi_segments_tld_t* tld, mi_page_kind_t kind, uint64_t units, bool*
     memset((uint8_t*)segment + first, 0, header_size - first);
   }
   segment->page_shift = MI_UNIT_SHIFT;
-  segment->kind = (uint8_t)kind;
   segment->slot_index = (uint8_t)ref.index;
   segment->page_count = page_count;
   segment->header_size = (uint32_t)header_size;
   segment->chunk = ref.chunk;
   segment->cookie = mi_segment_cookie(segment);
   segment->first_page_zero = zero;
-  segment->units_used = 1;
+  segment->room = MI_ROOM_NONE;
   atomic_store_explicit(&segment->thread_id, mi_os_thread_id(), memory_order_relaxed);
   mi_segment_go_live(ref);
-  mi_segment_queue_add(tld, segment);
   tld->count++;
   mi_stat_up(segments, 1);
   return segment;
 }
 
 static void segment_free(mi_segments_tld_t* tld, mi_segment_t* segment) {
-  mi_assert(segment->used == 0 && segment->pages_used == 0);
+  mi_assert(segment->used == 0 && mi_segment_pages(segment) == 0);
   mi_segment_queue_remove(tld, segment);
   tld->count--;
   mi_slot_ref_t ref = mi_segment_slot(segment);
@@ -152,43 +143,7 @@ static void segment_free(mi_segments_tld_t* tld, mi_segment_t* segment) {
 static void
 enter_page(const mi_segment_t* segment, unsigned index, size_t block_size, mi_page_t* page) {
   mi_page_map_set((const uint8_t*)segment + ((size_t)index << segment->page_shift),
-                  units_for(block_size), page);
-}
-
-/* Takes the unit of one unused small page: one with resident memory, or any. Returns its index, or page_count
-   if there is none, but for those that are just being purged. */
-static unsigned
-take_page_units(mi_segment_t* segment, size_t block_size, bool only_dirty, bool* zero) {
-  mi_slot_ref_t ref = mi_segment_slot(segment);
-  uint64_t dirty = atomic_load_explicit(&mi_slot_state(ref)->dirty, memory_order_relaxed);
-  uint64_t unused = ~segment->pages_used & mi_bits64(0, segment->page_count);
-  while (unused != 0) {
-    unsigned index = mi_ctz64(unused);
-    uint64_t mask = units_at(index, block_size);
-    unused &= unused - 1;
-    /* Page 0 begins in the header's unit, which is resident. */
-    if (only_dirty && index != 0 && (dirty & mask) == 0) continue;
-    *zero = true;
-    if (mask == 0 || mi_units_take(ref, mask, zero)) return index;
-  }
-  return segment->page_count;
-}
-
-/* Every block is aligned to the largest power of two that divides its size. */
-static unsigned unit_alignment(size_t block_size) {
-  size_t align = mi_lowest_bit(block_size) >> MI_UNIT_SHIFT;
-  return align == 0 ? 1 : (unsigned)align;
-}
-
-/* Where a medium or large page for such blocks may begin. */
-static uint64_t places_for(const mi_segment_t* segment, size_t block_size) {
-  uint64_t places = ~segment->units_used;
-  for (unsigned i = 1; i < units_for(block_size); i++) places &= places >> 1;
-  static const uint64_t aligned[] = {
-      ~(uint64_t)0,       0x5555555555555555, 0x1111111111111111,
-      0x0101010101010101, 0x0001000100010001, 0x0000000100000001,
-  };
-  return places & aligned[mi_ctz64(unit_alignment(block_size))];
+                  mi_units_for(block_size), page);
 }
 
 /* All but thread_free, which is empty and which others may be looking at, as at the words behind it. */
@@ -203,8 +158,10 @@ static void clear_descriptor(mi_page_t* page) {
   memset((uint8_t*)page + OWNERS, 0, sizeof(*page) - OWNERS);
 }
 
+/* Its descriptor has been cleared since it was last in use, or never was. */
 static void init_page(mi_segment_t* segment, mi_page_t* page, size_t block_size, bool zero) {
-  clear_descriptor(page);
+  mi_assert(page->block_size == 0 && page->used == 0 && page->capacity == 0 && page->free == NULL);
+  atomic_store_explicit(&page->flags, 0, memory_order_relaxed);
   page->block_size = block_size;
   size_t area_size;
   uint8_t* area = mi_segment_page_area(segment, page, &area_size);
@@ -212,7 +169,8 @@ static void init_page(mi_segment_t* segment, mi_page_t* page, size_t block_size,
      aligned allocation need only choose the right class. */
   size_t align = mi_lowest_bit(block_size);
   page->start = (uint8_t*)mi_align_up((uintptr_t)area, align);
-  page->reserved = (uint16_t)((area_size - (size_t)(page->start - area)) / block_size);
+  size_t room = area_size - (size_t)(page->start - area);
+  page->reserved = block_size > MI_MEDIUM_BLOCK_MAX ? 1 : (uint16_t)(room / block_size);
   page->memory_is_zero = zero;
 #if MI_HARDENED
   page->key = mi_os_random();
@@ -220,40 +178,54 @@ static void init_page(mi_segment_t* segment, mi_page_t* page, size_t block_size,
   mi_assert(page->reserved > 0);
 }
 
+/* Of a word that only the owner writes. */
+static void set_bit(_Atomic(uint64_t)* word, unsigned index, bool value) {
+  uint64_t bit = (uint64_t)1 << index;
+  uint64_t others = atomic_load_explicit(word, memory_order_relaxed) & ~bit;
+  atomic_store_explicit(word, value ? others | bit : others, memory_order_relaxed);
+}
+
 /* The units of the page are taken; `zero`: all of them read as zero, but for a header. */
 static mi_page_t* page_begin(mi_segments_tld_t* tld, mi_segment_t* segment, unsigned index,
                              size_t block_size, bool zero) {
   if (index == 0 && !segment->first_page_zero) zero = false;
   if (index == 0) segment->first_page_zero = false;
-  segment->pages_used |= (uint64_t)1 << index;
+  unsigned units = mi_units_for(block_size);
+  set_bit(&segment->pages_used, index, true);
+  segment->units_used |= mi_bits64(index, units);
   segment->used++;
-  if (segment->kind != MI_PAGE_SMALL) {
-    segment->units_used |= units_at(index, block_size);
-    for (unsigned i = 1; i < units_for(block_size); i++)
-      segment->pages[index + i].back = (uint8_t)i;
-  }
-  if (!has_room(segment)) mi_segment_queue_remove(tld, segment);
+  if (block_size > MI_SMALL_BLOCK_MAX) set_bit(&segment->long_pages, index, true);
+  mi_segment_queue_update(tld, segment);
   mi_page_t* page = &segment->pages[index];
   init_page(segment, page, block_size, zero);
   enter_page(segment, index, block_size, page);
   return page;
 }
 
-static mi_page_t*
-page_alloc_in(mi_segments_tld_t* tld, mi_segment_t* segment, size_t block_size, bool only_dirty) {
-  bool zero;
-  if (segment->kind == MI_PAGE_SMALL) {
-    unsigned index = take_page_units(segment, block_size, only_dirty, &zero);
-    if (index == segment->page_count) return NULL;
-    return page_begin(tld, segment, index, block_size, zero);
-  }
+/* Where a page for such blocks may begin, if these units are used. Only a short one has room behind the header. */
+static uint64_t places_beside(uint64_t used, size_t block_size) {
+  return mi_places_for(~used & (block_size <= MI_SMALL_BLOCK_MAX ? ~(uint64_t)0 : ~(uint64_t)1),
+                       block_size);
+}
+
+/* In the first place, so that memory which is resident is used again, and the end may drain. NULL if there is no
+   room, but where units are just being purged. `only_resident`: or if the page would not begin in resident memory. */
+static mi_page_t* page_alloc_in(mi_segments_tld_t* tld, mi_segment_t* segment, size_t block_size,
+                                bool only_resident) {
   mi_slot_ref_t ref = mi_segment_slot(segment);
-  uint64_t dirty = atomic_load_explicit(&mi_slot_state(ref)->dirty, memory_order_relaxed);
-  for (uint64_t places = places_for(segment, block_size); places != 0; places &= places - 1) {
+  uint64_t places = places_beside(segment->units_used, block_size);
+  if (only_resident) {
+    /* The unit of the header is. */
+    places &= atomic_load_explicit(&mi_slot_state(ref)->dirty, memory_order_relaxed) | 1;
+  }
+  while (places != 0) {
     unsigned index = mi_ctz64(places);
     uint64_t mask = units_at(index, block_size);
-    if (only_dirty && (dirty & mask) == 0) continue;
-    if (mi_units_take(ref, mask, &zero)) return page_begin(tld, segment, index, block_size, zero);
+    bool zero = true;
+    if (mask == 0 || mi_units_take(ref, mask, &zero)) {
+      return page_begin(tld, segment, index, block_size, zero);
+    }
+    places &= places - 1;
   }
   return NULL;
 }
@@ -262,51 +234,59 @@ page_alloc_in(mi_segments_tld_t* tld, mi_segment_t* segment, size_t block_size, 
    next time. */
 enum { FIRST_TRIES = 8, MOST_TRIES = 32 };
 
-/* A page in which memory is resident already, small or medium. */
-static mi_page_t* page_alloc_dirty(mi_segments_tld_t* tld, size_t block_size) {
+/* The first queue in which a page for such blocks may have room. */
+static unsigned least_room(size_t block_size) { return mi_bsr64(mi_units_for(block_size)); }
+
+/* A page in which memory is resident already. */
+static mi_page_t* page_alloc_resident(mi_segments_tld_t* tld, size_t block_size) {
   unsigned tries = 0;
-  mi_segment_t* segment = tld->free[kind_of(block_size)].first;
-  for (; segment != NULL && tries < FIRST_TRIES; segment = segment->next, tries++) {
-    mi_page_t* page = page_alloc_in(tld, segment, block_size, true);
-    if (page != NULL) return page;
+  for (unsigned room = least_room(block_size); room < MI_ROOM_COUNT; room++) {
+    mi_segment_t* segment = tld->free[room];
+    for (; segment != NULL && tries < FIRST_TRIES; segment = segment->next, tries++) {
+      mi_page_t* page = page_alloc_in(tld, segment, block_size, true);
+      if (page != NULL) return page;
+    }
+  }
+  return NULL;
+}
+
+static mi_page_t* page_alloc_any(mi_segments_tld_t* tld, size_t block_size) {
+  unsigned tries = 0;
+  for (unsigned room = least_room(block_size); room < MI_ROOM_COUNT; room++) {
+    mi_segment_t* next;
+    for (mi_segment_t* segment = tld->free[room]; segment != NULL; segment = next) {
+      mi_page_t* page = page_alloc_in(tld, segment, block_size, false);
+      if (page != NULL) return page;
+      next = segment->next;
+      /* Longer pages do not fit everywhere, and there may be many such segments. */
+      if (++tries == MOST_TRIES) return NULL;
+      if (tries <= FIRST_TRIES) continue;
+      queue_unlink(&tld->free[room], segment);
+      queue_append(&tld->free[room], segment);
+    }
   }
   return NULL;
 }
 
 bool mi_segment_has_free_page(const mi_segments_tld_t* tld, size_t block_size) {
-  mi_page_kind_t kind = kind_of(block_size);
-  const mi_segment_t* segment = tld->free[kind].first;
-  if (kind == MI_PAGE_SMALL) return segment != NULL;
-  for (unsigned tries = 0; segment != NULL && tries < FIRST_TRIES;
-       segment = segment->next, tries++) {
-    if (places_for(segment, block_size) != 0) return true;
+  unsigned tries = 0;
+  for (unsigned room = least_room(block_size); room < MI_ROOM_COUNT; room++) {
+    const mi_segment_t* segment = tld->free[room];
+    for (; segment != NULL && tries < FIRST_TRIES; segment = segment->next, tries++) {
+      if (places_beside(segment->units_used, block_size) != 0) return true;
+    }
   }
   return false;
 }
 
 mi_page_t* mi_segment_page_alloc(mi_segments_tld_t* tld, size_t block_size) {
-  mi_page_kind_t kind = kind_of(block_size);
-  if (kind != MI_PAGE_LARGE) {
-    mi_page_t* page = page_alloc_dirty(tld, block_size);
-    if (page != NULL) return page;
-  }
-  mi_segment_t* next;
-  unsigned tries = 0;
-  for (mi_segment_t* segment = tld->free[kind].first; segment != NULL; segment = next) {
-    mi_page_t* page = page_alloc_in(tld, segment, block_size, false);
-    if (page != NULL) return page;
-    next = segment->next;
-    /* Longer pages do not fit everywhere, and there may be many such segments. */
-    if (++tries == MOST_TRIES) break;
-    if (tries > FIRST_TRIES) {
-      mi_segment_queue_remove(tld, segment);
-      mi_segment_queue_add(tld, segment);
-    }
-  }
-  /* Of a medium or large segment, unit 0 is the header's alone. */
-  unsigned index = kind != MI_PAGE_SMALL ? unit_alignment(block_size) : 0;
+  mi_page_t* page = NULL;
+  if (block_size <= MI_SMALL_BLOCK_MAX) page = page_alloc_resident(tld, block_size);
+  if (page == NULL) page = page_alloc_any(tld, block_size);
+  if (page != NULL) return page;
+  unsigned index = mi_ctz64(places_beside(0, block_size));
   bool zero;
-  mi_segment_t* segment = segment_alloc(tld, kind, units_at(index, block_size), &zero);
+  mi_segment_t* segment = segment_alloc(tld, units_at(index, block_size), &zero);
   return segment == NULL ? NULL : page_begin(tld, segment, index, block_size, zero);
 }
 
@@ -327,14 +307,15 @@ void mi_segment_page_free(mi_segments_tld_t* tld, mi_page_t* page) {
   clear_descriptor(page);
   atomic_store_explicit(&page->flags, MI_PAGE_UNUSED, memory_order_relaxed);
   enter_page(segment, index, block_size, NULL);
-  segment->pages_used &= ~((uint64_t)1 << index);
-  segment->units_used &= ~units | 1;
+  set_bit(&segment->pages_used, index, false);
+  segment->units_used &= ~mi_bits64(index, mi_units_for(block_size));
+  if (block_size > MI_SMALL_BLOCK_MAX) set_bit(&segment->long_pages, index, false);
   segment->used--;
   mi_units_release(mi_segment_slot(segment), dirty, clean);
   if (segment->used == 0) {
     segment_free(tld, segment);
   } else {
-    mi_segment_queue_add(tld, segment);
+    mi_segment_queue_update(tld, segment);
   }
 }
 
@@ -345,7 +326,7 @@ void mi_segment_restore_units(mi_segment_t* segment) {
     return;
   }
   uint64_t used = 1;
-  for (uint64_t pages = segment->pages_used; pages != 0; pages &= pages - 1) {
+  for (uint64_t pages = mi_segment_pages(segment); pages != 0; pages &= pages - 1) {
     unsigned index = mi_ctz64(pages);
     used |= units_at(index, segment->pages[index].block_size);
   }

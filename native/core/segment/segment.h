@@ -13,15 +13,21 @@ mi_inline mi_segment_t* mi_segment_of(const void* p) {
   return (mi_segment_t*)((uintptr_t)p & ~(uintptr_t)MI_SEGMENT_MASK);
 }
 
-/* The page of a block in the segment; a huge one has the page_shift that always gives page 0. */
-mi_inline mi_page_t* mi_segment_page_of(mi_segment_t* segment, const void* p) {
-  mi_page_t* page = &segment->pages[((uintptr_t)p & MI_SEGMENT_MASK) >> segment->page_shift];
-  return page - page->back;
+/* Bit per page in use; the owner, and who holds a block there. */
+mi_inline uint64_t mi_segment_pages(mi_segment_t* segment) {
+  return atomic_load_explicit(&segment->pages_used, memory_order_relaxed);
 }
 
-mi_inline bool mi_segment_is_huge(const mi_segment_t* segment) {
-  return segment->kind == MI_PAGE_HUGE;
+/* The page of a block in the segment: the last one in use that begins not behind it. A huge segment has the
+   page_shift that always gives page 0. Of what is no block, any page. Relaxed: no page between the block and the
+   start of its page can come or go as long as the block is held. */
+mi_inline mi_page_t* mi_segment_page_of(mi_segment_t* segment, const void* p) {
+  size_t unit = ((uintptr_t)p & MI_SEGMENT_MASK) >> segment->page_shift;
+  return &segment
+              ->pages[mi_bsr64((mi_segment_pages(segment) & mi_bits64(0, (unsigned)unit + 1)) | 1)];
 }
+
+mi_inline bool mi_segment_is_huge(const mi_segment_t* segment) { return segment->huge; }
 
 /* Where a segment of a chunk lies. */
 mi_inline mi_slot_ref_t mi_segment_slot(const mi_segment_t* segment) {
@@ -38,6 +44,13 @@ mi_inline mi_page_t* mi_page_of(const void* p) { return mi_segment_page_of(mi_se
 
 mi_inline unsigned mi_page_index(const mi_segment_t* segment, const mi_page_t* page) {
   return (unsigned)(page - segment->pages);
+}
+
+/* Whether the blocks of a page are above MI_SMALL_BLOCK_MAX; any thread that has pinned the segment. To others than
+   the owner it may be what was true a moment ago. */
+mi_inline bool mi_segment_page_is_long(mi_segment_t* segment, const mi_page_t* page) {
+  uint64_t pages = atomic_load_explicit(&segment->long_pages, memory_order_relaxed);
+  return (pages >> mi_page_index(segment, page) & 1) != 0;
 }
 
 /* Any thread may ask. Relaxed: the answer "mine" cannot change behind my back, and any other
@@ -70,8 +83,8 @@ void mi_segment_restore_units(mi_segment_t* segment);
 /* Where the memory of the page begins and ends; any thread that holds a block in it. */
 uint8_t* mi_segment_page_area(const mi_segment_t* segment, const mi_page_t* page, size_t* size);
 
-/* Links a segment that has pages left into the queue of its kind, and unlinks it. */
-void mi_segment_queue_add(mi_segments_tld_t* tld, mi_segment_t* segment);
+/* Puts the segment into the queue for the room that it has now, if any, and takes it out. */
+void mi_segment_queue_update(mi_segments_tld_t* tld, mi_segment_t* segment);
 void mi_segment_queue_remove(mi_segments_tld_t* tld, mi_segment_t* segment);
 
 #endif

@@ -27,7 +27,7 @@ typedef struct racer_s {
 
 static void give_back(racer_t* r, mi_segment_t* segment) {
   CHECK(mi_segment_is_mine(segment));
-  CHECK(segment->in_free_queue);
+  CHECK_CMP(segment->room, !=, MI_ROOM_NONE);
   segment->abandoned_pages = segment->used;
   mi_segment_queue_remove(&r->tld, segment);
 }
