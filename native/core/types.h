@@ -4,7 +4,7 @@
 
      chunk    32 MiB, aligned; reserved from the system in one call; 8 slots
      slot      4 MiB, aligned; holds one segment, or nothing
-     segment   the content of a slot: a header, then pages of one kind
+     segment   the content of a slot: a header, then pages
      unit     64 KiB: the grain at which memory is committed, dirtied and purged; 64 in a slot
      page      a run of blocks of one size: 1 unit (small), or as many units as a dozen blocks need
                (medium), or one block (large)
@@ -17,15 +17,15 @@
    An arena is memory that was handed in, or reserved in advance. Chunks are made of it too.
 
    From any block:  segment = p & ~(MI_SEGMENT_SIZE - 1)
-                    page = segment->pages[(p - segment) >> page_shift], less its `back`
+                    page = segment->pages[i], where i is the last bit of segment->pages_used that is
+                           not above (p - segment) >> page_shift
 
-        slot (4 MiB)
-        +--------+---------+---------+---------+-- - --+---------+
-        | header | page 0  | page 1  | page 2  |       | page 63 |     small
-        +--------+---------+---------+---------+-- - --+---------+
-        | header |         | page 2  ...       | page 4| ...     |     medium and large: each as
-        +--------+---------+---------+---------+-- - --+---------+     long as it needs to be
-   The header takes the front of page 0; of medium and large ones there is no page 0. */
+        slot (4 MiB), unit by unit
+        +--------+--------+--------+--------+--------+--------+-- - --+--------+
+        | header | page 1 | page 2: medium or large  | page 5 |       |        |
+        | page 0 | small  |        |        |        | small  |       |        |
+        +--------+--------+--------+--------+--------+--------+-- - --+--------+
+   The header takes the front of page 0, which is a small one. */
 #ifndef MI_TYPES_H
 #define MI_TYPES_H
 
@@ -143,8 +143,8 @@ enum {
      the page is in exactly one queue of its heap: that of its bin, or the full queue (flag
        IN_FULL); IN_FULL implies that `free` is empty
      thread_free is FULL only if IN_FULL is set
-     `uncounted` is 0 unless IN_FULL is set and SHARED is not; it is 0, too, when the owner has freed
-       enough before it read the notice of others
+     `uncounted` is 0 if SHARED is set, and when the owner has freed enough of a page in the full queue
+       before it read the notice of others
      SHARED implies that `free` and `local_free` are empty, and all blocks laid out
      a page that is IN_FULL but not FULL is on its heap's delayed list, or about to be. Until
        the owner drains that list it takes nothing from thread_free, so the page cannot become
@@ -174,8 +174,8 @@ typedef struct mi_page_s {
   mi_block_t* local_free;        /* the owner's free pushes here */
   uint16_t used;
   union {
-    /* Blocks alive that `used` leaves out, so that it becomes 0 when enough blocks of a full page
-       came back (heap/queue.c). */
+    /* Blocks alive that `used` leaves out, so that it becomes 0 when the owner is to look at the page
+       (heap/queue.c, heap/retire.c). */
     uint16_t uncounted;
     uint16_t owner_shared; /* if SHARED: blocks that the owner put on thread_free */
   };
@@ -184,7 +184,8 @@ typedef struct mi_page_s {
   bool free_is_zero : 1;   /* every block on `free`, but for its first word */
   bool adopted : 1;    /* its heap took it over with blocks in it, which are not to die with it */
   bool began_anew : 1; /* it came back whole and purged since a visit set this to false */
-  uint8_t shared_credit : 4; /* above 0: it will be SHARED when it is full */
+  bool collected : 1;  /* mi_page_free_collect emptied a list since a visit set this to false */
+  uint8_t shared_credit : 3; /* above 0: it will be SHARED when it is full */
   uint8_t retire_expire; /* rounds of mi_heap_age_retired until it is given back; 0: not retired */
   struct mi_page_s* next;
   struct mi_page_s* prev;

@@ -46,9 +46,7 @@ void mi_collect(bool force) mi_attr_noexcept {
   if (heap != NULL && mi_heap_is_initialized(heap)) {
     mi_deferred_free(heap, force);
     if (force) mi_heap_reclaim_all(heap);
-    for (heap = heap->tld->heaps; heap != NULL; heap = heap->next) {
-      mi_heap_collect_pages(heap, force);
-    }
+    mi_heaps_collect_pages(heap->tld, force);
   }
   if (force) {
     mi_purge_everything();

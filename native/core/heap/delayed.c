@@ -167,19 +167,27 @@ void mi_page_share(mi_page_t* page) {
   push(page, blocks);
 }
 
-/* The page's notice has been read: it is an ordinary page again. */
-static void complete(mi_heap_t* heap, mi_page_t* page) {
-  if (page->bin == MI_BIN_HUGE) {
-    if (can_wait(page)) stop_waiting(page);
+/* As below, of a page of one block. It stays in the full queue until it is given back. */
+static bool complete_single(mi_page_t* page) {
+  if (!mi_page_collect_single(page)) return false;
+  if (page->bin == MI_BIN_HUGE && can_wait(page)) stop_waiting(page);
+  if (mi_page_is_empty(page)) mi_page_retire(page);
+  return true;
+}
+
+/* The page's notice has been read: it is an ordinary page again. False if that must wait. */
+static bool complete(mi_heap_t* heap, mi_page_t* page) {
+  if (mi_page_is_notifying(page)) return false; /* it may not end yet */
+  mi_race_window();
+  if (page->reserved == 1) return complete_single(page);
+  if (!mi_page_is_shared(page)) heap->others_free = true; /* it was they who told of it */
+  mi_page_leave_full(heap, page);
+  if (mi_page_has_come_back(page)) {
+    collect_and_retire(page);
   } else {
-    if (!mi_page_is_shared(page)) heap->others_free = true; /* it was they who told of it */
-    mi_page_leave_full(heap, page);
-    if (!mi_page_has_come_back(page)) {
-      mi_page_share(page);
-      return;
-    }
+    mi_page_share(page);
   }
-  collect_and_retire(page);
+  return true;
 }
 
 bool mi_heap_has_delayed(mi_heap_t* heap) {
@@ -192,11 +200,7 @@ void mi_heap_delayed_free(mi_heap_t* heap) {
   mi_page_t* page = atomic_exchange_explicit(&heap->delayed, NULL, memory_order_acquire);
   while (page != NULL) {
     mi_page_t* next = mi_page_delayed_next(page);
-    if (mi_unlikely(mi_page_is_notifying(page))) {
-      push_delayed(heap, page); /* it may not end yet */
-    } else {
-      complete(heap, page);
-    }
+    if (mi_unlikely(!complete(heap, page))) push_delayed(heap, page);
     page = next;
   }
 }

@@ -67,9 +67,7 @@ static mi_page_t* retry(mi_heap_t* heap, const mi_request_t* request) {
 /* Out of memory: what can be freed is freed, and one more try made. */
 static mi_cold mi_page_t* find_at_last(mi_heap_t* heap, const mi_request_t* request) {
   mi_deferred_free(heap, true);
-  for (mi_heap_t* each = heap->tld->heaps; each != NULL; each = each->next) {
-    mi_heap_collect_pages(each, true);
-  }
+  mi_heaps_collect_pages(heap->tld, true);
   if (heap->segments->arena == NULL) {
     mi_purge_everything();
   } else {

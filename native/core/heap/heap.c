@@ -63,11 +63,10 @@ static void absorb_page(mi_heap_t* heap, mi_page_t* page, void* arg) {
   bool huge = page->bin == MI_BIN_HUGE;
   atomic_store_explicit(&page->heap, target, memory_order_relaxed); /* see mi_page_set_full */
   mi_heap_add_page(target, page, false);
-  if (huge && !mi_page_set_full(page)) {
-    mi_page_settle(page); /* its block has just come back, and may be being purged */
-    mi_page_free_collect(page);
-    mi_heap_free_page(target, page);
-  }
+  if (!huge || mi_page_set_full(page)) return;
+  /* Its block has just come back, and may be being purged. */
+  for (unsigned round = 0; !mi_page_collect_single(page); round++) mi_os_yield(round);
+  if (mi_page_is_empty(page)) mi_heap_free_page(target, page);
 }
 
 void mi_heap_absorb(mi_heap_t* target, mi_heap_t* heap) {

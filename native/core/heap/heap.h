@@ -141,6 +141,8 @@ void mi_heap_remove_page(mi_heap_t* heap, mi_page_t* page);
 /* Moves an exhausted page to the full queue. False if there is something to pop after all, or if
    a thread is just notifying us: then the page stays. */
 bool mi_page_to_full(mi_heap_t* heap, mi_page_t* page);
+/* Whether pages of such blocks are shared whenever they are full. */
+bool mi_heap_shares(const mi_heap_t* heap, const mi_page_t* page);
 /* Moves a page of the full queue, whose state is not FULL any more, back to that of its bin. */
 void mi_page_leave_full(mi_heap_t* heap, mi_page_t* page);
 
@@ -189,6 +191,8 @@ void mi_waiting_forked(void);
 /* ---- Collecting, reclaiming (collect.c, reclaim.c) ---- */
 
 void mi_heap_collect_pages(mi_heap_t* heap, bool force);
+/* The same for all heaps of a thread. */
+void mi_heaps_collect_pages(mi_tld_t* tld, bool force);
 /* Completes every free that other threads have made in this heap. */
 void mi_heap_collect_frees(mi_heap_t* heap);
 /* Gives back to the system what is due, or all that nobody uses. Any thread. The first one returns when

@@ -74,9 +74,12 @@ void mi_heap_remove_page(mi_heap_t* heap, mi_page_t* page) {
    sizes are shared: what the program does with blocks of these sizes costs more. */
 enum { SHARED_FROM = MI_SMALL_SIZE_MAX };
 
+bool mi_heap_shares(const mi_heap_t* heap, const mi_page_t* page) {
+  return heap->others_free && page->block_size > SHARED_FROM && page->reserved > 1;
+}
+
 static bool will_be_shared(const mi_heap_t* heap, const mi_page_t* page) {
-  if (page->reserved == 1) return false;
-  return page->shared_credit > 0 || (heap->others_free && page->block_size > SHARED_FROM);
+  return (page->shared_credit > 0 && page->reserved > 1) || mi_heap_shares(heap, page);
 }
 
 bool mi_page_to_full(mi_heap_t* heap, mi_page_t* page) {

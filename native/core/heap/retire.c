@@ -58,27 +58,49 @@ void mi_heap_unretire(mi_heap_t* heap, mi_page_t* page) {
 }
 
 static bool may_retire(const mi_heap_t* heap, const mi_page_t* page) {
-  return !mi_rare(mi_rare_retire) && !mi_page_is_in_full(page) &&
+  return !mi_rare(mi_rare_retire) && page->reserved > 1 && !mi_page_is_in_full(page) &&
          heap->pages[page->bin].last->retire_expire == 0 && has_budget(heap, retired_bytes(page));
+}
+
+/* The owner freed so many blocks of a page that it looks how many are alive, without those that other threads
+   freed, and they are not to stay there if it sleeps from now on. It looks again when half of the rest is free, by
+   way of `used`, which becomes 0 then. Of the last few, others may free the last one: for that the page is shared.
+   Returns whether it is empty. */
+static bool watch(mi_heap_t* heap, mi_page_t* page) {
+  enum { FEW = 16 };
+  mi_page_count_all(page);
+  size_t others = mi_page_others_freed(page);
+  size_t alive = page->used > others ? page->used - others : 0;
+  if (alive == 0 && others > 0 && !mi_page_is_in_full(page)) mi_page_free_collect(page);
+  if (alive == 0) return mi_page_is_empty(page);
+  if (others > 0 || mi_heap_has_delayed(heap)) heap->others_free = true;
+  bool some =
+      others > 0 && (alive <= FEW || mi_page_others_prevail(page->capacity - page->used, others));
+  if ((some || mi_heap_shares(heap, page)) && page->free == NULL) {
+    mi_page_share(page);
+  } else if (others > 0 || alive > FEW) {
+    mi_page_count_only(page, (alive + 1) / 2);
+  }
+  return false;
 }
 
 /* Enough of a full page's blocks came back. Returns whether it is empty. */
 static bool leave_full(mi_heap_t* heap, mi_page_t* page) {
   bool cleared = mi_page_clear_full(page);
   if (page->reserved == 1) return true; /* it has no other place */
-  mi_page_count_all(page);
-  size_t others = mi_page_others_freed(page);
-  if (others > 0 && mi_page_others_prevail(page->capacity - page->used, others))
-    mi_page_share(page);
   /* If others were first, that happens when their notice is read. */
   if (cleared) mi_page_leave_full(heap, page);
-  return mi_page_is_empty(page);
+  return watch(heap, page);
 }
 
 void mi_page_retire(mi_page_t* page) {
   if (mi_likely(page->retire_expire != 0)) return; /* it is waiting already */
   mi_heap_t* heap = atomic_load_explicit(&page->heap, memory_order_relaxed);
-  if (mi_page_is_in_full(page) && !leave_full(heap, page)) return;
+  if (mi_page_is_in_full(page)) {
+    if (!leave_full(heap, page)) return;
+  } else if (mi_page_is_watched(page) && !watch(heap, page)) {
+    return;
+  }
   if (!may_retire(heap, page)) {
     mi_heap_free_page(heap, page);
     return;

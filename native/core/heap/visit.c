@@ -56,7 +56,7 @@ static void add_others(free_set_t* set, const mi_page_t* page, const mi_block_t*
   }
 }
 
-/* Such a block is one of quick_blocks, or taken by a heartbeat. The heap is this thread's; of an abandoned page no
+/* Such a block is one of quick_blocks, or taken by a heartbeat, or was moved by a collect (page->collected). The heap is this thread's; of an abandoned page no
    blocks are taken. */
 static uint64_t count_pops(const mi_page_t* page) {
   const mi_heap_t* heap = atomic_load_explicit(&page->heap, memory_order_relaxed);
@@ -77,9 +77,10 @@ static void start_set(free_set_t* set, const mi_page_t* page) {
 /* Adds what was freed meanwhile. Pushed blocks are in front of the old heads. A list that was moved
    to another one makes that one's head change, and `free` is looked at as a whole; so are the others
    when blocks were taken from them, since an old head may be back in front of new blocks. */
-static void update_set(free_set_t* set, const mi_page_t* page) {
+static void update_set(free_set_t* set, mi_page_t* page) {
   uint64_t pops = count_pops(page);
-  if (pops != set->pops) set->local_free = set->thread_free = NULL;
+  if (pops != set->pops || page->collected) set->local_free = set->thread_free = NULL;
+  page->collected = false;
   set->pops = pops;
   add_others(set, page, set->thread_free);
   if (page->local_free != set->local_free) {
@@ -108,7 +109,7 @@ static bool show_block(const mi_visit_t* visit, const mi_heap_t* heap, const mi_
 
 bool mi_page_visit(const mi_visit_t* visit, const mi_heap_t* heap, mi_page_t* page) {
   free_set_t set;
-  page->began_anew = false;
+  page->began_anew = page->collected = false;
   start_set(&set, page);
   size_t size = page->block_size;
   const mi_heap_area_t area = {

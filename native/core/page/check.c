@@ -38,12 +38,11 @@ bool mi_page_is_valid(mi_page_t* page) {
     return false;
   bool in_full = mi_page_is_in_full(page);
   uintptr_t word = atomic_load_explicit(&page->thread_free, memory_order_acquire);
-  /* A huge page whose block is free has no other queue; it is there only during a visit. */
-  if (in_full && page->bin != MI_BIN_HUGE && page->free != NULL) return false;
+  /* A page of one block has no other queue; its block is free there only during a visit. */
+  if (in_full && page->reserved > 1 && page->free != NULL) return false;
   if (mi_tf_state(word) == MI_TF_FULL) {
     if (!in_full || mi_tf_count(word) >= mi_page_quota(page)) return false;
   }
-  if (!in_full && !mi_page_is_shared(page) && page->uncounted != 0) return false;
   if (mi_page_is_shared(page) && (free + local != 0 || page->capacity != page->reserved))
     return false;
   if ((word & MI_TF_WHOLE) != 0) {

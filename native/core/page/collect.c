@@ -42,7 +42,7 @@ static mi_block_t* last_of(const mi_page_t* page, mi_block_t* list, size_t count
 /* Decides whether the page will be SHARED when it is full: where others free, as long as the owner does not free
    much more. `owner` and `others`: what came back since it was looked at last, which may be very little. */
 static void learn(mi_page_t* page, size_t owner, size_t others) {
-  enum { MOST = 15 };
+  enum { MOST = 7 };
   if (mi_page_others_prevail(owner, others)) {
     if (others > 0) page->shared_credit = MOST;
     return;
@@ -63,6 +63,7 @@ static void learn_from(mi_page_t* page, size_t count) {
 
 /* Moves thread_free to `free`, if that is empty, else to the front of local_free. */
 static void collect_thread_free(mi_page_t* page) {
+  page->collected = true;
   size_t count = 0;
   mi_block_t* list = take_thread_free(page, &count);
   if (count > 0) learn_from(page, count);
@@ -92,8 +93,20 @@ static void collect_thread_free(mi_page_t* page) {
 }
 
 void mi_page_free_collect(mi_page_t* page) {
+  if (!mi_page_is_in_full(page)) mi_page_count_all(page);
   collect_thread_free(page);
   if (page->free == NULL && page->local_free != NULL) mi_page_adopt_local_free(page);
+}
+
+bool mi_page_collect_single(mi_page_t* page) {
+  for (;;) {
+    mi_page_free_collect(page);
+    if (mi_page_is_empty(page)) return true;
+    /* Acquire pairs with the end of a purge. */
+    uintptr_t word = atomic_load_explicit(&page->thread_free, memory_order_acquire);
+    if (mi_tf_state(word) == MI_TF_NOTIFYING) return false;
+    if (mi_tf_list(word) == NULL && !mi_tf_is_purged(word)) return true;
+  }
 }
 
 /* What is alive stays so; what is free is lost, and counted as used. */

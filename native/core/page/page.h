@@ -124,11 +124,20 @@ void mi_page_free_collect(mi_page_t* page);
    a block that was freed twice makes. */
 mi_block_t* mi_page_last_of(const mi_page_t* page, mi_block_t* list, size_t* count);
 
+/* Of a page of one block, which another thread freed. False, and nothing has happened: somebody is just purging the
+   block. Else the page is empty, unless the program freed the block twice. */
+bool mi_page_collect_single(mi_page_t* page);
+
 /* As mi_page_free_collect, and empties local_free whatever `free` holds. */
 void mi_page_free_collect_all(mi_page_t* page);
 
-/* No block is alive, after a collect. Of a page with `uncounted` blocks: it is to leave the full queue. */
+/* No block is alive, after a collect. Of a page that is watched: its owner is to look at it. */
 mi_inline bool mi_page_is_empty(const mi_page_t* page) { return page->used == 0; }
+
+/* `used` leaves out some blocks, and becomes 0 before all are free: see mi_page_retire. */
+mi_inline bool mi_page_is_watched(const mi_page_t* page) {
+  return !mi_page_is_shared(page) && page->uncounted != 0;
+}
 
 /* Blocks alive, and blocks on thread_free. */
 mi_inline size_t mi_page_used(const mi_page_t* page) {

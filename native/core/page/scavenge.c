@@ -88,6 +88,14 @@ static void put_back(mi_page_t* page, mi_block_t* list, size_t count) {
   }
 }
 
+/* A block that was freed twice is there, and counted, instead of one that is alive. Its owner will say so. */
+static bool is_broken(const mi_page_t* page, uintptr_t word) {
+  size_t left = mi_tf_count(word);
+  const mi_block_t* block = mi_tf_list(word);
+  for (; block != NULL && left > 0; left--) block = next_of(page, block);
+  return block != NULL || left > 0;
+}
+
 /* False if it must be looked at again. */
 static bool scavenge_page(mi_segment_t* segment, mi_page_t* page) {
   uintptr_t word = atomic_load_explicit(&page->thread_free, memory_order_relaxed);
@@ -106,8 +114,10 @@ static bool scavenge_page(mi_segment_t* segment, mi_page_t* page) {
                                                   whole | MI_TF_NOTIFYING, memory_order_acquire,
                                                   memory_order_relaxed));
   mi_race_window();
-  if (whole != 0) {
+  if (whole != 0 && !(MI_CHECKED && is_broken(page, word))) {
     purge_page(segment, page);
+  } else if (whole != 0) {
+    put_back(page, mi_tf_list(word), mi_tf_count(word));
   } else {
     purge_blocks(page, mi_tf_list(word), mi_tf_count(word));
     mi_race_window();

@@ -32,16 +32,16 @@ int64_t mi_purge_time(unsigned looks) {
 /* Who looks so late comes when the program makes no slow paths: what is purged then is not missed soon. */
 enum { IDLE_MS = 40 };
 
-/* The allowance, for the whole process. A unit costs about 10 us: the system takes it, and has to bring it back
-   page by page when it is needed after all. */
-enum { UNITS_PER_MS = 3, MOST_SAVED = 200 };
+/* The allowance, for the whole process: a unit in each millisecond, of which so many can be saved. A unit costs about
+   10 us: the system takes it, and has to bring it back page by page when it is needed after all. */
+enum { MOST_SAVED = 100 };
 
-/* When what was spent so far is earned, in milliseconds times UNITS_PER_MS. */
+/* When what was spent so far is earned, in mi_os_now(). */
 static _Atomic(int64_t) spent_until;
 
 /* Returns how many of so many units may be purged now, and counts them as spent. */
 static unsigned spend(unsigned units) {
-  int64_t now = mi_os_now() * UNITS_PER_MS;
+  int64_t now = mi_os_now();
   int64_t until = atomic_load_explicit(&spent_until, memory_order_relaxed);
   int64_t from = until < now - MOST_SAVED ? now - MOST_SAVED : until;
   if (from >= now) return 0;

@@ -281,7 +281,7 @@ bool mi_segment_has_free_page(const mi_segments_tld_t* tld, size_t block_size) {
 
 mi_page_t* mi_segment_page_alloc(mi_segments_tld_t* tld, size_t block_size) {
   mi_page_t* page = NULL;
-  if (block_size <= MI_SMALL_BLOCK_MAX) page = page_alloc_resident(tld, block_size);
+  if (block_size <= MI_MEDIUM_BLOCK_MAX) page = page_alloc_resident(tld, block_size);
   if (page == NULL) page = page_alloc_any(tld, block_size);
   if (page != NULL) return page;
   unsigned index = mi_ctz64(places_beside(0, block_size));

@@ -223,6 +223,59 @@ static void not_shared(void) {
   free_own(count);
 }
 
+static void* free_some(void* some) {
+  for (void** p = some; *p != NULL; p++) mi_free(*p);
+  return NULL;
+}
+
+static void free_by_other(void** some) {
+  pthread_t thread;
+  CHECK_EQ(pthread_create(&thread, NULL, free_some, some), 0);
+  pthread_join(thread, NULL);
+  heaps_check();
+}
+
+/* Blocks of some pages die in turns; of each turn others free one in so many, and then the owner the rest, before it
+   falls asleep; others free the last one of all. They may be few, or all of the first ones be the owner's. */
+static void others_free_few(size_t size, size_t one_in, size_t turns) {
+  enum { PAGES = 3 };
+  static void* all[(PAGES + 1) * MOST];
+  static void* some[PAGES * MOST + 1];
+  mi_page_t* pages[PAGES] = {NULL};
+  size_t n = 0;
+  heap = mi_heap_new();
+  void* p = mi_heap_malloc(heap, size);
+  while (mi_page_of(p)->block_size >= size + size / 4)
+    p = mi_heap_malloc(heap, size); /* borrowed */
+  for (size_t i = 0; i < PAGES; i++) {
+    pages[i] = mi_page_of(p);
+    for (; mi_page_of(p) == pages[i]; p = mi_heap_malloc(heap, size)) {
+      all[n++] = p;
+      CHECK_CMP(n, <=, PAGES * MOST);
+    }
+    CHECK(mi_page_is_in_full(pages[i]));
+  }
+  void* last[] = {all[--n], NULL};
+  for (size_t turn = 0; turn < turns; turn++) {
+    size_t others = 0;
+    for (size_t i = turn; i < n; i += turns) {
+      if (i * 7 % one_in == 0) some[others++] = all[i];
+    }
+    some[others] = NULL;
+    free_by_other(some);
+    for (size_t i = turn; i < n; i += turns) {
+      if (i * 7 % one_in != 0) mi_free(all[i]);
+    }
+  }
+  free_by_other(last);
+  for (size_t i = 0; i < PAGES; i++) {
+    bool is_gone = pages[i]->block_size == 0 || mi_page_is_empty(pages[i]);
+    CHECK(is_gone || mi_page_others_freed(pages[i]) == pages[i]->reserved);
+  }
+  mi_heap_destroy(heap);
+  heap = mi_heap_get_backing();
+}
+
 static void all_of_it(bool owner_first) {
   fill();
   int64_t pages = heap->tld->stats.pages.current;
@@ -358,6 +411,15 @@ int main(void) {
   shared_and_forgotten(16384);
   shared_and_purged();
   not_shared();
+  static const size_t sizes[] = {64, 640, 1100, 2000, 4096, 20000};
+  for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
+    others_free_few(sizes[i], 1, 1);
+    others_free_few(sizes[i], 10, 1);
+    others_free_few(sizes[i], 10, 3);
+  }
+  others_free_few(64, 1000, 1);
+  others_free_few(64, 100, 8);
+  others_free_few(8192, 10, 8);
   all_of_it(true);
   all_of_it(false);
   by_force();

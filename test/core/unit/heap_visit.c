@@ -402,6 +402,42 @@ static void freed_in_front_of_the_old(void) {
   mi_heap_destroy(heap);
 }
 
+typedef struct collecting_s {
+  void* freed; /* is freed, and handed out and freed again */
+  void* head;  /* of local_free when the visit begins */
+  int shown;
+} collecting_t;
+
+static bool collect_between(const mi_heap_t* heap, const mi_heap_area_t* area, void* block,
+                            size_t size, void* arg) {
+  (void)area;
+  collecting_t* c = arg;
+  if (block == NULL) return true;
+  CHECK_PTR(block, !=, c->freed);
+  if (c->shown++ > 0) return true;
+  mi_free(c->freed);
+  mi_heap_collect((mi_heap_t*)heap, true);
+  CHECK_PTR(mi_heap_malloc((mi_heap_t*)heap, size), ==, c->freed);
+  CHECK_PTR(mi_heap_malloc((mi_heap_t*)heap, size), ==, c->head);
+  mi_free(c->freed);
+  mi_free(c->head);
+  return true;
+}
+
+/* The old head of the list is back, in front of what was not there before. */
+static void freed_behind_the_old(void) {
+  enum { SIZE = 64, COUNT = 40 };
+  if (MI_GUARDED) return;
+  mi_heap_t* heap = mi_heap_new();
+  void* blocks[COUNT];
+  for (int i = 0; i < COUNT; i++) blocks[i] = mi_heap_malloc(heap, SIZE);
+  collecting_t c = {blocks[30], blocks[20], 0};
+  mi_free(c.head);
+  CHECK(mi_heap_visit_blocks(heap, true, collect_between, &c));
+  CHECK_EQ(c.shown, COUNT - 2);
+  mi_heap_destroy(heap);
+}
+
 int main(void) {
   random_t r = {test_seed()};
   static const struct {
@@ -423,6 +459,7 @@ int main(void) {
   ownership_of_delayed();
   purged_meanwhile();
   freed_in_front_of_the_old();
+  freed_behind_the_old();
   mi_collect(true);
   memory_check();
   CHECK_EQ(memory_gauges().huge, 0);
