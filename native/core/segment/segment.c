@@ -77,6 +77,13 @@ static void queue_unlink(mi_segment_t** queue, mi_segment_t* segment) {
   segment->next = segment->prev = NULL;
 }
 
+/* Has the queue begin with this one of its segments. */
+static void queue_rotate(mi_segment_t** queue, mi_segment_t* segment) {
+  (*queue)->prev->next = *queue;
+  segment->prev->next = NULL;
+  *queue = segment;
+}
+
 static void queue_set(mi_segments_tld_t* tld, mi_segment_t* segment, int room) {
   if (room == segment->room) return;
   if (segment->room != MI_ROOM_NONE) queue_unlink(&tld->free[segment->room], segment);
@@ -230,9 +237,9 @@ static mi_page_t* page_alloc_in(mi_segments_tld_t* tld, mi_segment_t* segment, s
   return NULL;
 }
 
-/* Segments in which a page is looked for before there is another one; those beyond the first few come last the
-   next time. */
-enum { FIRST_TRIES = 8, MOST_TRIES = 32 };
+/* Segments of a queue in which a page is looked for. Longer ones do not fit everywhere, and there may be many
+   segments. */
+enum { TRIES = 8 };
 
 /* The first queue in which a page for such blocks may have room. */
 static unsigned least_room(size_t block_size) { return mi_bsr64(mi_units_for(block_size)); }
@@ -242,7 +249,7 @@ static mi_page_t* page_alloc_resident(mi_segments_tld_t* tld, size_t block_size)
   unsigned tries = 0;
   for (unsigned room = least_room(block_size); room < MI_ROOM_COUNT; room++) {
     mi_segment_t* segment = tld->free[room];
-    for (; segment != NULL && tries < FIRST_TRIES; segment = segment->next, tries++) {
+    for (; segment != NULL && tries < TRIES; segment = segment->next, tries++) {
       mi_page_t* page = page_alloc_in(tld, segment, block_size, true);
       if (page != NULL) return page;
     }
@@ -251,28 +258,22 @@ static mi_page_t* page_alloc_resident(mi_segments_tld_t* tld, size_t block_size)
 }
 
 static mi_page_t* page_alloc_any(mi_segments_tld_t* tld, size_t block_size) {
-  unsigned tries = 0;
   for (unsigned room = least_room(block_size); room < MI_ROOM_COUNT; room++) {
-    mi_segment_t* next;
-    for (mi_segment_t* segment = tld->free[room]; segment != NULL; segment = next) {
+    mi_segment_t* segment = tld->free[room];
+    for (unsigned tries = 0; segment != NULL && tries < TRIES; tries++, segment = segment->next) {
       mi_page_t* page = page_alloc_in(tld, segment, block_size, false);
       if (page != NULL) return page;
-      next = segment->next;
-      /* Longer pages do not fit everywhere, and there may be many such segments. */
-      if (++tries == MOST_TRIES) return NULL;
-      if (tries <= FIRST_TRIES) continue;
-      queue_unlink(&tld->free[room], segment);
-      queue_append(&tld->free[room], segment);
     }
+    if (segment != NULL)
+      queue_rotate(&tld->free[room], segment); /* the others come last the next time */
   }
   return NULL;
 }
 
 bool mi_segment_has_free_page(const mi_segments_tld_t* tld, size_t block_size) {
-  unsigned tries = 0;
   for (unsigned room = least_room(block_size); room < MI_ROOM_COUNT; room++) {
     const mi_segment_t* segment = tld->free[room];
-    for (; segment != NULL && tries < FIRST_TRIES; segment = segment->next, tries++) {
+    for (unsigned tries = 0; segment != NULL && tries < TRIES; tries++, segment = segment->next) {
       if (places_beside(segment->units_used, block_size) != 0) return true;
     }
   }

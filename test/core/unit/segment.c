@@ -91,6 +91,45 @@ static void only_what_was_laid_out_is_dirty(void) {
   mi_purge_all();
 }
 
+enum { SEGMENTS = 30 };
+
+/* Gives back the small pages in so many units from `first` on. */
+static void make_hole(mi_segment_t* segment, unsigned first, unsigned units) {
+  for (unsigned i = first; i < first + units; i++) mi_segment_page_free(&tld, &segment->pages[i]);
+}
+
+/* Long pages find their place behind any number of segments where they do not fit, and short ones leave it to them. */
+static void where_it_fits(void) {
+  enum { LONG = 3 << 16 }; /* 3 units */
+  mi_segment_t* full[SEGMENTS];
+  for (unsigned s = 0; s < SEGMENTS; s++) {
+    for (unsigned i = 0; i < MI_UNITS_PER_SEGMENT; i++) {
+      full[s] = mi_segment_of(mi_segment_page_alloc(&tld, 64));
+    }
+    CHECK_EQ(full[s]->used, MI_UNITS_PER_SEGMENT);
+  }
+  int64_t segments = memory_gauges().segments;
+  for (unsigned s = 0; s < SEGMENTS - 1; s++) make_hole(full[s], 30, 2);
+  mi_segment_t* last = full[SEGMENTS - 1];
+  make_hole(last, 10, 6);
+  CHECK(mi_segment_has_free_page(&tld, LONG));
+  mi_page_t* longer = mi_segment_page_alloc(&tld, LONG);
+  CHECK_PTR(mi_segment_of(longer), ==, last);
+  CHECK_EQ(memory_gauges().segments, segments);
+  mi_segment_page_free(&tld, longer);
+  CHECK_EQ(mi_segment_pages(last), ~mi_bits64(10, 6));
+  make_hole(full[2], 40, 1);
+  mi_page_t* page = mi_segment_page_alloc(&tld, 64);
+  CHECK_PTR(mi_segment_of(page), !=, last);
+  mi_segment_page_free(&tld, page);
+  for (unsigned s = 0; s < SEGMENTS; s++) {
+    for (uint64_t left = mi_segment_pages(full[s]); left != 0; left &= left - 1) {
+      mi_segment_page_free(&tld, &full[s]->pages[mi_ctz64(left)]);
+    }
+  }
+  CHECK_EQ(tld.count, 0);
+}
+
 int main(void) {
   mi_option_set(mi_option_purge_delay, 3600000);
   kind(8, 64);
@@ -101,6 +140,7 @@ int main(void) {
   kind(3 << 16, 21);
   kind(1 << 20, 3);
   kind(MI_LARGE_BLOCK_MAX, 1);
+  where_it_fits();
   zero();
   only_what_was_laid_out_is_dirty();
   mi_purge_all();
