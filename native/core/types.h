@@ -305,8 +305,8 @@ typedef struct mi_chunk_s {
   _Atomic(mi_arena_t*) arena; /* NULL: from the system */
   _Atomic(bool) vacant;       /* it was unmapped; another may have this descriptor */
   _Atomic(uint32_t) free;     /* bit per slot that holds no segment; clearing it takes the slot */
-  /* For each slot with an abandoned segment the sub-process whose thread left it. Changing that to
-     NULL takes the segment. */
+  /* For each slot with an abandoned segment the sub-process whose thread left it; plus 1 while a thread
+     holds the segment. Who makes it that takes the segment. */
   _Atomic(struct mi_subproc_s*) abandoned[MI_SLOTS_PER_CHUNK];
   _Atomic(uint32_t) whole; /* bit per slot: page/scavenge.h shall look there */
   /* Bit per slot: while somebody held the abandoned segment, another thread wanted to. */

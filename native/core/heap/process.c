@@ -55,9 +55,10 @@ static void in_forked_child(void) {
   bool has_heap = mi_heap_is_initialized(mi_heap_default);
   mi_purger_hold();
   mi_pins_forget();
-  /* A thread is counted before it has a segment, and until it has none: most children have
-     nothing more to look for. */
-  if (mi_purge_was_cut_off() || mi_stat_current(threads) > has_heap) {
+  /* A thread is counted before it has a segment, and until it has none, and may have held an abandoned one even so:
+     most children have nothing more to look for. */
+  if (mi_purge_was_cut_off() || mi_stat_current(threads) > has_heap ||
+      mi_stat_current(segments_abandoned) > 0) {
     mi_segments_orphan(mi_page_forget_other_thread);
     mi_free_slots_restore();
   }

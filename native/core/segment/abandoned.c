@@ -39,11 +39,24 @@ static void set_mark(mark_t* mark, mi_subproc_t* subproc) {
   atomic_store_explicit(mark, subproc, memory_order_release);
 }
 
-/* False if the mark is gone, or another's. Acquire pairs with the release of set_mark. */
+/* What the mark is while a thread has taken it, or is about to set it: a forked child sets it again if that thread
+   is not there. */
+#define HELD ((uintptr_t)1)
+
+static mi_subproc_t* held(mi_subproc_t* subproc) {
+  return (mi_subproc_t*)((uintptr_t)subproc | HELD);
+}
+static bool is_held(const mi_subproc_t* mark) { return ((uintptr_t)mark & HELD) != 0; }
+static mi_subproc_t* subproc_in(const mi_subproc_t* mark) {
+  return (mi_subproc_t*)((uintptr_t)mark & ~HELD);
+}
+
+/* False if the mark is gone, or held, or another's. Acquire pairs with the release of set_mark. */
 static bool take_mark(mark_t* mark, mi_subproc_t* subproc) {
   mi_subproc_t* found = atomic_load_explicit(mark, memory_order_relaxed);
-  return found == subproc && atomic_compare_exchange_strong_explicit(
-                                 mark, &found, NULL, memory_order_acquire, memory_order_relaxed);
+  return found == subproc &&
+         atomic_compare_exchange_strong_explicit(mark, &found, held(subproc), memory_order_acquire,
+                                                 memory_order_relaxed);
 }
 
 void mi_segment_abandon(mi_segments_tld_t* tld, mi_segment_t* segment) {
@@ -53,6 +66,7 @@ void mi_segment_abandon(mi_segments_tld_t* tld, mi_segment_t* segment) {
   mark_t* mark = &segment->chunk->abandoned[segment->slot_index];
   segment->abandoned_pages = 0;
   tld->count--;
+  set_mark(mark, held(subproc));
   /* Release: who sees that nobody owns it sees how many blocks each page had. */
   atomic_store_explicit(&segment->thread_id, 0, memory_order_release);
   mi_race_window();
@@ -66,6 +80,7 @@ static void own(mi_segments_tld_t* tld, mi_segment_t* segment) {
   change_count(segment->chunk, mi_subproc_of(tld), (size_t)-1);
   mi_stat_down(segments_abandoned, 1);
   atomic_store_explicit(&segment->thread_id, mi_os_thread_id(), memory_order_relaxed);
+  set_mark(mark_of(mi_segment_slot(segment)), NULL);
   tld->count++;
   mi_segment_queue_update(tld, segment);
 }
@@ -111,6 +126,7 @@ bool mi_abandoned_let_go(mi_subproc_t* subproc, mi_slot_ref_t ref) {
 }
 
 void mi_abandoned_ends(mi_subproc_t* subproc, const mi_segment_t* segment) {
+  set_mark(mark_of(mi_segment_slot(segment)), NULL);
   change_count(segment->chunk, subproc, (size_t)-1);
   mi_stat_down(segments_abandoned, 1);
 }
@@ -187,10 +203,23 @@ static void orphan(mi_segment_t* segment, void* arg) {
   }
 }
 
+static bool visits(mi_slot_ref_t ref);
+
+/* The thread that held this segment is not there; it may have been giving back a page. */
+static void complete_hold(mi_slot_ref_t ref, mi_segment_t* segment) {
+  mark_t* mark = mark_of(ref);
+  mi_subproc_t* found = atomic_load_explicit(mark, memory_order_relaxed);
+  if (!is_held(found) || visits(ref)) return;
+  bool is_nobodys = mi_segment_owner(segment) == 0 && segment->cookie == mi_segment_cookie(segment);
+  if (is_nobodys) mi_segment_forget_ended_pages(segment);
+  set_mark(mark, is_nobodys ? subproc_in(found) : NULL);
+}
+
 static void orphan_slot(mi_slot_ref_t ref, void* arg) {
   orphan((mi_segment_t*)mi_slot_start(ref), NULL);
   mi_segment_t* segment = mi_segment_pin(ref);
   if (segment == NULL) return;
+  complete_hold(ref, segment);
   void (**fn)(mi_page_t * page) = arg;
   for (unsigned i = 0; i < segment->page_count; i++) (*fn)(&segment->pages[i]);
   uintptr_t owner = mi_segment_owner(segment);
@@ -230,6 +259,11 @@ static mi_slot_ref_t visited_run;  /* chunk NULL: none */
 
 bool mi_abandoned_is_visiting(void) {
   return atomic_load_explicit(&visitor, memory_order_relaxed) == mi_os_thread_id();
+}
+
+/* Whether the calling thread is visiting the segment of this slot. */
+static bool visits(mi_slot_ref_t ref) {
+  return mi_abandoned_is_visiting() && visited_chunk == ref.chunk && visited_index == ref.index;
 }
 
 static void begin_visits(void) {
@@ -359,8 +393,8 @@ void mi_abandoned_break_off(void) {
     mark_t* mark = &visited_chunk->abandoned[visited_index];
     mi_slot_ref_t ref = {visited_chunk, visited_index};
     mi_segment_t* segment = (mi_segment_t*)mi_slot_start(ref);
-    bool held = (atomic_load(&visited_chunk->free) >> visited_index & 1) == 0;
-    if (held && atomic_load(mark) == NULL && mi_segment_owner(segment) == 0 &&
+    bool is_taken = (atomic_load(&visited_chunk->free) >> visited_index & 1) == 0;
+    if (is_taken && is_held(atomic_load(mark)) && mi_segment_owner(segment) == 0 &&
         segment->cookie == mi_segment_cookie(segment)) {
       set_mark(mark, visited_subproc);
     }
@@ -373,7 +407,40 @@ void mi_abandoned_break_off(void) {
   end_visits();
 }
 
+static void each_mark(void (*fn)(mi_chunk_t* chunk, mi_subproc_t* subproc)) {
+  size_t chunks = mi_chunk_count();
+  for (size_t i = 0; i < chunks; i++) {
+    mi_chunk_t* chunk = mi_chunk_at(i);
+    for (unsigned index = 0; index < MI_SLOTS_PER_CHUNK; index++) {
+      mi_subproc_t* mark = atomic_load_explicit(&chunk->abandoned[index], memory_order_relaxed);
+      if (mark != NULL) fn(chunk, subproc_in(mark));
+    }
+  }
+}
+
+static void forget_count(mi_chunk_t* chunk, mi_subproc_t* subproc) {
+  (void)chunk;
+  atomic_store_explicit(&subproc->abandoned, 0, memory_order_relaxed);
+}
+
+static void count(mi_chunk_t* chunk, mi_subproc_t* subproc) {
+  change_count(chunk, subproc, 1);
+  mi_stat_up(segments_abandoned, 1);
+}
+
+/* Threads that are not there may have been between a mark and its count. */
+static void count_again(void) {
+  mi_stat_down(segments_abandoned, mi_stat_current(segments_abandoned));
+  atomic_store_explicit(&mi_subproc_first.abandoned, 0, memory_order_relaxed);
+  for (size_t i = 0; i < mi_arena_count(); i++) {
+    atomic_store_explicit(&mi_arena_at(i)->abandoned, 0, memory_order_relaxed);
+  }
+  each_mark(forget_count);
+  each_mark(count);
+}
+
 void mi_abandoned_forked(void) {
+  count_again();
   /* All pins have been forgotten, this thread's too. */
   if (mi_abandoned_is_visiting()) {
     if (visited_run.chunk != NULL && mi_segment_pin(visited_run) == NULL) visited_run.chunk = NULL;

@@ -1,5 +1,5 @@
 /* Segments without an owner: what ended threads left. There is no list: an abandoned segment is
-   a mark in its chunk, and clearing that mark takes it, so there is neither an ABA problem nor a
+   a mark in its chunk, and changing that mark takes it, so there is neither an ABA problem nor a
    lock. The mark is the sub-process of the thread that left it; the threads of others pass it by. */
 #ifndef MI_ABANDONED_H
 #define MI_ABANDONED_H

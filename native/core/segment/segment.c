@@ -320,6 +320,27 @@ void mi_segment_page_free(mi_segments_tld_t* tld, mi_page_t* page) {
   }
 }
 
+void mi_segment_forget_ended_pages(mi_segment_t* segment) {
+  segment->used = 0;
+  segment->units_used = 0;
+  segment->abandoned_pages = 0;
+  segment->room = MI_ROOM_NONE;
+  segment->next = segment->prev = NULL;
+  for (uint64_t pages = mi_segment_pages(segment); pages != 0; pages &= pages - 1) {
+    unsigned index = mi_ctz64(pages);
+    mi_page_t* page = &segment->pages[index];
+    if (page->block_size == 0) {
+      clear_descriptor(page);
+      atomic_store_explicit(&page->flags, MI_PAGE_UNUSED, memory_order_relaxed);
+      set_bit(&segment->pages_used, index, false);
+      set_bit(&segment->long_pages, index, false);
+    } else {
+      segment->units_used |= mi_bits64(index, mi_units_for(page->block_size));
+      segment->used++;
+    }
+  }
+}
+
 void mi_segment_restore_units(mi_segment_t* segment) {
   mi_slot_ref_t ref = mi_segment_slot(segment);
   if (mi_segment_is_huge(segment)) {
