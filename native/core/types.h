@@ -184,7 +184,7 @@ typedef struct mi_page_s {
   bool free_is_zero : 1;   /* every block on `free`, but for its first word */
   bool adopted : 1;    /* its heap took it over with blocks in it, which are not to die with it */
   bool began_anew : 1; /* it came back whole and purged since a visit set this to false */
-  bool collected : 1;  /* mi_page_free_collect emptied a list since a visit set this to false */
+  bool collected : 1;  /* mi_page_free_collect looked at its lists since a visit set this to false */
   uint8_t shared_credit : 3; /* above 0: it will be SHARED when it is full */
   uint8_t retire_expire; /* rounds of mi_heap_age_retired until it is given back; 0: not retired */
   struct mi_page_s* next;
@@ -219,13 +219,13 @@ typedef struct mi_page_queue_s {
 typedef struct mi_slot_s {
   _Atomic(uint64_t) dirty;
   _Atomic(uint64_t) clean;
-  /* Units that have been dirty since the last look at the slot: the next one purges them. A hint: who
-     takes a unit clears its bit, but may come too late. */
+  /* Units that have been dirty since the last look at the slot, and those since old_since: segment/purge.c.
+     Hints: who takes a unit clears its bits, but may come too late. */
   _Atomic(uint64_t) aged;
-  _Atomic(uint64_t) old;       /* the same, since the last of several looks: segment/purge.c */
+  _Atomic(uint64_t) old;
   _Atomic(int64_t) purge_at;   /* the next look, in mi_os_now(); 0: nothing is due */
   _Atomic(bool) clean_is_zero; /* false once a purge that does not zero has been used here */
-  _Atomic(uint8_t) looks;      /* so many so far, to the last bits */
+  _Atomic(uint32_t) old_since; /* the last bits of mi_os_now() */
   _Atomic(uint32_t) pins;      /* segment/pin.h */
   uint32_t
       run_units; /* those of the huge segment that starts here; 0: an ordinary one. For who holds

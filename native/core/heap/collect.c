@@ -19,14 +19,20 @@ void mi_purge_everything(void) {
   mi_purge_all();
 }
 
+/* Unless by force, pages stay shared and watched, since their owner may fall asleep. */
 static void collect_page(mi_heap_t* heap, mi_page_t* page, void* force) {
   if (*(bool*)force) {
     mi_page_free_collect_all(page);
-  } else if (!mi_page_is_shared(page) || mi_page_has_come_back(page)) {
+  } else if (mi_page_has_come_back(page) ||
+             !(mi_page_is_shared(page) || mi_page_is_watched(page))) {
     mi_page_free_collect(page);
+  } else {
+    return;
   }
   if (mi_page_is_empty(page)) {
     if (*(bool*)force || page->retire_expire == 0) mi_heap_free_page(heap, page);
+  } else if (*(bool*)force) {
+    mi_page_watch(heap, page);
   }
 }
 

@@ -141,6 +141,12 @@ void mi_heap_remove_page(mi_heap_t* heap, mi_page_t* page);
 /* Moves an exhausted page to the full queue. False if there is something to pop after all, or if
    a thread is just notifying us: then the page stays. */
 bool mi_page_to_full(mi_heap_t* heap, mi_page_t* page);
+/* The owner freed so many blocks of a page, which is not shared, that it looks how many are alive, without those that
+   other threads freed: they are not to stay there if it sleeps from now on. It looks again when half of the rest is
+   free, by way of `used`, which becomes 0 then. Of the last few, others may free the last one: for that the page is
+   shared, if nothing in it is ready for malloc. Returns whether it is empty. */
+bool mi_page_watch(mi_heap_t* heap, mi_page_t* page);
+
 /* Whether pages of such blocks are shared whenever they are full. */
 bool mi_heap_shares(const mi_heap_t* heap, const mi_page_t* page);
 /* Moves a page of the full queue, whose state is not FULL any more, back to that of its bin. */

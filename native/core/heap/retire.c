@@ -62,11 +62,7 @@ static bool may_retire(const mi_heap_t* heap, const mi_page_t* page) {
          heap->pages[page->bin].last->retire_expire == 0 && has_budget(heap, retired_bytes(page));
 }
 
-/* The owner freed so many blocks of a page that it looks how many are alive, without those that other threads
-   freed, and they are not to stay there if it sleeps from now on. It looks again when half of the rest is free, by
-   way of `used`, which becomes 0 then. Of the last few, others may free the last one: for that the page is shared.
-   Returns whether it is empty. */
-static bool watch(mi_heap_t* heap, mi_page_t* page) {
+bool mi_page_watch(mi_heap_t* heap, mi_page_t* page) {
   enum { FEW = 16 };
   mi_page_count_all(page);
   size_t others = mi_page_others_freed(page);
@@ -76,7 +72,8 @@ static bool watch(mi_heap_t* heap, mi_page_t* page) {
   if (others > 0 || mi_heap_has_delayed(heap)) heap->others_free = true;
   bool some =
       others > 0 && (alive <= FEW || mi_page_others_prevail(page->capacity - page->used, others));
-  if ((some || mi_heap_shares(heap, page)) && page->free == NULL) {
+  bool can_share = page->free == NULL && page->capacity == page->reserved;
+  if (can_share && (some || mi_heap_shares(heap, page))) {
     mi_page_share(page);
   } else if (others > 0 || alive > FEW) {
     mi_page_count_only(page, (alive + 1) / 2);
@@ -87,10 +84,10 @@ static bool watch(mi_heap_t* heap, mi_page_t* page) {
 /* Enough of a full page's blocks came back. Returns whether it is empty. */
 static bool leave_full(mi_heap_t* heap, mi_page_t* page) {
   bool cleared = mi_page_clear_full(page);
-  if (page->reserved == 1) return true; /* it has no other place */
+  if (page->reserved == 1) return true; /* it is given back, and needs no other place */
   /* If others were first, that happens when their notice is read. */
   if (cleared) mi_page_leave_full(heap, page);
-  return watch(heap, page);
+  return mi_page_watch(heap, page);
 }
 
 void mi_page_retire(mi_page_t* page) {
@@ -98,7 +95,7 @@ void mi_page_retire(mi_page_t* page) {
   mi_heap_t* heap = atomic_load_explicit(&page->heap, memory_order_relaxed);
   if (mi_page_is_in_full(page)) {
     if (!leave_full(heap, page)) return;
-  } else if (mi_page_is_watched(page) && !watch(heap, page)) {
+  } else if (mi_page_is_watched(page) && !mi_page_watch(heap, page)) {
     return;
   }
   if (!may_retire(heap, page)) {

@@ -127,7 +127,7 @@ bool mi_units_take(mi_slot_ref_t ref, uint64_t mask, bool* zero) {
      over. */
   uint64_t was_dirty = atomic_fetch_and_explicit(&slot->dirty, ~mask, memory_order_acquire) & mask;
   uint64_t was_clean = 0;
-  /* Of the two masks, what is in `old` is in `aged`. */
+  /* Of the two masks, what is in `old` is in `aged`, but in the middle of a look. */
   if ((atomic_load_explicit(&slot->aged, memory_order_relaxed) & mask) != 0) {
     atomic_fetch_and_explicit(&slot->aged, ~mask, memory_order_relaxed);
     atomic_fetch_and_explicit(&slot->old, ~mask, memory_order_relaxed);

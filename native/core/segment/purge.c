@@ -20,28 +20,24 @@ void mi_purge_announce(int64_t time) {
   }
 }
 
-/* Of memory that was just freed most is needed again soon, by somebody. So a slot is looked at MI_PURGE_LOOKS times in each
-   purge_delay. What was dirty at the look before may be purged, as far as the allowance goes; what was dirty since
-   the last of so many looks is purged in any case. */
+/* Of memory that was just freed most is needed again soon, by somebody. So a slot is looked at MI_PURGE_LOOKS times in
+   each purge_delay. What was dirty for all of purge_delay is purged; what was dirty at the look before may be, as far as
+   the allowance goes. */
 int64_t mi_purge_time(unsigned looks) {
   long delay = mi_option_get(mi_option_purge_delay);
   if (delay < 0) return 0;
   return mi_os_now() + (delay < MI_PURGE_LOOKS ? delay : delay * (long)looks / MI_PURGE_LOOKS);
 }
 
-/* Who looks so late comes when the program makes no slow paths: what is purged then is not missed soon. */
-enum { IDLE_MS = 40 };
-
-/* The allowance, for the whole process: a unit in each millisecond, of which so many can be saved. A unit costs about
-   10 us: the system takes it, and has to bring it back page by page when it is needed after all. */
+/* The allowance, for the whole process: a unit in each millisecond, of which so many can be saved. A unit costs 10 to
+   30 us: the system takes it, and has to bring it back page by page when it is needed after all. */
 enum { MOST_SAVED = 100 };
 
 /* When what was spent so far is earned, in mi_os_now(). */
 static _Atomic(int64_t) spent_until;
 
 /* Returns how many of so many units may be purged now, and counts them as spent. */
-static unsigned spend(unsigned units) {
-  int64_t now = mi_os_now();
+static unsigned spend(unsigned units, int64_t now) {
   int64_t until = atomic_load_explicit(&spent_until, memory_order_relaxed);
   int64_t from = until < now - MOST_SAVED ? now - MOST_SAVED : until;
   if (from >= now) return 0;
@@ -52,10 +48,10 @@ static unsigned spend(unsigned units) {
 }
 
 /* As many of these units as may be purged now. */
-static uint64_t afford(uint64_t units) {
+static uint64_t afford(uint64_t units, int64_t now) {
   if (units == 0) return 0;
   unsigned count = mi_popcount64(units);
-  for (unsigned may = spend(count); count > may; count--) units &= units - 1;
+  for (unsigned may = spend(count, now); count > may; count--) units &= units - 1;
   return units;
 }
 
@@ -105,26 +101,34 @@ static void purge_slot(mi_slot_ref_t ref) {
   mi_purge_end();
 }
 
+typedef struct round_s {
+  int64_t now;
+  int64_t next_look;
+  uint32_t delay;
+} round_t;
+
 /* Returns when to look again; 0: nothing is left. */
-static int64_t look_at_slot(mi_slot_ref_t ref, bool idle) {
+static int64_t look_at_slot(mi_slot_ref_t ref, const round_t* round) {
   mi_slot_t* slot = mi_slot_state(ref);
   atomic_store(&slot->purge_at, 0); /* as above */
   uint64_t dirty = atomic_load(&slot->dirty);
   uint64_t aged = atomic_load_explicit(&slot->aged, memory_order_relaxed) & dirty;
   uint64_t old = atomic_load_explicit(&slot->old, memory_order_relaxed) & dirty;
-  unsigned looks = atomic_fetch_add_explicit(&slot->looks, 1, memory_order_relaxed) + 1u;
-  bool last = looks % MI_PURGE_LOOKS == 0;
-  uint64_t due = idle ? aged : last ? old : 0;
-  due |= afford(aged & ~due);
+  uint32_t since = atomic_load_explicit(&slot->old_since, memory_order_relaxed);
+  bool is_time = (uint32_t)round->now - since >= round->delay;
+  uint64_t due = is_time ? old : 0;
+  due |= afford(aged & ~due, round->now);
   mi_purge_begin();
   if (due != 0) purge_units(ref, due);
   mi_purge_end();
   /* What the system refused to take is left alone until something else is due here. */
   uint64_t left = atomic_load(&slot->dirty) & ~due;
   atomic_store_explicit(&slot->aged, left, memory_order_relaxed);
-  uint64_t still_old = last ? left : old & left;
-  atomic_store_explicit(&slot->old, still_old, memory_order_relaxed);
-  int64_t at = left == 0 || ref.chunk->resident ? 0 : mi_purge_time(1);
+  atomic_store_explicit(&slot->old, is_time ? left : old & left, memory_order_relaxed);
+  if (is_time) {
+    atomic_store_explicit(&slot->old_since, (uint32_t)round->now, memory_order_relaxed);
+  }
+  int64_t at = left == 0 || ref.chunk->resident ? 0 : round->next_look;
   if (at != 0) atomic_store(&slot->purge_at, at);
   return at;
 }
@@ -152,7 +156,9 @@ void mi_purge_schedule(mi_slot_ref_t ref, size_t units) {
 /* Purges the slots that are due before `now`. Returns when the next one is, 0 if none; adds the units
    to *left that are not yet. INT64_MAX: also what never becomes due, and what the system refused to
    take before. */
-static int64_t purge_slots_until(int64_t now, bool idle, size_t* left) {
+static int64_t purge_slots_until(int64_t now, size_t* left) {
+  long delay = mi_option_get(mi_option_purge_delay);
+  round_t round = {now, mi_purge_time(1), delay < 0 ? UINT32_MAX : (uint32_t)delay};
   int64_t next = 0;
   size_t count = mi_chunk_count();
   for (size_t i = 0; i < count; i++) {
@@ -165,7 +171,7 @@ static int64_t purge_slots_until(int64_t now, bool idle, size_t* left) {
         purge_slot(ref);
         continue;
       }
-      if (at <= now) at = look_at_slot(ref, idle);
+      if (at <= now) at = look_at_slot(ref, &round);
       if (at == 0) continue;
       if (next == 0 || at < next) next = at;
       *left +=
@@ -183,7 +189,7 @@ int64_t mi_purge_round(int64_t now) {
   if (due == 0 || now < due || !atomic_compare_exchange_strong(&next_due, &due, 0)) return due;
   mi_purger_forget_count();
   size_t left = 0;
-  mi_purge_announce(purge_slots_until(now, now - due >= IDLE_MS, &left));
+  mi_purge_announce(purge_slots_until(now, &left));
   mi_purge_announce(mi_huge_cache_drop_until(now));
   /* The purger may have looked while nothing seemed to be due. */
   mi_purger_count(left + (mi_huge_cache_size() >> MI_UNIT_SHIFT));
@@ -194,5 +200,5 @@ void mi_purge_all(void) {
   mi_huge_cache_drop_until(INT64_MAX);
   mi_chunks_unmap_free();
   size_t left = 0;
-  purge_slots_until(INT64_MAX, true, &left);
+  purge_slots_until(INT64_MAX, &left);
 }

@@ -228,6 +228,8 @@ static void* free_some(void* some) {
   return NULL;
 }
 
+typedef enum collect_e { NEVER, NOW_AND_THEN, BY_FORCE } collect_t;
+
 static void free_by_other(void** some) {
   pthread_t thread;
   CHECK_EQ(pthread_create(&thread, NULL, free_some, some), 0);
@@ -236,8 +238,9 @@ static void free_by_other(void** some) {
 }
 
 /* Blocks of some pages die in turns; of each turn others free one in so many, and then the owner the rest, before it
-   falls asleep; others free the last one of all. They may be few, or all of the first ones be the owner's. */
-static void others_free_few(size_t size, size_t one_in, size_t turns) {
+   falls asleep; others free the last one of all. They may be few, or all of the first ones be the owner's. Between the
+   turns the owner collects. (By force: then what is free is malloc's, and the last block must be the owner's.) */
+static void others_free_few(size_t size, size_t one_in, size_t turns, collect_t collect) {
   enum { PAGES = 3 };
   static void* all[(PAGES + 1) * MOST];
   static void* some[PAGES * MOST + 1];
@@ -266,8 +269,14 @@ static void others_free_few(size_t size, size_t one_in, size_t turns) {
     for (size_t i = turn; i < n; i += turns) {
       if (i * 7 % one_in != 0) mi_free(all[i]);
     }
+    if (collect != NEVER && turn < turns - 1) mi_heap_collect(heap, collect == BY_FORCE);
+    heaps_check();
   }
-  free_by_other(last);
+  if (collect == BY_FORCE) {
+    mi_free(last[0]);
+  } else {
+    free_by_other(last);
+  }
   for (size_t i = 0; i < PAGES; i++) {
     bool is_gone = pages[i]->block_size == 0 || mi_page_is_empty(pages[i]);
     CHECK(is_gone || mi_page_others_freed(pages[i]) == pages[i]->reserved);
@@ -413,13 +422,15 @@ int main(void) {
   not_shared();
   static const size_t sizes[] = {64, 640, 1100, 2000, 4096, 20000};
   for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
-    others_free_few(sizes[i], 1, 1);
-    others_free_few(sizes[i], 10, 1);
-    others_free_few(sizes[i], 10, 3);
+    others_free_few(sizes[i], 1, 1, NEVER);
+    others_free_few(sizes[i], 10, 1, NEVER);
+    others_free_few(sizes[i], 10, 3, NEVER);
+    others_free_few(sizes[i], 10, 3, NOW_AND_THEN);
   }
-  others_free_few(64, 1000, 1);
-  others_free_few(64, 100, 8);
-  others_free_few(8192, 10, 8);
+  others_free_few(64, 1000, 1, NEVER);
+  others_free_few(64, 100, 8, NOW_AND_THEN);
+  others_free_few(64, 10, 3, BY_FORCE);
+  others_free_few(8192, 10, 8, NEVER);
   all_of_it(true);
   all_of_it(false);
   by_force();
