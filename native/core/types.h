@@ -267,9 +267,9 @@ typedef struct mi_segment_s {
   uint8_t page_shift;
   bool huge;
   uint8_t slot_index;
-  int8_t
-      room; /* the owner's queue that it is in: of its runs of free units, the longest one has 2^room
-                  to 2^(room+1) - 1; MI_ROOM_NONE */
+  /* The owner's queue that it is in: of its runs of free units, the longest one has 2^room to
+     2^(room+1) - 1; or MI_ROOM_NONE. */
+  int8_t room;
   uint32_t page_count;      /* pages that fit */
   uint32_t used;            /* pages in use */
   uint32_t abandoned_pages; /* of those, the ones their heap already let go */
@@ -319,8 +319,8 @@ typedef struct mi_chunk_s {
 /* What a thread owns below its heaps; a heap made for an arena has its own, so that its segments hold
    no other heap's pages. */
 typedef struct mi_segments_tld_s {
-  mi_segment_t*
-      free[MI_ROOM_COUNT]; /* segments with free units, see `room`: the first one of each queue */
+  /* Segments with free units by their `room`: the first one of each queue. */
+  mi_segment_t* free[MI_ROOM_COUNT];
   size_t count;
   size_t adopt_cursor;          /* the chunk at which to look for abandoned segments next */
   mi_arena_t* arena;            /* where all of them are; NULL: anywhere but in exclusive arenas */

@@ -42,8 +42,8 @@ static mi_noinline void* alloc_small_new(size_t size, mi_heap_t* heap, mi_page_t
 
 mi_inline void* alloc_small(size_t size, mi_heap_t* heap, mi_page_t* page, bool zero) {
   if (mi_likely(page->local_free != NULL)) {
-    int blocks = (int)(page->capacity -
-                       page->used); /* on local_free, as `free` is empty; of a watched page, more */
+    /* On local_free, as `free` is empty; of a watched page, more than that. */
+    int blocks = (int)(page->capacity - page->used);
     if (mi_unlikely(!mi_heap_spend(heap, blocks))) return alloc_slowest(size, heap, zero);
     mi_page_adopt_local_free(page);
     return mi_page_alloc(page, zero);

@@ -56,8 +56,8 @@ static void add_others(free_set_t* set, const mi_page_t* page, const mi_block_t*
   }
 }
 
-/* Such a block is one of quick_blocks, or taken by a heartbeat, or was moved by a collect (page->collected). The heap is this thread's; of an abandoned page no
-   blocks are taken. */
+/* Such a block is one of quick_blocks, or taken by a heartbeat, or was moved by a collect (page->collected). The heap
+   is this thread's; of an abandoned page no blocks are taken. */
 static uint64_t count_pops(const mi_page_t* page) {
   const mi_heap_t* heap = atomic_load_explicit(&page->heap, memory_order_relaxed);
   if (heap == NULL) return 0;

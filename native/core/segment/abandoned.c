@@ -389,15 +389,10 @@ void mi_abandoned_hand_over(mi_subproc_t* subproc) {
 }
 
 void mi_abandoned_break_off(void) {
-  if (visited_chunk != NULL && visited_index < visited_chunk->slot_count) {
+  if (visited_chunk != NULL) {
     mark_t* mark = &visited_chunk->abandoned[visited_index];
-    mi_slot_ref_t ref = {visited_chunk, visited_index};
-    mi_segment_t* segment = (mi_segment_t*)mi_slot_start(ref);
-    bool is_taken = (atomic_load(&visited_chunk->free) >> visited_index & 1) == 0;
-    if (is_taken && is_held(atomic_load(mark)) && mi_segment_owner(segment) == 0 &&
-        segment->cookie == mi_segment_cookie(segment)) {
-      set_mark(mark, visited_subproc);
-    }
+    /* In a forked child that is done already. */
+    if (is_held(atomic_load_explicit(mark, memory_order_relaxed))) set_mark(mark, visited_subproc);
   }
   if (visited_huge != NULL) mi_huge_unpin(visited_huge, visited_place);
   if (visited_run.chunk != NULL) mi_segment_unpin(visited_run);

@@ -153,7 +153,8 @@ enter_page(const mi_segment_t* segment, unsigned index, size_t block_size, mi_pa
                   mi_units_for(block_size), page);
 }
 
-/* All but thread_free, which is empty and which others may be looking at, as at the words behind it. */
+/* Of a page that is not in use any more. All but thread_free, which is empty and which others may be looking at, as
+   at the words behind it. */
 static void clear_descriptor(mi_page_t* page) {
   mi_assert(atomic_load_explicit(&page->thread_free, memory_order_relaxed) == 0);
   enum { FIRST = offsetof(mi_page_t, freer), HEAP = offsetof(mi_page_t, heap) };
@@ -163,6 +164,7 @@ static void clear_descriptor(mi_page_t* page) {
   atomic_store_explicit(&page->link, 0, memory_order_relaxed);
   atomic_store_explicit(&page->purged, NULL, memory_order_relaxed);
   memset((uint8_t*)page + OWNERS, 0, sizeof(*page) - OWNERS);
+  atomic_store_explicit(&page->flags, MI_PAGE_UNUSED, memory_order_relaxed);
 }
 
 /* Its descriptor has been cleared since it was last in use, or never was. */
@@ -264,8 +266,8 @@ static mi_page_t* page_alloc_any(mi_segments_tld_t* tld, size_t block_size) {
       mi_page_t* page = page_alloc_in(tld, segment, block_size, false);
       if (page != NULL) return page;
     }
-    if (segment != NULL)
-      queue_rotate(&tld->free[room], segment); /* the others come last the next time */
+    /* Those that were tried come last the next time. */
+    if (segment != NULL) queue_rotate(&tld->free[room], segment);
   }
   return NULL;
 }
@@ -306,7 +308,6 @@ void mi_segment_page_free(mi_segments_tld_t* tld, mi_page_t* page) {
   if (!page->memory_is_zero) dirty = units;
   uint64_t clean = units & ~dirty;
   clear_descriptor(page);
-  atomic_store_explicit(&page->flags, MI_PAGE_UNUSED, memory_order_relaxed);
   enter_page(segment, index, block_size, NULL);
   set_bit(&segment->pages_used, index, false);
   segment->units_used &= ~mi_bits64(index, mi_units_for(block_size));
@@ -331,7 +332,6 @@ void mi_segment_forget_ended_pages(mi_segment_t* segment) {
     mi_page_t* page = &segment->pages[index];
     if (page->block_size == 0) {
       clear_descriptor(page);
-      atomic_store_explicit(&page->flags, MI_PAGE_UNUSED, memory_order_relaxed);
       set_bit(&segment->pages_used, index, false);
       set_bit(&segment->long_pages, index, false);
     } else {
@@ -345,12 +345,7 @@ void mi_segment_restore_units(mi_segment_t* segment) {
   mi_slot_ref_t ref = mi_segment_slot(segment);
   if (mi_segment_is_huge(segment)) {
     mi_run_restore(ref);
-    return;
+  } else {
+    mi_units_restore(ref, segment->units_used | 1); /* the header's */
   }
-  uint64_t used = 1;
-  for (uint64_t pages = mi_segment_pages(segment); pages != 0; pages &= pages - 1) {
-    unsigned index = mi_ctz64(pages);
-    used |= units_at(index, segment->pages[index].block_size);
-  }
-  mi_units_restore(ref, used);
 }

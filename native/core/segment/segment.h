@@ -23,8 +23,8 @@ mi_inline uint64_t mi_segment_pages(mi_segment_t* segment) {
    start of its page can come or go as long as the block is held. */
 mi_inline mi_page_t* mi_segment_page_of(mi_segment_t* segment, const void* p) {
   size_t unit = ((uintptr_t)p & MI_SEGMENT_MASK) >> segment->page_shift;
-  return &segment
-              ->pages[mi_bsr64((mi_segment_pages(segment) & mi_bits64(0, (unsigned)unit + 1)) | 1)];
+  uint64_t pages = mi_segment_pages(segment) & mi_bits64(0, (unsigned)unit + 1);
+  return &segment->pages[mi_bsr64(pages | 1)];
 }
 
 mi_inline bool mi_segment_is_huge(const mi_segment_t* segment) { return segment->huge; }
