@@ -171,6 +171,8 @@ bool mi_heap_retired_is_valid(const mi_heap_t* heap);
 void mi_retired_forked(const mi_heap_t* heap);
 /* Ages retired pages; with `force`, gives them back now. */
 void mi_heap_collect_retired(mi_heap_t* heap, bool force);
+/* Gives back the page that has been retired for longest; false if none is. */
+bool mi_heap_free_oldest_retired(mi_heap_t* heap);
 /* The former, now and then. Once in each slow path. */
 void mi_heap_age_retired(mi_heap_t* heap);
 

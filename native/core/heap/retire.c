@@ -137,6 +137,19 @@ void mi_heap_collect_retired(mi_heap_t* heap, bool force) {
   heap->retired_max = max;
 }
 
+bool mi_heap_free_oldest_retired(mi_heap_t* heap) {
+  if (mi_unlikely(heap->visiting)) return false;
+  mi_page_t* oldest = NULL;
+  for (uint32_t bin = heap->retired_min; bin <= heap->retired_max; bin++) {
+    mi_page_t* page = heap->pages[bin].last;
+    if (page == NULL || page->retire_expire == 0 || !mi_page_is_empty(page)) continue;
+    if (oldest == NULL || page->retire_expire < oldest->retire_expire) oldest = page;
+  }
+  if (oldest == NULL) return false;
+  mi_heap_free_page(heap, oldest);
+  return true;
+}
+
 void mi_heap_age_retired(mi_heap_t* heap) {
   if (mi_unlikely(heap->tld->until_round-- == 0)) {
     heap->tld->until_round = SLOW_PATHS_PER_ROUND - 1;

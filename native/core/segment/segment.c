@@ -246,8 +246,7 @@ enum { TRIES = 8 };
 /* The first queue in which a page for such blocks may have room. */
 static unsigned least_room(size_t block_size) { return mi_bsr64(mi_units_for(block_size)); }
 
-/* A page in which memory is resident already. */
-static mi_page_t* page_alloc_resident(mi_segments_tld_t* tld, size_t block_size) {
+mi_page_t* mi_segment_page_alloc_resident(mi_segments_tld_t* tld, size_t block_size) {
   unsigned tries = 0;
   for (unsigned room = least_room(block_size); room < MI_ROOM_COUNT; room++) {
     mi_segment_t* segment = tld->free[room];
@@ -283,9 +282,7 @@ bool mi_segment_has_free_page(const mi_segments_tld_t* tld, size_t block_size) {
 }
 
 mi_page_t* mi_segment_page_alloc(mi_segments_tld_t* tld, size_t block_size) {
-  mi_page_t* page = NULL;
-  if (block_size <= MI_MEDIUM_BLOCK_MAX) page = page_alloc_resident(tld, block_size);
-  if (page == NULL) page = page_alloc_any(tld, block_size);
+  mi_page_t* page = page_alloc_any(tld, block_size);
   if (page != NULL) return page;
   unsigned index = mi_ctz64(places_beside(0, block_size));
   bool zero;

@@ -69,6 +69,9 @@ uintptr_t mi_segment_cookie(const mi_segment_t* segment);
    or a new one. Its descriptor is zero but for start, block_size, reserved, memory_is_zero, key. NULL and
    ENOMEM if there is no memory. */
 mi_page_t* mi_segment_page_alloc(mi_segments_tld_t* tld, size_t block_size);
+/* The same from a segment of this thread, and beginning where memory is resident already; NULL if there is no
+   such place. */
+mi_page_t* mi_segment_page_alloc_resident(mi_segments_tld_t* tld, size_t block_size);
 
 /* Whether mi_segment_page_alloc will most likely do without a new segment. */
 bool mi_segment_has_free_page(const mi_segments_tld_t* tld, size_t block_size);

@@ -71,7 +71,40 @@ static void forced(size_t size) {
   CHECK_EQ(pages_of(size), 0);
 }
 
+/* Blocks that fill a page of their class; returns how many. */
+static size_t fill_page(size_t size, void** blocks) {
+  size_t n = 0;
+  do {
+    blocks[n++] = mi_malloc(size);
+  } while (n < mi_page_of(blocks[0])->reserved);
+  return n;
+}
+
+/* A class that needs more pages gets those that others retired, rather than fresh memory. */
+static void handed_on(void) {
+  enum { CLASSES = 8, LEAST = 64, FEW = 256 << 10 };
+  static void* blocks[CLASSES][MI_UNIT_SIZE / LEAST];
+  size_t counts[CLASSES];
+  mi_collect(true);
+  for (size_t i = 0; i < CLASSES; i++) counts[i] = fill_page((size_t)LEAST << i, blocks[i]);
+  for (size_t i = 0; i < CLASSES; i++) {
+    while (counts[i] > 0) mi_free(blocks[i][--counts[i]]);
+  }
+  const mi_heap_t* heap = mi_heap_get_backing();
+  CHECK_CMP(heap->retired_bytes, >, FEW + 2 * MI_UNIT_SIZE);
+  counts[0] = fill_page(LEAST, blocks[0]); /* the retired page of this class */
+  int64_t pages = tld()->stats.pages.current;
+  size_t retired = heap->retired_bytes;
+  counts[1] = fill_page(LEAST, blocks[1]);
+  CHECK_EQ(tld()->stats.pages.current, pages);
+  CHECK_CMP(heap->retired_bytes, <, retired);
+  for (size_t i = 0; i < 2; i++) {
+    while (counts[i] > 0) mi_free(blocks[i][--counts[i]]);
+  }
+}
+
 int main(void) {
+  handed_on();
   alternate(8);
   alternate(16);
   alternate(1000);
