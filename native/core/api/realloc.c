@@ -22,23 +22,47 @@ static void* stay(void* p, size_t newsize, size_t usable, bool zero) {
   return p;
 }
 
-/* A huge block of this thread changes its size without a copy. NULL if it cannot. */
-static void* resize_huge(mi_page_t* page, void* p, size_t newsize, bool zero) {
-  mi_segment_t* segment = mi_segment_of(page);
-  if (MI_TRACK || !mi_segment_is_huge(segment) || !mi_segment_is_mine(segment) ||
-      newsize <= MI_LARGE_BLOCK_MAX || newsize > MI_MAX_ALLOC_SIZE - MI_SEGMENT_SIZE) {
+/* ---- Blocks with a page for themselves change their size without a copy ----
+   No other thread knows such a page of this thread: its block is ours. So it may leave its queue and its address. */
+
+static void* resize_large(mi_heap_t* heap, mi_page_t* page, void* p, size_t newsize, bool zero) {
+  size_t inside = (size_t)((uint8_t*)p - page->start);
+  if (newsize <= MI_MEDIUM_BLOCK_MAX || newsize > MI_LARGE_BLOCK_MAX - inside) return NULL;
+  unsigned bin = mi_bin_of(newsize + inside);
+  size_t old_size = page->block_size;
+  bool gain_is_zero;
+  if (!mi_segment_page_resize(heap->segments, page, mi_bin_block_size(bin), &gain_is_zero)) {
     return NULL;
   }
+  mi_heap_remove_page(heap, page);
+  page->bin = (uint8_t)bin;
+  mi_heap_add_page(heap, page, false);
+  if (zero && page->block_size > old_size) {
+    size_t end = mi_align_up(old_size, MI_UNIT_SIZE);
+    if (!gain_is_zero || end > page->block_size) end = page->block_size;
+    memset(page->start + old_size, 0, end - old_size);
+  }
+  return stay(p, newsize, page->block_size - inside, zero);
+}
+
+static void* resize_huge(mi_heap_t* heap, mi_page_t* page, void* p, size_t newsize, bool zero) {
+  if (newsize <= MI_LARGE_BLOCK_MAX || newsize > MI_MAX_ALLOC_SIZE - MI_SEGMENT_SIZE) return NULL;
   size_t inside = (size_t)((uint8_t*)p - page->start);
-  mi_heap_t* heap = atomic_load_explicit(&page->heap, memory_order_relaxed);
-  if (heap->visiting) return NULL; /* the visit remembers its pages by address */
-  /* No other thread knows the page: its block is ours. So it may leave its queue and its
-     address. */
   mi_heap_remove_page(heap, page);
   mi_page_t* moved = mi_huge_page_resize(page, newsize + inside, zero);
   mi_heap_add_page(heap, moved == NULL ? page : moved, false);
   if (moved == NULL) return NULL;
   return stay(moved->start + inside, newsize, moved->block_size - inside, zero);
+}
+
+/* NULL if it cannot. */
+static void* resize(mi_page_t* page, void* p, size_t newsize, bool zero) {
+  mi_segment_t* segment = mi_segment_of(page);
+  if (MI_TRACK || page->reserved > 1 || !mi_segment_is_mine(segment)) return NULL;
+  mi_heap_t* heap = atomic_load_explicit(&page->heap, memory_order_relaxed);
+  if (heap->visiting) return NULL; /* the visit remembers its pages by address */
+  return mi_segment_is_huge(segment) ? resize_huge(heap, page, p, newsize, zero)
+                                     : resize_large(heap, page, p, newsize, zero);
 }
 
 /* Only this thread puts its heaps into page->heap, so the answer cannot change meanwhile, whoever
@@ -71,7 +95,7 @@ void* mi_realloc_from(mi_heap_t* heap, void* p, size_t newsize, size_t align, si
     }
     /* A huge block moves by multiples of a segment. */
     if (may_stay && !guarded && align <= MI_SEGMENT_SIZE) {
-      void* resized = resize_huge(page, p, newsize, zero);
+      void* resized = resize(page, p, newsize, zero);
       if (resized != NULL) return resized;
     }
   }
@@ -108,7 +132,7 @@ void* mi_realloc(void* p, size_t newsize) mi_attr_noexcept {
   if (mi_likely(page != NULL)) {
     if (mi_likely(newsize <= page->block_size)) {
       if (mi_likely(newsize > page->block_size / 2)) return p;
-    } else if (mi_likely(newsize <= MI_LARGE_BLOCK_MAX)) {
+    } else if (mi_likely(newsize <= MI_LARGE_BLOCK_MAX && page->reserved > 1)) {
       return grow_plain(page, p, newsize);
     }
   }

@@ -290,6 +290,36 @@ mi_page_t* mi_segment_page_alloc(mi_segments_tld_t* tld, size_t block_size) {
   return segment == NULL ? NULL : page_begin(tld, segment, index, block_size, zero);
 }
 
+/* The units from `first` to before `end` become the page's, or nobody's. */
+static void set_owner(mi_segment_t* segment, unsigned first, unsigned end, mi_page_t* page) {
+  uint64_t units = mi_bits64(first, end - first);
+  segment->units_used = page != NULL ? segment->units_used | units : segment->units_used & ~units;
+  mi_page_map_set((uint8_t*)segment + ((size_t)first << MI_UNIT_SHIFT), end - first, page);
+}
+
+bool mi_segment_page_resize(mi_segments_tld_t* tld, mi_page_t* page, size_t block_size,
+                            bool* zero) {
+  mi_assert(page->reserved == 1 && page->capacity == 1 && block_size > MI_MEDIUM_BLOCK_MAX);
+  mi_segment_t* segment = mi_segment_of(page);
+  unsigned index = mi_page_index(segment, page);
+  unsigned old_end = index + mi_units_for(page->block_size);
+  unsigned end = index + mi_units_for(block_size);
+  *zero = true;
+  if (end > old_end) {
+    if (end > MI_UNITS_PER_SEGMENT) return false;
+    uint64_t more = mi_bits64(old_end, end - old_end);
+    if ((segment->units_used & more) != 0) return false;
+    if (!mi_units_take(mi_segment_slot(segment), more, zero)) return false;
+    set_owner(segment, old_end, end, page);
+  } else if (end < old_end) {
+    set_owner(segment, end, old_end, NULL);
+    mi_units_release(mi_segment_slot(segment), mi_bits64(end, old_end - end), 0);
+  }
+  page->block_size = block_size;
+  mi_segment_queue_update(tld, segment);
+  return true;
+}
+
 void mi_segment_page_free(mi_segments_tld_t* tld, mi_page_t* page) {
   mi_segment_t* segment = mi_segment_of(page);
   unsigned index = mi_page_index(segment, page);

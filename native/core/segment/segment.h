@@ -73,6 +73,11 @@ mi_page_t* mi_segment_page_alloc(mi_segments_tld_t* tld, size_t block_size);
    such place. */
 mi_page_t* mi_segment_page_alloc_resident(mi_segments_tld_t* tld, size_t block_size);
 
+/* Changes the size of the one block that a page of this thread has, which is alive, where it is. `block_size` is a
+   class above MI_MEDIUM_BLOCK_MAX, but the block may then be less aligned than others of that class. *zero: the units
+   that are added are all zero. False if the units behind the page are not free. */
+bool mi_segment_page_resize(mi_segments_tld_t* tld, mi_page_t* page, size_t block_size, bool* zero);
+
 /* Whether mi_segment_page_alloc will most likely do without a new segment. */
 bool mi_segment_has_free_page(const mi_segments_tld_t* tld, size_t block_size);
 

@@ -1,0 +1,166 @@
+/* Blocks with a page for themselves, in a segment with others: they change their size where they are, if what
+   lies behind them is free. */
+#include <threads.h>
+
+#include "check.h"
+#include "heap/heap.h"
+#include "memory.h"
+#include "pattern.h"
+#include "segment/page_map.h"
+#include "segment/purge.h"
+
+enum { KIB = 1024, LEAST = 100 * KIB, MOST = 2 * KIB * KIB };
+
+static uint8_t* resized(uint8_t* p, size_t size, size_t newsize, uint64_t seed) {
+  uint8_t* q = mi_realloc(p, newsize);
+  CHECK(q != NULL);
+  CHECK_CMP(mi_usable_size(q), >=, newsize);
+  CHECK(pattern_holds_prefix(q, newsize < size ? newsize : size, size, seed));
+  const mi_page_t* page = mi_page_of(q);
+  CHECK_EQ(page->bin, mi_bin_of(page->block_size));
+  /* It is found from wherever in the block, and from nowhere else. */
+  CHECK_PTR(mi_page_of(q + newsize - 1), ==, page);
+  if (mi_page_map_units > 0) {
+    CHECK_PTR(mi_page_map_at(mi_page_map_unit(q + newsize - 1)), ==, page);
+    CHECK_PTR(mi_page_map_at(mi_page_map_unit(q + page->block_size + MI_UNIT_SIZE)), !=, page);
+  }
+  memory_check();
+  heaps_check();
+  return q;
+}
+
+static size_t size_of(const uint8_t* p) { return mi_page_of(p)->block_size; }
+
+static void grows_and_shrinks(void) {
+  uint8_t* p = mi_malloc(LEAST);
+  size_t size = LEAST;
+  pattern_fill(p, size, size);
+  while (size < MOST) {
+    size_t next = size + size / 3 < MOST ? size + size / 3 : MOST;
+    CHECK_PTR(resized(p, size, next, size), ==, p);
+    size = next;
+    pattern_fill(p, size, size);
+  }
+  CHECK_CMP(size_of(p), >=, MOST);
+  CHECK_PTR(resized(p, size, LEAST, size), ==, p);
+  CHECK_CMP(size_of(p), <, LEAST + LEAST / 4);
+  /* What it gave up is there for others. */
+  uint8_t* behind = mi_malloc(LEAST);
+  CHECK_CMP(behind, >, p);
+  CHECK_CMP(behind, <, p + MOST);
+  memset(behind, 1, LEAST);
+  CHECK(pattern_holds_prefix(p, LEAST, size, size));
+  mi_free(behind);
+  mi_free(p);
+}
+
+/* Where another page follows, the block moves. */
+static void moves(void) {
+  uint8_t* p = mi_malloc(LEAST);
+  uint8_t* behind = mi_malloc(LEAST);
+  CHECK_CMP(behind, >, p);
+  pattern_fill(p, LEAST, 1);
+  pattern_fill(behind, LEAST, 2);
+  uint8_t* moved = resized(p, LEAST, 4 * LEAST, 1);
+  CHECK_PTR(moved, !=, p);
+  CHECK(pattern_holds(behind, LEAST, 2));
+  mi_free(moved);
+  mi_free(behind);
+}
+
+/* What lies behind the old size of a block that was zero is zero. */
+static void zeroed(bool dirty) {
+  if (dirty) {
+    uint8_t* before = mi_malloc(MOST);
+    memset(before, 0xff, MOST);
+    mi_free(before);
+  } else {
+    mi_collect(true);
+    mi_purge_all();
+  }
+  uint8_t* p = mi_zalloc(LEAST);
+  for (size_t size = 2 * LEAST; size < MOST; size *= 2) {
+    CHECK_PTR(mi_rezalloc(p, size), ==, p);
+    CHECK(is_all_zero(p, size));
+    memset(p, 0, mi_usable_size(p));
+  }
+  mi_free(p);
+}
+
+/* One that was handed out inside of its block stays there too. */
+static void aligned(void) {
+  enum { ALIGNMENT = 256, OFFSET = 16 };
+  uint8_t* p = mi_malloc_aligned_at(LEAST, ALIGNMENT, OFFSET);
+  pattern_fill(p, LEAST, 3);
+  uint8_t* q = mi_realloc_aligned_at(p, 3 * LEAST, ALIGNMENT, OFFSET);
+  CHECK_PTR(q, ==, p);
+  CHECK_CMP(mi_usable_size(q), >=, 3 * LEAST);
+  CHECK(pattern_holds(q, LEAST, 3));
+  memory_check();
+  mi_free(q);
+}
+
+static int free_it(void* p) {
+  mi_free(p);
+  return 0;
+}
+
+static void freed_by_another_thread(void) {
+  uint8_t* p = mi_malloc(LEAST);
+  p = mi_realloc(p, 5 * LEAST);
+  thrd_t thread;
+  CHECK_EQ(thrd_create(&thread, free_it, p), thrd_success);
+  thrd_join(thread, NULL);
+  mi_collect(true);
+  memory_check();
+  CHECK_EQ(memory_gauges().segments, 0);
+}
+
+/* A block of another thread is copied. */
+static int make(void* p) {
+  *(uint8_t**)p = mi_malloc(LEAST);
+  pattern_fill(*(uint8_t**)p, LEAST, 4);
+  return 0;
+}
+static void made_by_another_thread(void) {
+  uint8_t* p;
+  thrd_t thread;
+  CHECK_EQ(thrd_create(&thread, make, &p), thrd_success);
+  thrd_join(thread, NULL);
+  p = resized(p, LEAST, 5 * LEAST, 4);
+  mi_free(p);
+}
+
+static bool
+grow(const mi_heap_t* heap, const mi_heap_area_t* area, void* block, size_t size, void* arg) {
+  (void)heap, (void)area, (void)size;
+  uint8_t** p = arg;
+  if (block == *p) *p = mi_realloc(*p, 4 * LEAST);
+  return true;
+}
+
+/* While a heap is visited, its pages stay as they are. */
+static void visited(void) {
+  uint8_t* p = mi_malloc(LEAST);
+  uint8_t* before = p;
+  pattern_fill(p, LEAST, 5);
+  CHECK(mi_heap_visit_blocks(mi_heap_get_default(), true, grow, &p));
+  CHECK_PTR(p, !=, before);
+  CHECK(pattern_holds(p, LEAST, 5));
+  mi_free(p);
+}
+
+int main(void) {
+  grows_and_shrinks();
+  moves();
+  zeroed(true);
+  zeroed(false);
+  aligned();
+  freed_by_another_thread();
+  made_by_another_thread();
+  visited();
+  mi_collect(true);
+  memory_check();
+  CHECK_EQ(memory_gauges().committed, 0);
+  return 0;
+}
