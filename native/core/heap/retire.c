@@ -62,6 +62,17 @@ static bool may_retire(const mi_heap_t* heap, const mi_page_t* page) {
          heap->pages[page->bin].last->retire_expire == 0 && has_budget(heap, retired_bytes(page));
 }
 
+/* Of pages on the delayed list, the owner tells too, if they are SHARED. A few are enough to see. */
+static bool others_told(mi_heap_t* heap) {
+  enum { MOST = 8 };
+  const mi_page_t* page = atomic_load_explicit(&heap->delayed, memory_order_acquire);
+  for (unsigned i = 0; page != NULL && i < MOST; i++, page = mi_page_delayed_next(page)) {
+    size_t owner = mi_page_is_shared(page) ? page->owner_shared : 0;
+    if (mi_page_others_freed(page) > owner) return true;
+  }
+  return false;
+}
+
 bool mi_page_watch(mi_heap_t* heap, mi_page_t* page) {
   enum { FEW = 16 };
   mi_page_count_all(page);
@@ -69,7 +80,7 @@ bool mi_page_watch(mi_heap_t* heap, mi_page_t* page) {
   size_t alive = page->used > others ? page->used - others : 0;
   if (alive == 0 && others > 0 && !mi_page_is_in_full(page)) mi_page_free_collect(page);
   if (alive == 0) return mi_page_is_empty(page);
-  if (others > 0 || mi_heap_has_delayed(heap)) heap->others_free = true;
+  if (others > 0 || others_told(heap)) heap->others_free = true;
   bool some =
       others > 0 && (alive <= FEW || mi_page_others_prevail(page->capacity - page->used, others));
   bool can_share = page->free == NULL && page->capacity == page->reserved;
