@@ -1,6 +1,6 @@
 /* Blocks with a page for themselves, in a segment with others: they change their size where they are, if what
    lies behind them is free. */
-#include <threads.h>
+#include <pthread.h>
 
 #include "check.h"
 #include "heap/heap.h"
@@ -100,33 +100,33 @@ static void aligned(void) {
   mi_free(q);
 }
 
-static int free_it(void* p) {
+static void* free_it(void* p) {
   mi_free(p);
-  return 0;
+  return NULL;
 }
 
 static void freed_by_another_thread(void) {
   uint8_t* p = mi_malloc(LEAST);
   p = mi_realloc(p, 5 * LEAST);
-  thrd_t thread;
-  CHECK_EQ(thrd_create(&thread, free_it, p), thrd_success);
-  thrd_join(thread, NULL);
+  pthread_t thread;
+  CHECK_EQ(pthread_create(&thread, NULL, free_it, p), 0);
+  pthread_join(thread, NULL);
   mi_collect(true);
   memory_check();
   CHECK_EQ(memory_gauges().segments, 0);
 }
 
 /* A block of another thread is copied. */
-static int make(void* p) {
+static void* make(void* p) {
   *(uint8_t**)p = mi_malloc(LEAST);
   pattern_fill(*(uint8_t**)p, LEAST, 4);
-  return 0;
+  return NULL;
 }
 static void made_by_another_thread(void) {
   uint8_t* p;
-  thrd_t thread;
-  CHECK_EQ(thrd_create(&thread, make, &p), thrd_success);
-  thrd_join(thread, NULL);
+  pthread_t thread;
+  CHECK_EQ(pthread_create(&thread, NULL, make, &p), 0);
+  pthread_join(thread, NULL);
   p = resized(p, LEAST, 5 * LEAST, 4);
   mi_free(p);
 }
