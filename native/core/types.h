@@ -79,7 +79,7 @@
 
 /* Size classes: 8, then every 16 up to 128, then eight to each doubling up to
    MI_LARGE_BLOCK_MAX, so that a block wastes at most an eighth once its size is rounded to 16,
-   unless its class borrows (heap/find.c). See page/size_class.h. */
+   unless its class borrows (heap/find.c), or it grew (api/realloc.c). See page/size_class.h. */
 #define MI_BIN_HUGE 122u
 #define MI_BIN_FULL 123u
 #define MI_BIN_COUNT 124u
@@ -142,6 +142,8 @@ enum {
      every listed block lies at start + i * block_size with i < capacity, on one list only
      the page is in exactly one queue of its heap: that of its bin, or the full queue (flag
        IN_FULL); IN_FULL implies that `free` is empty
+     a page of one block is IN_FULL from its first heap on: it is never looked for, since its block may be less
+       aligned than those of its class (mi_segment_page_resize)
      thread_free is FULL only if IN_FULL is set
      `uncounted` is 0 if SHARED is set, and when the owner has freed enough of a page in the full queue
        before it read the notice of others

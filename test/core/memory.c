@@ -6,6 +6,7 @@
 #include "segment/abandoned.h"
 #include "segment/arena.h"
 #include "segment/huge_cache.h"
+#include "segment/place.h"
 #include "stats/stats.h"
 
 memory_t memory_gauges(void) {
@@ -106,6 +107,8 @@ static uint64_t check_segment(mi_segment_t* segment, bool abandoned) {
     if (abandoned) CHECK_EQ(mi_tf_state(atomic_load(&page->thread_free)), MI_TF_NORMAL);
   }
   CHECK_EQ(units, segment->units_used);
+  int run = mi_longest_run(~units & ~(uint64_t)1);
+  if (!abandoned) CHECK_EQ(segment->room, run < 0 && room ? 0 : run);
   return units | 1;
 }
 

@@ -7,7 +7,8 @@ static void* alloc_generic(mi_heap_t* heap, mi_request_t request, bool zero) {
   mi_page_t* page = mi_heap_page_for(&heap, &request);
   if (mi_unlikely(page == NULL)) {
     mi_deliver_misuse();
-    mi_out_of_memory(request.size > MI_MAX_ALLOC_SIZE ? EOVERFLOW : ENOMEM, 1, request.size);
+    mi_out_of_memory(request.size > MI_MAX_ALLOC_SIZE ? EOVERFLOW : ENOMEM, 1,
+                     request.size - request.spare);
     return NULL;
   }
   void* p = mi_page_alloc(page, zero);
@@ -27,7 +28,7 @@ void* mi_alloc_slow_aligned(mi_heap_t* heap, mi_request_t request, bool zero) {
 }
 
 static mi_noinline void* alloc_slowest(size_t size, mi_heap_t* heap, bool zero) {
-  return mi_alloc_slow_aligned(heap, (mi_request_t){size, 1, 0}, zero);
+  return mi_alloc_slow_aligned(heap, (mi_request_t){size, 1, 0, 0}, zero);
 }
 
 /* This thread freed nothing in the page. */

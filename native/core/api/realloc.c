@@ -23,7 +23,8 @@ static void* stay(void* p, size_t newsize, size_t usable, bool zero) {
 }
 
 /* ---- Blocks with a page for themselves change their size without a copy ----
-   No other thread knows such a page of this thread: its block is ours. So it may leave its queue and its address. */
+   No other thread knows such a page of this thread: its block is ours. So it may leave its queue, and a huge one
+   its address. */
 
 static void* resize_large(mi_heap_t* heap, mi_page_t* page, void* p, size_t newsize, bool zero) {
   size_t inside = (size_t)((uint8_t*)p - page->start);
@@ -93,7 +94,7 @@ void* mi_realloc_from(mi_heap_t* heap, void* p, size_t newsize, size_t align, si
     if (mi_likely(may_stay && stays(newsize, usable, align, offset)) && keeps_end) {
       return stay(p, newsize, usable, zero);
     }
-    /* A huge block moves by multiples of a segment. */
+    /* A large block stays where it is, and a huge one moves by multiples of a segment. */
     if (may_stay && !guarded && align <= MI_SEGMENT_SIZE) {
       void* resized = resize(page, p, newsize, zero);
       if (resized != NULL) return resized;
@@ -117,14 +118,26 @@ void* mi_heap_realloc(mi_heap_t* heap, void* p, size_t newsize) mi_attr_noexcept
   return mi_realloc_from(heap, p, newsize, 1, 0, false);
 }
 
+/* As mi_malloc, but where memory is short without the last `spare` bytes. */
+static void* alloc_roomy(size_t size, size_t spare) {
+  mi_heap_t* heap = mi_heap_default;
+  const mi_page_t* page = size <= MI_SMALL_SIZE_MAX ? mi_heap_small_page(heap, size)
+                                                    : heap->pages[mi_bin_of(size)].first;
+  bool has_some =
+      page != NULL && (page->free != NULL || page->local_free != NULL || mi_page_has_room(page));
+  if (mi_likely(has_some)) return mi_malloc_inline(size);
+  return mi_alloc_slow_aligned(heap, (mi_request_t){size, 1, 0, spare}, false);
+}
+
 /* A block in a page of this thread that is too small now: what mi_realloc_from does, without its questions. What
    grows by a little will grow again, so it gets a quarter more than it had: 12 % of the time of
    bench/workloads/growth.c. */
 static mi_noinline void* grow_plain(const mi_page_t* page, void* p, size_t newsize) {
   size_t size = page->block_size; /* the page may go with the block */
   size_t roomy = size + size / 4;
-  void* moved = mi_malloc_inline(newsize < roomy ? roomy : newsize);
-  if (mi_unlikely(moved == NULL)) return mi_realloc_from(NULL, p, newsize, 1, 0, false);
+  bool by_little = !MI_GUARDED && newsize < roomy;
+  void* moved = by_little ? alloc_roomy(roomy, roomy - newsize) : mi_malloc_inline(newsize);
+  if (mi_unlikely(moved == NULL)) return NULL;
   memcpy(moved, p, size);
   mi_free_inline(p);
   return moved;

@@ -19,7 +19,7 @@ static bool page_belongs(mi_heap_t* heap, mi_page_t* page, unsigned queue) {
   if (!mi_segment_is_mine(segment) || segment->cookie != mi_segment_cookie(segment)) return false;
   if ((mi_segment_pages(segment) >> mi_page_index(segment, page) & 1) == 0) return false;
   if (mi_page_is_in_full(page)) return queue == MI_BIN_FULL;
-  return queue == page->bin && page->block_size == mi_bin_block_size(queue);
+  return page->reserved > 1 && queue == page->bin && page->block_size == mi_bin_block_size(queue);
 }
 
 /* Every page of the full queue that is not FULL is on the delayed list. */

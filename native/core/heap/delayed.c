@@ -180,7 +180,7 @@ static bool complete(mi_heap_t* heap, mi_page_t* page) {
   if (mi_page_is_notifying(page)) return false; /* it may not end yet */
   mi_race_window();
   if (page->reserved == 1) return complete_single(page);
-  if (!mi_page_is_shared(page)) heap->others_free = true; /* it was they who told of it */
+  if (mi_page_others_freed(page) > mi_page_owner_shared(page)) heap->others_free = true;
   mi_page_leave_full(heap, page);
   if (mi_page_has_come_back(page)) {
     collect_and_retire(page);

@@ -25,17 +25,14 @@ static void add_single(mi_heap_t* heap, mi_page_t* page) {
 }
 
 /* Where memory is resident, or NULL. Before a small page touches fresh memory, one that another class has retired
-   is given back, as long as there are more than a few: programs that use one class after another need a fifth less
-   memory so. */
+   is given back, if there are more than a few: programs that use one class after another need a fifth less memory
+   so. */
 static mi_page_t* page_in_resident(mi_heap_t* heap, size_t block_size) {
   const size_t few = 256 << 10;
-  for (;;) {
-    mi_page_t* page = mi_segment_page_alloc_resident(heap->segments, block_size);
-    if (page != NULL || block_size > MI_SMALL_BLOCK_MAX || heap->retired_bytes <= few ||
-        !mi_heap_free_oldest_retired(heap)) {
-      return page;
-    }
-  }
+  mi_page_t* page = mi_segment_page_alloc_resident(heap->segments, block_size);
+  if (page != NULL || block_size > MI_SMALL_BLOCK_MAX || heap->retired_bytes <= few) return page;
+  mi_segment_t* segment = mi_heap_give_up_retired(heap);
+  return segment == NULL ? NULL : mi_segment_page_alloc_in(heap->segments, segment, block_size);
 }
 
 /* A page that the queue did not have: what an ended thread left, or a new one. */

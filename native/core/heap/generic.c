@@ -91,5 +91,11 @@ mi_page_t* mi_heap_page_for(mi_heap_t** heap, const mi_request_t* request) {
   }
   heartbeat(*heap);
   mi_page_t* page = find(*heap, request);
-  return mi_likely(page != NULL) ? page : find_at_last(*heap, request);
+  if (mi_likely(page != NULL)) return page;
+  mi_request_t least = *request;
+  if (request->spare > 0) {
+    least.size -= request->spare;
+    page = find(*heap, &least);
+  }
+  return page != NULL ? page : find_at_last(*heap, &least);
 }

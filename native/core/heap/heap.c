@@ -45,7 +45,7 @@ void mi_heap_for_each_page(mi_heap_t* heap, unsigned bins, mi_page_fun* fn, void
 
 static void settle_page(mi_heap_t* heap, mi_page_t* page, void* arg) {
   (void)arg;
-  if (mi_page_settle(page) && page->bin != MI_BIN_HUGE) mi_page_leave_full(heap, page);
+  if (mi_page_settle(page) && page->reserved > 1) mi_page_leave_full(heap, page);
 }
 
 void mi_heap_settle(mi_heap_t* heap) {
@@ -57,16 +57,18 @@ void mi_heap_settle(mi_heap_t* heap) {
   }
 }
 
-static void absorb_page(mi_heap_t* heap, mi_page_t* page, void* arg) {
-  mi_heap_t* target = arg;
-  mi_heap_remove_page(heap, page);
-  bool huge = page->bin == MI_BIN_HUGE;
-  atomic_store_explicit(&page->heap, target, memory_order_relaxed); /* see mi_page_set_full */
-  mi_heap_add_page(target, page, false);
-  if (!huge || mi_page_set_full(page)) return;
+void mi_heap_take_page(mi_heap_t* heap, mi_page_t* page) {
+  atomic_store_explicit(&page->heap, heap, memory_order_relaxed); /* see mi_page_set_full */
+  mi_heap_add_page(heap, page, false);
+  if (page->reserved > 1 || mi_page_set_full(page)) return;
   /* Its block has just come back, and may be being purged. */
   for (unsigned round = 0; !mi_page_collect_single(page); round++) mi_os_yield(round);
-  if (mi_page_is_empty(page)) mi_heap_free_page(target, page);
+  if (mi_page_is_empty(page)) mi_heap_free_page(heap, page);
+}
+
+static void absorb_page(mi_heap_t* heap, mi_page_t* page, void* arg) {
+  mi_heap_remove_page(heap, page);
+  mi_heap_take_page(arg, page);
 }
 
 void mi_heap_absorb(mi_heap_t* target, mi_heap_t* heap) {

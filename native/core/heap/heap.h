@@ -61,7 +61,11 @@ bool mi_heap_is_mine(const mi_heap_t* heap);
    tag that may not be destroyed, or else the backing heap. */
 mi_heap_t* mi_heap_for_tag(mi_tld_t* tld, uint8_t tag);
 
-/* Brings every page to NORMAL and out of the full queue (but huge ones), and completes the delayed
+/* Takes over a page that has been settled, and is in no queue. One of one block may be gone afterwards, if that has
+   come back. */
+void mi_heap_take_page(mi_heap_t* heap, mi_page_t* page);
+
+/* Brings every page to NORMAL and out of the full queue (but those of one block), and completes the delayed
    frees: from now on no other thread can reach the heap through a page, until a page is FULL again.
    Waits for threads that notify. */
 void mi_heap_settle(mi_heap_t* heap);
@@ -110,6 +114,7 @@ typedef struct mi_request_s {
   size_t size;
   size_t align;  /* only for huge blocks; 1: none */
   size_t offset; /* address + offset is to be aligned */
+  size_t spare;  /* bytes of `size` that are done without where memory is short */
 } mi_request_t;
 
 /* A page from which a block for the request can be popped. Runs the heartbeat. NULL and ENOMEM.
@@ -171,10 +176,11 @@ bool mi_heap_retired_is_valid(const mi_heap_t* heap);
 void mi_retired_forked(const mi_heap_t* heap);
 /* Ages retired pages; with `force`, gives them back now. */
 void mi_heap_collect_retired(mi_heap_t* heap, bool force);
-/* Gives back the page that has been retired for longest; false if none is. */
-bool mi_heap_free_oldest_retired(mi_heap_t* heap);
 /* The former, now and then. Once in each slow path. */
 void mi_heap_age_retired(mi_heap_t* heap);
+/* Gives back the retired page that would be the next to go, but not the last one of a segment. Returns its segment;
+   NULL if there is none. */
+mi_segment_t* mi_heap_give_up_retired(mi_heap_t* heap);
 
 /* ---- Frees (delayed.c) ---- */
 

@@ -97,6 +97,7 @@ bool mi_page_to_full(mi_heap_t* heap, mi_page_t* page) {
 }
 
 void mi_page_leave_full(mi_heap_t* heap, mi_page_t* page) {
+  mi_assert(page->reserved > 1);
   mi_page_count_all(page);
   mi_heap_remove_page(heap, page);
   mi_page_set_flag(page, MI_PAGE_IN_FULL, false);

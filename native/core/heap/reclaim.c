@@ -99,10 +99,10 @@ static mi_page_t* take_pages(mi_heap_t* heap, mi_segment_t* segment, unsigned bi
     page->tag = target->tag;
     page->adopted = !may_adopt(target);
     if (page->adopted) target->has_adopted = true;
-    atomic_store_explicit(&page->heap, target, memory_order_relaxed);
     mi_page_set_freer(page);
-    mi_heap_add_page(target, page, false);
-    if (target == heap && page->bin == bin && has_room(page)) found = page;
+    bool fits = target == heap && page->bin == bin && has_room(page);
+    mi_heap_take_page(target, page);
+    if (fits) found = page;
   }
   return found;
 }

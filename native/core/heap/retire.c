@@ -62,13 +62,13 @@ static bool may_retire(const mi_heap_t* heap, const mi_page_t* page) {
          heap->pages[page->bin].last->retire_expire == 0 && has_budget(heap, retired_bytes(page));
 }
 
-/* Of pages on the delayed list, the owner tells too, if they are SHARED. A few are enough to see. */
+/* Of pages on the delayed list, the owner tells too, if they are SHARED. A few are enough to see: of the others it
+   is seen when they are completed. */
 static bool others_told(mi_heap_t* heap) {
   enum { MOST = 8 };
   const mi_page_t* page = atomic_load_explicit(&heap->delayed, memory_order_acquire);
   for (unsigned i = 0; page != NULL && i < MOST; i++, page = mi_page_delayed_next(page)) {
-    size_t owner = mi_page_is_shared(page) ? page->owner_shared : 0;
-    if (mi_page_others_freed(page) > owner) return true;
+    if (mi_page_others_freed(page) > mi_page_owner_shared(page)) return true;
   }
   return false;
 }
@@ -148,17 +148,19 @@ void mi_heap_collect_retired(mi_heap_t* heap, bool force) {
   heap->retired_max = max;
 }
 
-bool mi_heap_free_oldest_retired(mi_heap_t* heap) {
-  if (mi_unlikely(heap->visiting)) return false;
-  mi_page_t* oldest = NULL;
+mi_segment_t* mi_heap_give_up_retired(mi_heap_t* heap) {
+  if (mi_unlikely(heap->visiting)) return NULL;
+  mi_page_t* next = NULL;
   for (uint32_t bin = heap->retired_min; bin <= heap->retired_max; bin++) {
     mi_page_t* page = heap->pages[bin].last;
     if (page == NULL || page->retire_expire == 0 || !mi_page_is_empty(page)) continue;
-    if (oldest == NULL || page->retire_expire < oldest->retire_expire) oldest = page;
+    if (mi_segment_of(page)->used == 1) continue; /* the segment would go with it */
+    if (next == NULL || page->retire_expire < next->retire_expire) next = page;
   }
-  if (oldest == NULL) return false;
-  mi_heap_free_page(heap, oldest);
-  return true;
+  if (next == NULL) return NULL;
+  mi_segment_t* segment = mi_segment_of(next);
+  mi_heap_free_page(heap, next);
+  return segment;
 }
 
 void mi_heap_age_retired(mi_heap_t* heap) {

@@ -193,6 +193,11 @@ mi_inline size_t mi_page_others_freed(const mi_page_t* page) {
   return (word & MI_TF_WHOLE) != 0 ? page->reserved : mi_tf_count(word);
 }
 
+/* Of these, what the owner freed. Owner. */
+mi_inline size_t mi_page_owner_shared(const mi_page_t* page) {
+  return mi_page_is_shared(page) ? page->owner_shared : 0;
+}
+
 /* Other threads freed blocks here, or the page was purged: mi_page_free_collect has something to do. */
 mi_inline bool mi_page_has_thread_free(const mi_page_t* page) {
   return (atomic_load_explicit(&page->thread_free, memory_order_relaxed) &

@@ -174,8 +174,8 @@ static void init_page(mi_segment_t* segment, mi_page_t* page, size_t block_size,
   page->block_size = block_size;
   size_t area_size;
   uint8_t* area = mi_segment_page_area(segment, page, &area_size);
-  /* Every block of a class is aligned to the largest power of two that divides its size, so that
-     aligned allocation need only choose the right class. */
+  /* Every block that is handed out as one of its class is aligned to the largest power of two that divides its
+     size, so that aligned allocation need only choose the right class. */
   size_t align = mi_lowest_bit(block_size);
   page->start = (uint8_t*)mi_align_up((uintptr_t)area, align);
   size_t room = area_size - (size_t)(page->start - area);
@@ -184,7 +184,7 @@ static void init_page(mi_segment_t* segment, mi_page_t* page, size_t block_size,
 #if MI_HARDENED
   page->key = mi_os_random();
 #endif
-  mi_assert(page->reserved > 0);
+  mi_assert((page->reserved == 1) == (block_size > MI_MEDIUM_BLOCK_MAX));
 }
 
 /* Of a word that only the owner writes. */
@@ -245,6 +245,11 @@ enum { TRIES = 8 };
 
 /* The first queue in which a page for such blocks may have room. */
 static unsigned least_room(size_t block_size) { return mi_bsr64(mi_units_for(block_size)); }
+
+mi_page_t*
+mi_segment_page_alloc_in(mi_segments_tld_t* tld, mi_segment_t* segment, size_t block_size) {
+  return page_alloc_in(tld, segment, block_size, true);
+}
 
 mi_page_t* mi_segment_page_alloc_resident(mi_segments_tld_t* tld, size_t block_size) {
   unsigned tries = 0;

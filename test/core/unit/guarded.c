@@ -163,6 +163,19 @@ static void resize(void) {
   mi_heap_destroy(heap);
 }
 
+/* A plain block that grows becomes a guarded one of the size asked for. */
+static void resize_plain(void) {
+  enum { SIZE = 1000, GROWN = 1100 };
+  mi_heap_t* heap = mi_heap_get_default();
+  mi_heap_guarded_set_sample_rate(heap, 0, 0);
+  uint8_t* p = mi_malloc(SIZE);
+  mi_heap_guarded_set_sample_rate(heap, 1, 1);
+  p = mi_realloc(p, GROWN);
+  CHECK(guard_of(p, GROWN) != NULL);
+  mi_heap_guarded_set_sample_rate(heap, 0, 0);
+  mi_free(p);
+}
+
 /* The heap's blocks die with it, or are freed elsewhere, and their memory is used again. */
 
 enum { BLOCKS = 200 };
@@ -283,6 +296,7 @@ int main(void) {
   options();
   where_they_end();
   resize();
+  resize_plain();
   the_end();
   visit();
   without_protection();

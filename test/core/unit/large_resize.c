@@ -87,15 +87,29 @@ static void zeroed(bool dirty) {
   mi_free(p);
 }
 
-/* One that was handed out inside of its block stays there too. */
-static void aligned(void) {
-  enum { ALIGNMENT = 256, OFFSET = 16 };
+/* What was given up and is gained again is zero too, and so is the rest of the unit at which it was given up. */
+static void zeroed_again(void) {
+  enum { SHORT = 72 * KIB, LONG = 192 * KIB };
+  uint8_t* p = mi_zalloc(LONG);
+  memset(p, 0xee, LONG);
+  CHECK_PTR(mi_rezalloc(p, SHORT), ==, p);
+  mi_purge_all();
+  CHECK_PTR(mi_rezalloc(p, LONG - SHORT / 2), ==, p);
+  CHECK(is_all_zero(p + SHORT, mi_usable_size(p) - SHORT));
+  mi_free(p);
+}
+
+/* One that was handed out inside of its block stays there too. `size`: what it grows to. */
+static void inside(size_t size) {
+  enum { ALIGNMENT = 16 * KIB, OFFSET = 16 };
   uint8_t* p = mi_malloc_aligned_at(LEAST, ALIGNMENT, OFFSET);
+  CHECK_PTR(p, !=, mi_page_of(p)->start);
   pattern_fill(p, LEAST, 3);
-  uint8_t* q = mi_realloc_aligned_at(p, 3 * LEAST, ALIGNMENT, OFFSET);
-  CHECK_PTR(q, ==, p);
-  CHECK_CMP(mi_usable_size(q), >=, 3 * LEAST);
+  uint8_t* q = mi_realloc_aligned_at(p, size, ALIGNMENT, OFFSET);
+  CHECK_EQ(q == p, size <= MOST - ALIGNMENT);
+  CHECK_CMP(mi_usable_size(q), >=, size);
   CHECK(pattern_holds(q, LEAST, 3));
+  memset(q, 1, size);
   memory_check();
   mi_free(q);
 }
@@ -116,19 +130,86 @@ static void freed_by_another_thread(void) {
   CHECK_EQ(memory_gauges().segments, 0);
 }
 
-/* A block of another thread is copied. */
-static void* make(void* p) {
-  *(uint8_t**)p = mi_malloc(LEAST);
-  pattern_fill(*(uint8_t**)p, LEAST, 4);
-  return NULL;
+/* A block of another thread is copied, whether that has ended or not. */
+static void* grow_it(void* p) {
+  uint8_t* q = mi_realloc(p, 5 * LEAST);
+  CHECK_PTR(q, !=, p);
+  CHECK(pattern_holds(q, LEAST, 4));
+  return q;
 }
-static void made_by_another_thread(void) {
-  uint8_t* p;
+
+static void grown_by_another_thread(void) {
+  uint8_t* p = mi_malloc(LEAST);
+  pattern_fill(p, LEAST, 4);
   pthread_t thread;
-  CHECK_EQ(pthread_create(&thread, NULL, make, &p), 0);
-  pthread_join(thread, NULL);
-  p = resized(p, LEAST, 5 * LEAST, 4);
+  void* q;
+  CHECK_EQ(pthread_create(&thread, NULL, grow_it, p), 0);
+  pthread_join(thread, &q);
+  p = mi_realloc(q, 10 * LEAST);
+  CHECK_PTR(p, !=, q);
+  CHECK(pattern_holds(p, LEAST, 4));
   mi_free(p);
+}
+
+/* ---- A block that grew may be less aligned than others of its class: its page never serves another ---- */
+
+enum { ALIGNED = 128 * KIB };
+
+static void* make_unaligned(void* heap) {
+  uint8_t* p = mi_heap_malloc(heap == NULL ? mi_heap_get_default() : heap, 80 * KIB);
+  CHECK_CMP((uintptr_t)p % ALIGNED, !=, 0);
+  CHECK_PTR(mi_heap_realloc(heap == NULL ? mi_heap_get_default() : heap, p, ALIGNED), ==, p);
+  return p;
+}
+
+static void check_next(void) {
+  void* p = mi_malloc_aligned(ALIGNED, ALIGNED);
+  uintptr_t address = (uintptr_t)p;
+  __asm__ volatile("" : "+r"(address)); /* or the compiler takes it for granted */
+  CHECK_EQ(address % ALIGNED, 0);
+  mi_free(p);
+  memory_check();
+  heaps_check();
+}
+
+static void in_thread(void* (*fn)(void*), void* arg, void** result) {
+  pthread_t thread;
+  CHECK_EQ(pthread_create(&thread, NULL, fn, arg), 0);
+  pthread_join(thread, result);
+}
+
+static void unaligned_and_adopted(void) {
+  void* p;
+  in_thread(make_unaligned, NULL, &p);
+  mi_collect(true);
+  CHECK_PTR(mi_page_of(p)->heap, ==, mi_heap_get_backing());
+  heaps_check();
+  in_thread(free_it, p, NULL);
+  check_next();
+}
+
+static bool free_in_visit(const mi_heap_t* heap, const mi_heap_area_t* area, void* block,
+                          size_t size, void* p) {
+  (void)heap, (void)area, (void)size;
+  if (block == NULL || block != *(void**)p) return true;
+  *(void**)p = NULL;
+  mi_free(block);
+  check_next();
+  return true;
+}
+
+static void unaligned_and_absorbed(bool visit) {
+  mi_heap_t* heap = mi_heap_new();
+  void* p = make_unaligned(heap);
+  mi_heap_delete(heap);
+  heaps_check();
+  if (visit) {
+    CHECK(mi_heap_visit_blocks(mi_heap_get_default(), true, free_in_visit, &p));
+    CHECK_PTR(p, ==, NULL);
+  } else {
+    in_thread(free_it, p, NULL);
+  }
+  check_next();
 }
 
 static bool
@@ -155,10 +236,16 @@ int main(void) {
   moves();
   zeroed(true);
   zeroed(false);
-  aligned();
+  zeroed_again();
+  static const size_t sizes[] = {LEAST,           128 * KIB,      129 * KIB, 512 * KIB,
+                                 MOST - 16 * KIB, MOST - 8 * KIB, MOST};
+  for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) inside(sizes[i]);
   freed_by_another_thread();
-  made_by_another_thread();
+  grown_by_another_thread();
   visited();
+  unaligned_and_adopted();
+  unaligned_and_absorbed(false);
+  unaligned_and_absorbed(true);
   mi_collect(true);
   memory_check();
   CHECK_EQ(memory_gauges().committed, 0);

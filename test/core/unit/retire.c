@@ -4,6 +4,7 @@
 
 #include "check.h"
 #include "memory.h"
+#include "segment/purge.h"
 
 static mi_tld_t* tld(void) { return mi_heap_get()->tld; }
 
@@ -98,13 +99,58 @@ static void handed_on(void) {
   counts[1] = fill_page(LEAST, blocks[1]);
   CHECK_EQ(tld()->stats.pages.current, pages);
   CHECK_CMP(heap->retired_bytes, <, retired);
+  CHECK(!mi_page_of(blocks[1][0])->memory_is_zero);
   for (size_t i = 0; i < 2; i++) {
     while (counts[i] > 0) mi_free(blocks[i][--counts[i]]);
   }
 }
 
+/* Also where many segments have a place for it, but in fresh memory. */
+static void handed_on_among_many(void) {
+  enum { CLASSES = 8, LEAST = 1200, STEP = 800, SEGMENTS = 30, KIB = 1024, MOST_SMALL = 20000 };
+  static const size_t sizes[] = {2048 * KIB, 1024 * KIB, 896 * KIB};
+  enum { SIZES = sizeof(sizes) / sizeof(sizes[0]) };
+  static void* fillers[SEGMENTS][SIZES];
+  static void* small[MOST_SMALL];
+  static void* blocks[CLASSES][MI_UNIT_SIZE / LEAST];
+  size_t counts[CLASSES], smalls = 0;
+  const mi_heap_t* heap = mi_heap_get_backing();
+  long delay = mi_option_get(mi_option_purge_delay);
+  mi_option_set(mi_option_purge_delay, -1);
+  mi_collect(true);
+  for (size_t i = 0; i < SEGMENTS; i++) {
+    for (size_t k = 0; k < SIZES; k++) fillers[i][k] = mi_malloc(sizes[k]);
+  }
+  while (heap->segments->free[0] != NULL || heap->segments->free[1] != NULL) {
+    CHECK_CMP(smalls, <, MOST_SMALL);
+    small[smalls++] = mi_malloc(KIB);
+  }
+  for (size_t i = 0; i < smalls; i++) {
+    if (mi_page_index(mi_segment_of(small[i]), mi_page_of(small[i])) != 1) continue;
+    mi_free(small[i]);
+    small[i] = NULL;
+  }
+  mi_collect(true);
+  mi_purge_all();
+  for (size_t i = 0; i < CLASSES; i++) counts[i] = fill_page(LEAST + i * STEP, blocks[i]);
+  for (size_t i = 0; i < CLASSES; i++) {
+    while (counts[i] > 0) mi_free(blocks[i][--counts[i]]);
+  }
+  int64_t pages = tld()->stats.pages.current;
+  void* p = mi_malloc(512);
+  CHECK_EQ(tld()->stats.pages.current, pages);
+  CHECK(!mi_page_of(p)->memory_is_zero);
+  mi_free(p);
+  while (smalls > 0) mi_free(small[--smalls]);
+  for (size_t i = 0; i < SEGMENTS; i++) {
+    for (size_t k = 0; k < SIZES; k++) mi_free(fillers[i][k]);
+  }
+  mi_option_set(mi_option_purge_delay, delay);
+}
+
 int main(void) {
   handed_on();
+  handed_on_among_many();
   alternate(8);
   alternate(16);
   alternate(1000);
