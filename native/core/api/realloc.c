@@ -121,11 +121,9 @@ void* mi_heap_realloc(mi_heap_t* heap, void* p, size_t newsize) mi_attr_noexcept
 /* As mi_malloc, but where memory is short without the last `spare` bytes. */
 static void* alloc_roomy(size_t size, size_t spare) {
   mi_heap_t* heap = mi_heap_default;
-  const mi_page_t* page = size <= MI_SMALL_SIZE_MAX ? mi_heap_small_page(heap, size)
-                                                    : heap->pages[mi_bin_of(size)].first;
-  bool has_some =
-      page != NULL && (page->free != NULL || page->local_free != NULL || mi_page_has_room(page));
-  if (mi_likely(has_some)) return mi_malloc_inline(size);
+  mi_page_t* page = size <= MI_SMALL_SIZE_MAX ? mi_heap_small_page(heap, size)
+                                              : heap->pages[mi_bin_of(size)].first;
+  if (mi_likely(page != NULL && page->free != NULL)) return mi_page_alloc(page, false);
   return mi_alloc_slow_aligned(heap, (mi_request_t){size, 1, 0, spare}, false);
 }
 

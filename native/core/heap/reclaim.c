@@ -99,7 +99,6 @@ static mi_page_t* take_pages(mi_heap_t* heap, mi_segment_t* segment, unsigned bi
     page->tag = target->tag;
     page->adopted = !may_adopt(target);
     if (page->adopted) target->has_adopted = true;
-    mi_page_set_freer(page);
     bool fits = target == heap && page->bin == bin && has_room(page);
     mi_heap_take_page(target, page);
     if (fits) found = page;

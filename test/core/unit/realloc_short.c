@@ -41,6 +41,49 @@ static void roomy(void) {
   mi_free(p);
 }
 
+/* The slow path of the larger block runs this, which takes the only one that is left. */
+static bool may_take, has_taken;
+
+static void take_larger(bool force, unsigned long long heartbeat, void* arg) {
+  (void)force, (void)heartbeat, (void)arg;
+  if (!may_take) return;
+  may_take = false;
+  has_taken = take(LARGER);
+}
+
+/* As often as it takes until the slow path has a heartbeat just then. There is a free block of each size. */
+static void beside_callbacks(void* p, void* last, void* larger) {
+  unsigned taken = 0;
+  mi_register_deferred_free(take_larger, NULL);
+  for (int quick = 0; quick < 80; quick++) {
+    mi_free(last);
+    mi_free(larger);
+    for (int i = 0; i < quick; i++) {
+      larger = mi_malloc(LARGER);
+      CHECK(larger != NULL);
+      mi_free(larger);
+    }
+    errors = 0;
+    has_taken = false;
+    may_take = true;
+    void* q = mi_realloc(p, GROWN);
+    may_take = false;
+    CHECK(q != NULL);
+    CHECK_EQ(errors, 0);
+    taken += has_taken;
+    bool got_less = mi_usable_size(q) < LARGER;
+    last = got_less ? q : mi_malloc(GROWN);
+    larger = has_taken ? blocks[--count] : got_less ? mi_malloc(LARGER) : q;
+    p = mi_malloc(SIZE);
+    CHECK(p != NULL && last != NULL && larger != NULL);
+  }
+  CHECK_CMP(taken, >, 0);
+  mi_register_deferred_free(NULL, NULL);
+  mi_free(p);
+  mi_free(last);
+  mi_free(larger);
+}
+
 int main(void) {
   CHECK_EQ(mi_reserve_os_memory(8192 * KIB, true, false), 0);
   mi_option_set_enabled(mi_option_disallow_os_alloc, true);
@@ -50,6 +93,9 @@ int main(void) {
   void* p = mi_malloc(SIZE);
   pattern_fill(p, SIZE, 1);
   void* last = mi_malloc(GROWN);
+  void* spare = mi_malloc(GROWN);
+  void* larger = mi_malloc(LARGER);
+  void* small = mi_malloc(SIZE);
   mi_register_error(count_error, NULL);
   take_all();
   while (take(GROWN)) {
@@ -70,6 +116,8 @@ int main(void) {
   CHECK_EQ(errors, 1);
   CHECK(pattern_holds(q, SIZE, 1));
   mi_free(q);
+  take_all();
+  beside_callbacks(small, spare, larger);
   while (count > 0) mi_free(blocks[--count]);
   return 0;
 }
