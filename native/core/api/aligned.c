@@ -82,7 +82,8 @@ void* mi_malloc_aligned_at(size_t size, size_t alignment, size_t offset) mi_attr
   return mi_alloc_aligned(mi_heap_default, size, alignment, offset, false);
 }
 void* mi_malloc_aligned(size_t size, size_t alignment) mi_attr_noexcept {
-  return mi_alloc_aligned(mi_heap_default, size, alignment, 0, false);
+  void* p = mi_malloc_aligned_quick(size, alignment);
+  return mi_likely(p != NULL) ? p : mi_alloc_aligned(mi_heap_default, size, alignment, 0, false);
 }
 void* mi_zalloc_aligned_at(size_t size, size_t alignment, size_t offset) mi_attr_noexcept {
   return mi_alloc_aligned(mi_heap_default, size, alignment, offset, true);

@@ -91,6 +91,18 @@ mi_inline void* mi_malloc_inline(size_t size) {
   return mi_malloc_or(size, mi_malloc_larger, mi_malloc_slow);
 }
 
+/* mi_malloc_aligned where a small block can be popped. NULL if not, and for all that asks for a closer look: size 0,
+   which is rounded up, and what is not right. */
+mi_inline void* mi_malloc_aligned_quick(size_t size, size_t align) {
+  size_t rounded = mi_align_up(size, align);
+  if (MI_TRACK || MI_GUARDED || mi_unlikely(!mi_is_power_of_two(align)) || size == 0 ||
+      size > MI_SMALL_SIZE_MAX || rounded > MI_SMALL_SIZE_MAX) {
+    return NULL;
+  }
+  mi_page_t* page = mi_heap_small_page(mi_heap_default, rounded);
+  return mi_likely(page->free != NULL) ? mi_page_alloc(page, false) : NULL;
+}
+
 /* The block is at an address p such that p + offset is a multiple of `align`. NULL with EINVAL
    if `align` is not a power of two. */
 mi_noinline void*

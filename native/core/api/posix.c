@@ -1,16 +1,20 @@
 /* The names of POSIX, BSD, glibc and Windows. */
 #include <errno.h>
 
+#include "api/alloc.h"
 #include "bits.h"
 #include "miheap.h"
 #include "os/os.h"
 
 int mi_posix_memalign(void** p, size_t alignment, size_t size) mi_attr_noexcept {
   if (p == NULL || alignment % sizeof(void*) != 0 || !mi_is_power_of_two(alignment)) return EINVAL;
-  int saved = errno;
-  void* block = mi_malloc_aligned(size, alignment);
-  errno = saved; /* the standard wants the code returned and errno left alone */
-  if (block == NULL) return ENOMEM;
+  void* block = mi_malloc_aligned_quick(size, alignment);
+  if (mi_unlikely(block == NULL)) {
+    int saved = errno;
+    block = mi_malloc_aligned(size, alignment);
+    errno = saved; /* the standard wants the code returned and errno left alone */
+    if (block == NULL) return ENOMEM;
+  }
   *p = block;
   return 0;
 }
