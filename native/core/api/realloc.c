@@ -128,7 +128,7 @@ static void* alloc_roomy(size_t size, size_t spare) {
 }
 
 /* A block in a page of this thread that is too small now: what mi_realloc_from does, without its questions. What
-   grows by a little will grow again, so it gets a quarter more than it had: 12 % of the time of
+   grows by a little will grow again, so it gets a quarter more than it had: a tenth of the time of
    bench/workloads/growth.c. */
 static mi_noinline void* grow_plain(const mi_page_t* page, void* p, size_t newsize) {
   size_t size = page->block_size; /* the page may go with the block */
