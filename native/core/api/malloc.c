@@ -28,7 +28,7 @@ void* mi_alloc_slow_aligned(mi_heap_t* heap, mi_request_t request, bool zero) {
 }
 
 static mi_noinline void* alloc_slowest(size_t size, mi_heap_t* heap, bool zero) {
-  return mi_alloc_slow_aligned(heap, (mi_request_t){size, 1, 0, 0}, zero);
+  return mi_alloc_slow_aligned(heap, (mi_request_t){.size = size, .align = 1}, zero);
 }
 
 /* This thread freed nothing in the page. */

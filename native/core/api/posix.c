@@ -11,7 +11,7 @@ int mi_posix_memalign(void** p, size_t alignment, size_t size) mi_attr_noexcept 
   void* block = mi_malloc_aligned_quick(size, alignment);
   if (mi_unlikely(block == NULL)) {
     int saved = errno;
-    block = mi_malloc_aligned(size, alignment);
+    block = mi_alloc_aligned(mi_heap_default, size, alignment, 0, false);
     errno = saved; /* the standard wants the code returned and errno left alone */
     if (block == NULL) return ENOMEM;
   }

@@ -6,7 +6,8 @@
 
 void* mi_alloc_tracked(mi_heap_t* heap, size_t size, size_t align, size_t offset, bool zero) {
   if (size > MI_MAX_ALLOC_SIZE) {
-    return mi_alloc_slow_aligned(heap, (mi_request_t){size, align, offset, 0}, zero);
+    return mi_alloc_slow_aligned(
+        heap, (mi_request_t){.size = size, .align = align, .offset = offset}, zero);
   }
   size_t total;
   if (align < MI_MAX_ALIGN && offset == 0) align = MI_MAX_ALIGN;
@@ -14,9 +15,10 @@ void* mi_alloc_tracked(mi_heap_t* heap, size_t size, size_t align, size_t offset
     errno = ENOMEM;
     return NULL;
   }
-  mi_request_t request = {total, 1, 0, 0};
+  mi_request_t request = {.size = total, .align = 1};
   if (total > MI_LARGE_BLOCK_MAX) {
-    request = (mi_request_t){size + (size_t)2 * MI_TRACK_GAP, align, offset + MI_TRACK_GAP, 0};
+    request = (mi_request_t){
+        .size = size + (size_t)2 * MI_TRACK_GAP, .align = align, .offset = offset + MI_TRACK_GAP};
   }
   uint8_t* block = mi_alloc_slow_aligned(heap, request, false);
   if (block == NULL) return NULL;

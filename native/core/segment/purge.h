@@ -5,8 +5,8 @@
 
 #include "segment/chunk.h"
 
-/* The slot has so many more dirty units: they will be looked at soon, and purged when they were dirty for purge_delay (or now, if that is
-   0). Not if its memory is resident. */
+/* The slot has so many more dirty units: they will be looked at soon, and purged when they were dirty for
+   purge_delay (or now, if that is 0). Not if its memory is resident. */
 void mi_purge_schedule(mi_slot_ref_t ref, size_t units);
 
 /* When something is due next; 0: nothing is. */

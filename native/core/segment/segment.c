@@ -146,11 +146,11 @@ static void segment_free(mi_segments_tld_t* tld, mi_segment_t* segment) {
 
 /* ---- Pages ---- */
 
-/* Has the page found by way of its units, or not any more. */
-static void
-enter_page(const mi_segment_t* segment, unsigned index, size_t block_size, mi_page_t* page) {
-  mi_page_map_set((const uint8_t*)segment + ((size_t)index << segment->page_shift),
-                  mi_units_for(block_size), page);
+/* The units from `first` to before `end` become the page's, which is found by way of them; NULL: nobody's. */
+static void set_owner(mi_segment_t* segment, unsigned first, unsigned end, mi_page_t* page) {
+  uint64_t units = mi_bits64(first, end - first);
+  segment->units_used = page != NULL ? segment->units_used | units : segment->units_used & ~units;
+  mi_page_map_set((uint8_t*)segment + ((size_t)first << MI_UNIT_SHIFT), end - first, page);
 }
 
 /* Of a page that is not in use any more. All but thread_free, which is empty and which others may be looking at, as
@@ -199,15 +199,13 @@ static mi_page_t* page_begin(mi_segments_tld_t* tld, mi_segment_t* segment, unsi
                              size_t block_size, bool zero) {
   if (index == 0 && !segment->first_page_zero) zero = false;
   if (index == 0) segment->first_page_zero = false;
-  unsigned units = mi_units_for(block_size);
   set_bit(&segment->pages_used, index, true);
-  segment->units_used |= mi_bits64(index, units);
   segment->used++;
   if (block_size > MI_SMALL_BLOCK_MAX) set_bit(&segment->long_pages, index, true);
-  mi_segment_queue_update(tld, segment);
   mi_page_t* page = &segment->pages[index];
   init_page(segment, page, block_size, zero);
-  enter_page(segment, index, block_size, page);
+  set_owner(segment, index, index + mi_units_for(block_size), page);
+  mi_segment_queue_update(tld, segment);
   return page;
 }
 
@@ -295,13 +293,6 @@ mi_page_t* mi_segment_page_alloc(mi_segments_tld_t* tld, size_t block_size) {
   return segment == NULL ? NULL : page_begin(tld, segment, index, block_size, zero);
 }
 
-/* The units from `first` to before `end` become the page's, or nobody's. */
-static void set_owner(mi_segment_t* segment, unsigned first, unsigned end, mi_page_t* page) {
-  uint64_t units = mi_bits64(first, end - first);
-  segment->units_used = page != NULL ? segment->units_used | units : segment->units_used & ~units;
-  mi_page_map_set((uint8_t*)segment + ((size_t)first << MI_UNIT_SHIFT), end - first, page);
-}
-
 bool mi_segment_page_resize(mi_segments_tld_t* tld, mi_page_t* page, size_t block_size,
                             bool* zero) {
   mi_assert(page->reserved == 1 && page->capacity == 1 && block_size > MI_MEDIUM_BLOCK_MAX);
@@ -340,9 +331,8 @@ void mi_segment_page_free(mi_segments_tld_t* tld, mi_page_t* page) {
   if (!page->memory_is_zero) dirty = units;
   uint64_t clean = units & ~dirty;
   clear_descriptor(page);
-  enter_page(segment, index, block_size, NULL);
+  set_owner(segment, index, index + mi_units_for(block_size), NULL);
   set_bit(&segment->pages_used, index, false);
-  segment->units_used &= ~mi_bits64(index, mi_units_for(block_size));
   if (block_size > MI_SMALL_BLOCK_MAX) set_bit(&segment->long_pages, index, false);
   segment->used--;
   mi_units_release(mi_segment_slot(segment), dirty, clean);

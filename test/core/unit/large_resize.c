@@ -114,6 +114,12 @@ static void inside(size_t size) {
   mi_free(q);
 }
 
+static void in_thread(void* (*fn)(void*), void* arg, void** result) {
+  pthread_t thread;
+  CHECK_EQ(pthread_create(&thread, NULL, fn, arg), 0);
+  pthread_join(thread, result);
+}
+
 static void* free_it(void* p) {
   mi_free(p);
   return NULL;
@@ -122,9 +128,7 @@ static void* free_it(void* p) {
 static void freed_by_another_thread(void) {
   uint8_t* p = mi_malloc(LEAST);
   p = mi_realloc(p, 5 * LEAST);
-  pthread_t thread;
-  CHECK_EQ(pthread_create(&thread, NULL, free_it, p), 0);
-  pthread_join(thread, NULL);
+  in_thread(free_it, p, NULL);
   mi_collect(true);
   memory_check();
   CHECK_EQ(memory_gauges().segments, 0);
@@ -141,10 +145,8 @@ static void* grow_it(void* p) {
 static void grown_by_another_thread(void) {
   uint8_t* p = mi_malloc(LEAST);
   pattern_fill(p, LEAST, 4);
-  pthread_t thread;
   void* q;
-  CHECK_EQ(pthread_create(&thread, NULL, grow_it, p), 0);
-  pthread_join(thread, &q);
+  in_thread(grow_it, p, &q);
   p = mi_realloc(q, 10 * LEAST);
   CHECK_PTR(p, !=, q);
   CHECK(pattern_holds(p, LEAST, 4));
@@ -155,10 +157,12 @@ static void grown_by_another_thread(void) {
 
 enum { ALIGNED = 128 * KIB };
 
-static void* make_unaligned(void* heap) {
-  uint8_t* p = mi_heap_malloc(heap == NULL ? mi_heap_get_default() : heap, 80 * KIB);
+/* NULL: in the heap of the thread. */
+static void* make_unaligned(void* in) {
+  mi_heap_t* heap = in == NULL ? mi_heap_get_default() : in;
+  uint8_t* p = mi_heap_malloc(heap, 80 * KIB);
   CHECK_CMP((uintptr_t)p % ALIGNED, !=, 0);
-  CHECK_PTR(mi_heap_realloc(heap == NULL ? mi_heap_get_default() : heap, p, ALIGNED), ==, p);
+  CHECK_PTR(mi_heap_realloc(heap, p, ALIGNED), ==, p);
   return p;
 }
 
@@ -170,12 +174,6 @@ static void check_next(void) {
   mi_free(p);
   memory_check();
   heaps_check();
-}
-
-static void in_thread(void* (*fn)(void*), void* arg, void** result) {
-  pthread_t thread;
-  CHECK_EQ(pthread_create(&thread, NULL, fn, arg), 0);
-  pthread_join(thread, result);
 }
 
 static void unaligned_and_adopted(void) {

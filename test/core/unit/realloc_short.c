@@ -23,14 +23,15 @@ static bool take(size_t size) {
   return p != NULL;
 }
 
+static void take_all_of(size_t size) {
+  while (take(size)) {
+  }
+}
+
 /* All that there is: pages of all lengths, and blocks of all sizes that could be borrowed from. */
 static void take_all(void) {
-  for (size_t size = 2048 * KIB; size >= 8; size /= 2) {
-    while (take(size)) {
-    }
-  }
-  while (take(LARGER)) {
-  }
+  for (size_t size = 2048 * KIB; size >= 8; size /= 2) take_all_of(size);
+  take_all_of(LARGER);
 }
 
 static void roomy(void) {
@@ -76,8 +77,7 @@ int main(void) {
   void* small = mi_malloc(SIZE);
   mi_register_error(count_error, NULL);
   take_all();
-  while (take(GROWN)) {
-  }
+  take_all_of(GROWN);
   mi_free(last);
   errors = 0;
   void* q = mi_realloc(p, GROWN);
@@ -85,8 +85,7 @@ int main(void) {
   CHECK_PTR(q, !=, p);
   CHECK_EQ(errors, 0);
   CHECK(pattern_holds(q, SIZE, 1));
-  while (take(LARGER + 100)) {
-  }
+  take_all_of(LARGER + 100);
   take_all();
   errors = 0;
   CHECK_PTR(mi_realloc(q, LARGER + 100), ==, NULL);

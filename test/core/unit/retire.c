@@ -81,16 +81,28 @@ static size_t fill_page(size_t size, void** blocks) {
   return n;
 }
 
+static void free_blocks(void** blocks, size_t count) {
+  while (count > 0) mi_free(blocks[--count]);
+}
+
+enum { CLASSES = 8 };
+
+/* The heap has an empty page of each of these classes. */
+static void retire_pages(const size_t sizes[CLASSES]) {
+  static void* blocks[CLASSES][MI_UNIT_SIZE / 64];
+  size_t counts[CLASSES];
+  for (size_t i = 0; i < CLASSES; i++) counts[i] = fill_page(sizes[i], blocks[i]);
+  for (size_t i = 0; i < CLASSES; i++) free_blocks(blocks[i], counts[i]);
+}
+
 /* A class that needs more pages gets those that others retired, rather than fresh memory. */
 static void handed_on(void) {
-  enum { CLASSES = 8, LEAST = 64, FEW = 256 << 10 };
-  static void* blocks[CLASSES][MI_UNIT_SIZE / LEAST];
-  size_t counts[CLASSES];
+  enum { LEAST = 64, FEW = 256 << 10 };
+  static const size_t sizes[CLASSES] = {LEAST, 128, 256, 512, 1024, 2048, 4096, 8192};
+  static void* blocks[2][MI_UNIT_SIZE / LEAST];
+  size_t counts[2];
   mi_collect(true);
-  for (size_t i = 0; i < CLASSES; i++) counts[i] = fill_page((size_t)LEAST << i, blocks[i]);
-  for (size_t i = 0; i < CLASSES; i++) {
-    while (counts[i] > 0) mi_free(blocks[i][--counts[i]]);
-  }
+  retire_pages(sizes);
   const mi_heap_t* heap = mi_heap_get_backing();
   CHECK_CMP(heap->retired_bytes, >, FEW + 2 * MI_UNIT_SIZE);
   counts[0] = fill_page(LEAST, blocks[0]); /* the retired page of this class */
@@ -100,20 +112,18 @@ static void handed_on(void) {
   CHECK_EQ(tld()->stats.pages.current, pages);
   CHECK_CMP(heap->retired_bytes, <, retired);
   CHECK(!mi_page_of(blocks[1][0])->memory_is_zero);
-  for (size_t i = 0; i < 2; i++) {
-    while (counts[i] > 0) mi_free(blocks[i][--counts[i]]);
-  }
+  for (size_t i = 0; i < 2; i++) free_blocks(blocks[i], counts[i]);
 }
 
 /* Also where many segments have a place for it, but in fresh memory. */
 static void handed_on_among_many(void) {
-  enum { CLASSES = 8, LEAST = 1200, STEP = 800, SEGMENTS = 30, KIB = 1024, MOST_SMALL = 20000 };
+  enum { SEGMENTS = 30, KIB = 1024, MOST_SMALL = 20000 };
+  static const size_t retired[CLASSES] = {1200, 2000, 2800, 3600, 4400, 5200, 6000, 6800};
   static const size_t sizes[] = {2048 * KIB, 1024 * KIB, 896 * KIB};
   enum { SIZES = sizeof(sizes) / sizeof(sizes[0]) };
   static void* fillers[SEGMENTS][SIZES];
   static void* small[MOST_SMALL];
-  static void* blocks[CLASSES][MI_UNIT_SIZE / LEAST];
-  size_t counts[CLASSES], smalls = 0;
+  size_t smalls = 0;
   const mi_heap_t* heap = mi_heap_get_backing();
   long delay = mi_option_get(mi_option_purge_delay);
   mi_option_set(mi_option_purge_delay, -1);
@@ -132,19 +142,14 @@ static void handed_on_among_many(void) {
   }
   mi_collect(true);
   mi_purge_all();
-  for (size_t i = 0; i < CLASSES; i++) counts[i] = fill_page(LEAST + i * STEP, blocks[i]);
-  for (size_t i = 0; i < CLASSES; i++) {
-    while (counts[i] > 0) mi_free(blocks[i][--counts[i]]);
-  }
+  retire_pages(retired);
   int64_t pages = tld()->stats.pages.current;
   void* p = mi_malloc(512);
   CHECK_EQ(tld()->stats.pages.current, pages);
   CHECK(!mi_page_of(p)->memory_is_zero);
   mi_free(p);
-  while (smalls > 0) mi_free(small[--smalls]);
-  for (size_t i = 0; i < SEGMENTS; i++) {
-    for (size_t k = 0; k < SIZES; k++) mi_free(fillers[i][k]);
-  }
+  free_blocks(small, smalls);
+  for (size_t i = 0; i < SEGMENTS; i++) free_blocks(fillers[i], SIZES);
   mi_option_set(mi_option_purge_delay, delay);
 }
 
