@@ -113,18 +113,24 @@ static unsigned largest_lender(unsigned bin) {
   return mi_is_power_of_two(size) ? bin : mi_bin_of((size_t)2 << mi_bsr64(size));
 }
 
-static mi_page_t* borrow(mi_heap_t* heap, unsigned bin) {
-  heap->loans[bin]++;
-  heap->tld->until_round++; /* or rounds, and so loans, would come the sooner the more are made */
+/* A page of a class above `bin`, up to `last`, with free blocks that are as well aligned; or NULL. */
+static mi_page_t* page_of_lender(mi_heap_t* heap, unsigned bin, unsigned last) {
   size_t alignment = mi_lowest_bit(mi_bin_block_size(bin));
-  unsigned last = largest_lender(bin);
   for (unsigned lender = bin + 1; lender <= last; lender++) {
     if (heap->pages[lender].first == NULL) continue;
     if (mi_lowest_bit(mi_bin_block_size(lender)) < alignment) continue;
     mi_page_t* page = search_queue(heap, lender);
     if (page != NULL) return page;
   }
-  return page_fresh(heap, last);
+  return NULL;
+}
+
+static mi_page_t* borrow(mi_heap_t* heap, unsigned bin) {
+  heap->loans[bin]++;
+  heap->tld->until_round++; /* or rounds, and so loans, would come the sooner the more are made */
+  unsigned last = largest_lender(bin);
+  mi_page_t* page = page_of_lender(heap, bin, last);
+  return page != NULL ? page : page_fresh(heap, last);
 }
 
 void mi_heap_forget_loans(mi_heap_t* heap) { memset(heap->loans, 0, sizeof(heap->loans)); }
@@ -133,6 +139,10 @@ mi_page_t* mi_heap_find_page(mi_heap_t* heap, unsigned bin) {
   mi_page_t* page = search_queue(heap, bin);
   if (page != NULL) return page;
   return may_borrow(heap, bin) ? borrow(heap, bin) : page_fresh(heap, bin);
+}
+
+mi_page_t* mi_heap_borrow_any(mi_heap_t* heap, unsigned bin) {
+  return MI_TRACK ? NULL : page_of_lender(heap, bin, MI_BIN_HUGE - 1);
 }
 
 mi_page_t* mi_heap_huge_page(mi_heap_t* heap, mi_request_t request) {

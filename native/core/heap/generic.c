@@ -45,11 +45,20 @@ static void heartbeat(mi_heap_t* heap) {
   mi_purge_due();
 }
 
+static bool is_huge(const mi_request_t* request) {
+  return request->size > MI_LARGE_BLOCK_MAX || request->align > 1;
+}
+
 static mi_page_t* find(mi_heap_t* heap, const mi_request_t* request) {
-  if (mi_unlikely(request->size > MI_LARGE_BLOCK_MAX || request->align > 1)) {
-    return mi_heap_huge_page(heap, *request);
-  }
+  if (mi_unlikely(is_huge(request))) return mi_heap_huge_page(heap, *request);
   return mi_heap_find_page(heap, mi_bin_of(request->size));
+}
+
+/* Whatever free block is large enough, of the right size or not. */
+static mi_page_t* find_any(mi_heap_t* heap, const mi_request_t* request) {
+  mi_page_t* page = find(heap, request);
+  if (page != NULL || is_huge(request)) return page;
+  return mi_heap_borrow_any(heap, mi_bin_of(request->size));
 }
 
 /* For as long as retry_on_oom says: another thread, or another process, may give memory back. */
@@ -59,7 +68,7 @@ static mi_page_t* retry(mi_heap_t* heap, const mi_request_t* request) {
   for (unsigned round = 0; page == NULL && mi_os_now() < until; round++) {
     mi_os_yield(round);
     mi_heap_collect_pages(heap, true);
-    page = find(heap, request);
+    page = find_any(heap, request);
   }
   return page;
 }
@@ -71,10 +80,9 @@ static mi_cold mi_page_t* find_at_last(mi_heap_t* heap, const mi_request_t* requ
   if (heap->segments->arena == NULL) {
     mi_purge_everything();
   } else {
-    bool huge = request->size > MI_LARGE_BLOCK_MAX || request->align > 1;
-    mi_heap_reclaim_arena(heap, !huge);
+    mi_heap_reclaim_arena(heap, !is_huge(request));
   }
-  mi_page_t* page = find(heap, request);
+  mi_page_t* page = find_any(heap, request);
   if (page == NULL) page = retry(heap, request);
   if (page == NULL) errno = ENOMEM;
   return page;
