@@ -166,7 +166,7 @@ typedef struct mi_page_s {
   /* Written by the owner; read by another thread only while it holds NOTIFYING. NULL: abandoned. */
   _Atomic(struct mi_heap_s*) heap;
   /* On the heap's delayed list: the next page. Of an abandoned page: the blocks that must be on
-     thread_free for it to be empty. */
+     thread_free for it to be empty. Of a communal page: 1, and 0 when its block was freed. */
   _Atomic(uintptr_t) link;
   /* The blocks of thread_free from this one on were purged, but for their links; see
      page/scavenge.c. */
@@ -191,8 +191,11 @@ typedef struct mi_page_s {
   uint8_t retire_expire; /* rounds of mi_heap_age_retired until it is given back; 0: not retired */
   struct mi_page_s* next;
   struct mi_page_s* prev;
-  struct mi_page_s* visit_next; /* the next one of a visit; see heap/visit.h */
-  uintptr_t key;                /* encodes the links of this page's lists in hardened builds */
+  union {
+    struct mi_page_s* visit_next; /* the next one of a visit; see heap/visit.h */
+    uintptr_t communal_id;        /* of a communal page: that of the thread that took it */
+  };
+  uintptr_t key; /* encodes the links of this page's lists in hardened builds */
 #if MI_GUARDED
   _Atomic(uint64_t) guarded; /* bit per block: segment/guard.h */
 #endif
@@ -287,7 +290,8 @@ typedef struct mi_segment_s {
   uintptr_t cookie;          /* mi_segment_cookie(segment): tells a segment from other memory */
   size_t huge_size;          /* bytes of the mapping, or of the slots; 0: not huge */
   bool first_page_zero;      /* what lies behind the header was never written */
-  _Atomic(struct mi_subproc_s*) subproc; /* huge and abandoned: by a thread of which */
+  /* Huge and abandoned: by a thread of which. Communal (heap/communal.h): mi_subproc_communal. */
+  _Atomic(struct mi_subproc_s*) subproc;
 
   mi_page_t pages[MI_UNITS_PER_SEGMENT]; /* the first page_count exist */
 } mi_segment_t;
@@ -379,6 +383,7 @@ typedef struct mi_tld_s {
   struct mi_heap_s* callback_heap; /* for which the deferred-free callback is running, or NULL */
   mi_heap_t* heaps;                /* every heap of the thread, the backing heap too */
   mi_segments_tld_t segments;
+  uintptr_t communal_id;    /* 0: it took no communal page yet (heap/communal.h) */
   mi_thread_stats_t stats;  /* since the thread began */
   mi_thread_stats_t merged; /* of that, what the process's figures have; peak: since then */
   mi_heap_t backing;

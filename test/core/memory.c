@@ -1,6 +1,7 @@
 #include "memory.h"
 
 #include "check.h"
+#include "heap/communal.h"
 #include "heap/heap.h"
 #include "os/os.h"
 #include "segment/abandoned.h"
@@ -73,6 +74,7 @@ typedef struct found_s {
   int64_t segments;
   int64_t abandoned;
   int64_t abandoned_by_first;
+  size_t communal;
   int64_t committed;
   int64_t huge;
 } found_t;
@@ -145,7 +147,10 @@ static void check_slot(mi_chunk_t* chunk, unsigned index, bool inside, const uin
   } else if (!is_free) {
     used = check_segment((mi_segment_t*)mi_slot_start(ref), abandoned);
     found->segments++;
-    found->abandoned += abandoned;
+    bool communal = subproc == &mi_subproc_communal;
+    CHECK_EQ(mi_segment_is_communal((mi_segment_t*)mi_slot_start(ref)), communal);
+    found->communal += communal;
+    found->abandoned += abandoned && !communal;
     found->abandoned_by_first += subproc == &mi_subproc_first;
   } else {
     CHECK(!abandoned);
@@ -243,6 +248,7 @@ void memory_check(void) {
   check_chunk_map();
   memory_t gauges = memory_gauges();
   CHECK_EQ(found.segments, gauges.segments);
+  CHECK_EQ(found.communal, mi_communal_count());
   CHECK_EQ(found.abandoned, gauges.abandoned);
   if (found.abandoned_by_first == found.abandoned) {
     CHECK_EQ(found.abandoned, (int64_t)mi_abandoned_total());

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 
+#include "heap/communal.h"
 #include "os/rare.h"
 #include "segment/abandoned.h"
 
@@ -73,7 +74,9 @@ static void free_in(mi_page_t* page, mi_block_t* block) {
   /* Acquire pairs with the release of mi_segment_abandon. */
   uintptr_t owner = atomic_load_explicit(&segment->thread_id, memory_order_acquire);
   bool unowned = owner == 0 && !mi_segment_is_huge(segment);
-  if (owner == mi_os_thread_id() || (unowned && adopt(page))) {
+  if (unowned && mi_segment_is_communal(segment)) {
+    mi_communal_page_free(page);
+  } else if (owner == mi_os_thread_id() || (unowned && adopt(page))) {
     mi_page_free_block(page, block);
     mi_deliver_misuse();
   } else if (unowned) {

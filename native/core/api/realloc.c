@@ -3,6 +3,7 @@
 
 #include "api/alloc.h"
 #include "api/free.h"
+#include "heap/communal.h"
 
 /* What a block of `newsize` must be asked for, so that it can be at such an address. */
 static size_t size_to_ask(size_t newsize, size_t align, size_t offset) {
@@ -23,21 +24,25 @@ static void* stay(void* p, size_t newsize, size_t usable, bool zero) {
 }
 
 /* ---- Blocks with a page for themselves change their size without a copy ----
-   No other thread knows such a page of this thread: its block is ours. So it may leave its queue, and a huge one
-   its address. */
+   No other thread knows such a page, of this thread or communal: its block is ours. So it may leave its queue, and a
+   huge one its address. */
+
+/* `heap`: where the page is; NULL: communal. */
+static bool change_size(mi_heap_t* heap, mi_page_t* page, unsigned bin, bool* zero) {
+  if (heap == NULL) return mi_communal_page_resize(page, bin, zero);
+  if (!mi_segment_page_resize(heap->segments, page, mi_bin_block_size(bin), zero)) return false;
+  mi_heap_remove_page(heap, page);
+  page->bin = (uint8_t)bin;
+  mi_heap_add_page(heap, page, false);
+  return true;
+}
 
 static void* resize_large(mi_heap_t* heap, mi_page_t* page, void* p, size_t newsize, bool zero) {
   size_t inside = (size_t)((uint8_t*)p - page->start);
   if (newsize <= MI_MEDIUM_BLOCK_MAX || newsize > MI_LARGE_BLOCK_MAX - inside) return NULL;
-  unsigned bin = mi_bin_of(newsize + inside);
   size_t old_size = page->block_size;
   bool gain_is_zero;
-  if (!mi_segment_page_resize(heap->segments, page, mi_bin_block_size(bin), &gain_is_zero)) {
-    return NULL;
-  }
-  mi_heap_remove_page(heap, page);
-  page->bin = (uint8_t)bin;
-  mi_heap_add_page(heap, page, false);
+  if (!change_size(heap, page, mi_bin_of(newsize + inside), &gain_is_zero)) return NULL;
   if (zero && page->block_size > old_size) {
     size_t end = mi_align_up(old_size, MI_UNIT_SIZE);
     if (!gain_is_zero || end > page->block_size) end = page->block_size;
@@ -59,7 +64,9 @@ static void* resize_huge(mi_heap_t* heap, mi_page_t* page, void* p, size_t newsi
 /* NULL if it cannot. */
 static void* resize(mi_page_t* page, void* p, size_t newsize, bool zero) {
   mi_segment_t* segment = mi_segment_of(page);
-  if (MI_TRACK || page->reserved > 1 || !mi_segment_is_mine(segment)) return NULL;
+  if (MI_TRACK || page->reserved > 1) return NULL;
+  if (mi_segment_is_communal(segment)) return resize_large(NULL, page, p, newsize, zero);
+  if (!mi_segment_is_mine(segment)) return NULL;
   mi_heap_t* heap = atomic_load_explicit(&page->heap, memory_order_relaxed);
   if (heap->visiting) return NULL; /* the visit remembers its pages by address */
   return mi_segment_is_huge(segment) ? resize_huge(heap, page, p, newsize, zero)
@@ -68,8 +75,9 @@ static void* resize(mi_page_t* page, void* p, size_t newsize, bool zero) {
 
 /* Only this thread puts its heaps into page->heap, so the answer cannot change meanwhile, whoever
    owns the page. */
-static bool is_of_heap(mi_page_t* page, const mi_heap_t* heap) {
-  return heap == NULL || atomic_load_explicit(&page->heap, memory_order_relaxed) == heap;
+static bool is_of_heap(const mi_page_t* page, const mi_heap_t* heap) {
+  return heap == NULL || atomic_load_explicit(&page->heap, memory_order_relaxed) == heap ||
+         mi_communal_is_of(page, heap);
 }
 
 void* mi_realloc_from(mi_heap_t* heap, void* p, size_t newsize, size_t align, size_t offset,

@@ -1,5 +1,6 @@
 /* free(), but for its fast path: the owner's side and the other threads'. The protocol between
    them is that of mi_page_t.thread_free in types.h. */
+#include "heap/communal.h"
 #include "heap/heap.h"
 #include "os/rare.h"
 #include "page/scavenge.h"
@@ -116,6 +117,7 @@ void mi_page_free_block_mt(mi_page_t* page, mi_block_t* block) {
   if (mi_unlikely(page->bin == MI_BIN_HUGE)) {
     free_huge_mt(page, block);
   } else {
+    if (mi_unlikely(page->reserved == 1)) mi_communal_learn();
     push(page, only(block));
   }
 }

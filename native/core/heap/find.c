@@ -1,6 +1,7 @@
 /* Finding a page with free blocks, and making one. */
 #include <string.h>
 
+#include "heap/communal.h"
 #include "heap/heap.h"
 #include "stats/stats.h"
 
@@ -32,14 +33,17 @@ static mi_page_t* page_in_resident(mi_heap_t* heap, size_t block_size) {
   mi_page_t* page = mi_segment_page_alloc_resident(heap->segments, block_size);
   if (page != NULL || block_size > MI_SMALL_BLOCK_MAX || heap->retired_bytes <= few) return page;
   mi_segment_t* segment = mi_heap_give_up_retired(heap);
-  return segment == NULL ? NULL : mi_segment_page_alloc_in(heap->segments, segment, block_size);
+  return segment == NULL ? NULL
+                         : mi_segment_page_alloc_in(heap->segments, segment, block_size, true);
 }
 
 /* A page that the queue did not have: what an ended thread left, or a new one. */
 static mi_page_t* page_fresh(mi_heap_t* heap, unsigned bin) {
-  mi_page_t* page = mi_heap_reclaim(heap, bin);
-  if (page != NULL) return page;
   size_t block_size = mi_bin_block_size(bin);
+  mi_page_t* page = NULL;
+  if (mi_communal_serves(heap, block_size)) page = mi_communal_page_alloc(heap, bin);
+  if (page == NULL) page = mi_heap_reclaim(heap, bin);
+  if (page != NULL) return page;
   if (block_size <= MI_MEDIUM_BLOCK_MAX) page = page_in_resident(heap, block_size);
   if (page == NULL) page = mi_segment_page_alloc(heap->segments, block_size);
   if (page == NULL) return NULL;

@@ -1,4 +1,5 @@
 /* The process: once at its start, in forked children, and at its end. */
+#include "heap/communal.h"
 #include "heap/heap.h"
 #include "options/options.h"
 #include "segment/abandoned.h"
@@ -58,7 +59,7 @@ static void in_forked_child(void) {
   /* A thread is counted before it has a segment, and until it has none, and may have held an abandoned one even so:
      most children have nothing more to look for. */
   if (mi_purge_was_cut_off() || mi_stat_current(threads) > has_heap ||
-      mi_stat_current(segments_abandoned) > 0) {
+      mi_stat_current(segments_abandoned) > 0 || mi_communal_count() > 0) {
     mi_segments_orphan(mi_page_forget_other_thread);
     mi_free_slots_restore();
   }
@@ -107,6 +108,7 @@ static void destroy_heaps(void) {
   }
 #if !defined(MI_OVERRIDE)
   mi_heap_free_pages(&tld->backing);
+  mi_communal_free_pages(&tld->backing);
 #endif
   mi_heap_collect_pages(&tld->backing, true);
   mi_purge_all();

@@ -1,4 +1,5 @@
 /* Segments change owners: abandoned by a thread that ends, adopted by one that needs pages. */
+#include "heap/communal.h"
 #include "heap/heap.h"
 #include "os/rare.h"
 #include "segment/abandoned.h"
@@ -167,18 +168,13 @@ static void count_page_down(void) {
   }
 }
 
-static mi_subproc_t* subproc_of_thread(void) {
-  if (!mi_heap_is_initialized(mi_heap_default)) return &mi_subproc_first;
-  return mi_subproc_of(&mi_heap_default->tld->segments);
-}
-
 /* Frees those of these pages of an abandoned segment, which the caller holds, that have come back. False if
    the segment is gone. */
 static bool free_empty(mi_subproc_t* subproc, mi_segment_t* segment, uint64_t pages) {
   mi_segments_tld_t tld = {.subproc = subproc, .count = 1};
   for (pages &= mi_segment_pages(segment); pages != 0; pages &= pages - 1) {
     mi_page_t* page = &segment->pages[mi_ctz64(pages)];
-    if (!mi_page_has_come_back(page)) continue;
+    if (!mi_page_abandoned_has_come_back(page)) continue;
     mi_page_forget_frees(page);
     page->used = 0;
     count_page_down();
@@ -191,13 +187,38 @@ static bool free_empty(mi_subproc_t* subproc, mi_segment_t* segment, uint64_t pa
   return true;
 }
 
-void mi_heap_free_abandoned_page(mi_slot_ref_t ref, unsigned index) {
-  mi_subproc_t* subproc = subproc_of_thread();
+static mi_subproc_t* subproc_of_thread(void) {
+  if (!mi_heap_is_initialized(mi_heap_default)) return &mi_subproc_first;
+  return mi_subproc_of(&mi_heap_default->tld->segments);
+}
+
+/* `pages`: of what segment, is not certain: the one that the caller knew may be gone. */
+static void free_pages(mi_subproc_t* subproc, mi_slot_ref_t ref, uint64_t pages) {
   mi_segment_t* segment;
-  uint64_t pages = (uint64_t)1 << index; /* of which segment, is not certain any more */
   while ((segment = mi_abandoned_hold(subproc, ref)) != NULL) {
     if (!free_empty(subproc, segment, pages) || !mi_abandoned_let_go(subproc, ref)) return;
     pages = ~(uint64_t)0; /* somebody came in vain */
+  }
+}
+
+void mi_heap_free_abandoned_page(mi_slot_ref_t ref, unsigned index) {
+  free_pages(subproc_of_thread(), ref, (uint64_t)1 << index);
+}
+
+void mi_communal_page_free(mi_page_t* page) {
+  mi_segment_t* segment = mi_segment_of(page);
+  mi_slot_ref_t slot = mi_segment_slot(segment);
+  unsigned index = mi_page_index(segment, page);
+  /* Release: who gives the page back, which may be another thread that looks at all pages, does so after our last use
+     of the block. */
+  atomic_store_explicit(&page->link, 0, memory_order_release);
+  mi_race_window();
+  free_pages(&mi_subproc_communal, slot, (uint64_t)1 << index);
+}
+
+void mi_communal_let_go(mi_slot_ref_t slot) {
+  if (mi_abandoned_let_go(&mi_subproc_communal, slot)) {
+    free_pages(&mi_subproc_communal, slot, ~(uint64_t)0);
   }
 }
 

@@ -29,6 +29,7 @@ void mi_process_unload(void) {
   mi_thread_detach();
   mi_segments_for_each_of_others(end_owner);
   mi_subprocs_end(mi_abandoned_hand_over);
+  mi_abandoned_hand_over(&mi_subproc_communal);
   mi_heap_t* heap = mi_heap_get();
   if (heap != NULL) {
     mi_heap_reclaim_all(heap);

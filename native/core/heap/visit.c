@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "heap/communal.h"
 #include "segment/guard.h"
 
 #define MOST_BLOCKS (MI_UNIT_SIZE / MI_WORD_SIZE)
@@ -148,6 +149,17 @@ static void retire_if_empty(mi_heap_t* heap, mi_page_t* page, void* arg) {
   if (mi_page_is_empty(page)) mi_page_retire(page);
 }
 
+typedef struct communal_visit_s {
+  const mi_visit_t* visit;
+  const mi_heap_t* heap;
+} communal_visit_t;
+
+static bool visit_communal(const mi_page_t* page, void* arg) {
+  const communal_visit_t* visit = arg;
+  mi_page_t copy = *page; /* which has the marks of a visit */
+  return mi_page_visit(visit->visit, visit->heap, &copy);
+}
+
 bool mi_heap_visit(mi_heap_t* heap, const mi_visit_t* visit) {
   mi_assert(!heap->visiting);
   mi_heap_collect_frees(heap);
@@ -159,6 +171,7 @@ bool mi_heap_visit(mi_heap_t* heap, const mi_visit_t* visit) {
   for (mi_page_t* page = first; page != NULL && all; page = page->visit_next) {
     all = mi_page_visit(visit, heap, page);
   }
+  all = all && mi_communal_for_each(heap, visit_communal, &(communal_visit_t){visit, heap});
   heap->visiting = false;
   mi_heap_for_each_page(heap, MI_BIN_COUNT, retire_if_empty, NULL);
   return all;
@@ -208,8 +221,15 @@ static void search_page(mi_heap_t* heap, mi_page_t* page, void* arg) {
   search->found = search->found || mi_page_holds(page, search->p);
 }
 
+static bool search_communal(const mi_page_t* page, void* arg) {
+  search_t* search = arg;
+  search->found = mi_page_holds(page, search->p);
+  return !search->found;
+}
+
 bool mi_heap_holds(mi_heap_t* heap, const void* p) {
   search_t search = {p, false};
   mi_heap_for_each_page(heap, MI_BIN_COUNT, search_page, &search);
+  if (!search.found) mi_communal_for_each(heap, search_communal, &search);
   return search.found;
 }

@@ -13,6 +13,7 @@
   RARE(collect, "a slow path first collects its heap by force")                       \
   RARE(abandon, "after a free, a thread with one heap abandons all it has")           \
   RARE(reclaim, "a fresh page is looked for among abandoned segments first")          \
+  RARE(communal, "a large block is taken from what all threads share")                \
   RARE(extend, "a page lays out one block only")                                      \
   RARE(retire, "a page that becomes empty is given back at once")                     \
   RARE(purge, "dirty memory is purged when it is released, huge blocks are unmapped") \

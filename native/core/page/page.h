@@ -204,12 +204,19 @@ mi_inline bool mi_page_has_thread_free(const mi_page_t* page) {
           ~(uintptr_t)MI_TF_STATE_MASK) != 0;
 }
 
-/* All blocks that are alive for the owner came back from other threads. Also of an abandoned page that the
-   caller holds. */
-mi_inline bool mi_page_has_come_back(const mi_page_t* page) {
+mi_inline bool mi_page_has_so_many_back(const mi_page_t* page, size_t blocks) {
   /* Acquire pairs with the release of each push. */
   uintptr_t word = atomic_load_explicit(&page->thread_free, memory_order_acquire);
-  return mi_tf_count(word) == mi_page_used(page) || mi_tf_is_purged(word);
+  return mi_tf_count(word) == blocks || mi_tf_is_purged(word);
+}
+/* All blocks that are alive for the owner came back from other threads. */
+mi_inline bool mi_page_has_come_back(const mi_page_t* page) {
+  return mi_page_has_so_many_back(page, mi_page_used(page));
+}
+/* The same for a page of an abandoned segment that the caller holds. */
+mi_inline bool mi_page_abandoned_has_come_back(const mi_page_t* page) {
+  /* Acquire pairs with the release of mi_communal_page_free. */
+  return mi_page_has_so_many_back(page, atomic_load_explicit(&page->link, memory_order_acquire));
 }
 
 /* The page after this one on its heap's delayed list. */

@@ -4,6 +4,7 @@
 #include "segment/arena.h"
 #include "segment/huge.h"
 #include "segment/pin.h"
+#include "segment/place.h"
 #include "segment/run.h"
 #include "stats/stats.h"
 
@@ -28,6 +29,17 @@ static void change_count(const mi_chunk_t* chunk, mi_subproc_t* subproc, size_t 
   mi_arena_t* arena = mi_arena_of(chunk);
   atomic_fetch_add_explicit(is_apart(arena) ? &arena->abandoned : &subproc->abandoned, by,
                             memory_order_relaxed);
+}
+
+/* Communal segments are nobody's, but no thread has left them. */
+static void count_up(const mi_chunk_t* chunk, mi_subproc_t* subproc) {
+  if (subproc != &mi_subproc_communal) mi_stat_up(segments_abandoned, 1);
+  change_count(chunk, subproc, 1);
+}
+
+static void count_down(const mi_chunk_t* chunk, mi_subproc_t* subproc) {
+  change_count(chunk, subproc, (size_t)-1);
+  if (subproc != &mi_subproc_communal) mi_stat_down(segments_abandoned, 1);
 }
 
 typedef _Atomic(mi_subproc_t*) mark_t;
@@ -66,19 +78,18 @@ void mi_segment_abandon(mi_segments_tld_t* tld, mi_segment_t* segment) {
   mark_t* mark = &segment->chunk->abandoned[segment->slot_index];
   segment->abandoned_pages = 0;
   tld->count--;
+  atomic_store_explicit(&segment->subproc, subproc, memory_order_relaxed);
   set_mark(mark, held(subproc));
   /* Release: who sees that nobody owns it sees how many blocks each page had. */
   atomic_store_explicit(&segment->thread_id, 0, memory_order_release);
   mi_race_window();
-  mi_stat_up(segments_abandoned, 1);
-  change_count(segment->chunk, subproc, 1);
+  count_up(segment->chunk, subproc);
   set_mark(mark, subproc);
 }
 
 static void own(mi_segments_tld_t* tld, mi_segment_t* segment) {
   mi_race_window();
-  change_count(segment->chunk, mi_subproc_of(tld), (size_t)-1);
-  mi_stat_down(segments_abandoned, 1);
+  count_down(segment->chunk, mi_subproc_of(tld));
   atomic_store_explicit(&segment->thread_id, mi_os_thread_id(), memory_order_relaxed);
   set_mark(mark_of(mi_segment_slot(segment)), NULL);
   tld->count++;
@@ -116,8 +127,67 @@ mi_segment_t* mi_abandoned_hold(mi_subproc_t* subproc, mi_slot_ref_t ref) {
   return (mi_segment_t*)mi_slot_start(ref);
 }
 
+mi_segment_t* mi_abandoned_hold_patiently(mi_subproc_t* subproc, mi_slot_ref_t ref) {
+  for (unsigned round = 0; !take_mark(mark_of(ref), subproc); round++) {
+    mi_subproc_t* found = atomic_load_explicit(mark_of(ref), memory_order_relaxed);
+    if (subproc_in(found) != subproc) return NULL;
+    mi_os_yield(round);
+  }
+  return (mi_segment_t*)mi_slot_start(ref);
+}
+
+/* Looks at what belongs to the slot, not at the segment, which may end at any time. */
+static bool seems_to_fit(mi_slot_ref_t ref, size_t block_size, bool resident) {
+  mi_slot_t* slot = mi_slot_state(ref);
+  uint64_t dirty = atomic_load_explicit(&slot->dirty, memory_order_relaxed);
+  uint64_t clean = atomic_load_explicit(&slot->clean, memory_order_relaxed);
+  uint64_t places = mi_places_for((dirty | clean) & ~(uint64_t)1, block_size);
+  return (resident ? places & dirty : places) != 0;
+}
+
+/* By the logarithm of the units that are wanted: in the chunks before this one there was no room, when they were last
+   looked at. */
+static _Atomic(size_t) room_from[MI_ROOM_COUNT];
+
+static void note_room(const mi_chunk_t* chunk) {
+  for (unsigned i = 0; i < MI_ROOM_COUNT; i++) {
+    if (atomic_load_explicit(&room_from[i], memory_order_relaxed) > chunk->number) {
+      atomic_store_explicit(&room_from[i], chunk->number, memory_order_relaxed);
+    }
+  }
+}
+
+static mi_segment_t*
+hold_in_chunk(mi_subproc_t* subproc, mi_chunk_t* chunk, size_t block_size, bool resident) {
+  for (unsigned index = 0; index < MI_SLOTS_PER_CHUNK; index++) {
+    mi_slot_ref_t ref = {chunk, index};
+    if (atomic_load_explicit(mark_of(ref), memory_order_relaxed) == subproc &&
+        seems_to_fit(ref, block_size, resident) && take_mark(mark_of(ref), subproc)) {
+      return (mi_segment_t*)mi_slot_start(ref);
+    }
+  }
+  return NULL;
+}
+
+mi_segment_t* mi_abandoned_hold_for(mi_subproc_t* subproc, size_t block_size, bool resident) {
+  enum { MOST_CHUNKS = 32, MOST_FOR_RESIDENT = 4 };
+  _Atomic(size_t)* from = &room_from[mi_bsr64(mi_units_for(block_size))];
+  size_t first = atomic_load_explicit(from, memory_order_relaxed);
+  size_t end = first + (resident ? MOST_FOR_RESIDENT : MOST_CHUNKS);
+  size_t chunks = mi_chunk_count();
+  for (size_t i = first; i < end && i < chunks; i++) {
+    mi_segment_t* segment = hold_in_chunk(subproc, mi_chunk_at(i), block_size, resident);
+    if (segment == NULL) continue;
+    if (!resident) atomic_store_explicit(from, i, memory_order_relaxed);
+    return segment;
+  }
+  if (!resident && end < chunks) atomic_store_explicit(from, end, memory_order_relaxed);
+  return NULL;
+}
+
 bool mi_abandoned_let_go(mi_subproc_t* subproc, mi_slot_ref_t ref) {
   mi_race_window();
+  if (subproc == &mi_subproc_communal) note_room(ref.chunk);
   set_mark(mark_of(ref), subproc);
   atomic_thread_fence(memory_order_seq_cst);
   uint32_t bit = 1u << ref.index;
@@ -127,8 +197,7 @@ bool mi_abandoned_let_go(mi_subproc_t* subproc, mi_slot_ref_t ref) {
 
 void mi_abandoned_ends(mi_subproc_t* subproc, const mi_segment_t* segment) {
   set_mark(mark_of(mi_segment_slot(segment)), NULL);
-  change_count(segment->chunk, subproc, (size_t)-1);
-  mi_stat_down(segments_abandoned, 1);
+  count_down(segment->chunk, subproc);
 }
 
 /* The numbers of the chunks that may have what tld wants. */
@@ -376,6 +445,7 @@ void mi_abandoned_hand_over(mi_subproc_t* subproc) {
       /* Counted before somebody can adopt it. */
       bool counted = !is_apart(mi_arena_of(chunk));
       if (counted) change_count(chunk, &mi_subproc_first, 1);
+      if (subproc == &mi_subproc_communal) mi_stat_up(segments_abandoned, 1);
       /* Release goes on from the set_mark of who left it. Nobody else takes it. */
       bool done = atomic_compare_exchange_strong_explicit(
           mark, &found, &mi_subproc_first, memory_order_acq_rel, memory_order_relaxed);
@@ -418,10 +488,7 @@ static void forget_count(mi_chunk_t* chunk, mi_subproc_t* subproc) {
   atomic_store_explicit(&subproc->abandoned, 0, memory_order_relaxed);
 }
 
-static void count(mi_chunk_t* chunk, mi_subproc_t* subproc) {
-  change_count(chunk, subproc, 1);
-  mi_stat_up(segments_abandoned, 1);
-}
+static void count(mi_chunk_t* chunk, mi_subproc_t* subproc) { count_up(chunk, subproc); }
 
 /* Threads that are not there may have been between a mark and its count. */
 static void count_again(void) {

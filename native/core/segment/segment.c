@@ -217,8 +217,8 @@ static uint64_t places_beside(uint64_t used, size_t block_size) {
 
 /* In the first place, so that memory which is resident is used again, and the end may drain. NULL if there is no
    room, but where units are just being purged. `only_resident`: or if the page would not begin in resident memory. */
-static mi_page_t* page_alloc_in(mi_segments_tld_t* tld, mi_segment_t* segment, size_t block_size,
-                                bool only_resident) {
+mi_page_t* mi_segment_page_alloc_in(mi_segments_tld_t* tld, mi_segment_t* segment,
+                                    size_t block_size, bool only_resident) {
   mi_slot_ref_t ref = mi_segment_slot(segment);
   uint64_t places = places_beside(segment->units_used, block_size);
   if (only_resident) {
@@ -244,17 +244,12 @@ enum { TRIES = 8 };
 /* The first queue in which a page for such blocks may have room. */
 static unsigned least_room(size_t block_size) { return mi_bsr64(mi_units_for(block_size)); }
 
-mi_page_t*
-mi_segment_page_alloc_in(mi_segments_tld_t* tld, mi_segment_t* segment, size_t block_size) {
-  return page_alloc_in(tld, segment, block_size, true);
-}
-
 mi_page_t* mi_segment_page_alloc_resident(mi_segments_tld_t* tld, size_t block_size) {
   unsigned tries = 0;
   for (unsigned room = least_room(block_size); room < MI_ROOM_COUNT; room++) {
     mi_segment_t* segment = tld->free[room];
     for (; segment != NULL && tries < TRIES; segment = segment->next, tries++) {
-      mi_page_t* page = page_alloc_in(tld, segment, block_size, true);
+      mi_page_t* page = mi_segment_page_alloc_in(tld, segment, block_size, true);
       if (page != NULL) return page;
     }
   }
@@ -265,7 +260,7 @@ static mi_page_t* page_alloc_any(mi_segments_tld_t* tld, size_t block_size) {
   for (unsigned room = least_room(block_size); room < MI_ROOM_COUNT; room++) {
     mi_segment_t* segment = tld->free[room];
     for (unsigned tries = 0; segment != NULL && tries < TRIES; tries++, segment = segment->next) {
-      mi_page_t* page = page_alloc_in(tld, segment, block_size, false);
+      mi_page_t* page = mi_segment_page_alloc_in(tld, segment, block_size, false);
       if (page != NULL) return page;
     }
     /* Those that were tried come last the next time. */

@@ -72,9 +72,9 @@ mi_page_t* mi_segment_page_alloc(mi_segments_tld_t* tld, size_t block_size);
 /* The same from a segment of this thread, and beginning where memory is resident already; NULL if there is no
    such place. */
 mi_page_t* mi_segment_page_alloc_resident(mi_segments_tld_t* tld, size_t block_size);
-/* The same from this segment. */
-mi_page_t*
-mi_segment_page_alloc_in(mi_segments_tld_t* tld, mi_segment_t* segment, size_t block_size);
+/* A page from this segment; `only_resident`: if it begins where memory is resident. */
+mi_page_t* mi_segment_page_alloc_in(mi_segments_tld_t* tld, mi_segment_t* segment,
+                                    size_t block_size, bool only_resident);
 
 /* Changes the size of the one block that a page of this thread has, which is alive, where it is. `block_size` is a
    class above MI_MEDIUM_BLOCK_MAX, but the block may then be less aligned than others of that class. *zero: the units

@@ -4,6 +4,7 @@
 #include "segment/memory.h"
 
 mi_subproc_t mi_subproc_first;
+mi_subproc_t mi_subproc_communal;
 
 /* They are made in blocks, which never go away, so that an id may be looked at at any time. */
 enum { PER_BLOCK = 128 };

@@ -132,6 +132,8 @@ static void again(void) {
 int main(void) {
   mi_os_forbid_huge_pages();
   mi_option_set(mi_option_purge_delay, 3600000);
+  mi_option_enable(
+      mi_option_visit_abandoned); /* large blocks stay with their thread, whoever frees them */
   pthread_barrier_init(&step, NULL, 2);
   for (int heap = 0; heap < 2; heap++) {
     run(16, (size_t)1 << 20, heap != 0);
