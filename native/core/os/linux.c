@@ -250,6 +250,14 @@ bool mi_os_destructors_run(void) {
 
 void mi_os_register_fork_child(void (*fn)(void)) { pthread_atfork(NULL, NULL, fn); }
 
+mi_os_identity_t mi_os_identity(void) {
+  mi_os_identity_t who = {{0}};
+  _Static_assert(sizeof(uid_t) == sizeof(who.ids[0]) && sizeof(gid_t) == sizeof(who.ids[0]), "");
+  (void)getresuid(&who.ids[0], &who.ids[1], &who.ids[2]);
+  (void)getresgid(&who.ids[3], &who.ids[4], &who.ids[5]);
+  return who;
+}
+
 void mi_os_yield(unsigned round) {
   if (round < 64) {
     sched_yield();

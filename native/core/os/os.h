@@ -152,6 +152,13 @@ void mi_os_yield(unsigned round);
    mi_os_unmap, mi_os_yield, mi_os_wait and mi_os_wake; nothing that is thread-local, or of the C
    library, is there. */
 
+/* The users and groups that the calling thread acts for. A helper has those of the thread that started it, whatever
+   becomes of that. */
+typedef struct mi_os_identity_s {
+  uint32_t ids[6];
+} mi_os_identity_t;
+mi_os_identity_t mi_os_identity(void);
+
 /* Runs `fn` in a helper thread, which ends with it. False if there can be none now: the system refuses,
    or has no such threads. */
 bool mi_os_helper_start(void (*fn)(void));

@@ -1,5 +1,7 @@
 #include "segment/purger.h"
 
+#include <string.h>
+
 #include "os/rare.h"
 
 /* Only where malloc is ours. In a library that is a part of something else, such as Node's addon, the
@@ -19,23 +21,34 @@ enum { LINGER_MS = 1000 };
 /* Is it refused by the system, that is asked again after so long. */
 enum { RETRY_MS = 1000 };
 
+/* After so long at work it is asked whether the program still is the user that it was. */
+enum { ASK_MS = 1000 };
+
 /* One word, so that who announces memory needs one look to know that the purger will see it.
 
-     NONE ----> AWAKE <----> ASLEEP ----> NONE      any ----> ENDED
-        a thread      purger, thread  purger
+     NONE ----> AWAKE <----> ASLEEP ----> NONE      AWAKE ----> STALE ----> AWAKE      any ----> ENDED
+        a thread      purger, thread  purger             purger     a thread
 
    AWAKE   it will make a round, and in it see all that was announced before this was read
+   STALE   the same; and who announces memory is to see whether the program has other users or groups by now
    ASLEEP  it has nothing to do, and waits for AWAKE
    ENDED   it must end, or has ended for ever
 
+   Above these bits is the number of the purger: one that finds another number there has been replaced, and ends.
+
    Sequentially consistent, as announcements are: the announcer stores the time and then reads the
    word; the purger becomes ASLEEP and then reads the times. One of them sees the other. */
-enum { NONE, AWAKE, ASLEEP, ENDED };
+enum { NONE, AWAKE, STALE, ASLEEP, ENDED, STATES = 8 };
 static _Atomic(uint32_t) state;
+
+static uint32_t state_of(uint32_t word) { return word % STATES; }
+static uint32_t with_state(uint32_t word, uint32_t to) { return word - state_of(word) + to; }
 
 static int64_t (*round_fn)(void);
 static _Atomic(size_t) waiting;
 static _Atomic(int64_t) retry_at;
+/* Of who started it. Written before it begins, read by who sees STALE or ASLEEP. */
+static mi_os_identity_t identity;
 
 void mi_purger_set_round(int64_t (*round)(void)) { round_fn = round; }
 
@@ -43,46 +56,92 @@ static bool change(uint32_t from, uint32_t to) {
   return atomic_compare_exchange_strong(&state, &from, to);
 }
 
-/* Nothing is due: sleeps until something is. False if the thread is to end. */
-static bool sleep_until_woken(void) {
-  if (!change(AWAKE, ASLEEP)) return false;
+/* ---- The purger ---- */
+
+/* Nothing is due: sleeps until something is. False if the thread is to end. `awake`: its word. */
+static bool sleep_until_woken(uint32_t awake) {
+  uint32_t asleep = with_state(awake, ASLEEP);
+  change(with_state(awake, STALE), awake);
+  if (!change(awake, asleep)) return false;
   mi_race_window();
   bool nothing = round_fn() == 0;
-  if (nothing && !mi_os_wait(&state, ASLEEP, LINGER_MS) && change(ASLEEP, NONE)) return false;
+  if (nothing && !mi_os_wait(&state, asleep, LINGER_MS) &&
+      change(asleep, with_state(awake, NONE))) {
+    return false;
+  }
   /* If it is not AWAKE by now, we were woken by chance. */
-  return change(ASLEEP, AWAKE) || atomic_load(&state) == AWAKE;
+  return change(asleep, awake) || atomic_load(&state) == awake;
+}
+
+static bool is_at_work(uint32_t word, uint32_t awake) {
+  return word == awake || word == with_state(awake, STALE);
+}
+
+/* Waits until `due`. False if the thread is to end. */
+static bool wait_until(int64_t due, uint32_t awake) {
+  uint32_t word = atomic_load(&state);
+  if (!is_at_work(word, awake)) return false;
+  mi_os_wait(&state, word, due - mi_os_now() + GRACE_MS);
+  return is_at_work(atomic_load(&state), awake);
 }
 
 static void run(void) {
+  uint32_t awake = atomic_load(&state);
+  if (state_of(awake) != AWAKE) return; /* it has been ended already */
+  int64_t ask_at = mi_os_now() + ASK_MS;
   do {
     atomic_store_explicit(&waiting, 0, memory_order_relaxed);
     int64_t due;
     while ((due = round_fn()) != 0) {
-      mi_os_wait(&state, AWAKE, due - mi_os_now() + GRACE_MS);
-      if (atomic_load(&state) != AWAKE) return;
+      if (mi_os_now() >= ask_at && change(awake, with_state(awake, STALE))) {
+        ask_at = mi_os_now() + ASK_MS;
+      }
+      if (!wait_until(due, awake)) return;
     }
-  } while (sleep_until_woken());
+  } while (sleep_until_woken(awake));
 }
+
+/* ---- Who needs it ---- */
 
 static bool is_wanted(void) {
   return MI_HAS_PURGER && round_fn != NULL && mi_option_is_enabled(mi_option_background_purge) &&
          mi_os_now() >= atomic_load_explicit(&retry_at, memory_order_relaxed);
 }
 
-static void call(void) {
-  if (change(ASLEEP, AWAKE)) {
-    mi_os_wake(&state);
-  } else if (atomic_load(&state) == NONE && is_wanted() && change(NONE, AWAKE) &&
-             !mi_os_helper_start(run)) {
+/* Starts the next purger. The one that there may be then ends. */
+static void start(uint32_t word) {
+  uint32_t awake = with_state(word, AWAKE) + STATES;
+  if (!is_wanted() || !change(word, awake)) return;
+  identity = mi_os_identity();
+  if (!mi_os_helper_start(run)) {
     atomic_store_explicit(&retry_at, mi_os_now() + RETRY_MS, memory_order_relaxed);
-    change(AWAKE, NONE);
+    change(awake, with_state(awake, NONE));
+  }
+  mi_os_wake(&state);
+}
+
+/* It must not go on as a user that the program has ceased to be: who could make it run other code would be that
+   user again. */
+static bool is_still_right(void) {
+  mi_os_identity_t now = mi_os_identity();
+  return memcmp(&now, &identity, sizeof(now)) == 0;
+}
+
+static void call(uint32_t word) {
+  if (state_of(word) == ENDED) return;
+  if (state_of(word) == NONE || !is_still_right()) {
+    start(word);
+  } else if (change(word, with_state(word, AWAKE)) && state_of(word) == ASLEEP) {
+    mi_os_wake(&state);
   }
 }
 
 void mi_purger_count(size_t units) {
-  if (mi_likely(atomic_load(&state) == AWAKE)) return;
+  uint32_t word = atomic_load(&state);
+  if (mi_likely(state_of(word) == AWAKE)) return;
   size_t before = atomic_fetch_add_explicit(&waiting, units, memory_order_relaxed);
-  if (before + units >= ENOUGH || mi_rare(mi_rare_purger)) call();
+  bool enough = before + units >= ENOUGH || mi_rare(mi_rare_purger);
+  if (enough || state_of(word) == STALE) call(word);
 }
 
 void mi_purger_forget_count(void) { atomic_store_explicit(&waiting, 0, memory_order_relaxed); }

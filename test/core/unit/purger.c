@@ -2,7 +2,9 @@
    and comes again, and ends for ever. */
 #include "segment/purger.h"
 
+#include <dirent.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "check.h"
 #include "os/os.h"
@@ -37,6 +39,51 @@ static bool stays(void) {
   return atomic_load(&due) != 0;
 }
 
+/* The effective user of the purger. */
+static unsigned user_of_purger(void) {
+  DIR* tasks = opendir("/proc/self/task");
+  CHECK(tasks != NULL);
+  unsigned user = 0, found = 0;
+  for (struct dirent* task; (task = readdir(tasks)) != NULL;) {
+    char path[300], line[200];
+    snprintf(path, sizeof(path), "/proc/self/task/%s/status", task->d_name);
+    FILE* status = task->d_name[0] == '.' ? NULL : fopen(path, "r");
+    if (status == NULL) continue;
+    bool ours = fgets(line, sizeof(line), status) != NULL && strstr(line, "miheap-purge") != NULL;
+    while (ours && fgets(line, sizeof(line), status) != NULL) {
+      if (sscanf(line, "Uid: %*u %u", &user) == 1) found++;
+    }
+    fclose(status);
+  }
+  closedir(tasks);
+  CHECK_EQ(found, 1);
+  return user;
+}
+
+static void keep_busy(int ms) {
+  for (; ms > 0; ms -= 20) {
+    announce();
+    wait_ms(20);
+  }
+}
+
+/* A program that ceases to be root takes the purger with it, though it is busy all the time. Only root can. */
+static void changes_user(void) {
+  enum { NOBODY = 65534 };
+  if (geteuid() != 0) return;
+  keep_busy(100);
+  CHECK_EQ(user_of_purger(), 0);
+  CHECK_EQ(seteuid(NOBODY), 0);
+  keep_busy(1500);
+  CHECK_EQ(seteuid(0), 0); /* or it could not look */
+  CHECK_EQ(user_of_purger(), NOBODY);
+  CHECK(is_done());
+  wait_ms(200); /* asleep */
+  keep_busy(200);
+  CHECK_EQ(user_of_purger(), 0);
+  CHECK(is_done());
+}
+
 int main(void) {
   mi_purger_set_round(take_what_is_due);
   mi_rare_set(mi_rare_purger, 0);
@@ -66,6 +113,8 @@ int main(void) {
   wait_ms(1300); /* it is gone */
   announce();
   CHECK(is_done());
+
+  changes_user();
 
   announce();
   mi_purger_end();
