@@ -47,6 +47,12 @@ mi_inline mi_block_t* mi_block_peek_next(const mi_page_t* page, const mi_block_t
 #endif
 }
 
+/* The block leaves its list. Of what it held, hardened builds leave nothing: it would tell the program the page's key,
+   and a block that looks like a free one is looked for on all lists when it is freed. */
+mi_inline void mi_block_unlink(mi_block_t* block) {
+  if (MI_HARDENED) mi_block_set_word(block, 0);
+}
+
 mi_inline mi_block_t* mi_block_next(const mi_page_t* page, const mi_block_t* block) {
   mi_block_t* next = mi_block_peek_next(page, block);
   if (MI_HARDENED && mi_unlikely(next != NULL && !mi_page_contains(page, next))) {
