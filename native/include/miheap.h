@@ -155,7 +155,8 @@ mi_decl_nodiscard mi_decl_export size_t mi_good_size(size_t size) mi_attr_noexce
    the result of a function that returns an error code. The block itself is at a multiple of it, or,
    with `_at`, the address `offset` bytes further on is, which may lie behind the end of the block.
    mi_free and mi_usable_size take these blocks as any other. mi_realloc may move one to where it
-   is not aligned any more; mi_realloc_aligned keeps the alignment that it is given. */
+   is not aligned any more, or leave one with an odd `offset` where it is; mi_realloc_aligned keeps
+   the alignment that it is given. */
 
 mi_decl_nodiscard mi_decl_export mi_decl_restrict void*
 mi_malloc_aligned(size_t size, size_t alignment)
@@ -365,7 +366,7 @@ mi_decl_export void mi_heap_collect(mi_heap_t* heap, bool force) mi_attr_noexcep
 /* ---- Blocks of a heap ----
    As the functions without `heap_`, but the block is of the given heap, also one that is resized:
    it may stay at its place only if it was of this heap before. (mi_realloc and its kin leave a block
-   in the heap that it is of as long as it need not move.) */
+   in the heap that it is of as long as it need not be copied: a huge one may be there at another address.) */
 
 mi_decl_nodiscard mi_decl_export mi_decl_restrict void* mi_heap_malloc(mi_heap_t* heap, size_t size)
     mi_attr_noexcept mi_attr_malloc mi_attr_alloc_size(2);

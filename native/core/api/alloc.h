@@ -92,7 +92,7 @@ mi_inline void* mi_malloc_inline(size_t size) {
 }
 
 /* mi_malloc_aligned where a small block can be popped. NULL if not, and for all that asks for a closer look: size 0,
-   which is rounded up, and what is not right. */
+   which is rounded up, what is not right, and a size so large that rounding it begins at 0 again. */
 mi_inline void* mi_malloc_aligned_quick(size_t size, size_t align) {
   size_t rounded = mi_align_up(size, align);
   if (MI_TRACK || MI_GUARDED || mi_unlikely(!mi_is_power_of_two(align)) || size == 0 ||

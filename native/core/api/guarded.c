@@ -17,6 +17,7 @@ static mi_heap_t* sampled(mi_heap_t* heap, size_t size, size_t align) {
 void* mi_alloc_guarded(mi_heap_t* heap, size_t size, size_t align, size_t offset, bool zero) {
   heap = sampled(heap, size, align);
   if (heap == NULL) return NULL;
+  /* Who names an alignment gets no more than that: an overrun meets the guard the sooner. */
   if (align == 1) align = mi_option_is_enabled(mi_option_guarded_precise) ? 1 : MI_MAX_ALIGN;
   uint8_t* block = mi_alloc_plain(heap, mi_guard_room(size, align), zero);
   if (block == NULL) return NULL;

@@ -7,7 +7,8 @@
 
 /* What a block of `newsize` must be asked for, so that it can be at such an address. */
 static size_t size_to_ask(size_t newsize, size_t align, size_t offset) {
-  return (offset & (align - 1)) == 0 ? mi_align_up(newsize, align) : newsize + align - 1;
+  if ((offset & (align - 1)) != 0) return newsize + align - 1;
+  return mi_align_up(newsize == 0 ? 1 : newsize, align);
 }
 
 /* A block that is less than half used moves, if that makes it smaller. */

@@ -134,7 +134,9 @@ static mi_page_t* borrow(mi_heap_t* heap, unsigned bin) {
   heap->tld->until_round++; /* or rounds, and so loans, would come the sooner the more are made */
   unsigned last = largest_lender(bin);
   mi_page_t* page = page_of_lender(heap, bin, last);
-  return page != NULL ? page : page_fresh(heap, last);
+  if (page == NULL) page = page_fresh(heap, last);
+  /* Its own page may be shorter, and still fit. */
+  return page != NULL || last == bin ? page : page_fresh(heap, bin);
 }
 
 void mi_heap_forget_loans(mi_heap_t* heap) { memset(heap->loans, 0, sizeof(heap->loans)); }

@@ -284,10 +284,26 @@ static void complete_hold(mi_slot_ref_t ref, mi_segment_t* segment) {
   set_mark(mark, is_nobodys ? subproc_in(found) : NULL);
 }
 
+/* The thread that was ending the segment, or had moved its memory away, is not there. There may be no header. */
+static void complete_end(mi_slot_ref_t ref) {
+  if (mi_slot_state(ref)->run_units != 0) {
+    mi_run_restore(ref);
+  } else {
+    mi_units_restore(ref, 1);
+    mi_stat_down(segments, 1);
+  }
+  mi_segment_unpin(ref);
+  mi_segment_end(ref);
+}
+
 static void orphan_slot(mi_slot_ref_t ref, void* arg) {
   orphan((mi_segment_t*)mi_slot_start(ref), NULL);
   mi_segment_t* segment = mi_segment_pin(ref);
   if (segment == NULL) return;
+  if (segment->cookie == 0) {
+    complete_end(ref);
+    return;
+  }
   complete_hold(ref, segment);
   void (**fn)(mi_page_t * page) = arg;
   for (unsigned i = 0; i < segment->page_count; i++) (*fn)(&segment->pages[i]);

@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "os/rare.h"
 #include "segment/arena.h"
 #include "segment/guard.h"
 #include "segment/huge_cache.h"
@@ -119,7 +120,7 @@ mi_page_t* mi_huge_page_alloc(mi_arena_t* arena, size_t size, size_t align, size
   mi_page_t* page = &segment->pages[0];
   /* A block begins on a multiple of MI_MAX_ALIGN, since lists use its low bits; for an odd
      `offset` what the caller gets is a little further on. Both lie in the same 4 MiB, so either
-     finds the segment. */
+     finds the segment; but where blocks are tracked. */
   size_t start = mi_align_down(room.start, MI_MAX_ALIGN);
   page->start = room.mapping.start + start;
   page->block_size = mi_huge_good_size(room.start + size) - start;
@@ -130,7 +131,8 @@ mi_page_t* mi_huge_page_alloc(mi_arena_t* arena, size_t size, size_t align, size
 #endif
   /* After the header, which who pins the segment reads. */
   if (segment->chunk == NULL) {
-    mi_segment_table_add(room.mapping.start + room.start, segment, room.mapping.size);
+    size_t inside = room.start + (MI_TRACK ? MI_TRACK_GAP : 0); /* what the caller gets */
+    mi_segment_table_add(room.mapping.start + inside, segment, room.mapping.size);
   } else {
     mi_segment_go_live(room.slot);
   }
@@ -198,6 +200,7 @@ static mi_segment_t* move_out(mi_segment_t* segment, size_t total) {
   mi_stat_count(commit_calls, 1);
   ((mi_segment_t*)target)->chunk = NULL;
   settle_at((mi_segment_t*)target, start, total);
+  mi_race_window();
   mi_run_moved(slot);
   mi_segment_end(slot);
   return (mi_segment_t*)target;

@@ -1,7 +1,8 @@
 /* A pin keeps a segment of another thread where it is while somebody looks at it. The owner never
    waits for a pin: it goes its way, and who leaves last releases the slot.
 
-   The word mi_slot_t.pins is LIVE, set while the slot holds a segment, and the number of pins. Who
+   The word mi_slot_t.pins is LIVE, set while the slot holds a segment, and the number of pins. (For a moment before
+   LIVE is cleared the cookie is 0: the segment is ending, or has been moved away, with its header.) Who
    brings it to 0 releases the slot, and only one does. */
 #ifndef MI_PIN_H
 #define MI_PIN_H

@@ -25,13 +25,14 @@ static void use(void) {
     p = ALLOCATE_ZERO(size, 1);
     CHECK(is_all_zero(p, size));
     RELEASE(p);
-    for (size_t align = 1; align <= (size_t)1 << 23; align <<= 4) {
+    for (size_t align = 1; align <= (size_t)1 << 22; align <<= 2) {
       p = mi_zalloc_aligned_at(size, align, 24);
       CHECK_EQ(((uintptr_t)p + 24) & (align - 1), 0);
       CHECK(is_all_zero(p, size));
       RELEASE(p);
       p = mi_malloc_aligned(size, align);
       CHECK_EQ((uintptr_t)p & (align - 1), 0);
+      CHECK_CMP(mi_usable_size(p), >=, size);
       pattern_fill(p, size, s);
       p = mi_rezalloc_aligned(p, size + 5, align);
       CHECK(pattern_holds(p, size, s));

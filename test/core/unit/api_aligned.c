@@ -141,8 +141,25 @@ static void at_offsets(void) {
   }
 }
 
+/* Also where small blocks are there to be popped. */
+static void nothing(void) {
+  enum { COUNT = 20 };
+  void* small[COUNT];
+  for (int i = 0; i < COUNT; i++) small[i] = mi_malloc(8);
+  for (int i = 0; i < COUNT; i++) mi_free(small[i]);
+  for (int i = 0; i < COUNT; i++) {
+    small[i] = mi_malloc_aligned(0, 64);
+    CHECK_EQ((uintptr_t)small[i] % 64, 0);
+  }
+  for (int i = 0; i < COUNT; i++) {
+    CHECK_PTR(mi_realloc_aligned(small[i], 0, 64), ==, small[i]);
+    mi_free(small[i]);
+  }
+}
+
 int main(void) {
   every_alignment();
+  nothing();
   at_offsets();
   posix();
   others();

@@ -128,9 +128,17 @@ static void refuses(call_t* call, const char* kind, size_t which, int expected, 
   CHECK(pattern_holds(old, OLD_SIZE, 1));
 }
 
+/* There is a page of the smallest class with free blocks, which a size that overflows to 0 would be given one of. */
+static void have_small_blocks(void) {
+  void* small[20];
+  for (int i = 0; i < 20; i++) small[i] = mi_malloc(8);
+  for (int i = 0; i < 20; i++) mi_free(small[i]);
+}
+
 static void too_large(void) {
   static const size_t bad[] = {
-      SIZE_MAX,         SIZE_MAX - 1, SIZE_MAX - 15, SIZE_MAX - 4095, SIZE_MAX - ((size_t)4 << 20),
+      SIZE_MAX,         SIZE_MAX - 1,    SIZE_MAX - 3,
+      SIZE_MAX - 15,    SIZE_MAX - 4095, SIZE_MAX - ((size_t)4 << 20),
       SIZE_MAX / 2 + 2,              /* the least that is negative */
       SIZE_MAX / 2 + 1, PTRDIFF_MAX, /* allowed, but there is no such room */
       PTRDIFF_MAX - 100};
@@ -183,6 +191,7 @@ int main(void) {
   heap = mi_heap_new();
   old = mi_malloc(OLD_SIZE);
   pattern_fill(old, OLD_SIZE, 1);
+  have_small_blocks();
   too_large();
   overflow();
   bad_alignments();

@@ -290,8 +290,29 @@ static void without_protection(void) {
   mi_heap_destroy(heap);
 }
 
+/* Every other aligned block has a guard, though small ones could be popped without a look. */
+static void small_and_aligned(void) {
+  enum { COUNT = 200 };
+  static void* some[COUNT];
+  mi_heap_t* heap = mi_heap_get_backing();
+  mi_heap_guarded_set_size_bound(heap, 0, 1 << 20);
+  mi_heap_guarded_set_sample_rate(heap, 2, 1);
+  int guarded = 0;
+  for (int i = 0; i < COUNT; i++) {
+    size_t size = (size_t)i % 3 == 0 ? 100 : 32 + (size_t)i;
+    size_t align = (size_t)2 << i % 5;
+    some[i] = mi_malloc_aligned(size, align);
+    CHECK_EQ((uintptr_t)some[i] % align, 0);
+    guarded += guard_of(some[i], size) != NULL;
+  }
+  CHECK_EQ(guarded, COUNT / 2);
+  for (int i = 0; i < COUNT; i++) mi_free(some[i]);
+  mi_heap_guarded_set_sample_rate(heap, 0, 0);
+}
+
 int main(void) {
   rate_and_seed();
+  small_and_aligned();
   bounds();
   options();
   where_they_end();

@@ -229,8 +229,22 @@ static void visited(void) {
   mi_free(p);
 }
 
+/* It moves if where it is has another alignment. */
+static void aligned(void) {
+  enum { COUNT = 4 };
+  for (int i = 0; i < COUNT; i++) {
+    uint8_t* p = mi_malloc(LEAST);
+    pattern_fill(p, LEAST, 6);
+    p = mi_realloc_aligned(p, 3 * LEAST, 1024 * KIB);
+    CHECK_EQ((uintptr_t)p % (1024 * KIB), 0);
+    CHECK(pattern_holds(p, LEAST, 6));
+    mi_free(p);
+  }
+}
+
 int main(void) {
   grows_and_shrinks();
+  aligned();
   moves();
   zeroed(true);
   zeroed(false);

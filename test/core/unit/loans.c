@@ -77,6 +77,20 @@ static void many_rounds(size_t size) {
   for (int i = 0; i < KEPT; i++) mi_free(kept[i]);
 }
 
+/* Where a page of the lender does not fit, which is longer, but one of its own does. */
+static void no_room_for_the_lender(void) {
+  enum { UNIT = 65536 };
+  mi_arena_id_t arena;
+  CHECK_EQ(mi_reserve_os_memory_ex((size_t)4 << 20, true, false, true, &arena), 0);
+  mi_heap_t* small = mi_heap_new_in_arena(arena);
+  CHECK(mi_heap_malloc(small, 32 * UNIT) != NULL && mi_heap_malloc(small, 20 * UNIT) != NULL);
+  CHECK(mi_heap_malloc(small, 3 * UNIT) != NULL); /* 8 units are left; the lender needs 12 */
+  void* p = mi_heap_malloc(small, 36 * 1024);
+  CHECK(p != NULL);
+  CHECK_EQ(block_size_of(p), 36 * 1024);
+  mi_heap_destroy(small);
+}
+
 /* A power of two is what others borrow, and large blocks have pages to measure. */
 static void never(size_t size) {
   void* p = mi_malloc(size);
@@ -95,6 +109,7 @@ int main(void) {
   own_page(40960);
   for (size_t size = 8; size <= MI_MEDIUM_BLOCK_MAX; size *= 2) never(size);
   never(MI_MEDIUM_BLOCK_MAX + 1);
+  no_room_for_the_lender();
   mi_collect(true);
   mi_heap_forget_loans(heap);
   all_hot();
