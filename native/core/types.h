@@ -193,7 +193,8 @@ typedef struct mi_page_s {
   struct mi_page_s* prev;
   union {
     struct mi_page_s* visit_next; /* the next one of a visit; see heap/visit.h */
-    uintptr_t communal_id;        /* of a communal page: that of the thread that took it */
+    /* Of a communal page: that of the thread that took it. For who holds the segment, or the block. */
+    uintptr_t communal_id;
   };
   uintptr_t key; /* encodes the links of this page's lists in hardened builds */
 #if MI_GUARDED
@@ -265,8 +266,9 @@ struct mi_subproc_s;
 
    thread_id is the owner: only that thread may touch the rest, and the second line of each page.
    0: abandoned, or not a segment. An abandoned segment of a chunk is marked in chunk->abandoned;
-   who clears that mark becomes the owner. That of a huge block has no owner any more; who visits
-   it pins it, in its slot (segment/pin.h) or in the segment table (segment/map.h). */
+   who clears that mark becomes the owner, unless the segment is communal (heap/communal.h). That of a
+   huge block has no owner any more; who visits it pins it, in its slot (segment/pin.h) or in the segment
+   table (segment/map.h). */
 typedef struct mi_segment_s {
   _Atomic(uintptr_t) thread_id;
   uint8_t page_shift;
@@ -378,14 +380,15 @@ typedef struct mi_heap_s {
 /* Thread-local data: one per thread that has allocated, in memory of its own (heap/thread.c). */
 typedef struct mi_tld_s {
   unsigned long long heartbeat;
-  long until_collect;              /* slow paths left before the heartbeat collects */
-  long until_round;                /* slow paths left before retired pages age */
+  int until_collect;               /* slow paths left before the heartbeat collects */
+  int until_round;                 /* slow paths left before retired pages age */
   struct mi_heap_s* callback_heap; /* for which the deferred-free callback is running, or NULL */
   mi_heap_t* heaps;                /* every heap of the thread, the backing heap too */
   mi_segments_tld_t segments;
-  uintptr_t communal_id;    /* 0: it took no communal page yet (heap/communal.h) */
-  mi_thread_stats_t stats;  /* since the thread began */
-  mi_thread_stats_t merged; /* of that, what the process's figures have; peak: since then */
+  uintptr_t communal_id;          /* 0: it took no communal page yet (heap/communal.h) */
+  mi_segment_t* visited_communal; /* pinned while a visitor is shown a block in it */
+  mi_thread_stats_t stats;        /* since the thread began */
+  mi_thread_stats_t merged;       /* of that, what the process's figures have; peak: since then */
   mi_heap_t backing;
 } mi_tld_t;
 #if !MI_GUARDED

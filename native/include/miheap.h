@@ -517,7 +517,8 @@ mi_decl_export void mi_subproc_add_current_thread(mi_subproc_id_t subproc);
 /* Visits the memory that ended threads of a sub-process left and no thread has taken over, as
    mi_heap_visit_blocks does; the visitor gets NULL for a heap. `heap_tag` not negative: only what
    was in heaps of that tag. Needs the option visit_abandoned; without it this is reported, and the
-   result is false.
+   result is false. The option is to be set before threads allocate: of those that end, large blocks
+   from before may be missing.
 
    Any thread may call it. Others may allocate and free meanwhile, also these blocks: what they free
    may still be shown, and can be read as long as it is; memory that they take over is passed by. The

@@ -3,6 +3,7 @@
 
 #include <errno.h>
 
+#include "heap/communal.h"
 #include "heap/heap.h"
 #include "segment/abandoned.h"
 
@@ -30,7 +31,7 @@ void mi_subproc_delete(mi_subproc_id_t id) {
 static bool is_unused(mi_tld_t* tld) {
   size_t pages = 0;
   for (mi_heap_t* heap = tld->heaps; heap != NULL; heap = heap->next) {
-    if (heap->visiting) return false;
+    if (heap->visiting || mi_communal_has(heap)) return false;
     mi_heap_collect_pages(heap, true);
     pages += heap->page_count;
   }

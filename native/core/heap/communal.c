@@ -2,6 +2,7 @@
 
 #include "os/rare.h"
 #include "segment/abandoned.h"
+#include "segment/pin.h"
 #include "stats/stats.h"
 
 /* ---- Whether ---- */
@@ -22,7 +23,7 @@ static bool has_begun(void) {
 }
 
 bool mi_communal_serves(const mi_heap_t* heap, size_t block_size) {
-  return block_size > MI_MEDIUM_BLOCK_MAX && mi_unlikely(has_begun()) &&
+  return block_size > MI_MEDIUM_BLOCK_MAX && mi_unlikely(has_begun()) && !MI_GUARDED &&
          heap == &heap->tld->backing && mi_subproc_of(heap->segments) == &mi_subproc_first &&
          !mi_option_is_enabled(mi_option_visit_abandoned); /* who wants to see what threads left */
 }
@@ -46,9 +47,9 @@ static void begin(mi_page_t* page, mi_heap_t* heap, unsigned bin) {
   atomic_store_explicit(&page->link, 1, memory_order_relaxed);
 }
 
-static mi_page_t*
-take_from(mi_segments_tld_t* tld, mi_segment_t* segment, mi_heap_t* heap, unsigned bin) {
-  mi_page_t* page = mi_segment_page_alloc_in(tld, segment, mi_bin_block_size(bin), false);
+static mi_page_t* take_from(mi_segments_tld_t* tld, mi_segment_t* segment, mi_heap_t* heap,
+                            unsigned bin, bool resident) {
+  mi_page_t* page = mi_segment_page_alloc_in(tld, segment, mi_bin_block_size(bin), resident);
   if (page != NULL) begin(page, heap, bin);
   mi_segment_queue_remove(tld, segment);
   mi_race_window();
@@ -71,10 +72,9 @@ static mi_page_t* take_new(mi_segments_tld_t* tld, mi_heap_t* heap, unsigned bin
 static mi_page_t* take_page(mi_heap_t* heap, unsigned bin) {
   mi_segments_tld_t tld = {.subproc = &mi_subproc_communal};
   for (int resident = 1; resident >= 0; resident--) {
-    mi_segment_t* segment =
-        mi_abandoned_hold_for(&mi_subproc_communal, mi_bin_block_size(bin), resident);
+    mi_segment_t* segment = mi_communal_hold_for(mi_bin_block_size(bin), resident);
     if (segment == NULL) continue;
-    mi_page_t* page = take_from(&tld, segment, heap, bin);
+    mi_page_t* page = take_from(&tld, segment, heap, bin, resident);
     if (page != NULL) return page;
   }
   return take_new(&tld, heap, bin);
@@ -84,7 +84,7 @@ mi_page_t* mi_communal_page_alloc(mi_heap_t* heap, unsigned bin) {
   mi_page_t* page = take_page(heap, bin);
   if (page == NULL) return NULL;
   if (MI_TRACK) mi_page_set_flag(page, MI_PAGE_HAS_ALIGNED, true);
-  mi_thread_stat_up(heap->tld, pages);
+  mi_stat_up(pages, 1); /* not in the thread, which may not be the one that frees it */
   mi_page_extend(page);
   return page;
 }
@@ -111,40 +111,101 @@ bool mi_communal_is_of(const mi_page_t* page, const mi_heap_t* heap) {
   return mi_segment_is_communal(mi_segment_of(page)) && is_of(page, heap);
 }
 
-/* Copies the heap's first page in this slot from that index on. False if there is none. */
-static bool copy_next(mi_slot_ref_t slot, unsigned* index, const mi_heap_t* heap, mi_page_t* copy) {
+static bool has_any(const mi_heap_t* heap) {
+  return heap == &heap->tld->backing && heap->tld->communal_id != 0;
+}
+
+/* The caller holds the segment. */
+static bool lives(mi_segment_t* segment, unsigned index, const mi_heap_t* heap) {
+  const mi_page_t* page = &segment->pages[index];
+  return (mi_segment_pages(segment) >> index & 1) != 0 && is_of(page, heap) &&
+         !mi_page_abandoned_has_come_back(page);
+}
+
+bool mi_communal_is_alive(const mi_heap_t* heap, const mi_communal_block_t* block) {
+  mi_segment_t* segment = mi_abandoned_hold_patiently(&mi_subproc_communal, block->slot);
+  if (segment == NULL) return false;
+  const mi_page_t* page = &segment->pages[block->index];
+  bool alive = lives(segment, block->index, heap) && page->block_size == block->size;
+  mi_communal_let_go(block->slot);
+  return alive;
+}
+
+/* The heap's first block in this slot from page *index on. False if there is none; else the slot is pinned. */
+static bool
+find_next(mi_slot_ref_t slot, unsigned* index, mi_heap_t* heap, mi_communal_block_t* block) {
   mi_segment_t* segment = mi_abandoned_hold_patiently(&mi_subproc_communal, slot);
   if (segment == NULL) return false;
-  bool found = false;
-  uint64_t pages = mi_segment_pages(segment);
-  for (; *index < segment->page_count && !found; ++*index) {
+  while (*index < segment->page_count && !lives(segment, *index, heap)) ++*index;
+  bool found = *index < segment->page_count;
+  if (found) {
     const mi_page_t* page = &segment->pages[*index];
-    if ((pages >> *index & 1) == 0 || !is_of(page, heap)) continue;
-    found = !mi_page_abandoned_has_come_back(page);
-    if (found) *copy = *page;
+    *block = (mi_communal_block_t){page->start, page->block_size, page->tag, slot, *index};
+    heap->tld->visited_communal = mi_segment_pin(slot);
+    ++*index;
   }
   mi_communal_let_go(slot);
   return found;
 }
 
-bool mi_communal_for_each(const mi_heap_t* heap, mi_communal_fun* fn, void* arg) {
-  if (heap->tld->communal_id == 0) return true;
+void mi_communal_break_off(mi_tld_t* tld) {
+  mi_segment_t* segment = tld->visited_communal;
+  tld->visited_communal = NULL;
+  if (segment != NULL) mi_segment_unpin(mi_segment_slot(segment));
+}
+
+bool mi_communal_for_each(mi_heap_t* heap, mi_communal_fun* fn, void* arg) {
+  if (!has_any(heap)) return true;
   size_t chunks = mi_chunk_count();
   for (size_t i = 0; i < chunks; i++) {
     for (unsigned slot = 0; slot < MI_SLOTS_PER_CHUNK; slot++) {
       unsigned index = 0;
-      mi_page_t page;
-      while (copy_next((mi_slot_ref_t){mi_chunk_at(i), slot}, &index, heap, &page)) {
-        if (!fn(&page, arg)) return false;
+      mi_communal_block_t block;
+      while (find_next((mi_slot_ref_t){mi_chunk_at(i), slot}, &index, heap, &block)) {
+        bool go_on = fn(heap, &block, arg);
+        mi_communal_break_off(heap->tld);
+        if (!go_on) return false;
       }
     }
   }
   return true;
 }
 
-static bool free_page(const mi_page_t* copy, void* arg) {
+/* The slot that p lies in; chunk NULL: none. */
+static mi_slot_ref_t slot_of(const void* p) {
+  size_t chunks = mi_chunk_count();
+  for (size_t i = 0; i < chunks; i++) {
+    mi_chunk_t* chunk = mi_chunk_at(i);
+    size_t inside = (size_t)((const uint8_t*)p - chunk->start);
+    if (chunk->start != NULL && inside < (size_t)chunk->slot_count << MI_SEGMENT_SHIFT) {
+      return (mi_slot_ref_t){chunk, (unsigned)(inside >> MI_SEGMENT_SHIFT)};
+    }
+  }
+  return (mi_slot_ref_t){NULL, 0};
+}
+
+bool mi_communal_holds(const mi_heap_t* heap, const void* p) {
+  mi_slot_ref_t slot = has_any(heap) ? slot_of(p) : (mi_slot_ref_t){NULL, 0};
+  if (slot.chunk == NULL) return false;
+  mi_segment_t* segment = mi_abandoned_hold_patiently(&mi_subproc_communal, slot);
+  if (segment == NULL) return false;
+  const mi_page_t* page = mi_segment_page_of(segment, p);
+  size_t inside = (size_t)((const uint8_t*)p - page->start);
+  bool holds = lives(segment, mi_page_index(segment, page), heap) && inside < page->block_size;
+  mi_communal_let_go(slot);
+  return holds;
+}
+
+static bool stop(mi_heap_t* heap, const mi_communal_block_t* block, void* arg) {
+  (void)heap, (void)block, (void)arg;
+  return false;
+}
+
+bool mi_communal_has(mi_heap_t* heap) { return !mi_communal_for_each(heap, stop, NULL); }
+
+static bool free_page(mi_heap_t* heap, const mi_communal_block_t* block, void* arg) {
   (void)arg;
-  mi_communal_page_free(mi_page_of(copy->start));
+  if (mi_communal_is_alive(heap, block)) mi_communal_page_free(mi_page_of(block->start));
   return true;
 }
 

@@ -1,8 +1,8 @@
 /* Pages of one block that belong to no thread. Where the threads of a program free each other's blocks of 64 KiB to
    2 MiB (a pipeline for pictures, say), each of them would keep such memory for itself, and what others freed
-   in it would wait until it looks. So there, these pages are in segments that are nobody's: abandoned by
-   mi_subproc_communal. Who allocates holds one that has room, for a moment; who frees the block gives its page
-   back. Nobody waits: what somebody holds is passed by.
+   in it would wait until it looks. So there, these pages are in segments that are nobody's, as abandoned ones
+   are, but which nobody adopts. Who allocates holds one that has room, for a moment; who frees the block gives
+   its page back. Nobody waits: what somebody holds is passed by.
 
    A communal page is in no heap and no queue. page->communal_id says which thread took it. */
 #ifndef MI_COMMUNAL_H
@@ -34,20 +34,41 @@ void mi_communal_page_free(mi_page_t* page);
 /* As mi_segment_page_resize, for who holds the block. False also while somebody else is busy in the segment. */
 bool mi_communal_page_resize(mi_page_t* page, unsigned bin, bool* zero);
 
-/* Whether the page is communal and this heap, of this thread, took it. The caller holds its block. */
-bool mi_communal_is_of(const mi_page_t* page, const mi_heap_t* heap);
-
-/* Calls fn for a copy of each communal page that this thread's heap took, until it returns false; then the result is
-   false. fn may allocate and free. What is freed before its turn is not shown; what is taken meanwhile may be. */
-typedef bool mi_communal_fun(const mi_page_t* page, void* arg);
-bool mi_communal_for_each(const mi_heap_t* heap, mi_communal_fun* fn, void* arg);
-
-/* Frees the blocks of all of these. */
-void mi_communal_free_pages(mi_heap_t* heap);
-
 /* Lets go of a communal segment that the caller holds (segment/abandoned.h). What others could not give back meanwhile
    goes now. */
 void mi_communal_let_go(mi_slot_ref_t slot);
+
+/* ---- What a heap has of them ---- */
+
+/* Whether the page is communal and this heap, of this thread, took it. The caller holds its block. */
+bool mi_communal_is_of(const mi_page_t* page, const mi_heap_t* heap);
+
+/* Whether p, which may be anything, lies in a living block that this thread's heap took. */
+bool mi_communal_holds(const mi_heap_t* heap, const void* p);
+
+/* A block that this thread's heap took. */
+typedef struct mi_communal_block_s {
+  uint8_t* start;
+  size_t size;
+  uint8_t tag;
+  mi_slot_ref_t slot;
+  unsigned index; /* of its page */
+} mi_communal_block_t;
+
+/* Calls fn for each of these until it returns false; then the result is false. fn may allocate and free. While it runs
+   the memory of the block stays, also if that is freed, by whatever thread. What is freed before its turn is not
+   shown; what is taken meanwhile may be. */
+typedef bool mi_communal_fun(mi_heap_t* heap, const mi_communal_block_t* block, void* arg);
+bool mi_communal_for_each(mi_heap_t* heap, mi_communal_fun* fn, void* arg);
+/* For fn: whether it lives still, or another of this heap in its place. */
+bool mi_communal_is_alive(const mi_heap_t* heap, const mi_communal_block_t* block);
+/* Whether there is any. */
+bool mi_communal_has(mi_heap_t* heap);
+/* The thread ends inside of fn. */
+void mi_communal_break_off(mi_tld_t* tld);
+
+/* Frees all of them. */
+void mi_communal_free_pages(mi_heap_t* heap);
 
 /* Segments with communal pages. */
 size_t mi_communal_count(void);

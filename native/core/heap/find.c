@@ -148,7 +148,13 @@ mi_page_t* mi_heap_find_page(mi_heap_t* heap, unsigned bin) {
 }
 
 mi_page_t* mi_heap_borrow_any(mi_heap_t* heap, unsigned bin) {
-  return MI_TRACK ? NULL : page_of_lender(heap, bin, MI_BIN_HUGE - 1);
+  if (MI_TRACK) return NULL;
+  mi_page_t* page = page_of_lender(heap, bin, MI_BIN_HUGE - 1);
+  unsigned least = mi_bin_of(MI_MEDIUM_BLOCK_MAX) + 1;
+  if (page != NULL || bin >= least || !mi_communal_serves(heap, mi_bin_block_size(least))) {
+    return page;
+  }
+  return mi_communal_page_alloc(heap, least); /* there may be room that only these use */
 }
 
 mi_page_t* mi_heap_huge_page(mi_heap_t* heap, mi_request_t request) {

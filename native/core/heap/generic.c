@@ -34,7 +34,7 @@ static void heartbeat(mi_heap_t* heap) {
   mi_heap_delayed_free(heap);
   mi_heap_age_retired(heap);
   if (mi_unlikely(tld->until_collect-- == 0)) {
-    tld->until_collect = mi_option_get(mi_option_generic_collect);
+    tld->until_collect = (int)mi_option_get(mi_option_generic_collect);
     mi_heap_collect_pages(heap, false);
     mi_thread_stats_merge(tld);
   }

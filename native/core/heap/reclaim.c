@@ -1,4 +1,6 @@
 /* Segments change owners: abandoned by a thread that ends, adopted by one that needs pages. */
+#include <errno.h>
+
 #include "heap/communal.h"
 #include "heap/heap.h"
 #include "os/rare.h"
@@ -160,8 +162,8 @@ static void sweep_arena(mi_arena_t* arena) {
   mi_assert(tld.count == 0);
 }
 
-static void count_page_down(void) {
-  if (mi_heap_is_initialized(mi_heap_default)) {
+static void count_page_down(const mi_subproc_t* subproc) {
+  if (mi_heap_is_initialized(mi_heap_default) && subproc != &mi_subproc_communal) {
     mi_thread_stat_down(mi_heap_default->tld, pages);
   } else {
     mi_stat_down(pages, 1);
@@ -177,7 +179,7 @@ static bool free_empty(mi_subproc_t* subproc, mi_segment_t* segment, uint64_t pa
     if (!mi_page_abandoned_has_come_back(page)) continue;
     mi_page_forget_frees(page);
     page->used = 0;
-    count_page_down();
+    count_page_down(subproc);
     bool last = segment->used == 1;
     if (last) mi_abandoned_ends(subproc, segment);
     mi_segment_page_free(&tld, page);
@@ -211,7 +213,10 @@ void mi_communal_page_free(mi_page_t* page) {
   unsigned index = mi_page_index(segment, page);
   /* Release: who gives the page back, which may be another thread that looks at all pages, does so after our last use
      of the block. */
-  atomic_store_explicit(&page->link, 0, memory_order_release);
+  if (mi_unlikely(atomic_exchange_explicit(&page->link, 0, memory_order_release) == 0)) {
+    mi_misuse(EAGAIN, "free: %p was freed before\n", (void*)page->start);
+    return;
+  }
   mi_race_window();
   free_pages(&mi_subproc_communal, slot, (uint64_t)1 << index);
 }

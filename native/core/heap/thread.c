@@ -1,4 +1,5 @@
 /* Threads: a heap at the first allocation, and its end with the thread. */
+#include "heap/communal.h"
 #include "heap/heap.h"
 
 #include <string.h>
@@ -79,7 +80,7 @@ mi_heap_t* mi_heap_get(void) {
   if (mi_heap_is_initialized(mi_heap_default)) return mi_heap_default; /* a callback allocated */
   mi_tld_t* tld = tld_alloc();
   if (tld == NULL) return NULL;
-  tld->until_collect = mi_option_get(mi_option_generic_collect);
+  tld->until_collect = (int)mi_option_get(mi_option_generic_collect);
   mi_heap_init(&tld->backing, tld, 0, false);
   mi_heap_default = &tld->backing;
   mi_stat_up(threads, 1);
@@ -92,6 +93,7 @@ static void end_heaps(mi_tld_t* tld) {
   /* A visitor that ends its thread does not come back. */
   tld->backing.visiting = false;
   if (mi_abandoned_is_visiting()) mi_abandoned_break_off();
+  mi_communal_break_off(tld);
   while (tld->heaps != &tld->backing) {
     mi_heap_t* heap = tld->heaps;
     tld->heaps = heap->next;

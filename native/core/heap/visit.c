@@ -149,15 +149,20 @@ static void retire_if_empty(mi_heap_t* heap, mi_page_t* page, void* arg) {
   if (mi_page_is_empty(page)) mi_page_retire(page);
 }
 
-typedef struct communal_visit_s {
-  const mi_visit_t* visit;
-  const mi_heap_t* heap;
-} communal_visit_t;
-
-static bool visit_communal(const mi_page_t* page, void* arg) {
-  const communal_visit_t* visit = arg;
-  mi_page_t copy = *page; /* which has the marks of a visit */
-  return mi_page_visit(visit->visit, visit->heap, &copy);
+static bool visit_communal(mi_heap_t* heap, const mi_communal_block_t* block, void* arg) {
+  const mi_visit_t* visit = arg;
+  const mi_heap_area_t area = {
+      .blocks = block->start,
+      .reserved = block->size,
+      .committed = block->size,
+      .used = 1,
+      .block_size = block->size,
+      .full_block_size = block->size,
+      .heap_tag = block->tag,
+  };
+  if (!visit->visitor(heap, &area, NULL, block->size, visit->arg)) return false;
+  if (!visit->blocks || !mi_communal_is_alive(heap, block)) return true;
+  return visit->visitor(heap, &area, block->start, block->size, visit->arg);
 }
 
 bool mi_heap_visit(mi_heap_t* heap, const mi_visit_t* visit) {
@@ -171,7 +176,7 @@ bool mi_heap_visit(mi_heap_t* heap, const mi_visit_t* visit) {
   for (mi_page_t* page = first; page != NULL && all; page = page->visit_next) {
     all = mi_page_visit(visit, heap, page);
   }
-  all = all && mi_communal_for_each(heap, visit_communal, &(communal_visit_t){visit, heap});
+  all = all && mi_communal_for_each(heap, visit_communal, (void*)visit);
   heap->visiting = false;
   mi_heap_for_each_page(heap, MI_BIN_COUNT, retire_if_empty, NULL);
   return all;
@@ -221,15 +226,8 @@ static void search_page(mi_heap_t* heap, mi_page_t* page, void* arg) {
   search->found = search->found || mi_page_holds(page, search->p);
 }
 
-static bool search_communal(const mi_page_t* page, void* arg) {
-  search_t* search = arg;
-  search->found = mi_page_holds(page, search->p);
-  return !search->found;
-}
-
 bool mi_heap_holds(mi_heap_t* heap, const void* p) {
   search_t search = {p, false};
   mi_heap_for_each_page(heap, MI_BIN_COUNT, search_page, &search);
-  if (!search.found) mi_communal_for_each(heap, search_communal, &search);
-  return search.found;
+  return search.found || mi_communal_holds(heap, p);
 }

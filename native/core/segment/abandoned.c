@@ -71,6 +71,58 @@ static bool take_mark(mark_t* mark, mi_subproc_t* subproc) {
                                                  memory_order_relaxed);
 }
 
+/* Of communal segments, by the logarithm of the units that are wanted: what has room, and was not held by somebody
+   when it was looked at, is in this chunk or a later one. */
+static _Atomic(size_t) room_from[MI_ROOM_COUNT];
+
+static uint64_t free_units(mi_slot_ref_t ref) {
+  mi_slot_t* slot = mi_slot_state(ref);
+  return (atomic_load_explicit(&slot->dirty, memory_order_relaxed) |
+          atomic_load_explicit(&slot->clean, memory_order_relaxed)) &
+         ~(uint64_t)1;
+}
+
+static void note_room(mi_slot_ref_t ref) {
+  int longest = mi_longest_run(free_units(ref));
+  for (int i = 0; i <= longest; i++) {
+    if (atomic_load_explicit(&room_from[i], memory_order_relaxed) > ref.chunk->number) {
+      atomic_store_explicit(&room_from[i], ref.chunk->number, memory_order_relaxed);
+    }
+  }
+}
+
+/* Looks at what belongs to the slot, not at the segment, which may end at any time. */
+static bool seems_to_fit(mi_slot_ref_t ref, size_t block_size, bool resident) {
+  uint64_t places = mi_places_for(free_units(ref), block_size);
+  if (resident) places &= atomic_load_explicit(&mi_slot_state(ref)->dirty, memory_order_relaxed);
+  return places != 0;
+}
+
+static mi_segment_t* hold_in_chunk(mi_chunk_t* chunk, size_t block_size, bool resident) {
+  mi_subproc_t* subproc = &mi_subproc_communal;
+  for (unsigned index = 0; index < MI_SLOTS_PER_CHUNK; index++) {
+    mi_slot_ref_t ref = {chunk, index};
+    if (atomic_load_explicit(mark_of(ref), memory_order_relaxed) == subproc &&
+        seems_to_fit(ref, block_size, resident) && take_mark(mark_of(ref), subproc)) {
+      return (mi_segment_t*)mi_slot_start(ref);
+    }
+  }
+  return NULL;
+}
+
+mi_segment_t* mi_communal_hold_for(size_t block_size, bool resident) {
+  enum { MOST_FOR_RESIDENT = 4 };
+  _Atomic(size_t)* from = &room_from[mi_bsr64(mi_units_for(block_size))];
+  size_t first = atomic_load_explicit(from, memory_order_relaxed);
+  size_t end = mi_chunk_count();
+  if (resident && end > first + MOST_FOR_RESIDENT) end = first + MOST_FOR_RESIDENT;
+  mi_segment_t* segment = NULL;
+  size_t i = first;
+  while (i < end && (segment = hold_in_chunk(mi_chunk_at(i), block_size, resident)) == NULL) i++;
+  if (!resident && i > first) atomic_store_explicit(from, i, memory_order_relaxed);
+  return segment;
+}
+
 void mi_segment_abandon(mi_segments_tld_t* tld, mi_segment_t* segment) {
   mi_assert(segment->used > 0 && segment->abandoned_pages == segment->used &&
             segment->room == MI_ROOM_NONE);
@@ -84,6 +136,7 @@ void mi_segment_abandon(mi_segments_tld_t* tld, mi_segment_t* segment) {
   atomic_store_explicit(&segment->thread_id, 0, memory_order_release);
   mi_race_window();
   count_up(segment->chunk, subproc);
+  if (subproc == &mi_subproc_communal) note_room(mi_segment_slot(segment));
   set_mark(mark, subproc);
 }
 
@@ -136,58 +189,9 @@ mi_segment_t* mi_abandoned_hold_patiently(mi_subproc_t* subproc, mi_slot_ref_t r
   return (mi_segment_t*)mi_slot_start(ref);
 }
 
-/* Looks at what belongs to the slot, not at the segment, which may end at any time. */
-static bool seems_to_fit(mi_slot_ref_t ref, size_t block_size, bool resident) {
-  mi_slot_t* slot = mi_slot_state(ref);
-  uint64_t dirty = atomic_load_explicit(&slot->dirty, memory_order_relaxed);
-  uint64_t clean = atomic_load_explicit(&slot->clean, memory_order_relaxed);
-  uint64_t places = mi_places_for((dirty | clean) & ~(uint64_t)1, block_size);
-  return (resident ? places & dirty : places) != 0;
-}
-
-/* By the logarithm of the units that are wanted: in the chunks before this one there was no room, when they were last
-   looked at. */
-static _Atomic(size_t) room_from[MI_ROOM_COUNT];
-
-static void note_room(const mi_chunk_t* chunk) {
-  for (unsigned i = 0; i < MI_ROOM_COUNT; i++) {
-    if (atomic_load_explicit(&room_from[i], memory_order_relaxed) > chunk->number) {
-      atomic_store_explicit(&room_from[i], chunk->number, memory_order_relaxed);
-    }
-  }
-}
-
-static mi_segment_t*
-hold_in_chunk(mi_subproc_t* subproc, mi_chunk_t* chunk, size_t block_size, bool resident) {
-  for (unsigned index = 0; index < MI_SLOTS_PER_CHUNK; index++) {
-    mi_slot_ref_t ref = {chunk, index};
-    if (atomic_load_explicit(mark_of(ref), memory_order_relaxed) == subproc &&
-        seems_to_fit(ref, block_size, resident) && take_mark(mark_of(ref), subproc)) {
-      return (mi_segment_t*)mi_slot_start(ref);
-    }
-  }
-  return NULL;
-}
-
-mi_segment_t* mi_abandoned_hold_for(mi_subproc_t* subproc, size_t block_size, bool resident) {
-  enum { MOST_CHUNKS = 32, MOST_FOR_RESIDENT = 4 };
-  _Atomic(size_t)* from = &room_from[mi_bsr64(mi_units_for(block_size))];
-  size_t first = atomic_load_explicit(from, memory_order_relaxed);
-  size_t end = first + (resident ? MOST_FOR_RESIDENT : MOST_CHUNKS);
-  size_t chunks = mi_chunk_count();
-  for (size_t i = first; i < end && i < chunks; i++) {
-    mi_segment_t* segment = hold_in_chunk(subproc, mi_chunk_at(i), block_size, resident);
-    if (segment == NULL) continue;
-    if (!resident) atomic_store_explicit(from, i, memory_order_relaxed);
-    return segment;
-  }
-  if (!resident && end < chunks) atomic_store_explicit(from, end, memory_order_relaxed);
-  return NULL;
-}
-
 bool mi_abandoned_let_go(mi_subproc_t* subproc, mi_slot_ref_t ref) {
   mi_race_window();
-  if (subproc == &mi_subproc_communal) note_room(ref.chunk);
+  if (subproc == &mi_subproc_communal) note_room(ref);
   set_mark(mark_of(ref), subproc);
   atomic_thread_fence(memory_order_seq_cst);
   uint32_t bit = 1u << ref.index;
@@ -510,6 +514,7 @@ static void count(mi_chunk_t* chunk, mi_subproc_t* subproc) { count_up(chunk, su
 static void count_again(void) {
   mi_stat_down(segments_abandoned, mi_stat_current(segments_abandoned));
   atomic_store_explicit(&mi_subproc_first.abandoned, 0, memory_order_relaxed);
+  atomic_store_explicit(&mi_subproc_communal.abandoned, 0, memory_order_relaxed);
   for (size_t i = 0; i < mi_arena_count(); i++) {
     atomic_store_explicit(&mi_arena_at(i)->abandoned, 0, memory_order_relaxed);
   }

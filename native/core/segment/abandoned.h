@@ -31,10 +31,9 @@ size_t mi_abandoned_count(const mi_segments_tld_t* tld);
 /* Those of the first sub-process, and of every exclusive arena. */
 size_t mi_abandoned_total(void);
 
-/* Holds a segment that this sub-process, mi_subproc_communal, abandoned and in which a page for such blocks seems to
-   have room; with `resident`, beginning where memory is resident. NULL if none was found: not all of many chunks are
-   looked at. */
-mi_segment_t* mi_abandoned_hold_for(mi_subproc_t* subproc, size_t block_size, bool resident);
+/* Holds a communal segment in which a page for such blocks seems to have room; with `resident`, beginning where memory is
+   resident, in the first chunks that may have room. NULL if none was found that nobody holds. */
+mi_segment_t* mi_communal_hold_for(size_t block_size, bool resident);
 /* As mi_abandoned_hold, but waits while somebody else holds the segment: not on the way of malloc or free. */
 mi_segment_t* mi_abandoned_hold_patiently(mi_subproc_t* subproc, mi_slot_ref_t ref);
 /* Holds the segment of the slot, if this sub-process abandoned it: nobody can adopt it meanwhile, and nobody

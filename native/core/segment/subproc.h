@@ -13,7 +13,8 @@ typedef struct mi_subproc_s {
 /* The one that threads are in unless they say otherwise. It has no users. */
 extern mi_subproc_t mi_subproc_first;
 
-/* No thread is in this one. What it has abandoned are the segments of heap/communal.h: nobody adopts them. */
+/* No thread is in this one. What it seems to have abandoned are the communal segments (heap/communal.h): nobody adopts
+   them. */
 extern mi_hidden mi_subproc_t mi_subproc_communal;
 
 /* Where a thread belongs: tld->subproc, or the first one if that is NULL. */

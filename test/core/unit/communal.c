@@ -200,6 +200,61 @@ static void owned(void) {
   memory_check();
 }
 
+static bool
+free_area(const mi_heap_t* heap, const mi_heap_area_t* area, void* block, size_t size, void* seen) {
+  count_block(heap, area, block, size, seen);
+  if (block == NULL && size > 64 * KIB) mi_free(area->blocks);
+  return true;
+}
+
+/* A block that the visitor frees before its turn is not shown. */
+static void freed_before_its_turn(void) {
+  take_all((void*)SIZE);
+  size_t seen = 0;
+  CHECK(mi_heap_visit_blocks(mi_heap_get_backing(), true, free_area, &seen));
+  CHECK_EQ(seen, 0);
+  CHECK_EQ(mi_communal_count(), 0);
+}
+
+static bool
+end_thread(const mi_heap_t* heap, const mi_heap_area_t* area, void* block, size_t size, void* p) {
+  (void)heap, (void)area, (void)block;
+  if (size > 64 * KIB) pthread_exit(p);
+  return true;
+}
+
+static void* visit_and_end(void* arg) {
+  (void)arg;
+  void* p = mi_malloc(SIZE);
+  mi_heap_visit_blocks(mi_heap_get_backing(), false, end_thread, p);
+  return NULL;
+}
+
+static void visitor_ends(void) {
+  void* p = in_thread(visit_and_end, NULL);
+  CHECK(p != NULL && is_communal(p));
+  mi_free(p);
+  memory_check();
+  CHECK_EQ(memory_gauges().segments, 0);
+}
+
+/* Blocks that come and go take no more segments than they need, in however many chunks. */
+static void compact(void) {
+  enum { MANY = 4000, TIMES = 20000 };
+  static void* many[MANY];
+  for (size_t i = 0; i < MANY; i++) many[i] = mi_malloc((size_t)(70 + i * 37 % 200) * KIB);
+  size_t segments = mi_communal_count();
+  for (size_t i = 0; i < TIMES / TEST_SLOWNESS; i++) {
+    size_t k = i * 7919 % MANY;
+    mi_free(many[k]);
+    many[k] = mi_malloc((size_t)(70 + (i + k) * 61 % 200) * KIB);
+  }
+  CHECK_CMP(mi_communal_count(), <=, segments + segments / 6);
+  for (size_t i = 0; i < MANY; i++) mi_free(many[i]);
+  memory_check();
+  CHECK_EQ(mi_communal_count(), 0);
+}
+
 static void* of_subproc(void* id) {
   mi_subproc_add_current_thread(id);
   void* p = mi_malloc(SIZE);
@@ -274,6 +329,9 @@ int main(void) {
   zero_and_aligned();
   resized();
   owned();
+  freed_before_its_turn();
+  visitor_ends();
+  compact();
   not_for_others();
   forked();
   mi_collect(true);
