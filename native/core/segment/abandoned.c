@@ -136,8 +136,9 @@ void mi_segment_abandon(mi_segments_tld_t* tld, mi_segment_t* segment) {
   atomic_store_explicit(&segment->thread_id, 0, memory_order_release);
   mi_race_window();
   count_up(segment->chunk, subproc);
-  if (subproc == &mi_subproc_communal) note_room(mi_segment_slot(segment));
+  mi_slot_ref_t ref = mi_segment_slot(segment); /* after the mark it may be gone */
   set_mark(mark, subproc);
+  if (subproc == &mi_subproc_communal) note_room(ref);
 }
 
 static void own(mi_segments_tld_t* tld, mi_segment_t* segment) {
@@ -191,9 +192,9 @@ mi_segment_t* mi_abandoned_hold_patiently(mi_subproc_t* subproc, mi_slot_ref_t r
 
 bool mi_abandoned_let_go(mi_subproc_t* subproc, mi_slot_ref_t ref) {
   mi_race_window();
-  if (subproc == &mi_subproc_communal) note_room(ref);
   set_mark(mark_of(ref), subproc);
   atomic_thread_fence(memory_order_seq_cst);
+  if (subproc == &mi_subproc_communal) note_room(ref); /* who passed it by meanwhile went on */
   uint32_t bit = 1u << ref.index;
   if (mi_likely((atomic_load(&ref.chunk->missed) & bit) == 0)) return false;
   return (atomic_fetch_and(&ref.chunk->missed, ~bit) & bit) != 0;
