@@ -171,29 +171,29 @@ bool mi_communal_for_each(mi_heap_t* heap, mi_communal_fun* fn, void* arg) {
   return true;
 }
 
-/* The slot that p lies in; chunk NULL: none. */
-static mi_slot_ref_t slot_of(const void* p) {
-  size_t chunks = mi_chunk_count();
-  for (size_t i = 0; i < chunks; i++) {
-    mi_chunk_t* chunk = mi_chunk_at(i);
-    size_t inside = (size_t)((const uint8_t*)p - chunk->start);
-    if (chunk->start != NULL && inside < (size_t)chunk->slot_count << MI_SEGMENT_SHIFT) {
-      return (mi_slot_ref_t){chunk, (unsigned)(inside >> MI_SEGMENT_SHIFT)};
-    }
-  }
-  return (mi_slot_ref_t){NULL, 0};
+/* The caller holds the segment. */
+static bool holds(mi_segment_t* segment, const mi_heap_t* heap, const void* p) {
+  if (mi_segment_of(p) != segment) return false;
+  const mi_page_t* page = mi_segment_page_of(segment, p);
+  return lives(segment, mi_page_index(segment, page), heap) &&
+         (size_t)((const uint8_t*)p - page->start) < page->block_size;
 }
 
+/* Where p may be anything, only who holds a segment knows where it is. */
 bool mi_communal_holds(const mi_heap_t* heap, const void* p) {
-  mi_slot_ref_t slot = has_any(heap) ? slot_of(p) : (mi_slot_ref_t){NULL, 0};
-  if (slot.chunk == NULL) return false;
-  mi_segment_t* segment = mi_abandoned_hold_patiently(&mi_subproc_communal, slot);
-  if (segment == NULL) return false;
-  const mi_page_t* page = mi_segment_page_of(segment, p);
-  size_t inside = (size_t)((const uint8_t*)p - page->start);
-  bool holds = lives(segment, mi_page_index(segment, page), heap) && inside < page->block_size;
-  mi_communal_let_go(slot);
-  return holds;
+  if (!has_any(heap)) return false;
+  bool found = false;
+  size_t chunks = mi_chunk_count();
+  for (size_t i = 0; i < chunks && !found; i++) {
+    for (unsigned index = 0; index < MI_SLOTS_PER_CHUNK && !found; index++) {
+      mi_slot_ref_t slot = {mi_chunk_at(i), index};
+      mi_segment_t* segment = mi_abandoned_hold_patiently(&mi_subproc_communal, slot);
+      if (segment == NULL) continue;
+      found = holds(segment, heap, p);
+      mi_communal_let_go(slot);
+    }
+  }
+  return found;
 }
 
 static bool stop(mi_heap_t* heap, const mi_communal_block_t* block, void* arg) {
