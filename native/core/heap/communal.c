@@ -154,6 +154,13 @@ void mi_communal_break_off(mi_tld_t* tld) {
   if (segment != NULL) mi_segment_unpin(mi_segment_slot(segment));
 }
 
+void mi_communal_forked(mi_tld_t* tld) {
+  mi_segment_t* segment = tld->visited_communal;
+  if (segment == NULL) return;
+  /* The header is still there, though the segment may have ended. */
+  if (mi_segment_pin(mi_segment_slot(segment)) == NULL) tld->visited_communal = NULL;
+}
+
 bool mi_communal_for_each(mi_heap_t* heap, mi_communal_fun* fn, void* arg) {
   if (!has_any(heap)) return true;
   size_t chunks = mi_chunk_count();

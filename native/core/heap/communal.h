@@ -67,6 +67,9 @@ bool mi_communal_has(mi_heap_t* heap);
 /* The thread ends inside of fn. */
 void mi_communal_break_off(mi_tld_t* tld);
 
+/* In a forked child, where all pins have been forgotten. */
+void mi_communal_forked(mi_tld_t* tld);
+
 /* Frees all of them. */
 void mi_communal_free_pages(mi_heap_t* heap);
 

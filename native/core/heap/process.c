@@ -56,6 +56,7 @@ static void in_forked_child(void) {
   bool has_heap = mi_heap_is_initialized(mi_heap_default);
   mi_purger_hold();
   mi_pins_forget();
+  if (has_heap) mi_communal_forked(mi_heap_default->tld);
   /* A thread is counted before it has a segment, and until it has none, and may have held an abandoned one even so:
      most children have nothing more to look for. */
   if (mi_purge_was_cut_off() || mi_stat_current(threads) > has_heap ||

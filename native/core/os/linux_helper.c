@@ -136,6 +136,8 @@ bool mi_os_helper_start(void (*fn)(void)) {
   return false;
 }
 
+bool mi_os_is_helper(void) { return mi_os_thread_id() - (uintptr_t)helpers < sizeof(helpers); }
+
 void mi_os_helper_join(void) {
   for (helper_t* helper = helpers; helper < helpers + STACKS; helper++) {
     for (unsigned round = 0; atomic_load_explicit(&helper->alive, memory_order_acquire) != 0;
@@ -155,8 +157,12 @@ void mi_os_helper_forked(void) {
 
 /* Under a sanitizer, which knows no thread but those of pthread_create and has a malloc of its own. */
 static _Atomic(uint32_t) alive;
+static _Thread_local bool is_helper;
+
+bool mi_os_is_helper(void) { return is_helper; }
 
 static void* begin(void* fn) {
+  is_helper = true;
   pthread_setname_np(pthread_self(), name);
   ((void (*)(void))fn)();
   atomic_fetch_sub_explicit(&alive, 1, memory_order_release);

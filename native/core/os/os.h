@@ -152,12 +152,16 @@ void mi_os_yield(unsigned round);
    mi_os_unmap, mi_os_yield, mi_os_wait and mi_os_wake; nothing that is thread-local, or of the C
    library, is there. */
 
-/* The users and groups that the calling thread acts for. A helper has those of the thread that started it, whatever
+/* The user and group that the calling thread acts for: real, effective and saved. A helper has those of the thread that started it, whatever
    becomes of that. */
+enum { MI_OS_IDS = 6 };
 typedef struct mi_os_identity_s {
-  uint32_t ids[6];
+  uint32_t ids[MI_OS_IDS];
 } mi_os_identity_t;
 mi_os_identity_t mi_os_identity(void);
+
+/* Whether the calling thread is a helper. */
+bool mi_os_is_helper(void);
 
 /* Runs `fn` in a helper thread, which ends with it. False if there can be none now: the system refuses,
    or has no such threads. */

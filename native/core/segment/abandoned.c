@@ -71,8 +71,8 @@ static bool take_mark(mark_t* mark, mi_subproc_t* subproc) {
                                                  memory_order_relaxed);
 }
 
-/* Of communal segments, by the logarithm of the units that are wanted: what has room, and was not held by somebody
-   when it was looked at, is in this chunk or a later one. */
+/* Of communal segments, by the logarithm of the units that are wanted: what has room is most likely in this chunk or a
+   later one. A hint: what was held when it was looked at is passed by, as what is too short for one size of these. */
 static _Atomic(size_t) room_from[MI_ROOM_COUNT];
 
 static uint64_t free_units(mi_slot_ref_t ref) {
@@ -110,16 +110,31 @@ static mi_segment_t* hold_in_chunk(mi_chunk_t* chunk, size_t block_size, bool re
   return NULL;
 }
 
+/* In the chunks from `from` to before `to`; *from becomes where it was found. */
+static mi_segment_t* hold_between(size_t* from, size_t to, size_t block_size, bool resident) {
+  for (; *from < to; ++*from) {
+    mi_segment_t* segment = hold_in_chunk(mi_chunk_at(*from), block_size, resident);
+    if (segment != NULL) return segment;
+  }
+  return NULL;
+}
+
 mi_segment_t* mi_communal_hold_for(size_t block_size, bool resident) {
   enum { MOST_FOR_RESIDENT = 4 };
   _Atomic(size_t)* from = &room_from[mi_bsr64(mi_units_for(block_size))];
   size_t first = atomic_load_explicit(from, memory_order_relaxed);
-  size_t end = mi_chunk_count();
-  if (resident && end > first + MOST_FOR_RESIDENT) end = first + MOST_FOR_RESIDENT;
-  mi_segment_t* segment = NULL;
   size_t i = first;
-  while (i < end && (segment = hold_in_chunk(mi_chunk_at(i), block_size, resident)) == NULL) i++;
-  if (!resident && i > first) atomic_store_explicit(from, i, memory_order_relaxed);
+  size_t end = mi_chunk_count();
+  if (resident) {
+    size_t most = first + MOST_FOR_RESIDENT;
+    return hold_between(&i, end < most ? end : most, block_size, true);
+  }
+  mi_segment_t* segment = hold_between(&i, end, block_size, false);
+  if (segment == NULL) {
+    i = 0;
+    segment = hold_between(&i, first < end ? first : end, block_size, false);
+  }
+  if (segment != NULL && i != first) atomic_store_explicit(from, i, memory_order_relaxed);
   return segment;
 }
 

@@ -1,7 +1,5 @@
 #include "segment/purger.h"
 
-#include <string.h>
-
 #include "os/rare.h"
 
 /* Only where malloc is ours. In a library that is a part of something else, such as Node's addon, the
@@ -48,7 +46,7 @@ static int64_t (*round_fn)(void);
 static _Atomic(size_t) waiting;
 static _Atomic(int64_t) retry_at;
 /* Of who started it. Written before it begins, read by who sees STALE or ASLEEP. */
-static mi_os_identity_t identity;
+static _Atomic(uint32_t) identity[MI_OS_IDS];
 
 void mi_purger_set_round(int64_t (*round)(void)) { round_fn = round; }
 
@@ -112,7 +110,10 @@ static bool is_wanted(void) {
 static void start(uint32_t word) {
   uint32_t awake = with_state(word, AWAKE) + STATES;
   if (!is_wanted() || !change(word, awake)) return;
-  identity = mi_os_identity();
+  mi_os_identity_t who = mi_os_identity();
+  for (int i = 0; i < MI_OS_IDS; i++) {
+    atomic_store_explicit(&identity[i], who.ids[i], memory_order_relaxed);
+  }
   if (!mi_os_helper_start(run)) {
     atomic_store_explicit(&retry_at, mi_os_now() + RETRY_MS, memory_order_relaxed);
     change(awake, with_state(awake, NONE));
@@ -124,7 +125,10 @@ static void start(uint32_t word) {
    user again. */
 static bool is_still_right(void) {
   mi_os_identity_t now = mi_os_identity();
-  return memcmp(&now, &identity, sizeof(now)) == 0;
+  for (int i = 0; i < MI_OS_IDS; i++) {
+    if (atomic_load_explicit(&identity[i], memory_order_relaxed) != now.ids[i]) return false;
+  }
+  return true;
 }
 
 static void call(uint32_t word) {
@@ -138,7 +142,7 @@ static void call(uint32_t word) {
 
 void mi_purger_count(size_t units) {
   uint32_t word = atomic_load(&state);
-  if (mi_likely(state_of(word) == AWAKE)) return;
+  if (mi_likely(state_of(word) == AWAKE) || mi_os_is_helper()) return;
   size_t before = atomic_fetch_add_explicit(&waiting, units, memory_order_relaxed);
   bool enough = before + units >= ENOUGH || mi_rare(mi_rare_purger);
   if (enough || state_of(word) == STALE) call(word);

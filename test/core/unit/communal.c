@@ -238,6 +238,59 @@ static void visitor_ends(void) {
   CHECK_EQ(memory_gauges().segments, 0);
 }
 
+static bool fork_and_go_on(const mi_heap_t* heap, const mi_heap_area_t* area, void* block,
+                           size_t size, void* pid) {
+  (void)heap, (void)area, (void)block;
+  if (size > 64 * KIB && *(pid_t*)pid < 0) *(pid_t*)pid = fork();
+  return true;
+}
+
+static void wait_for(pid_t pid) {
+  int status;
+  CHECK_EQ(waitpid(pid, &status, 0), pid);
+  CHECK_EQ(status, 0);
+}
+
+/* The child goes on with the visit, and forks again: there all is as it should be. */
+static void visitor_forks(void) {
+  void* p = mi_malloc(SIZE);
+  pattern_fill(p, SIZE, 8);
+  pid_t pid = -1;
+  CHECK(mi_heap_visit_blocks(mi_heap_get_backing(), true, fork_and_go_on, &pid));
+  if (pid > 0) {
+    wait_for(pid);
+    mi_free(p);
+    return;
+  }
+  pid_t grandchild = fork();
+  if (grandchild > 0) wait_for(grandchild);
+  take_all((void*)SIZE);
+  free_all((void*)SIZE);
+  void* small = mi_malloc(60 * KIB);
+  memset(small, 1, 60 * KIB);
+  CHECK(pattern_holds(p, SIZE, 8));
+  mi_free(small);
+  mi_free(p);
+  mi_collect(true);
+  memory_check();
+  CHECK_EQ(memory_gauges().segments, 0);
+  _exit(0);
+}
+
+/* Room that is too short for one size is not forgotten for another. */
+static void sizes_share_hints(void) {
+  enum { MANY = 60 };
+  void* many[MANY];
+  for (int i = 0; i < MANY; i++) many[i] = mi_malloc(1024 * KIB);
+  size_t segments = mi_communal_count();
+  for (int i = 0; i < MANY; i += 3) mi_free(many[i]);
+  void* longer = mi_malloc(1700 * KIB);
+  for (int i = 0; i < MANY; i += 3) many[i] = mi_malloc(1024 * KIB);
+  CHECK_CMP(mi_communal_count(), <=, segments + 1);
+  mi_free(longer);
+  for (int i = 0; i < MANY; i++) mi_free(many[i]);
+}
+
 /* Blocks that come and go take no more segments than they need, in however many chunks. */
 static void compact(void) {
   enum { MANY = 4000, TIMES = 20000 };
@@ -331,6 +384,8 @@ int main(void) {
   owned();
   freed_before_its_turn();
   visitor_ends();
+  visitor_forks();
+  sizes_share_hints();
   compact();
   not_for_others();
   forked();

@@ -17,6 +17,7 @@ static _Atomic(int64_t) due;
 static int64_t take_what_is_due(void) {
   int64_t at = atomic_load(&due);
   if (at != 0 && at <= mi_os_now()) atomic_compare_exchange_strong(&due, &at, 0);
+  mi_purger_count(1); /* as a round does; it wakes and asks nobody */
   return atomic_load(&due);
 }
 
