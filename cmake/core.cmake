@@ -15,7 +15,6 @@ set(MI_CORE_SOURCES
     native/core/heap/find.c
     native/core/heap/queue.c
     native/core/heap/retire.c
-    native/core/heap/communal.c
     native/core/heap/delayed.c
     native/core/heap/thread.c
     native/core/heap/collect.c
@@ -35,6 +34,7 @@ set(MI_CORE_SOURCES
     native/core/stats/stats.c
     native/core/heap/heap.c
     native/core/heap/reclaim.c
+    native/core/heap/communal.c
     native/core/api/aligned.c
     native/core/api/new.c
     native/core/api/posix.c
