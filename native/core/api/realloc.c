@@ -74,13 +74,6 @@ static void* resize(mi_page_t* page, void* p, size_t newsize, bool zero) {
                                      : resize_large(heap, page, p, newsize, zero);
 }
 
-/* Only this thread puts its heaps into page->heap, so the answer cannot change meanwhile, whoever
-   owns the page. */
-static bool is_of_heap(const mi_page_t* page, const mi_heap_t* heap) {
-  return heap == NULL || atomic_load_explicit(&page->heap, memory_order_relaxed) == heap ||
-         mi_communal_is_of(page, heap);
-}
-
 void* mi_realloc_from(mi_heap_t* heap, void* p, size_t newsize, size_t align, size_t offset,
                       bool zero) {
   if (mi_unlikely(!mi_is_power_of_two(align))) {
@@ -96,7 +89,8 @@ void* mi_realloc_from(mi_heap_t* heap, void* p, size_t newsize, size_t align, si
       return NULL;
     }
     usable = mi_usable_from(page, p);
-    may_stay = (((uintptr_t)p + offset) & (align - 1)) == 0 && is_of_heap(page, heap);
+    may_stay = (((uintptr_t)p + offset) & (align - 1)) == 0 &&
+               (heap == NULL || mi_heap_has_page(heap, page));
     /* A guarded block that changes its size moves, so that its guard stays where it ends. */
     bool guarded = mi_is_guarded(page, p);
     bool keeps_end = !guarded || newsize == usable;

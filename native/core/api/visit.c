@@ -22,10 +22,7 @@ bool mi_heap_visit_blocks(const mi_heap_t* heap, bool visit_blocks, mi_block_vis
 bool mi_heap_contains_block(mi_heap_t* heap, const void* p) {
   if (!mi_heap_accept("heap_contains_block", heap)) return false;
   const mi_page_t* page = mi_living_page_of(p);
-  if (page == NULL) return false;
-  bool is_of_heap = atomic_load_explicit(&page->heap, memory_order_relaxed) == heap ||
-                    mi_communal_is_of(page, heap);
-  return is_of_heap && mi_page_holds(page, p);
+  return page != NULL && mi_heap_has_page(heap, page) && mi_page_holds(page, p);
 }
 
 bool mi_heap_check_owned(mi_heap_t* heap, const void* p) {

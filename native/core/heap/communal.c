@@ -1,5 +1,7 @@
 #include "heap/communal.h"
 
+#include <errno.h>
+
 #include "os/rare.h"
 #include "segment/abandoned.h"
 #include "segment/pin.h"
@@ -47,13 +49,20 @@ static void begin(mi_page_t* page, mi_heap_t* heap, unsigned bin) {
   atomic_store_explicit(&page->link, 1, memory_order_relaxed);
 }
 
+/* What others could not give back meanwhile goes now. */
+static void let_go(mi_slot_ref_t slot) {
+  if (mi_abandoned_let_go(&mi_subproc_communal, slot)) {
+    mi_heap_free_abandoned_pages(&mi_subproc_communal, slot, ~(uint64_t)0);
+  }
+}
+
 static mi_page_t* take_from(mi_segments_tld_t* tld, mi_segment_t* segment, mi_heap_t* heap,
                             unsigned bin, bool resident) {
   mi_page_t* page = mi_segment_page_alloc_in(tld, segment, mi_bin_block_size(bin), resident);
   if (page != NULL) begin(page, heap, bin);
   mi_segment_queue_remove(tld, segment);
   mi_race_window();
-  mi_communal_let_go(mi_segment_slot(segment));
+  let_go(mi_segment_slot(segment));
   return page;
 }
 
@@ -89,6 +98,20 @@ mi_page_t* mi_communal_page_alloc(mi_heap_t* heap, unsigned bin) {
   return page;
 }
 
+void mi_communal_page_free(mi_page_t* page) {
+  mi_segment_t* segment = mi_segment_of(page);
+  mi_slot_ref_t slot = mi_segment_slot(segment);
+  unsigned index = mi_page_index(segment, page);
+  /* Release: who gives the page back, which may be another thread that looks at all pages, does so after our last use
+     of the block. */
+  if (mi_unlikely(atomic_exchange_explicit(&page->link, 0, memory_order_release) == 0)) {
+    mi_misuse(EAGAIN, "free: %p was freed before\n", (void*)page->start);
+    return;
+  }
+  mi_race_window();
+  mi_heap_free_abandoned_pages(&mi_subproc_communal, slot, (uint64_t)1 << index);
+}
+
 bool mi_communal_page_resize(mi_page_t* page, unsigned bin, bool* zero) {
   mi_segments_tld_t tld = {.subproc = &mi_subproc_communal};
   mi_segment_t* segment = mi_segment_of(page);
@@ -97,7 +120,7 @@ bool mi_communal_page_resize(mi_page_t* page, unsigned bin, bool* zero) {
   bool done = mi_segment_page_resize(&tld, page, mi_bin_block_size(bin), zero);
   if (done) page->bin = (uint8_t)bin;
   mi_segment_queue_remove(&tld, segment);
-  mi_communal_let_go(slot);
+  let_go(slot);
   return done;
 }
 
@@ -107,8 +130,9 @@ static bool is_of(const mi_page_t* page, const mi_heap_t* heap) {
   return heap == &heap->tld->backing && page->communal_id == heap->tld->communal_id;
 }
 
-bool mi_communal_is_of(const mi_page_t* page, const mi_heap_t* heap) {
-  return mi_segment_is_communal(mi_segment_of(page)) && is_of(page, heap);
+bool mi_heap_has_page(const mi_heap_t* heap, const mi_page_t* page) {
+  return atomic_load_explicit(&page->heap, memory_order_relaxed) == heap ||
+         (mi_segment_is_communal(mi_segment_of(page)) && is_of(page, heap));
 }
 
 static bool has_any(const mi_heap_t* heap) {
@@ -127,7 +151,7 @@ bool mi_communal_is_alive(const mi_heap_t* heap, const mi_communal_block_t* bloc
   if (segment == NULL) return false;
   const mi_page_t* page = &segment->pages[block->index];
   bool alive = lives(segment, block->index, heap) && page->block_size == block->size;
-  mi_communal_let_go(block->slot);
+  let_go(block->slot);
   return alive;
 }
 
@@ -144,7 +168,7 @@ find_next(mi_slot_ref_t slot, unsigned* index, mi_heap_t* heap, mi_communal_bloc
     heap->tld->visited_communal = mi_segment_pin(slot);
     ++*index;
   }
-  mi_communal_let_go(slot);
+  let_go(slot);
   return found;
 }
 
@@ -197,7 +221,7 @@ bool mi_communal_holds(const mi_heap_t* heap, const void* p) {
       mi_segment_t* segment = mi_abandoned_hold_patiently(&mi_subproc_communal, slot);
       if (segment == NULL) continue;
       found = holds(segment, heap, p);
-      mi_communal_let_go(slot);
+      let_go(slot);
     }
   }
   return found;

@@ -9,7 +9,6 @@
 #define MI_COMMUNAL_H
 
 #include "heap/heap.h"
-#include "segment/subproc.h"
 
 /* Any thread that holds a block there. */
 mi_inline bool mi_segment_is_communal(mi_segment_t* segment) {
@@ -34,14 +33,11 @@ void mi_communal_page_free(mi_page_t* page);
 /* As mi_segment_page_resize, for who holds the block. False also while somebody else is busy in the segment. */
 bool mi_communal_page_resize(mi_page_t* page, unsigned bin, bool* zero);
 
-/* Lets go of a communal segment that the caller holds (segment/abandoned.h). What others could not give back meanwhile
-   goes now. */
-void mi_communal_let_go(mi_slot_ref_t slot);
-
 /* ---- What a heap has of them ---- */
 
-/* Whether the page is communal and this heap, of this thread, took it. The caller holds its block. */
-bool mi_communal_is_of(const mi_page_t* page, const mi_heap_t* heap);
+/* Whether the page, communal or not, is this heap's, which is of this thread. The caller holds a block in it. Only this
+   thread puts its heaps into page->heap, so the answer cannot change meanwhile, whoever owns the page. */
+bool mi_heap_has_page(const mi_heap_t* heap, const mi_page_t* page);
 
 /* Whether p, which may be anything, lies in a living block that this thread's heap took. */
 bool mi_communal_holds(const mi_heap_t* heap, const void* p);

@@ -6,6 +6,7 @@
 #include "os/rare.h"
 #include "page/page.h"
 #include "segment/huge.h"
+#include "segment/subproc.h"
 
 /* ---- The calling thread's heap (thread.c) ---- */
 
@@ -234,5 +235,8 @@ bool mi_heap_reclaim_segment_of(mi_heap_t* heap, const mi_page_t* page);
 /* Frees the page with that index in the segment of that slot, if it is empty and the segment abandoned. The
    thread may have no heap. */
 void mi_heap_free_abandoned_page(mi_slot_ref_t ref, unsigned index);
+/* The same for those of these pages, of a segment that this sub-process abandoned. The one that the caller knew may be
+   gone, and another in its place. */
+void mi_heap_free_abandoned_pages(mi_subproc_t* subproc, mi_slot_ref_t ref, uint64_t pages);
 
 #endif

@@ -1,7 +1,4 @@
 /* Segments change owners: abandoned by a thread that ends, adopted by one that needs pages. */
-#include <errno.h>
-
-#include "heap/communal.h"
 #include "heap/heap.h"
 #include "os/rare.h"
 #include "segment/abandoned.h"
@@ -194,8 +191,7 @@ static mi_subproc_t* subproc_of_thread(void) {
   return mi_subproc_of(&mi_heap_default->tld->segments);
 }
 
-/* `pages`: of what segment, is not certain: the one that the caller knew may be gone. */
-static void free_pages(mi_subproc_t* subproc, mi_slot_ref_t ref, uint64_t pages) {
+void mi_heap_free_abandoned_pages(mi_subproc_t* subproc, mi_slot_ref_t ref, uint64_t pages) {
   mi_segment_t* segment;
   while ((segment = mi_abandoned_hold(subproc, ref)) != NULL) {
     if (!free_empty(subproc, segment, pages) || !mi_abandoned_let_go(subproc, ref)) return;
@@ -204,27 +200,7 @@ static void free_pages(mi_subproc_t* subproc, mi_slot_ref_t ref, uint64_t pages)
 }
 
 void mi_heap_free_abandoned_page(mi_slot_ref_t ref, unsigned index) {
-  free_pages(subproc_of_thread(), ref, (uint64_t)1 << index);
-}
-
-void mi_communal_page_free(mi_page_t* page) {
-  mi_segment_t* segment = mi_segment_of(page);
-  mi_slot_ref_t slot = mi_segment_slot(segment);
-  unsigned index = mi_page_index(segment, page);
-  /* Release: who gives the page back, which may be another thread that looks at all pages, does so after our last use
-     of the block. */
-  if (mi_unlikely(atomic_exchange_explicit(&page->link, 0, memory_order_release) == 0)) {
-    mi_misuse(EAGAIN, "free: %p was freed before\n", (void*)page->start);
-    return;
-  }
-  mi_race_window();
-  free_pages(&mi_subproc_communal, slot, (uint64_t)1 << index);
-}
-
-void mi_communal_let_go(mi_slot_ref_t slot) {
-  if (mi_abandoned_let_go(&mi_subproc_communal, slot)) {
-    free_pages(&mi_subproc_communal, slot, ~(uint64_t)0);
-  }
+  mi_heap_free_abandoned_pages(subproc_of_thread(), ref, (uint64_t)1 << index);
 }
 
 void mi_heap_reclaim_all(mi_heap_t* heap) {

@@ -152,8 +152,8 @@ void mi_os_yield(unsigned round);
    mi_os_unmap, mi_os_yield, mi_os_wait and mi_os_wake; nothing that is thread-local, or of the C
    library, is there. */
 
-/* The user and group that the calling thread acts for: real, effective and saved. A helper has those of the thread that started it, whatever
-   becomes of that. */
+/* The user and group that the calling thread acts for: real, effective and saved. A helper has those of the
+   thread that started it, whatever becomes of that. */
 enum { MI_OS_IDS = 6 };
 typedef struct mi_os_identity_s {
   uint32_t ids[MI_OS_IDS];

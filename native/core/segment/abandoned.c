@@ -508,7 +508,7 @@ void mi_abandoned_break_off(void) {
   end_visits();
 }
 
-static void each_mark(void (*fn)(mi_chunk_t* chunk, mi_subproc_t* subproc)) {
+static void each_mark(void (*fn)(const mi_chunk_t* chunk, mi_subproc_t* subproc)) {
   size_t chunks = mi_chunk_count();
   for (size_t i = 0; i < chunks; i++) {
     mi_chunk_t* chunk = mi_chunk_at(i);
@@ -519,12 +519,10 @@ static void each_mark(void (*fn)(mi_chunk_t* chunk, mi_subproc_t* subproc)) {
   }
 }
 
-static void forget_count(mi_chunk_t* chunk, mi_subproc_t* subproc) {
+static void forget_count(const mi_chunk_t* chunk, mi_subproc_t* subproc) {
   (void)chunk;
   atomic_store_explicit(&subproc->abandoned, 0, memory_order_relaxed);
 }
-
-static void count(mi_chunk_t* chunk, mi_subproc_t* subproc) { count_up(chunk, subproc); }
 
 /* Threads that are not there may have been between a mark and its count. */
 static void count_again(void) {
@@ -535,7 +533,7 @@ static void count_again(void) {
     atomic_store_explicit(&mi_arena_at(i)->abandoned, 0, memory_order_relaxed);
   }
   each_mark(forget_count);
-  each_mark(count);
+  each_mark(count_up);
 }
 
 void mi_abandoned_forked(void) {
