@@ -45,6 +45,9 @@ set(MI_CORE_SOURCES
     native/core/segment/huge.c
     native/core/segment/huge_cache.c
     native/core/segment/abandoned.c
+    native/core/segment/abandoned_visit.c
+    native/core/segment/communal_room.c
+    native/core/segment/orphan.c
     native/core/segment/subproc.c
     native/core/segment/reserve.c
     native/core/api/block_size.c

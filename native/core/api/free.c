@@ -5,7 +5,6 @@
 
 #include "heap/communal.h"
 #include "os/rare.h"
-#include "segment/abandoned.h"
 
 /* A stale pointer sees a segment without a cookie, or a page without blocks. */
 mi_page_t* mi_living_page_of(const void* p) {

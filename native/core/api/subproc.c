@@ -5,7 +5,7 @@
 
 #include "heap/communal.h"
 #include "heap/heap.h"
-#include "segment/abandoned.h"
+#include "segment/abandoned_visit.h"
 
 mi_subproc_t* mi_subproc_accept(const char* function, mi_subproc_id_t id) {
   mi_subproc_t* subproc = mi_subproc_find(id);

@@ -4,6 +4,7 @@
 
 #include "os/rare.h"
 #include "segment/abandoned.h"
+#include "segment/communal_room.h"
 #include "segment/pin.h"
 #include "stats/stats.h"
 
@@ -49,11 +50,16 @@ static void begin(mi_page_t* page, mi_heap_t* heap, unsigned bin) {
   atomic_store_explicit(&page->link, 1, memory_order_relaxed);
 }
 
+static void free_pages(mi_slot_ref_t slot, uint64_t pages) {
+  mi_heap_free_abandoned_pages(&mi_subproc_communal, slot, pages);
+  mi_communal_note_room(slot);
+}
+
 /* What others could not give back meanwhile goes now. */
 static void let_go(mi_slot_ref_t slot) {
-  if (mi_abandoned_let_go(&mi_subproc_communal, slot)) {
-    mi_heap_free_abandoned_pages(&mi_subproc_communal, slot, ~(uint64_t)0);
-  }
+  bool missed = mi_abandoned_let_go(&mi_subproc_communal, slot);
+  mi_communal_note_room(slot);
+  if (missed) free_pages(slot, ~(uint64_t)0);
 }
 
 static mi_page_t* take_from(mi_segments_tld_t* tld, mi_segment_t* segment, mi_heap_t* heap,
@@ -73,7 +79,9 @@ static mi_page_t* take_new(mi_segments_tld_t* tld, mi_heap_t* heap, unsigned bin
   begin(page, heap, bin);
   segment->abandoned_pages = segment->used;
   mi_segment_queue_remove(tld, segment);
+  mi_slot_ref_t slot = mi_segment_slot(segment);
   mi_segment_abandon(tld, segment);
+  mi_communal_note_room(slot);
   return page;
 }
 
@@ -109,7 +117,7 @@ void mi_communal_page_free(mi_page_t* page) {
     return;
   }
   mi_race_window();
-  mi_heap_free_abandoned_pages(&mi_subproc_communal, slot, (uint64_t)1 << index);
+  free_pages(slot, (uint64_t)1 << index);
 }
 
 bool mi_communal_page_resize(mi_page_t* page, unsigned bin, bool* zero) {
@@ -187,16 +195,13 @@ void mi_communal_forked(mi_tld_t* tld) {
 
 bool mi_communal_for_each(mi_heap_t* heap, mi_communal_fun* fn, void* arg) {
   if (!has_any(heap)) return true;
-  size_t chunks = mi_chunk_count();
-  for (size_t i = 0; i < chunks; i++) {
-    for (unsigned slot = 0; slot < MI_SLOTS_PER_CHUNK; slot++) {
-      unsigned index = 0;
-      mi_communal_block_t block;
-      while (find_next((mi_slot_ref_t){mi_chunk_at(i), slot}, &index, heap, &block)) {
-        bool go_on = fn(heap, &block, arg);
-        mi_communal_break_off(heap->tld);
-        if (!go_on) return false;
-      }
+  for (mi_slot_walk_t walk = mi_walk_slots(); mi_next_slot(&walk);) {
+    unsigned index = 0;
+    mi_communal_block_t block;
+    while (find_next(walk.slot, &index, heap, &block)) {
+      bool go_on = fn(heap, &block, arg);
+      mi_communal_break_off(heap->tld);
+      if (!go_on) return false;
     }
   }
   return true;
@@ -214,15 +219,11 @@ static bool holds(mi_segment_t* segment, const mi_heap_t* heap, const void* p) {
 bool mi_communal_holds(const mi_heap_t* heap, const void* p) {
   if (!has_any(heap)) return false;
   bool found = false;
-  size_t chunks = mi_chunk_count();
-  for (size_t i = 0; i < chunks && !found; i++) {
-    for (unsigned index = 0; index < MI_SLOTS_PER_CHUNK && !found; index++) {
-      mi_slot_ref_t slot = {mi_chunk_at(i), index};
-      mi_segment_t* segment = mi_abandoned_hold_patiently(&mi_subproc_communal, slot);
-      if (segment == NULL) continue;
-      found = holds(segment, heap, p);
-      let_go(slot);
-    }
+  for (mi_slot_walk_t walk = mi_walk_slots(); !found && mi_next_slot(&walk);) {
+    mi_segment_t* segment = mi_abandoned_hold_patiently(&mi_subproc_communal, walk.slot);
+    if (segment == NULL) continue;
+    found = holds(segment, heap, p);
+    let_go(walk.slot);
   }
   return found;
 }

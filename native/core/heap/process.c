@@ -3,7 +3,9 @@
 #include "heap/heap.h"
 #include "options/options.h"
 #include "segment/abandoned.h"
+#include "segment/abandoned_visit.h"
 #include "segment/arena.h"
+#include "segment/orphan.h"
 #include "segment/page_map.h"
 #include "segment/pin.h"
 #include "segment/purge.h"
@@ -64,7 +66,8 @@ static void in_forked_child(void) {
     mi_segments_orphan(mi_page_forget_other_thread);
     mi_free_slots_restore();
   }
-  mi_abandoned_forked();
+  mi_abandoned_count_again();
+  mi_abandoned_visit_forked();
   mi_subprocs_forked(has_heap ? &mi_heap_default->tld->segments : NULL);
   mi_process_stats_fork(has_heap);
   mi_arenas_in_forked_child();

@@ -3,6 +3,7 @@
 #include "os/rare.h"
 #include "segment/abandoned.h"
 #include "segment/arena.h"
+#include "segment/mark.h"
 #include "stats/stats.h"
 
 /* Bounds on what one slow path adopts, whatever max_segment_reclaim says. */
@@ -133,32 +134,6 @@ mi_page_t* mi_heap_reclaim(mi_heap_t* heap, unsigned bin) {
   return NULL;
 }
 
-/* Frees the pages of an adopted segment in which nothing lives, and abandons the rest again. */
-static void sweep(mi_segments_tld_t* tld, mi_segment_t* segment) {
-  uint32_t left = segment->used;
-  for (uint64_t pages = mi_segment_pages(segment); pages != 0; pages &= pages - 1) {
-    mi_page_t* page = &segment->pages[mi_ctz64(pages)];
-    mi_page_free_collect_all(page);
-    if (mi_page_is_empty(page)) {
-      mi_thread_stat_down(mi_heap_default->tld, pages);
-      mi_segment_page_free(tld, page);
-      left--;
-    } else {
-      atomic_store_explicit(&page->link, page->used, memory_order_relaxed);
-    }
-  }
-  if (left == 0) return; /* the segment is gone */
-  segment->abandoned_pages = left;
-  mi_segment_queue_remove(tld, segment);
-  mi_segment_abandon(tld, segment);
-}
-
-static void sweep_arena(mi_arena_t* arena) {
-  mi_segments_tld_t tld = {.arena = arena, .subproc = mi_heap_default->tld->segments.subproc};
-  mi_segments_adopt_each(&tld, sweep);
-  mi_assert(tld.count == 0);
-}
-
 static void count_page_down(const mi_subproc_t* subproc) {
   if (mi_heap_is_initialized(mi_heap_default) && subproc != &mi_subproc_communal) {
     mi_thread_stat_down(mi_heap_default->tld, pages);
@@ -178,7 +153,6 @@ static bool free_empty(mi_subproc_t* subproc, mi_segment_t* segment, uint64_t pa
     page->used = 0;
     count_page_down(subproc);
     bool last = segment->used == 1;
-    if (last) mi_abandoned_ends(subproc, segment);
     mi_segment_page_free(&tld, page);
     if (last) return false;
   }
@@ -194,13 +168,28 @@ static mi_subproc_t* subproc_of_thread(void) {
 void mi_heap_free_abandoned_pages(mi_subproc_t* subproc, mi_slot_ref_t ref, uint64_t pages) {
   mi_segment_t* segment;
   while ((segment = mi_abandoned_hold(subproc, ref)) != NULL) {
-    if (!free_empty(subproc, segment, pages) || !mi_abandoned_let_go(subproc, ref)) return;
+    if (!free_empty(subproc, segment, pages)) {
+      mi_abandoned_ended(subproc, ref);
+      return;
+    }
+    if (!mi_abandoned_let_go(subproc, ref)) return;
     pages = ~(uint64_t)0; /* somebody came in vain */
   }
 }
 
 void mi_heap_free_abandoned_page(mi_slot_ref_t ref, unsigned index) {
   mi_heap_free_abandoned_pages(subproc_of_thread(), ref, (uint64_t)1 << index);
+}
+
+/* Frees the pages of abandoned segments there that have come back. */
+static void sweep_arena(const mi_arena_t* arena) {
+  mi_subproc_t* subproc = subproc_of_thread();
+  mi_slot_walk_t walk = mi_walk_slots_of(arena->first_chunk, arena->chunk_count);
+  while (mi_next_slot(&walk)) {
+    if (mi_mark_peek(walk.slot) == subproc) {
+      mi_heap_free_abandoned_pages(subproc, walk.slot, ~(uint64_t)0);
+    }
+  }
 }
 
 void mi_heap_reclaim_all(mi_heap_t* heap) {

@@ -4,7 +4,7 @@
 
 #include <string.h>
 
-#include "segment/abandoned.h"
+#include "segment/abandoned_visit.h"
 #include "segment/memory.h"
 #include "segment/purge.h"
 #include "segment/subproc.h"

@@ -2,7 +2,8 @@
    is about to be unmapped, so no thread is inside of it or will be again, and we may do what else only a
    heap's own thread may. What is alive then stays readable and writable for ever; nobody can free it. */
 #include "heap/heap.h"
-#include "segment/abandoned.h"
+#include "segment/abandoned_visit.h"
+#include "segment/orphan.h"
 #include "segment/page_map.h"
 #include "segment/purge.h"
 #include "segment/purger.h"

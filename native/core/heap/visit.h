@@ -3,7 +3,7 @@
 #define MI_VISIT_H
 
 #include "heap/heap.h"
-#include "segment/abandoned.h"
+#include "segment/abandoned_visit.h"
 
 typedef struct mi_visit_s {
   mi_block_visit_fun* visitor;

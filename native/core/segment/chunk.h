@@ -57,6 +57,26 @@ mi_cold void mi_chunks_unmap_free(void);
 size_t mi_chunk_count(void);
 mi_chunk_t* mi_chunk_at(size_t index);
 
+/* The slots of some chunks, whatever is in them: for (walk = mi_walk_slots(); mi_next_slot(&walk);) walk.slot */
+typedef struct mi_slot_walk_s {
+  mi_slot_ref_t slot;
+  size_t next; /* slots are numbered through all chunks */
+  size_t end;
+} mi_slot_walk_t;
+
+mi_inline mi_slot_walk_t mi_walk_slots_of(size_t first_chunk, size_t count) {
+  return (mi_slot_walk_t){.next = first_chunk * MI_SLOTS_PER_CHUNK,
+                          .end = (first_chunk + count) * MI_SLOTS_PER_CHUNK};
+}
+mi_inline mi_slot_walk_t mi_walk_slots(void) { return mi_walk_slots_of(0, mi_chunk_count()); }
+mi_inline bool mi_next_slot(mi_slot_walk_t* walk) {
+  if (walk->next == walk->end) return false;
+  walk->slot.chunk = mi_chunk_at(walk->next / MI_SLOTS_PER_CHUNK);
+  walk->slot.index = (unsigned)(walk->next % MI_SLOTS_PER_CHUNK);
+  walk->next++;
+  return true;
+}
+
 /* Descriptors for an arena's chunks; then the chunks themselves, with all slots free. */
 mi_cold bool mi_chunks_reserve(mi_arena_t* arena);
 mi_cold void mi_chunks_publish(mi_arena_t* arena);

@@ -43,14 +43,10 @@ void mi_segment_unpin(mi_slot_ref_t ref) {
 }
 
 void mi_pins_forget(void) {
-  size_t chunks = mi_chunk_count();
-  for (size_t i = 0; i < chunks; i++) {
-    for (unsigned index = 0; index < MI_SLOTS_PER_CHUNK; index++) {
-      mi_slot_ref_t ref = {mi_chunk_at(i), index};
-      uint32_t pins = atomic_load_explicit(pins_of(ref), memory_order_relaxed);
-      if ((pins & ~LIVE) == 0) continue;
-      atomic_store_explicit(pins_of(ref), pins & LIVE, memory_order_relaxed);
-      if ((pins & LIVE) == 0) release(ref);
-    }
+  for (mi_slot_walk_t walk = mi_walk_slots(); mi_next_slot(&walk);) {
+    uint32_t pins = atomic_load_explicit(pins_of(walk.slot), memory_order_relaxed);
+    if ((pins & ~LIVE) == 0) continue;
+    atomic_store_explicit(pins_of(walk.slot), pins & LIVE, memory_order_relaxed);
+    if ((pins & LIVE) == 0) release(walk.slot);
   }
 }

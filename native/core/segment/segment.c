@@ -2,7 +2,9 @@
 
 #include <string.h>
 
+#include "os/rare.h"
 #include "segment/guard.h"
+#include "segment/mark.h"
 #include "segment/page_map.h"
 #include "segment/pin.h"
 #include "segment/place.h"
@@ -140,6 +142,9 @@ static void segment_free(mi_segments_tld_t* tld, mi_segment_t* segment) {
   mi_slot_ref_t ref = mi_segment_slot(segment);
   segment->cookie = 0;
   atomic_store_explicit(&segment->thread_id, 0, memory_order_relaxed);
+  /* Who held an abandoned segment ends it: in a forked child it is still held, or has no cookie. */
+  mi_mark_set(ref, NULL);
+  mi_race_window();
   mi_segment_end(ref);
   mi_stat_down(segments, 1);
 }

@@ -35,6 +35,7 @@ _Noreturn static void child(void) {
   heaps_check();
   CHECK_EQ(mi_abandoned_total(), 0);
   CHECK_EQ(memory_gauges().abandoned, 0);
+  memory_check();
   _exit(0);
 }
 

@@ -1,0 +1,110 @@
+#include "segment/orphan.h"
+
+#include "segment/abandoned_visit.h"
+#include "segment/mark.h"
+#include "segment/pin.h"
+#include "segment/run.h"
+#include "stats/stats.h"
+
+/* No thread has this id, and it is not that of an abandoned segment. */
+#define ORPHAN ((uintptr_t)1)
+
+static bool is_of_another(mi_segment_t* segment) {
+  /* What is only being made is none. */
+  if (segment->cookie != mi_segment_cookie(segment)) return false;
+  uintptr_t owner = mi_segment_owner(segment);
+  return owner != 0 && owner != ORPHAN && owner != mi_os_thread_id();
+}
+
+/* Calls fn for each slot that holds a segment. Not for the inside of a run: the program may have taken
+   the right to read its block away. */
+static void for_each_slot(void (*fn)(mi_slot_ref_t ref, void* arg), void* arg) {
+  size_t chunks = mi_chunk_count();
+  size_t inside = 0; /* slots to come that belong to a run; in an arena, also in the next chunks */
+  for (size_t i = 0; i < chunks; i++) {
+    mi_chunk_t* chunk = mi_chunk_at(i);
+    uint32_t free = atomic_load_explicit(&chunk->free, memory_order_acquire);
+    for (unsigned index = 0; index < chunk->slot_count; index++) {
+      mi_slot_ref_t ref = {chunk, index};
+      if (inside > 0) {
+        inside--;
+      } else if ((free >> index & 1) == 0) {
+        inside = mi_run_slots(ref) - 1;
+        fn(ref, arg);
+      }
+    }
+  }
+}
+
+static void orphan(mi_segment_t* segment, void* arg) {
+  (void)arg;
+  if (!is_of_another(segment)) return;
+  atomic_store_explicit(&segment->thread_id, ORPHAN, memory_order_relaxed);
+  for (unsigned i = 0; i < segment->page_count; i++) {
+    atomic_store_explicit(&segment->pages[i].freer, 0, memory_order_relaxed);
+  }
+}
+
+/* The thread that was ending the segment, or had moved its memory away, is not there. There may be no header. The
+   caller has pinned the slot. */
+static void complete_end(mi_slot_ref_t ref, mi_segment_t* segment) {
+  segment->cookie = 0;
+  mi_mark_set(ref, NULL);
+  if (mi_slot_state(ref)->run_units != 0) {
+    mi_run_restore(ref);
+  } else {
+    mi_units_restore(ref, 1);
+    mi_stat_down(segments, 1);
+  }
+  mi_segment_unpin(ref);
+  mi_segment_end(ref);
+}
+
+/* The thread that held this segment is not there; it may have been giving back a page, also the last one. False if the
+   segment has no pages. */
+static bool complete_hold(mi_slot_ref_t ref, mi_segment_t* segment) {
+  mi_subproc_t* found = mi_mark_peek(ref);
+  if (!mi_mark_is_held(found) || mi_abandoned_visits(ref)) return true;
+  if (mi_segment_owner(segment) != 0) { /* it had just been adopted */
+    mi_mark_set(ref, NULL);
+    return true;
+  }
+  mi_segment_forget_ended_pages(segment);
+  if (segment->used == 0) return false;
+  mi_mark_set(ref, mi_mark_subproc(found));
+  return true;
+}
+
+static void orphan_slot(mi_slot_ref_t ref, void* arg) {
+  orphan((mi_segment_t*)mi_slot_start(ref), NULL);
+  mi_segment_t* segment = mi_segment_pin(ref);
+  if (segment == NULL) return;
+  if (segment->cookie == 0 || !complete_hold(ref, segment)) {
+    complete_end(ref, segment);
+    return;
+  }
+  void (**fn)(mi_page_t * page) = arg;
+  for (unsigned i = 0; i < segment->page_count; i++) (*fn)(&segment->pages[i]);
+  uintptr_t owner = mi_segment_owner(segment);
+  if (owner == 0 || owner == mi_os_thread_id()) mi_segment_restore_units(segment);
+  mi_segment_unpin(ref);
+}
+
+void mi_segments_orphan(void (*fn)(mi_page_t* page)) {
+  for_each_slot(orphan_slot, &fn);
+  mi_segment_table_for_each(orphan, NULL);
+}
+
+static void call_if_of_another(mi_segment_t* segment, void* arg) {
+  void (**fn)(mi_segment_t * segment) = arg;
+  if (is_of_another(segment)) (*fn)(segment);
+}
+
+static void call_in_slot(mi_slot_ref_t ref, void* arg) {
+  call_if_of_another((mi_segment_t*)mi_slot_start(ref), arg);
+}
+
+void mi_segments_for_each_of_others(void (*fn)(mi_segment_t* segment)) {
+  for_each_slot(call_in_slot, &fn);
+  mi_segment_table_for_each(call_if_of_another, &fn);
+}
