@@ -35,6 +35,7 @@ set(MI_CORE_SOURCES
     native/core/heap/heap.c
     native/core/heap/reclaim.c
     native/core/heap/communal.c
+    native/core/heap/communal_room.c
     native/core/api/aligned.c
     native/core/api/new.c
     native/core/api/posix.c
@@ -46,7 +47,6 @@ set(MI_CORE_SOURCES
     native/core/segment/huge_cache.c
     native/core/segment/abandoned.c
     native/core/segment/abandoned_visit.c
-    native/core/segment/communal_room.c
     native/core/segment/orphan.c
     native/core/segment/subproc.c
     native/core/segment/reserve.c

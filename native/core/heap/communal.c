@@ -2,9 +2,9 @@
 
 #include <errno.h>
 
+#include "heap/communal_room.h"
 #include "os/rare.h"
 #include "segment/abandoned.h"
-#include "segment/communal_room.h"
 #include "segment/pin.h"
 #include "stats/stats.h"
 
@@ -85,16 +85,27 @@ static mi_page_t* take_new(mi_segments_tld_t* tld, mi_heap_t* heap, unsigned bin
   return page;
 }
 
+/* Where memory is exhausted, what somebody holds at the moment is not passed by. Who waits holds nothing. */
+static mi_page_t* take_at_last(mi_segments_tld_t* tld, mi_heap_t* heap, unsigned bin) {
+  mi_page_t* page = NULL;
+  for (mi_slot_walk_t walk = mi_walk_slots(); page == NULL && mi_next_slot(&walk);) {
+    mi_segment_t* segment = mi_abandoned_hold_patiently(&mi_subproc_communal, walk.slot);
+    if (segment != NULL) page = take_from(tld, segment, heap, bin, false);
+  }
+  return page;
+}
+
 /* Where memory is resident, before it is made so. */
 static mi_page_t* take_page(mi_heap_t* heap, unsigned bin) {
   mi_segments_tld_t tld = {.subproc = &mi_subproc_communal};
   for (int resident = 1; resident >= 0; resident--) {
-    mi_segment_t* segment = mi_communal_hold_for(mi_bin_block_size(bin), resident);
+    mi_segment_t* segment = mi_communal_hold_for(bin, resident);
     if (segment == NULL) continue;
     mi_page_t* page = take_from(&tld, segment, heap, bin, resident);
     if (page != NULL) return page;
   }
-  return take_new(&tld, heap, bin);
+  mi_page_t* page = take_new(&tld, heap, bin);
+  return page != NULL ? page : take_at_last(&tld, heap, bin);
 }
 
 mi_page_t* mi_communal_page_alloc(mi_heap_t* heap, unsigned bin) {
@@ -120,12 +131,20 @@ void mi_communal_page_free(mi_page_t* page) {
   free_pages(slot, (uint64_t)1 << index);
 }
 
+/* The caller holds the segment. */
+static bool lives(mi_segment_t* segment, unsigned index) {
+  return (mi_segment_pages(segment) >> index & 1) != 0 &&
+         !mi_page_abandoned_has_come_back(&segment->pages[index]);
+}
+
 bool mi_communal_page_resize(mi_page_t* page, unsigned bin, bool* zero) {
   mi_segments_tld_t tld = {.subproc = &mi_subproc_communal};
   mi_segment_t* segment = mi_segment_of(page);
   mi_slot_ref_t slot = mi_segment_slot(segment);
   if (mi_abandoned_hold(&mi_subproc_communal, slot) == NULL) return false;
-  bool done = mi_segment_page_resize(&tld, page, mi_bin_block_size(bin), zero);
+  /* False also if the program frees the block in another thread at this moment, which is misuse. */
+  bool done = lives(segment, mi_page_index(segment, page)) &&
+              mi_segment_page_resize(&tld, page, mi_bin_block_size(bin), zero);
   if (done) page->bin = (uint8_t)bin;
   mi_segment_queue_remove(&tld, segment);
   let_go(slot);
@@ -147,18 +166,15 @@ static bool has_any(const mi_heap_t* heap) {
   return heap == &heap->tld->backing && heap->tld->communal_id != 0;
 }
 
-/* The caller holds the segment. */
-static bool lives(mi_segment_t* segment, unsigned index, const mi_heap_t* heap) {
-  const mi_page_t* page = &segment->pages[index];
-  return (mi_segment_pages(segment) >> index & 1) != 0 && is_of(page, heap) &&
-         !mi_page_abandoned_has_come_back(page);
+static bool lives_in(const mi_heap_t* heap, mi_segment_t* segment, unsigned index) {
+  return lives(segment, index) && is_of(&segment->pages[index], heap);
 }
 
 bool mi_communal_is_alive(const mi_heap_t* heap, const mi_communal_block_t* block) {
   mi_segment_t* segment = mi_abandoned_hold_patiently(&mi_subproc_communal, block->slot);
   if (segment == NULL) return false;
   const mi_page_t* page = &segment->pages[block->index];
-  bool alive = lives(segment, block->index, heap) && page->block_size == block->size;
+  bool alive = lives_in(heap, segment, block->index) && page->block_size == block->size;
   let_go(block->slot);
   return alive;
 }
@@ -168,7 +184,7 @@ static bool
 find_next(mi_slot_ref_t slot, unsigned* index, mi_heap_t* heap, mi_communal_block_t* block) {
   mi_segment_t* segment = mi_abandoned_hold_patiently(&mi_subproc_communal, slot);
   if (segment == NULL) return false;
-  while (*index < segment->page_count && !lives(segment, *index, heap)) ++*index;
+  while (*index < segment->page_count && !lives_in(heap, segment, *index)) ++*index;
   bool found = *index < segment->page_count;
   if (found) {
     const mi_page_t* page = &segment->pages[*index];
@@ -184,13 +200,6 @@ void mi_communal_break_off(mi_tld_t* tld) {
   mi_segment_t* segment = tld->visited_communal;
   tld->visited_communal = NULL;
   if (segment != NULL) mi_segment_unpin(mi_segment_slot(segment));
-}
-
-void mi_communal_forked(mi_tld_t* tld) {
-  mi_segment_t* segment = tld->visited_communal;
-  if (segment == NULL) return;
-  /* The header is still there, though the segment may have ended. */
-  if (mi_segment_pin(mi_segment_slot(segment)) == NULL) tld->visited_communal = NULL;
 }
 
 bool mi_communal_for_each(mi_heap_t* heap, mi_communal_fun* fn, void* arg) {
@@ -211,7 +220,7 @@ bool mi_communal_for_each(mi_heap_t* heap, mi_communal_fun* fn, void* arg) {
 static bool holds(mi_segment_t* segment, const mi_heap_t* heap, const void* p) {
   if (mi_segment_of(p) != segment) return false;
   const mi_page_t* page = mi_segment_page_of(segment, p);
-  return lives(segment, mi_page_index(segment, page), heap) &&
+  return lives_in(heap, segment, mi_page_index(segment, page)) &&
          (size_t)((const uint8_t*)p - page->start) < page->block_size;
 }
 

@@ -2,7 +2,7 @@
    2 MiB (a pipeline for pictures, say), each of them would keep such memory for itself, and what others freed
    in it would wait until it looks. So there, these pages are in segments that are nobody's, as abandoned ones
    are, but which nobody adopts. Who allocates holds one that has room, for a moment; who frees the block gives
-   its page back. Nobody waits: what somebody holds is passed by.
+   its page back. Nobody waits, unless memory is exhausted: what somebody holds is passed by.
 
    A communal page is in no heap and no queue. page->communal_id says which thread took it. */
 #ifndef MI_COMMUNAL_H
@@ -62,9 +62,6 @@ bool mi_communal_is_alive(const mi_heap_t* heap, const mi_communal_block_t* bloc
 bool mi_communal_has(mi_heap_t* heap);
 /* The thread ends inside of fn. */
 void mi_communal_break_off(mi_tld_t* tld);
-
-/* In a forked child, where all pins have been forgotten. */
-void mi_communal_forked(mi_tld_t* tld);
 
 /* Frees all of them. */
 void mi_communal_free_pages(mi_heap_t* heap);

@@ -3,6 +3,7 @@
 
 #include <string.h>
 
+#include "heap/communal.h"
 #include "segment/guard.h"
 
 void mi_heap_init(mi_heap_t* heap, mi_tld_t* tld, uint8_t tag, bool allow_destroy) {
@@ -117,5 +118,10 @@ void mi_heap_free_memory(mi_heap_t* heap) {
   mi_page_t* page = mi_page_of(heap);
   mi_block_t* block = mi_page_block_of(page, heap);
   if (MI_GUARDED) mi_guard_lift(page, block);
-  if (mi_track_free(block, heap)) mi_page_free_block(page, block);
+  if (!mi_track_free(block, heap)) return;
+  if (mi_segment_is_communal(mi_segment_of(page))) { /* where memory was exhausted */
+    mi_communal_page_free(page);
+  } else {
+    mi_page_free_block(page, block);
+  }
 }

@@ -54,11 +54,21 @@ void mi_process_attach(void) {
    undone for ever; nothing of theirs is used but to free blocks into it, which is always
    allowed. */
 
+/* Those of the other threads. */
+static void forget_pins(const mi_tld_t* tld) {
+  mi_slot_ref_t mine[2];
+  size_t count = 0;
+  if (mi_abandoned_visits_run(&mine[count])) count++;
+  if (tld != NULL && tld->visited_communal != NULL) {
+    mine[count++] = mi_segment_slot(tld->visited_communal);
+  }
+  mi_pins_forget(mine, count);
+}
+
 static void in_forked_child(void) {
   bool has_heap = mi_heap_is_initialized(mi_heap_default);
   mi_purger_hold();
-  mi_pins_forget();
-  if (has_heap) mi_communal_forked(mi_heap_default->tld);
+  forget_pins(has_heap ? mi_heap_default->tld : NULL);
   /* A thread is counted before it has a segment, and until it has none, and may have held an abandoned one even so:
      most children have nothing more to look for. */
   if (mi_purge_was_cut_off() || mi_stat_current(threads) > has_heap ||

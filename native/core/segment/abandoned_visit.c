@@ -74,8 +74,8 @@ visit_run(mi_subproc_t* subproc, mi_slot_ref_t slot, mi_segment_visit_fun* fn, v
   mi_race_window();
   bool go_on =
       !mi_segment_is_huge(segment) || !is_abandoned_huge(segment, subproc) || fn(segment, arg);
-  if (visited_run.chunk != NULL) mi_segment_unpin(slot); /* not if it ended in a forked child */
   visited_run.chunk = NULL;
+  mi_segment_unpin(slot);
   return go_on;
 }
 
@@ -117,9 +117,8 @@ static void hand_over_slot(mi_subproc_t* subproc, mi_slot_ref_t ref) {
   if (atomic_load_explicit(mi_mark_of(ref), memory_order_acquire) != subproc) return;
   mi_abandoned_count_given(subproc, ref); /* before somebody can adopt it */
   /* Release goes on from the mi_mark_set of who left it. */
-  bool done =
-      atomic_compare_exchange_strong_explicit(mi_mark_of(ref), &found, &mi_subproc_first,
-                                              memory_order_acq_rel, memory_order_relaxed);
+  bool done = atomic_compare_exchange_strong_explicit(mi_mark_of(ref), &found, &mi_subproc_first,
+                                                      memory_order_acq_rel, memory_order_relaxed);
   mi_assert(done);
   (void)done;
 }
@@ -147,11 +146,13 @@ void mi_abandoned_break_off(void) {
   end_visits();
 }
 
+bool mi_abandoned_visits_run(mi_slot_ref_t* slot) {
+  *slot = visited_run;
+  return mi_abandoned_is_visiting() && visited_run.chunk != NULL;
+}
+
 void mi_abandoned_visit_forked(void) {
-  if (mi_abandoned_is_visiting()) {
-    if (visited_run.chunk != NULL && mi_segment_pin(visited_run) == NULL) visited_run.chunk = NULL;
-    return;
-  }
-  visited_run.chunk = NULL;
+  if (mi_abandoned_is_visiting()) return;
+  visited_run.chunk = NULL; /* that pin has been forgotten */
   if (atomic_load(&visitor) != 0) mi_abandoned_break_off();
 }

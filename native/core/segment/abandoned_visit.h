@@ -20,7 +20,9 @@ void mi_abandoned_hand_over(mi_subproc_t* subproc);
 
 /* Undoes what a visitor had begun that will not come back: the calling thread, which ends. */
 void mi_abandoned_break_off(void);
-/* The same in a forked child, where the visitor is not there. All pins have been forgotten. */
+/* The same in a forked child, where the visitor is not there. */
 void mi_abandoned_visit_forked(void);
+/* In the child: whether the calling thread is visiting a run, and has pinned that slot. */
+bool mi_abandoned_visits_run(mi_slot_ref_t* slot);
 
 #endif

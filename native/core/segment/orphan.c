@@ -76,9 +76,9 @@ static bool complete_hold(mi_slot_ref_t ref, mi_segment_t* segment) {
 }
 
 static void orphan_slot(mi_slot_ref_t ref, void* arg) {
-  orphan((mi_segment_t*)mi_slot_start(ref), NULL);
   mi_segment_t* segment = mi_segment_pin(ref);
-  if (segment == NULL) return;
+  if (segment == NULL) return; /* it has no header yet, or none any more */
+  orphan(segment, NULL);
   if (segment->cookie == 0 || !complete_hold(ref, segment)) {
     complete_end(ref, segment);
     return;

@@ -42,11 +42,13 @@ void mi_segment_unpin(mi_slot_ref_t ref) {
   if (atomic_fetch_sub_explicit(pins_of(ref), 1, memory_order_acq_rel) == 1) release(ref);
 }
 
-void mi_pins_forget(void) {
+void mi_pins_forget(const mi_slot_ref_t* mine, size_t count) {
   for (mi_slot_walk_t walk = mi_walk_slots(); mi_next_slot(&walk);) {
     uint32_t pins = atomic_load_explicit(pins_of(walk.slot), memory_order_relaxed);
     if ((pins & ~LIVE) == 0) continue;
-    atomic_store_explicit(pins_of(walk.slot), pins & LIVE, memory_order_relaxed);
-    if ((pins & LIVE) == 0) release(walk.slot);
+    pins &= LIVE;
+    for (size_t i = 0; i < count; i++) pins += pins_of(mine[i]) == pins_of(walk.slot);
+    atomic_store_explicit(pins_of(walk.slot), pins, memory_order_relaxed);
+    if (pins == 0) release(walk.slot);
   }
 }

@@ -21,7 +21,8 @@ void mi_segment_end(mi_slot_ref_t ref);
 mi_segment_t* mi_segment_pin(mi_slot_ref_t ref);
 void mi_segment_unpin(mi_slot_ref_t ref);
 
-/* In a forked child, where the threads that held pins do not exist. */
-void mi_pins_forget(void);
+/* In a forked child, where the threads that held pins do not exist: all pins but these of the calling thread are
+   gone. */
+void mi_pins_forget(const mi_slot_ref_t* mine, size_t count);
 
 #endif

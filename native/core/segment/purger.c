@@ -83,9 +83,13 @@ static bool wait_until(int64_t due, uint32_t awake) {
   return is_at_work(atomic_load(&state), awake);
 }
 
-static void run(void) {
-  uint32_t awake = atomic_load(&state);
-  if (state_of(awake) != AWAKE) return; /* it has been ended already */
+/* Who has been replaced may have had in its last round what its successor did not find. */
+static void wake_successor(void) {
+  uint32_t word = atomic_load(&state);
+  if (state_of(word) == ASLEEP && change(word, with_state(word, AWAKE))) mi_os_wake(&state);
+}
+
+static void work(uint32_t awake) {
   int64_t ask_at = mi_os_now() + ASK_MS;
   do {
     atomic_store_explicit(&waiting, 0, memory_order_relaxed);
@@ -97,6 +101,13 @@ static void run(void) {
       if (!wait_until(due, awake)) return;
     }
   } while (sleep_until_woken(awake));
+}
+
+static void run(void) {
+  uint32_t awake = atomic_load(&state);
+  if (state_of(awake) != AWAKE) return; /* it has been ended already */
+  work(awake);
+  wake_successor();
 }
 
 /* ---- Who needs it ---- */

@@ -291,6 +291,30 @@ static void sizes_share_hints(void) {
   for (int i = 0; i < MANY; i++) mi_free(many[i]);
 }
 
+static bool free_and_fork(const mi_heap_t* heap, const mi_heap_area_t* area, void* block,
+                          size_t size, void* pid) {
+  (void)heap, (void)area;
+  if (block == NULL || size < SIZE || *(pid_t*)pid >= 0) return true;
+  mi_free(block);
+  *(pid_t*)pid = fork();
+  return true;
+}
+
+/* The visitor frees the only block of its segment, and forks. All that is free is purged at once. */
+static void visitor_frees_and_forks(void) {
+  long delay = mi_option_get(mi_option_purge_delay);
+  mi_purge_all(); /* or what is freed next would wait for what was freed before */
+  mi_option_set(mi_option_purge_delay, 0);
+  CHECK(is_communal(mi_malloc(SIZE)));
+  pid_t pid = -1;
+  CHECK(mi_heap_visit_blocks(mi_heap_get_backing(), true, free_and_fork, &pid));
+  mi_option_set(mi_option_purge_delay, delay);
+  CHECK_EQ(mi_communal_count(), 0);
+  memory_check();
+  if (pid == 0) _exit(0);
+  wait_for(pid);
+}
+
 /* Blocks that come and go take no more segments than they need, in however many chunks. */
 static void compact(void) {
   enum { MANY = 4000, TIMES = 20000 };
@@ -342,7 +366,7 @@ static void not_for_others(void) {
 static _Atomic(bool) over;
 
 static void* churn(void* arg) {
-  while (!atomic_load(&over)) mi_free(mi_malloc(SIZE + rand() % SIZE));
+  while (!atomic_load(&over)) mi_free(mi_realloc(mi_malloc(10 * SIZE + rand() % SIZE), SIZE));
   return arg;
 }
 
@@ -352,6 +376,9 @@ _Noreturn static void child(void* p) {
   take_all((void*)SIZE);
   free_all((void*)SIZE);
   mi_free(p);
+  size_t segments = mi_communal_count();
+  for (size_t i = 0; i < COUNT; i++) mi_malloc(1100 * KIB);
+  CHECK_CMP(mi_communal_count(), <=, segments + COUNT / 3 + 1); /* three in each */
   mi_collect(true);
   heaps_check();
   _exit(0);
@@ -363,7 +390,7 @@ static void forked(void) {
   pattern_fill(p, SIZE, 7);
   CHECK_EQ(pthread_create(&thread, NULL, churn, NULL), 0);
   mi_rare_set(mi_rare_race, 2);
-  for (int i = 0; i < 40 / TEST_SLOWNESS; i++) {
+  for (int i = 0; i < 200 / TEST_SLOWNESS; i++) {
     pid_t pid = fork();
     if (pid == 0) child(p);
     int status;
@@ -385,6 +412,7 @@ int main(void) {
   freed_before_its_turn();
   visitor_ends();
   visitor_forks();
+  visitor_frees_and_forks();
   sizes_share_hints();
   compact();
   not_for_others();

@@ -13,17 +13,32 @@
 
 static _Atomic(int64_t) due;
 
+static void wait_ms(long ms) {
+  struct timespec t = {ms / 1000, ms % 1000 * 1000000};
+  nanosleep(&t, NULL);
+}
+
+static _Atomic(int64_t) busy_until; /* there is more all the time */
+enum { SHORT, BEGIN_LONG, LONG };
+static _Atomic(int) round_is;
+
+/* Has all that is due, and gives it back. */
+static int64_t long_round(void) {
+  atomic_store(&due, 0);
+  atomic_store(&round_is, LONG);
+  while (atomic_load(&round_is) == LONG) wait_ms(5);
+  atomic_store(&due, mi_os_now() + 10);
+  return atomic_load(&due);
+}
+
 /* Whoever comes when it is due takes it. */
 static int64_t take_what_is_due(void) {
+  if (mi_os_now() < atomic_load(&busy_until)) return mi_os_now() + 10;
+  if (atomic_load(&round_is) == BEGIN_LONG) return long_round();
   int64_t at = atomic_load(&due);
   if (at != 0 && at <= mi_os_now()) atomic_compare_exchange_strong(&due, &at, 0);
   mi_purger_count(1); /* as a round does; it wakes and asks nobody */
   return atomic_load(&due);
-}
-
-static void wait_ms(long ms) {
-  struct timespec t = {ms / 1000, ms % 1000 * 1000000};
-  nanosleep(&t, NULL);
 }
 
 static void announce(void) {
@@ -69,12 +84,13 @@ static void keep_busy(int ms) {
   }
 }
 
+enum { NOBODY = 65534 };
+
 /* Of this thread alone: under a sanitizer the C library would wait for the purger, which takes no signals. */
 static void become(long user) { CHECK_EQ(syscall(SYS_setresuid, -1L, user, -1L), 0); }
 
 /* A program that ceases to be root takes the purger with it, though it is busy all the time. Only root can. */
 static void changes_user(void) {
-  enum { NOBODY = 65534 };
   if (geteuid() != 0) return;
   keep_busy(100);
   CHECK_EQ(user_of_purger(), 0);
@@ -86,6 +102,23 @@ static void changes_user(void) {
   wait_ms(200); /* asleep */
   keep_busy(200);
   CHECK_EQ(user_of_purger(), 0);
+  CHECK(is_done());
+}
+
+/* It is replaced in the middle of a round. Its successor finds nothing, and falls asleep. */
+static void is_replaced_at_work(void) {
+  if (geteuid() != 0) return;
+  atomic_store(&round_is, BEGIN_LONG);
+  atomic_store(&busy_until, mi_os_now() + 1300);
+  announce();
+  while (atomic_load(&round_is) != LONG) wait_ms(5);
+  become(NOBODY);
+  mi_purger_count(1);
+  wait_ms(200);
+  CHECK_EQ(atomic_load(&due), 0);
+  atomic_store(&round_is, SHORT);
+  wait_ms(50);
+  become(0);
   CHECK(is_done());
 }
 
@@ -120,6 +153,8 @@ int main(void) {
   CHECK(is_done());
 
   changes_user();
+  wait_ms(1300);
+  is_replaced_at_work();
 
   announce();
   mi_purger_end();

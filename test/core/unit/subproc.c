@@ -107,6 +107,7 @@ static void visitors(void) {
   CHECK(mi_abandoned_visit_blocks(NULL, -1, true, free_it, &shadow));
   CHECK_EQ(shadow_live(&shadow), 0);
   CHECK_EQ(shadow.shown, 2 * PER_TAG);
+  CHECK_EQ(memory_gauges().abandoned, 0); /* though no thread adopted them */
   mi_collect(true);
   memory_check();
   CHECK_EQ(memory_gauges().huge, 0);

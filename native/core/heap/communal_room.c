@@ -1,0 +1,73 @@
+#include "heap/communal_room.h"
+
+#include "page/size_class.h"
+#include "segment/mark.h"
+#include "segment/place.h"
+
+/* For each bin: what has room for a page of it is most likely in this chunk or a later one. */
+static _Atomic(size_t) room_from[MI_BIN_HUGE];
+
+/* How often nothing was found. Units that were just being purged when they were looked at are nowhere noted, so after
+   as many times as there are chunks, all are looked at again. */
+static _Atomic(size_t) failures;
+
+static unsigned first_bin(void) { return mi_bin_of(MI_MEDIUM_BLOCK_MAX) + 1; }
+
+static uint64_t free_units(mi_slot_ref_t ref) {
+  mi_slot_t* slot = mi_slot_state(ref);
+  return (atomic_load_explicit(&slot->dirty, memory_order_relaxed) |
+          atomic_load_explicit(&slot->clean, memory_order_relaxed)) &
+         ~(uint64_t)1;
+}
+
+void mi_communal_note_room(mi_slot_ref_t ref) {
+  int longest = mi_longest_run(free_units(ref));
+  size_t most = longest < 0 ? 0 : (size_t)MI_UNIT_SIZE * 2 << longest;
+  for (unsigned bin = first_bin(); bin < MI_BIN_HUGE && mi_bin_block_size(bin) < most; bin++) {
+    if (atomic_load_explicit(&room_from[bin], memory_order_relaxed) > ref.chunk->number) {
+      atomic_store_explicit(&room_from[bin], ref.chunk->number, memory_order_relaxed);
+    }
+  }
+}
+
+/* Looks at what belongs to the slot, not at the segment, which may end at any time. */
+static bool seems_to_fit(mi_slot_ref_t ref, size_t block_size, bool resident) {
+  uint64_t places = mi_places_for(free_units(ref), block_size);
+  if (resident) places &= atomic_load_explicit(&mi_slot_state(ref)->dirty, memory_order_relaxed);
+  return places != 0;
+}
+
+static mi_segment_t* hold_in_chunk(mi_chunk_t* chunk, size_t block_size, bool resident) {
+  for (unsigned index = 0; index < MI_SLOTS_PER_CHUNK; index++) {
+    mi_slot_ref_t ref = {chunk, index};
+    if (mi_mark_peek(ref) == &mi_subproc_communal && seems_to_fit(ref, block_size, resident) &&
+        mi_mark_take(ref, &mi_subproc_communal)) {
+      return (mi_segment_t*)mi_slot_start(ref);
+    }
+  }
+  return NULL;
+}
+
+static void look_again(size_t chunks) {
+  if (atomic_fetch_add_explicit(&failures, 1, memory_order_relaxed) < chunks) return;
+  atomic_store_explicit(&failures, 0, memory_order_relaxed);
+  for (unsigned bin = first_bin(); bin < MI_BIN_HUGE; bin++) {
+    atomic_store_explicit(&room_from[bin], 0, memory_order_relaxed);
+  }
+}
+
+mi_segment_t* mi_communal_hold_for(unsigned bin, bool resident) {
+  enum { MOST_FOR_RESIDENT = 4 };
+  size_t first = atomic_load_explicit(&room_from[bin], memory_order_relaxed);
+  size_t end = mi_chunk_count();
+  if (resident && end > first + MOST_FOR_RESIDENT) end = first + MOST_FOR_RESIDENT;
+  mi_segment_t* segment = NULL;
+  size_t i = first;
+  for (; i < end; i++) {
+    segment = hold_in_chunk(mi_chunk_at(i), mi_bin_block_size(bin), resident);
+    if (segment != NULL) break;
+  }
+  if (!resident && i > first) atomic_store_explicit(&room_from[bin], i, memory_order_relaxed);
+  if (!resident && segment == NULL) look_again(end);
+  return segment;
+}
