@@ -38,9 +38,9 @@ mi_inline mi_subproc_t* mi_mark_peek(mi_slot_ref_t ref) {
 /* False if the mark is gone, or held, or another's. Acquire pairs with the release of mi_mark_set. */
 mi_inline bool mi_mark_take(mi_slot_ref_t ref, mi_subproc_t* subproc) {
   mi_subproc_t* found = mi_mark_peek(ref);
-  return found == subproc && atomic_compare_exchange_strong_explicit(
-                                 mi_mark_of(ref), &found, mi_mark_held(subproc),
-                                 memory_order_acquire, memory_order_relaxed);
+  return found == subproc &&
+         atomic_compare_exchange_strong_explicit(mi_mark_of(ref), &found, mi_mark_held(subproc),
+                                                 memory_order_acquire, memory_order_relaxed);
 }
 
 #endif
