@@ -47,8 +47,7 @@ static void orphan(mi_segment_t* segment, void* arg) {
 
 /* The thread that was ending the segment, or had moved its memory away, is not there. There may be no header. The
    caller has pinned the slot. */
-static void complete_end(mi_slot_ref_t ref, mi_segment_t* segment) {
-  segment->cookie = 0;
+static void complete_end(mi_slot_ref_t ref) {
   mi_mark_set(ref, NULL);
   if (mi_slot_state(ref)->run_units != 0) {
     mi_run_restore(ref);
@@ -61,7 +60,7 @@ static void complete_end(mi_slot_ref_t ref, mi_segment_t* segment) {
 }
 
 /* The thread that held this segment is not there; it may have been giving back a page, also the last one. False if the
-   segment has no pages. */
+   segment has no pages, and ends. */
 static bool complete_hold(mi_slot_ref_t ref, mi_segment_t* segment) {
   mi_subproc_t* found = mi_mark_peek(ref);
   if (!mi_mark_is_held(found) || mi_abandoned_visits(ref)) return true;
@@ -70,7 +69,10 @@ static bool complete_hold(mi_slot_ref_t ref, mi_segment_t* segment) {
     return true;
   }
   mi_segment_forget_ended_pages(segment);
-  if (segment->used == 0) return false;
+  if (segment->used == 0) {
+    segment->cookie = 0;
+    return false;
+  }
   mi_mark_set(ref, mi_mark_subproc(found));
   return true;
 }
@@ -80,7 +82,7 @@ static void orphan_slot(mi_slot_ref_t ref, void* arg) {
   if (segment == NULL) return; /* it has no header yet, or none any more */
   orphan(segment, NULL);
   if (segment->cookie == 0 || !complete_hold(ref, segment)) {
-    complete_end(ref, segment);
+    complete_end(ref);
     return;
   }
   void (**fn)(mi_page_t * page) = arg;
