@@ -168,9 +168,10 @@ typedef struct mi_page_s {
   /* On the heap's delayed list: the next page. Of an abandoned page: the blocks that must be on
      thread_free for it to be empty. Of a communal page: 1, and 0 when its block was freed. */
   _Atomic(uintptr_t) link;
-  /* The blocks of thread_free from this one on were purged, but for their links; see
-     page/scavenge.c. */
-  _Atomic(mi_block_t*) purged;
+  /* Of the blocks on thread_free, from its end: those that were there when page/scavenge.c looked last, and those that
+     were purged, but for their links. In a page of many blocks 0. */
+  _Atomic(uint8_t) seen;
+  _Atomic(uint8_t) purged;
 
   _Alignas(64) mi_block_t* free; /* malloc pops here */
   mi_block_t* local_free;        /* the owner's free pushes here */

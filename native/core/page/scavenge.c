@@ -50,16 +50,29 @@ static mi_block_t* next_of(const mi_page_t* page, const mi_block_t* block) {
   return mi_page_contains(page, next) ? next : NULL;
 }
 
-/* Purges the blocks of a list that were not purged before, but for the system page that holds the
+static size_t count_purged(const mi_page_t* page) {
+  return atomic_load_explicit(&page->purged, memory_order_relaxed);
+}
+
+/* How many blocks of the list, from its end, are to be purged, or were: with `all` every one; else those that were there
+   at the last look. What was freed just now is likely needed again. That of a page of one block is not: its owner
+   makes another page meanwhile. */
+static size_t count_due(const mi_page_t* page, size_t count, bool all) {
+  if (all || page->reserved == 1) return count;
+  size_t seen = atomic_load_explicit(&page->seen, memory_order_relaxed);
+  return seen < count ? seen : count;
+}
+
+/* Purges the last `due` blocks of a list, unless they were purged before, but for the system page that holds the
    link. */
-static void purge_blocks(mi_page_t* page, mi_block_t* list, size_t count) {
-  const mi_block_t* purged = atomic_load_explicit(&page->purged, memory_order_relaxed);
-  for (mi_block_t* block = list; block != NULL && block != purged && count > 0; count--) {
+static void purge_blocks(mi_page_t* page, mi_block_t* list, size_t count, size_t due) {
+  size_t purged = count_purged(page);
+  for (mi_block_t* block = list; block != NULL && count > purged; count--) {
     mi_block_t* next = next_of(page, block);
-    mi_memory_purge_inside(block + 1, (uint8_t*)block + page->block_size);
+    if (count <= due) mi_memory_purge_inside(block + 1, (uint8_t*)block + page->block_size);
     block = next;
   }
-  atomic_store_explicit(&page->purged, list, memory_order_relaxed);
+  atomic_store_explicit(&page->purged, (uint8_t)due, memory_order_relaxed);
 }
 
 /* NOTIFYING -> NORMAL, with the list that was taken behind what was pushed meanwhile. */
@@ -96,19 +109,33 @@ static bool is_broken(const mi_page_t* page, uintptr_t word) {
   return block != NULL || left > 0;
 }
 
+/* All of the page is to be purged, or the last *due blocks on the list, which were not. */
+static bool
+is_worth_it(mi_segment_t* segment, const mi_page_t* page, uintptr_t word, bool all, size_t* due) {
+  if (mi_tf_list(word) == NULL) return false;
+  if ((word & MI_TF_WHOLE) != 0) return true;
+  if (!mi_segment_page_is_long(segment, page)) return false;
+  *due = count_due(page, mi_tf_count(word), all);
+  return *due > count_purged(page);
+}
+
+/* Notes what is there. False if it must be looked at again. */
+static bool note_seen(mi_segment_t* segment, mi_page_t* page, uintptr_t word) {
+  size_t count = mi_tf_count(word);
+  if (mi_tf_list(word) == NULL || !mi_segment_page_is_long(segment, page)) return true;
+  atomic_store_explicit(&page->seen, (uint8_t)count, memory_order_relaxed);
+  return count <= count_purged(page);
+}
+
 /* False if it must be looked at again. */
-static bool scavenge_page(mi_segment_t* segment, mi_page_t* page) {
+static bool scavenge_page(mi_segment_t* segment, mi_page_t* page, bool all) {
   uintptr_t word = atomic_load_explicit(&page->thread_free, memory_order_relaxed);
   uintptr_t whole;
+  size_t due = 0;
   do {
-    mi_block_t* list = mi_tf_list(word);
-    whole = word & MI_TF_WHOLE;
-    if (list == NULL) return true;
-    if (whole == 0) {
-      if (!mi_segment_page_is_long(segment, page)) return true;
-      if (list == atomic_load_explicit(&page->purged, memory_order_relaxed)) return true;
-    }
+    if (!is_worth_it(segment, page, word, all, &due)) return note_seen(segment, page, word);
     if (mi_tf_state(word) != MI_TF_NORMAL) return false;
+    whole = word & MI_TF_WHOLE;
     /* Acquire pairs with the release of each push: nobody writes to these blocks any more. */
   } while (!atomic_compare_exchange_weak_explicit(&page->thread_free, &word,
                                                   whole | MI_TF_NOTIFYING, memory_order_acquire,
@@ -116,53 +143,56 @@ static bool scavenge_page(mi_segment_t* segment, mi_page_t* page) {
   mi_race_window();
   if (whole != 0 && !(MI_CHECKED && is_broken(page, word))) {
     purge_page(segment, page);
-  } else if (whole != 0) {
-    put_back(page, mi_tf_list(word), mi_tf_count(word));
-  } else {
-    purge_blocks(page, mi_tf_list(word), mi_tf_count(word));
-    mi_race_window();
-    put_back(page, mi_tf_list(word), mi_tf_count(word));
+    return true;
   }
-  return true;
+  if (whole == 0) purge_blocks(page, mi_tf_list(word), mi_tf_count(word), due);
+  mi_race_window();
+  bool done = note_seen(segment, page, word);
+  put_back(page, mi_tf_list(word), mi_tf_count(word));
+  return done || whole != 0;
 }
 
-static bool scavenge_segment(mi_segment_t* segment) {
+static bool scavenge_segment(mi_segment_t* segment, bool all) {
   bool done = true;
   for (unsigned i = 0; i < segment->page_count; i++) {
-    if (!scavenge_page(segment, &segment->pages[i])) done = false;
+    if (!scavenge_page(segment, &segment->pages[i], all)) done = false;
   }
   return done;
 }
 
-static void scavenge_slot(mi_slot_ref_t ref) {
+static void scavenge_slot(mi_slot_ref_t ref, bool all) {
   bool done = true;
   mi_purge_begin();
   mi_segment_t* segment = mi_segment_pin(ref);
   if (segment != NULL) {
     /* Asked here and not when it is announced: a pinned segment's chunk stays what it is. */
-    if (!ref.chunk->resident) done = scavenge_segment(segment);
+    if (!ref.chunk->resident) done = scavenge_segment(segment, all);
     mi_segment_unpin(ref);
   }
   mi_purge_end();
   if (!done) announce(ref, SOME_UNITS);
 }
 
-void mi_scavenge_all(void) {
+/* All that was announced. */
+static void scavenge(bool all) {
   size_t count = mi_chunk_count();
   for (size_t i = 0; i < count; i++) {
     mi_chunk_t* chunk = mi_chunk_at(i);
     if (atomic_load(&chunk->whole) == 0) continue;
     for (uint32_t slots = atomic_exchange(&chunk->whole, 0); slots != 0; slots &= slots - 1) {
-      scavenge_slot((mi_slot_ref_t){chunk, mi_ctz64(slots)});
+      scavenge_slot((mi_slot_ref_t){chunk, mi_ctz64(slots)}, all);
     }
   }
 }
+
+void mi_scavenge_all(void) { scavenge(true); }
 
 int64_t mi_scavenge_next(void) { return atomic_load(&next_due); }
 
 int64_t mi_scavenge_round(int64_t now) {
   int64_t due = atomic_load(&next_due);
   if (due == 0 || (now < due && !mi_rare(mi_rare_purge))) return due;
-  if (atomic_compare_exchange_strong(&next_due, &due, 0)) mi_scavenge_all();
+  if (atomic_compare_exchange_strong(&next_due, &due, 0))
+    scavenge(mi_option_get(mi_option_purge_delay) == 0);
   return atomic_load(&next_due);
 }

@@ -4,8 +4,9 @@
 
      are they all blocks of the page, the page is purged, and the word WHOLE without a list left
      are they some blocks of a medium or large page, they are purged one by one, but for the system
-       page with the link, and put back. A block of a small page is not worth that: of these, a
-       thread keeps what lies in pages that were not exhausted, about one of each size class */
+       page with the link, and put back; those of a medium page if they were there at the last look, too. A
+       block of a small page is not worth that: of these, a thread keeps what lies in pages that were not
+       exhausted, about one of each size class */
 #ifndef MI_SCAVENGE_H
 #define MI_SCAVENGE_H
 

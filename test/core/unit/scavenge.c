@@ -129,6 +129,36 @@ static void again(void) {
   mi_heap_destroy(heap);
 }
 
+static void* free_it(void* p) {
+  mi_free(p);
+  return NULL;
+}
+
+static bool is_purged(const void* block) {
+  return resident_in(block, size) <= 2 * mi_os_page_size();
+}
+
+/* A block is purged at the second look: what was freed just before the first one may be needed again. */
+static void at_the_second_look(void) {
+  enum { FREED = 3 };
+  size = 60000;
+  mi_heap_t* heap = mi_heap_new();
+  for (size_t i = 0; i < 8; i++) {
+    blocks[i] = mi_heap_malloc(heap, size);
+    memset(blocks[i], 1, size);
+  }
+  for (size_t look = 0; look < FREED; look++) {
+    pthread_t thread;
+    CHECK_EQ(pthread_create(&thread, NULL, free_it, blocks[look]), 0);
+    pthread_join(thread, NULL);
+    CHECK_CMP(mi_scavenge_round(mi_scavenge_next()), >, 0);
+    for (size_t i = 0; i <= look; i++) CHECK_EQ(is_purged(blocks[i]), i < look);
+  }
+  CHECK_EQ(mi_scavenge_round(mi_scavenge_next()), 0);
+  CHECK(is_purged(blocks[FREED - 1]));
+  mi_heap_destroy(heap);
+}
+
 int main(void) {
   mi_os_forbid_huge_pages();
   mi_option_set(mi_option_purge_delay, 3600000);
@@ -148,5 +178,6 @@ int main(void) {
   partly(60 << 10);
   partly(700 << 10);
   again();
+  at_the_second_look();
   return 0;
 }
