@@ -5,6 +5,7 @@
 #include "heap/communal_room.h"
 #include "os/rare.h"
 #include "segment/abandoned.h"
+#include "segment/mark.h"
 #include "segment/pin.h"
 #include "stats/stats.h"
 
@@ -85,12 +86,30 @@ static mi_page_t* take_new(mi_segments_tld_t* tld, mi_heap_t* heap, unsigned bin
   return page;
 }
 
-/* Where memory is exhausted, what somebody holds at the moment is not passed by. Who waits holds nothing. */
-static mi_page_t* take_at_last(mi_segments_tld_t* tld, mi_heap_t* heap, unsigned bin) {
+/* In whatever segment has room. *busy: one was held by somebody. */
+static mi_page_t* take_anywhere(mi_segments_tld_t* tld, mi_heap_t* heap, unsigned bin, bool* busy) {
   mi_page_t* page = NULL;
   for (mi_slot_walk_t walk = mi_walk_slots(); page == NULL && mi_next_slot(&walk);) {
-    mi_segment_t* segment = mi_abandoned_hold_patiently(&mi_subproc_communal, walk.slot);
-    if (segment != NULL) page = take_from(tld, segment, heap, bin, false);
+    if (mi_mark_subproc(mi_mark_peek(walk.slot)) != &mi_subproc_communal) continue;
+    if (mi_mark_take(walk.slot, &mi_subproc_communal)) {
+      page = take_from(tld, (mi_segment_t*)mi_slot_start(walk.slot), heap, bin, false);
+    } else {
+      *busy = true;
+    }
+  }
+  return page;
+}
+
+/* Where memory is exhausted, what somebody holds at the moment is waited for; but not for ever, since a signal handler
+   may have interrupted who holds it. */
+static mi_page_t* take_at_last(mi_segments_tld_t* tld, mi_heap_t* heap, unsigned bin) {
+  enum { ROUNDS = 300 };
+  mi_page_t* page = NULL;
+  bool busy = true;
+  for (unsigned round = 0; page == NULL && busy && round < ROUNDS; round++) {
+    if (round > 0) mi_os_yield(round);
+    busy = false;
+    page = take_anywhere(tld, heap, bin, &busy);
   }
   return page;
 }

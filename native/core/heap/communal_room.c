@@ -7,8 +7,9 @@
 /* For each bin: what has room for a page of it is most likely in this chunk or a later one. */
 static _Atomic(size_t) room_from[MI_BIN_HUGE];
 
-/* How often nothing was found. Units that were just being purged when they were looked at are nowhere noted, so after
-   as many times as there are chunks, all are looked at again. */
+/* How often nothing was found. Not all room is noted: units may just be purged when they are looked at, and who passed
+   by a segment may note a later chunk after it was let go. So after as many times as there are chunks, all are looked
+   at again. */
 static _Atomic(size_t) failures;
 
 static unsigned first_bin(void) { return mi_bin_of(MI_MEDIUM_BLOCK_MAX) + 1; }

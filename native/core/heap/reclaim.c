@@ -149,8 +149,10 @@ static bool free_empty(mi_subproc_t* subproc, mi_segment_t* segment, uint64_t pa
   for (pages &= mi_segment_pages(segment); pages != 0; pages &= pages - 1) {
     mi_page_t* page = &segment->pages[mi_ctz64(pages)];
     if (!mi_page_abandoned_has_come_back(page)) continue;
-    mi_page_forget_frees(page);
+    /* First, so that it has come back for a forked child, too. */
+    atomic_store_explicit(&page->link, 0, memory_order_relaxed);
     page->used = 0;
+    mi_page_forget_frees(page);
     count_page_down(subproc);
     bool last = segment->used == 1;
     mi_segment_page_free(&tld, page);
@@ -182,7 +184,9 @@ void mi_heap_free_abandoned_page(mi_slot_ref_t ref, unsigned index) {
 }
 
 /* Frees the pages of abandoned segments there that have come back. */
-static void sweep_arena(const mi_arena_t* arena) {
+static void sweep_arena(mi_arena_t* arena) {
+  if (arena->exclusive && atomic_load_explicit(&arena->abandoned, memory_order_relaxed) == 0)
+    return;
   mi_subproc_t* subproc = subproc_of_thread();
   mi_slot_walk_t walk = mi_walk_slots_of(arena->first_chunk, arena->chunk_count);
   while (mi_next_slot(&walk)) {

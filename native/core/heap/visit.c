@@ -3,7 +3,6 @@
 #include <string.h>
 
 #include "heap/communal.h"
-#include "segment/abandoned.h"
 #include "segment/guard.h"
 
 #define MOST_BLOCKS (MI_UNIT_SIZE / MI_WORD_SIZE)
@@ -200,15 +199,14 @@ static bool visit_segment(mi_segment_t* segment, void* arg) {
   return true;
 }
 
+/* Pages whose last block came back while the segment was visited. */
+static void free_missed(mi_subproc_t* subproc, mi_slot_ref_t slot) {
+  mi_heap_free_abandoned_pages(subproc, slot, ~(uint64_t)0);
+}
+
 bool mi_abandoned_visit(mi_subproc_t* subproc, int tag, const mi_visit_t* visit) {
   abandoned_visit_t abandoned = {visit, tag};
-  bool all = mi_abandoned_for_each(subproc, visit_segment, &abandoned);
-  for (mi_slot_walk_t walk = mi_walk_slots(); mi_next_slot(&walk);) {
-    if (!mi_abandoned_is_missed(walk.slot)) continue;
-    /* Pages whose last block came back while the segment was visited. */
-    mi_heap_free_abandoned_pages(subproc, walk.slot, ~(uint64_t)0);
-  }
-  return all;
+  return mi_abandoned_for_each(subproc, visit_segment, &abandoned, free_missed);
 }
 
 /* ---- Whose is it? ---- */

@@ -55,10 +55,9 @@ static size_t count_purged(const mi_page_t* page) {
 }
 
 /* How many blocks of the list, from its end, are to be purged, or were: with `all` every one; else those that were there
-   at the last look. What was freed just now is likely needed again. That of a page of one block is not: its owner
-   makes another page meanwhile. */
+   at the last look. What was freed just now is likely needed again. */
 static size_t count_due(const mi_page_t* page, size_t count, bool all) {
-  if (all || page->reserved == 1) return count;
+  if (all) return count;
   size_t seen = atomic_load_explicit(&page->seen, memory_order_relaxed);
   return seen < count ? seen : count;
 }
@@ -115,7 +114,7 @@ is_worth_it(mi_segment_t* segment, const mi_page_t* page, uintptr_t word, bool a
   if (mi_tf_list(word) == NULL) return false;
   if ((word & MI_TF_WHOLE) != 0) return true;
   if (!mi_segment_page_is_long(segment, page)) return false;
-  *due = count_due(page, mi_tf_count(word), all);
+  *due = count_due(page, mi_tf_count(word), all || mi_segment_is_huge(segment));
   return *due > count_purged(page);
 }
 

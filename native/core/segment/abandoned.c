@@ -135,10 +135,6 @@ bool mi_abandoned_let_go(mi_subproc_t* subproc, mi_slot_ref_t ref) {
   return (atomic_fetch_and(&ref.chunk->missed, ~bit) & bit) != 0;
 }
 
-bool mi_abandoned_is_missed(mi_slot_ref_t ref) {
-  return (atomic_load(&ref.chunk->missed) >> ref.index & 1) != 0;
-}
-
 void mi_abandoned_ended(mi_subproc_t* subproc, mi_slot_ref_t ref) {
   count_down(ref.chunk, subproc);
 }

@@ -28,8 +28,6 @@ mi_segment_t* mi_abandoned_hold(mi_subproc_t* subproc, mi_slot_ref_t ref);
 mi_segment_t* mi_abandoned_hold_patiently(mi_subproc_t* subproc, mi_slot_ref_t ref);
 /* The opposite. True if another thread wanted to hold the segment meanwhile. */
 bool mi_abandoned_let_go(mi_subproc_t* subproc, mi_slot_ref_t ref);
-/* Whether that would be so. */
-bool mi_abandoned_is_missed(mi_slot_ref_t ref);
 /* In place of that, when the segment that was held has been freed, and its mark with it. */
 void mi_abandoned_ended(mi_subproc_t* subproc, mi_slot_ref_t ref);
 

@@ -10,6 +10,7 @@
 static _Atomic(uintptr_t) visitor;
 static mi_slot_ref_t visited_slot; /* chunk NULL: none */
 static mi_subproc_t* visited_subproc;
+static mi_missed_fun* missed_fn;
 static mi_segment_t* visited_huge; /* NULL: none */
 static size_t visited_place;       /* of that, in the segment table */
 static mi_slot_ref_t visited_run;  /* chunk NULL: none */
@@ -36,6 +37,13 @@ static void begin_visits(void) {
 
 static void end_visits(void) { atomic_store_explicit(&visitor, 0, memory_order_release); }
 
+static void leave_slot(void) {
+  mi_slot_ref_t ref = visited_slot;
+  bool missed = mi_abandoned_let_go(visited_subproc, ref);
+  visited_slot.chunk = NULL;
+  if (missed) missed_fn(visited_subproc, ref);
+}
+
 /* The segment is nobody's while fn runs, and nobody can adopt it. */
 static bool
 visit_slot(mi_subproc_t* subproc, mi_slot_ref_t ref, mi_segment_visit_fun* fn, void* arg) {
@@ -46,7 +54,7 @@ visit_slot(mi_subproc_t* subproc, mi_slot_ref_t ref, mi_segment_visit_fun* fn, v
   if (mi_mark_take(ref, subproc)) {
     mi_race_window();
     go_on = fn((mi_segment_t*)mi_slot_start(ref), arg);
-    mi_mark_set(ref, subproc);
+    leave_slot();
   }
   visited_slot.chunk = NULL;
   return go_on;
@@ -97,8 +105,10 @@ static bool visit_huge(mi_subproc_t* subproc, mi_segment_visit_fun* fn, void* ar
   return go_on;
 }
 
-bool mi_abandoned_for_each(mi_subproc_t* subproc, mi_segment_visit_fun* fn, void* arg) {
+bool mi_abandoned_for_each(mi_subproc_t* subproc, mi_segment_visit_fun* fn, void* arg,
+                           mi_missed_fun* missed) {
   begin_visits();
+  missed_fn = missed;
   bool all = visit_slots(subproc, fn, arg) && visit_huge(subproc, fn, arg);
   end_visits();
   return all;
@@ -135,9 +145,7 @@ void mi_abandoned_hand_over(mi_subproc_t* subproc) {
 
 void mi_abandoned_break_off(void) {
   /* In a forked child that is done already. */
-  if (visited_slot.chunk != NULL && mi_mark_is_held(mi_mark_peek(visited_slot))) {
-    mi_mark_set(visited_slot, visited_subproc);
-  }
+  if (visited_slot.chunk != NULL && mi_mark_is_held(mi_mark_peek(visited_slot))) leave_slot();
   if (visited_huge != NULL) mi_huge_unpin(visited_huge, visited_place);
   if (visited_run.chunk != NULL) mi_segment_unpin(visited_run);
   visited_run.chunk = NULL;

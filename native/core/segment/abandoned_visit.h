@@ -8,9 +8,12 @@
 /* Calls fn for every segment, also huge, that the sub-process has abandoned and nobody adopts
    before its turn, until fn returns false; then the result is false. Meanwhile blocks in the segment
    may be freed as ever, which changes no more of it than the lists thread_free; a huge block that is
-   freed stays readable until fn returns. Not to be called by fn; see mi_abandoned_is_visiting. */
+   freed stays readable until fn returns. Not to be called by fn; see mi_abandoned_is_visiting. Calls `missed` after
+   fn for each slot whose segment another thread wanted to hold meanwhile, or this one in fn. */
 typedef bool mi_segment_visit_fun(mi_segment_t* segment, void* arg);
-bool mi_abandoned_for_each(mi_subproc_t* subproc, mi_segment_visit_fun* fn, void* arg);
+typedef void mi_missed_fun(mi_subproc_t* subproc, mi_slot_ref_t slot);
+bool mi_abandoned_for_each(mi_subproc_t* subproc, mi_segment_visit_fun* fn, void* arg,
+                           mi_missed_fun* missed);
 /* Whether the calling thread is in that, and whether at the segment of this slot. */
 bool mi_abandoned_is_visiting(void);
 bool mi_abandoned_visits(mi_slot_ref_t ref);

@@ -262,7 +262,8 @@ static bool add_chunk(uint8_t* start, unsigned slots, bool resident, mi_chunk_t*
     atomic_store_explicit(&(*chunk)->vacant, true, memory_order_release);
     return false;
   }
-  (*chunk)->number = index;
+  if ((*chunk)->number != index)
+    (*chunk)->number = index; /* or it has it, and others may read it */
   (*chunk)->resident = resident;
   init_chunk(*chunk, start, slots, true);
   return true;

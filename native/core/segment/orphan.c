@@ -103,7 +103,10 @@ static void call_if_of_another(mi_segment_t* segment, void* arg) {
 }
 
 static void call_in_slot(mi_slot_ref_t ref, void* arg) {
-  call_if_of_another((mi_segment_t*)mi_slot_start(ref), arg);
+  mi_segment_t* segment = mi_segment_pin(ref);
+  if (segment == NULL) return;
+  call_if_of_another(segment, arg);
+  mi_segment_unpin(ref);
 }
 
 void mi_segments_for_each_of_others(void (*fn)(mi_segment_t* segment)) {

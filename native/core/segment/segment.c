@@ -308,13 +308,12 @@ bool mi_segment_page_resize(mi_segments_tld_t* tld, mi_page_t* page, size_t bloc
     if ((segment->units_used & more) != 0) return false;
     if (!mi_units_take(mi_segment_slot(segment), more, zero)) return false;
     set_owner(segment, old_end, end, page);
-  } else if (end < old_end) {
+  }
+  page->block_size = block_size; /* a forked child goes by it: before units become anybody's */
+  if (end < old_end) {
     set_owner(segment, end, old_end, NULL);
-    page->block_size =
-        block_size; /* first: a forked child goes by it, where the units may be anybody's */
     mi_units_release(mi_segment_slot(segment), mi_bits64(end, old_end - end), 0);
   }
-  page->block_size = block_size;
   mi_segment_queue_update(tld, segment);
   return true;
 }

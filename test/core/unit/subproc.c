@@ -6,6 +6,7 @@
 #include "check.h"
 #include "heap/heap.h"
 #include "memory.h"
+#include "os/rare.h"
 #include "segment/abandoned.h"
 #include "shadow.h"
 
@@ -27,6 +28,8 @@ static void* leave_blocks(void* subproc) {
   fill(mi_heap_new_ex(4, true, 0));
   return NULL;
 }
+
+static void ignore(const char* message, void* arg) { (void)message, (void)arg; }
 
 static void run(void* (*fn)(void*), void* arg) {
   pthread_t thread;
@@ -113,6 +116,64 @@ static void visitors(void) {
   CHECK_EQ(memory_gauges().huge, 0);
   CHECK_EQ(memory_gauges().segments, 0);
   free_all();
+}
+
+/* ---- A visit of a sub-process that is deleted ---- */
+
+typedef struct deleted_s {
+  mi_subproc_id_t subproc;
+  void* blocks[2];
+  pthread_barrier_t at;
+} deleted_t;
+
+static void* leave_two(void* arg) {
+  deleted_t* deleted = arg;
+  mi_subproc_add_current_thread(deleted->subproc);
+  deleted->blocks[0] = mi_malloc(64);
+  deleted->blocks[1] = mi_malloc(5000);
+  return NULL;
+}
+
+static bool
+go_on(const mi_heap_t* heap, const mi_heap_area_t* area, void* block, size_t size, void* arg) {
+  (void)heap, (void)area, (void)block, (void)size, (void)arg;
+  return true;
+}
+
+static void* visit_deleted(void* arg) {
+  deleted_t* deleted = arg;
+  mi_free(mi_malloc(1));
+  pthread_barrier_wait(&deleted->at);
+  mi_abandoned_visit_blocks(deleted->subproc, -1, true, go_on, NULL); /* if it is there still */
+  return NULL;
+}
+
+/* What the sub-process left is another's afterwards, also where somebody freed in it, and was kept away. */
+static void deleted_meanwhile(void) {
+  enum { ROUNDS = 400 / TEST_SLOWNESS };
+  static deleted_t deleted;
+  mi_option_disable(mi_option_abandoned_reclaim_on_free);
+  mi_register_output(ignore, NULL);
+  pthread_barrier_init(&deleted.at, NULL, 2);
+  for (int round = 0; round < ROUNDS; round++) {
+    deleted.subproc = mi_subproc_new();
+    run(leave_two, &deleted);
+    mi_free(deleted.blocks[0]); /* of another sub-process */
+    pthread_t thread;
+    CHECK_EQ(pthread_create(&thread, NULL, visit_deleted, &deleted), 0);
+    mi_rare_set(mi_rare_race, 3);
+    pthread_barrier_wait(&deleted.at);
+    mi_subproc_delete(deleted.subproc);
+    pthread_join(thread, NULL);
+    mi_rare_set(mi_rare_race, 0);
+    mi_free(deleted.blocks[1]);
+    mi_collect(true);
+    CHECK_EQ(memory_gauges().abandoned, 0);
+    CHECK_EQ(memory_gauges().segments, 0);
+  }
+  pthread_barrier_destroy(&deleted.at);
+  mi_register_output(NULL, NULL);
+  mi_option_enable(mi_option_abandoned_reclaim_on_free);
 }
 
 /* ---- Separation ---- */
@@ -347,6 +408,7 @@ int main(void) {
   separation();
   many();
   bad_input();
+  deleted_meanwhile();
   mi_subproc_id_t other = mi_subproc_new();
   forked(0, other);
   forked(1, other);

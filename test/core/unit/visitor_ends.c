@@ -22,6 +22,20 @@ end_at(const mi_heap_t* heap, const mi_heap_area_t* area, void* block, size_t si
   return true;
 }
 
+static bool free_and_end(const mi_heap_t* heap, const mi_heap_area_t* area, void* block,
+                         size_t size, void* arg) {
+  (void)heap, (void)area, (void)size, (void)arg;
+  if (block == NULL) return true;
+  mi_free(block);
+  pthread_exit(NULL);
+}
+
+static void* free_first(void* arg) {
+  mi_abandoned_visit_blocks(mi_subproc_main(), -1, true, free_and_end, NULL);
+  CHECK(false);
+  return arg;
+}
+
 static void* visit(void* wanted) {
   mi_abandoned_visit_blocks(mi_subproc_main(), -1, true, end_at, wanted);
   CHECK(false);
@@ -49,5 +63,11 @@ int main(void) {
     CHECK_EQ(memory_gauges().abandoned, 0);
     CHECK_EQ(memory_gauges().huge, 0);
   }
+  mi_option_disable(mi_option_abandoned_reclaim_on_free);
+  run(leave, NULL);
+  run(free_first, NULL);
+  CHECK_EQ(memory_gauges().abandoned, 0);
+  mi_free(left[1]);
+  memory_check();
   return 0;
 }
