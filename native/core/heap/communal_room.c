@@ -12,8 +12,6 @@ static _Atomic(size_t) room_from[MI_BIN_HUGE];
    at again. */
 static _Atomic(size_t) failures;
 
-static unsigned first_bin(void) { return mi_bin_of(MI_MEDIUM_BLOCK_MAX) + 1; }
-
 static uint64_t free_units(mi_slot_ref_t ref) {
   mi_slot_t* slot = mi_slot_state(ref);
   return (atomic_load_explicit(&slot->dirty, memory_order_relaxed) |
@@ -24,7 +22,8 @@ static uint64_t free_units(mi_slot_ref_t ref) {
 void mi_communal_note_room(mi_slot_ref_t ref) {
   int longest = mi_longest_run(free_units(ref));
   size_t most = longest < 0 ? 0 : (size_t)MI_UNIT_SIZE * 2 << longest;
-  for (unsigned bin = first_bin(); bin < MI_BIN_HUGE && mi_bin_block_size(bin) < most; bin++) {
+  for (unsigned bin = mi_bin_first_large(); bin < MI_BIN_HUGE && mi_bin_block_size(bin) < most;
+       bin++) {
     if (atomic_load_explicit(&room_from[bin], memory_order_relaxed) > ref.chunk->number) {
       atomic_store_explicit(&room_from[bin], ref.chunk->number, memory_order_relaxed);
     }
@@ -38,21 +37,14 @@ static bool seems_to_fit(mi_slot_ref_t ref, size_t block_size, bool resident) {
   return places != 0;
 }
 
-static mi_segment_t* hold_in_chunk(mi_chunk_t* chunk, size_t block_size, bool resident) {
-  for (unsigned index = 0; index < MI_SLOTS_PER_CHUNK; index++) {
-    mi_slot_ref_t ref = {chunk, index};
-    if (mi_mark_peek(ref) == &mi_subproc_communal && seems_to_fit(ref, block_size, resident) &&
-        mi_mark_take(ref, &mi_subproc_communal)) {
-      return (mi_segment_t*)mi_slot_start(ref);
-    }
-  }
-  return NULL;
+static void note_first(unsigned bin, size_t before, size_t now) {
+  if (now != before) atomic_store_explicit(&room_from[bin], now, memory_order_relaxed);
 }
 
 static void look_again(size_t chunks) {
   if (atomic_fetch_add_explicit(&failures, 1, memory_order_relaxed) < chunks) return;
   atomic_store_explicit(&failures, 0, memory_order_relaxed);
-  for (unsigned bin = first_bin(); bin < MI_BIN_HUGE; bin++) {
+  for (unsigned bin = mi_bin_first_large(); bin < MI_BIN_HUGE; bin++) {
     atomic_store_explicit(&room_from[bin], 0, memory_order_relaxed);
   }
 }
@@ -62,13 +54,18 @@ mi_segment_t* mi_communal_hold_for(unsigned bin, bool resident) {
   size_t first = atomic_load_explicit(&room_from[bin], memory_order_relaxed);
   size_t end = mi_chunk_count();
   if (resident && end > first + MOST_FOR_RESIDENT) end = first + MOST_FOR_RESIDENT;
-  mi_segment_t* segment = NULL;
-  size_t i = first;
-  for (; i < end; i++) {
-    segment = hold_in_chunk(mi_chunk_at(i), mi_bin_block_size(bin), resident);
-    if (segment != NULL) break;
+  for (mi_slot_walk_t walk = mi_walk_slots_of(first, end - first); mi_next_slot(&walk);) {
+    mi_slot_ref_t ref = walk.slot;
+    if (mi_mark_peek(ref) != &mi_subproc_communal ||
+        !seems_to_fit(ref, mi_bin_block_size(bin), resident) ||
+        !mi_mark_take(ref, &mi_subproc_communal)) {
+      continue;
+    }
+    if (!resident) note_first(bin, first, ref.chunk->number);
+    return (mi_segment_t*)mi_slot_start(ref);
   }
-  if (!resident && i > first) atomic_store_explicit(&room_from[bin], i, memory_order_relaxed);
-  if (!resident && segment == NULL) look_again(end);
-  return segment;
+  if (resident) return NULL;
+  note_first(bin, first, end);
+  look_again(end);
+  return NULL;
 }

@@ -150,7 +150,7 @@ mi_page_t* mi_heap_find_page(mi_heap_t* heap, unsigned bin) {
 mi_page_t* mi_heap_borrow_any(mi_heap_t* heap, unsigned bin) {
   if (MI_TRACK) return NULL;
   mi_page_t* page = page_of_lender(heap, bin, MI_BIN_HUGE - 1);
-  unsigned least = mi_bin_of(MI_MEDIUM_BLOCK_MAX) + 1;
+  unsigned least = mi_bin_first_large();
   if (page != NULL || bin >= least || !mi_communal_serves(heap, mi_bin_block_size(least))) {
     return page;
   }

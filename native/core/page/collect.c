@@ -1,18 +1,12 @@
 #include "page/page.h"
 
-/* Of the list that thread_free was. */
-static void forget_looks(mi_page_t* page) {
-  atomic_store_explicit(&page->seen, 0, memory_order_relaxed);
-  atomic_store_explicit(&page->purged, 0, memory_order_relaxed);
-}
-
 /* All blocks are free, and the page was purged. */
 static void start_anew(mi_page_t* page) {
   page->free = page->local_free = NULL;
   page->used = page->capacity = 0;
   page->memory_is_zero = page->free_is_zero = false;
   page->began_anew = true;
-  forget_looks(page);
+  mi_page_forget_looks(page);
 }
 
 /* Empties thread_free, and returns its list and how many blocks are on it. The state stays. */
@@ -28,7 +22,7 @@ static mi_block_t* take_thread_free(mi_page_t* page, size_t* count) {
     start_anew(page);
     return NULL;
   }
-  forget_looks(page);
+  mi_page_forget_looks(page);
   *count = mi_tf_count(word);
   if (mi_unlikely(*count > page->used)) {
     mi_misuse_later(EAGAIN, "other threads freed a block twice", page->start);

@@ -62,8 +62,7 @@ void mi_page_forget_frees(mi_page_t* page) {
 void mi_page_forget_other_thread(mi_page_t* page) {
   uintptr_t word = atomic_load_explicit(&page->thread_free, memory_order_relaxed);
   if (mi_tf_state(word) != MI_TF_NOTIFYING) return;
-  atomic_store_explicit(&page->seen, 0, memory_order_relaxed);
-  atomic_store_explicit(&page->purged, 0, memory_order_relaxed);
+  mi_page_forget_looks(page);
   /* Was it purging the whole page, that is well. Was it purging some blocks, these are lost. */
   atomic_store_explicit(&page->thread_free, word & ~(uintptr_t)MI_TF_STATE_MASK,
                         memory_order_relaxed);

@@ -167,8 +167,7 @@ static void clear_descriptor(mi_page_t* page) {
   memset((uint8_t*)page + FIRST, 0, HEAP - FIRST);
   atomic_store_explicit(&page->heap, NULL, memory_order_relaxed);
   atomic_store_explicit(&page->link, 0, memory_order_relaxed);
-  atomic_store_explicit(&page->seen, 0, memory_order_relaxed);
-  atomic_store_explicit(&page->purged, 0, memory_order_relaxed);
+  mi_page_forget_looks(page);
   memset((uint8_t*)page + OWNERS, 0, sizeof(*page) - OWNERS);
   atomic_store_explicit(&page->flags, MI_PAGE_UNUSED, memory_order_relaxed);
 }

@@ -53,6 +53,12 @@ mi_inline bool mi_segment_page_is_long(mi_segment_t* segment, const mi_page_t* p
   return (pages >> mi_page_index(segment, page) & 1) != 0;
 }
 
+/* The list that thread_free was is gone: nothing of the next one has been seen, or purged. */
+mi_inline void mi_page_forget_looks(mi_page_t* page) {
+  atomic_store_explicit(&page->seen, 0, memory_order_relaxed);
+  atomic_store_explicit(&page->purged, 0, memory_order_relaxed);
+}
+
 /* Any thread may ask. Relaxed: the answer "mine" cannot change behind my back, and any other
    answer only says that the atomic protocol is to be used. */
 mi_inline uintptr_t mi_segment_owner(mi_segment_t* segment) {
