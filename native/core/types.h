@@ -80,6 +80,7 @@
 /* Size classes: 8, then every 16 up to 128, then eight to each doubling up to
    MI_LARGE_BLOCK_MAX, so that a block wastes at most an eighth once its size is rounded to 16,
    unless its class borrows (heap/find.c), or it grew (api/realloc.c). See page/size_class.h. */
+#define MI_BIN_LARGE 82u /* the first of those whose pages have one block */
 #define MI_BIN_HUGE 122u
 #define MI_BIN_FULL 123u
 #define MI_BIN_COUNT 124u
@@ -151,8 +152,8 @@ enum {
      a page that is IN_FULL but not FULL is on its heap's delayed list, or about to be. Until
        the owner drains that list it takes nothing from thread_free, so the page cannot become
        empty
-     `freer` is the segment's owner, if the page is in use by one of its heaps and no flag but
-       IN_FULL is set; else 0 */
+     `freer` is the segment's owner, if the page is in use by one of its heaps, no flag but IN_FULL
+       is set, and its blocks do not go to a magazine; else 0 */
 typedef struct mi_page_s {
   _Alignas(64) _Atomic(uintptr_t) thread_free; /* list and MI_TF_ state; see above */
   /* The thread whose free may push on local_free without another look; 0: none. */
@@ -347,6 +348,23 @@ typedef struct mi_thread_stats_s {
 #undef EVENTS
 } mi_thread_stats_t;
 
+/* What a thread freed last, of blocks above MI_SMALL_SIZE_MAX and up to MI_MEDIUM_BLOCK_MAX: heap/magazine.h. For
+   its page each block in here is alive. Never unmapped, so that it may be read at any time. */
+enum { MI_MAGAZINE_CLASSES = 48, MI_MAGAZINE_DEPTH = 8 };
+_Static_assert(MI_SMALL_SIZE_MAX << (MI_MAGAZINE_CLASSES / 8) == MI_MEDIUM_BLOCK_MAX,
+               "there are eight classes to a doubling");
+typedef struct mi_magazine_s {
+  uint8_t count
+      [MI_MAGAZINE_CLASSES]; /* of the slots below, the first so many are in use. The owner's */
+  _Atomic(uintptr_t) owner;  /* id of the thread that has it; 0: none */
+  /* Other threads may take blocks from it. Set by the owner, and never unset: whoever reads it may be late. */
+  _Atomic(bool) watched;
+  _Atomic(uint32_t) visitors; /* threads that just look into it, and may hold blocks of it */
+  struct mi_magazine_s* next; /* in the list of all there are */
+  /* Each an address, and bit 0 when it was there at the last look; or 0: nothing, or taken by another thread. */
+  _Atomic(uintptr_t) slots[MI_MAGAZINE_CLASSES][MI_MAGAZINE_DEPTH];
+} mi_magazine_t;
+
 typedef struct mi_heap_s {
   /* By number of words, the page to pop from: the first of its bin's queue, or the empty page. */
   mi_page_t* pages_free_direct[MI_DIRECT_COUNT];
@@ -356,6 +374,7 @@ typedef struct mi_heap_s {
   struct mi_heap_s* next; /* in tld->heaps */
   size_t page_count;
   size_t retired_bytes;
+  mi_magazine_t* magazine; /* NULL: none. Only the backing heap of a thread has one */
   int quick_blocks;     /* to be had before the next heartbeat, beside those that are on a `free` */
   uint16_t retired_min; /* bins that may hold a retired page */
   uint16_t retired_max;
@@ -365,7 +384,7 @@ typedef struct mi_heap_s {
   bool visiting : 1;      /* a visitor is running: no page is given back */
   bool others_free : 1;   /* other threads have told of blocks that they freed, at some time */
   uint32_t pages_of[MI_BIN_COUNT]; /* pages of each bin, also full ones */
-  uint8_t loans[MI_BIN_COUNT];     /* blocks of larger classes that the bin got in this round */
+  uint8_t loans[MI_BIN_LARGE];     /* blocks of larger classes that the bin got in this round */
   mi_page_queue_t pages[MI_BIN_COUNT];
   mi_segments_tld_t own_segments; /* used if it was made for an arena */
 #if MI_GUARDED

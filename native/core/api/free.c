@@ -4,6 +4,7 @@
 #include <errno.h>
 
 #include "heap/communal.h"
+#include "heap/magazine.h"
 #include "os/rare.h"
 
 /* A stale pointer sees a segment without a cookie, or a page without blocks. */
@@ -46,7 +47,8 @@ mi_page_t* mi_checked_page_of(const char* function, const void* p) {
     mi_misuse(EINVAL, "%s: %p is inside of a block, or of none\n", function, p);
     return NULL;
   }
-  if (mine && mi_page_block_is_free(page, mi_page_block_of(page, p))) {
+  const mi_block_t* block = mi_page_block_of(page, p);
+  if (mine && (mi_page_block_is_free(page, block) || mi_magazine_holds(page, block))) {
     mi_misuse(EAGAIN, "%s: %p was freed before\n", function, p);
     return NULL;
   }
@@ -95,7 +97,13 @@ static bool free_plain(void* p) {
                   page->block_size == 0)) {
     return false;
   }
-  free_in(page, p);
+  mi_heap_t* heap = mi_heap_default;
+  if (atomic_load_explicit(&page->heap, memory_order_relaxed) != heap) {
+    free_in(page, p);
+  } else if (!mi_magazine_push(heap, page, p)) {
+    mi_page_return_block(page, p);
+    mi_deliver_misuse();
+  }
   return true;
 }
 

@@ -2,6 +2,7 @@
 #include <errno.h>
 
 #include "api/alloc.h"
+#include "heap/magazine.h"
 
 static void* alloc_generic(mi_heap_t* heap, mi_request_t request, bool zero) {
   mi_page_t* page = mi_heap_page_for(&heap, &request);
@@ -64,9 +65,26 @@ mi_inline void* alloc_next(mi_heap_t* heap, mi_page_t* page, bool zero) {
   return mi_block_hand_out(page, mi_page_take_next(page), zero, written);
 }
 
+mi_inline mi_block_t* alloc_from_magazine(mi_heap_t* heap, size_t bin) {
+  unsigned class = mi_magazine_class(bin);
+  if (heap->magazine->count[class] == 0 || !mi_heap_spend(heap, 1)) return NULL;
+  return mi_magazine_pop(heap->magazine, class);
+}
+
+mi_inline void* hand_out_again(mi_block_t* block, bool zero) {
+  if (!zero && MI_DEBUG == 0) return block;
+  mi_page_t* page = mi_page_of(block);
+  return mi_block_hand_out(page, block, zero, page->block_size);
+}
+
 mi_inline void* alloc_larger(size_t size, mi_heap_t* heap, bool zero) {
-  if (mi_unlikely(size > MI_LARGE_BLOCK_MAX)) return alloc_slowest(size, heap, zero);
-  mi_page_t* page = heap->pages[mi_bin_of_geometric(size)].first;
+  if (mi_unlikely(size > MI_MEDIUM_BLOCK_MAX)) return alloc_slowest(size, heap, zero);
+  size_t bin = mi_bin_of_geometric(size);
+  if (heap->magazine != NULL) {
+    mi_block_t* block = alloc_from_magazine(heap, bin);
+    if (mi_likely(block != NULL)) return hand_out_again(block, zero);
+  }
+  mi_page_t* page = heap->pages[bin].first;
   if (mi_unlikely(page == NULL)) return alloc_slowest(size, heap, zero);
   if (mi_likely(page->free != NULL)) return mi_page_alloc(page, zero);
   if (mi_likely(page->local_free != NULL)) {

@@ -2,7 +2,7 @@
 #include <string.h>
 
 #include "api/alloc.h"
-#include "heap/heap.h"
+#include "heap/magazine.h"
 #include "stats/stats.h"
 
 void mi_stats_merge(void) mi_attr_noexcept { mi_thread_merge_stats(); }
@@ -69,6 +69,7 @@ void mi_thread_stats_print_out(mi_output_fun* out, void* arg) mi_attr_noexcept {
   }
   mi_tld_t* tld = heap->tld;
   for (heap = tld->heaps; heap != NULL; heap = heap->next) {
+    mi_magazine_flush(heap);
     mi_heap_for_each_page(heap, MI_BIN_COUNT, add_page, &held);
   }
   mi_thread_stats_t stats = tld->stats; /* printing may allocate */

@@ -1,7 +1,7 @@
 /* The walker of a heap's invariants. */
 #include <string.h>
 
-#include "heap/heap.h"
+#include "heap/magazine.h"
 
 static bool direct_is_valid(mi_heap_t* heap) {
   for (size_t words = 0; words < MI_DIRECT_COUNT; words++) {
@@ -39,6 +39,32 @@ static bool delayed_is_valid(mi_heap_t* heap) {
   return listed >= noticed;
 }
 
+static bool slot_is_valid(const mi_heap_t* heap, const _Atomic(uintptr_t)* slot, unsigned class) {
+  uintptr_t word = atomic_load_explicit(slot, memory_order_relaxed);
+  const mi_block_t* block = (const mi_block_t*)(word & ~(uintptr_t)MI_MAGAZINE_SEEN);
+  if (block == NULL) return true;
+  const mi_page_t* page = mi_page_of(block);
+  bool is_valid = atomic_load_explicit(&page->heap, memory_order_relaxed) == heap &&
+                  mi_magazine_class(page->bin) == class && mi_page_block_of(page, block) == block &&
+                  !mi_page_block_is_free(page, block);
+  /* Another thread may have taken it meanwhile. */
+  return is_valid || atomic_load_explicit(slot, memory_order_relaxed) != word;
+}
+
+static bool magazine_is_valid(const mi_heap_t* heap) {
+  const mi_magazine_t* magazine = heap->magazine;
+  if (magazine == NULL) return true;
+  for (unsigned class = 0; class < MI_MAGAZINE_CLASSES; class ++) {
+    if (heap->visiting && magazine->count[class] != 0) return false;
+    for (unsigned i = 0; i < MI_MAGAZINE_DEPTH; i++) {
+      if (!slot_is_valid(heap, &magazine->slots[class][i], class)) return false;
+      bool is_empty = atomic_load_explicit(&magazine->slots[class][i], memory_order_relaxed) == 0;
+      if (i >= magazine->count[class] && !is_empty) return false;
+    }
+  }
+  return true;
+}
+
 bool mi_heap_is_valid(mi_heap_t* heap) {
   size_t count = 0;
   uint32_t pages_of[MI_BIN_COUNT] = {0};
@@ -53,5 +79,6 @@ bool mi_heap_is_valid(mi_heap_t* heap) {
     if (heap->pages[queue].last != prev) return false;
   }
   return count == heap->page_count && memcmp(pages_of, heap->pages_of, sizeof(pages_of)) == 0 &&
-         direct_is_valid(heap) && delayed_is_valid(heap) && mi_heap_retired_is_valid(heap);
+         direct_is_valid(heap) && delayed_is_valid(heap) && mi_heap_retired_is_valid(heap) &&
+         magazine_is_valid(heap);
 }

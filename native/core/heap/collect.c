@@ -1,5 +1,5 @@
 /* Giving back what is free. */
-#include "heap/heap.h"
+#include "heap/magazine.h"
 #include "os/rare.h"
 #include "page/scavenge.h"
 #include "segment/purge.h"
@@ -7,14 +7,16 @@
 static int64_t earlier(int64_t a, int64_t b) { return a == 0 || (b != 0 && b < a) ? b : a; }
 
 int64_t mi_purge_due(void) {
-  int64_t due = earlier(mi_purge_next(), mi_scavenge_next());
+  int64_t due = earlier(earlier(mi_purge_next(), mi_scavenge_next()), mi_magazine_next());
   if (mi_likely(due == 0)) return 0;
   int64_t now = mi_os_now();
   if (now < due && !mi_rare(mi_rare_purge)) return due;
-  return earlier(mi_purge_round(now), mi_scavenge_round(now));
+  int64_t magazines = mi_magazine_round(now); /* what it frees is seen by the next ones */
+  return earlier(earlier(mi_purge_round(now), mi_scavenge_round(now)), magazines);
 }
 
 void mi_purge_everything(void) {
+  mi_magazine_take_all();
   mi_scavenge_all();
   mi_purge_all();
 }
@@ -38,6 +40,7 @@ static void collect_page(mi_heap_t* heap, mi_page_t* page, void* force) {
 
 void mi_heap_collect_frees(mi_heap_t* heap) {
   bool force = false;
+  mi_magazine_flush(heap);
   mi_heap_delayed_free(heap);
   mi_heap_for_each_page(heap, MI_BIN_FULL, collect_page, &force);
 }
@@ -52,6 +55,7 @@ static void show_page(mi_heap_t* heap, mi_page_t* page, void* arg) {
 }
 
 static void collect_heap(mi_heap_t* heap, bool force) {
+  if (force) mi_magazine_flush(heap);
   mi_heap_delayed_free(heap);
   if (force) mi_heap_for_each_page(heap, MI_BIN_COUNT, show_page, NULL);
   mi_heap_collect_retired(heap, force);

@@ -22,8 +22,7 @@ static uint64_t free_units(mi_slot_ref_t ref) {
 void mi_communal_note_room(mi_slot_ref_t ref) {
   int longest = mi_longest_run(free_units(ref));
   size_t most = longest < 0 ? 0 : (size_t)MI_UNIT_SIZE * 2 << longest;
-  for (unsigned bin = mi_bin_first_large(); bin < MI_BIN_HUGE && mi_bin_block_size(bin) < most;
-       bin++) {
+  for (unsigned bin = MI_BIN_LARGE; bin < MI_BIN_HUGE && mi_bin_block_size(bin) < most; bin++) {
     if (atomic_load_explicit(&room_from[bin], memory_order_relaxed) > ref.chunk->number) {
       atomic_store_explicit(&room_from[bin], ref.chunk->number, memory_order_relaxed);
     }
@@ -44,7 +43,7 @@ static void note_first(unsigned bin, size_t before, size_t now) {
 static void look_again(size_t chunks) {
   if (atomic_fetch_add_explicit(&failures, 1, memory_order_relaxed) < chunks) return;
   atomic_store_explicit(&failures, 0, memory_order_relaxed);
-  for (unsigned bin = mi_bin_first_large(); bin < MI_BIN_HUGE; bin++) {
+  for (unsigned bin = MI_BIN_LARGE; bin < MI_BIN_HUGE; bin++) {
     atomic_store_explicit(&room_from[bin], 0, memory_order_relaxed);
   }
 }

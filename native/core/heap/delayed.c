@@ -2,6 +2,7 @@
    them is that of mi_page_t.thread_free in types.h. */
 #include "heap/communal.h"
 #include "heap/heap.h"
+#include "heap/magazine.h"
 #include "os/rare.h"
 #include "page/scavenge.h"
 
@@ -137,6 +138,11 @@ static void take_back(mi_page_t* page) {
 }
 
 void mi_page_free_block(mi_page_t* page, mi_block_t* block) {
+  mi_heap_t* heap = atomic_load_explicit(&page->heap, memory_order_relaxed);
+  if (!mi_magazine_push(heap, page, block)) mi_page_return_block(page, block);
+}
+
+void mi_page_return_block(mi_page_t* page, mi_block_t* block) {
   if (mi_page_is_shared(page)) {
     page->owner_shared++;
     if (push(page, only(block)) == page->reserved) take_back(page);
@@ -182,7 +188,7 @@ static bool complete(mi_heap_t* heap, mi_page_t* page) {
   if (mi_page_is_notifying(page)) return false; /* it may not end yet */
   mi_race_window();
   if (page->reserved == 1) return complete_single(page);
-  if (mi_page_others_freed(page) > mi_page_owner_shared(page)) heap->others_free = true;
+  if (mi_page_others_freed(page) > mi_page_owner_shared(page)) mi_heap_others_free(heap);
   mi_page_leave_full(heap, page);
   if (mi_page_has_come_back(page)) {
     collect_and_retire(page);

@@ -2,7 +2,7 @@
 #include <string.h>
 
 #include "heap/communal.h"
-#include "heap/heap.h"
+#include "heap/magazine.h"
 #include "stats/stats.h"
 
 static mi_page_t* adopt_fresh(mi_heap_t* heap, mi_page_t* page, unsigned bin) {
@@ -53,6 +53,7 @@ static mi_page_t* page_fresh(mi_heap_t* heap, unsigned bin) {
   } else {
     mi_heap_add_page(heap, page, true);
   }
+  mi_magazine_start(heap);
   return page;
 }
 
@@ -108,8 +109,8 @@ enum { LOANS_PER_ROUND = 8, SMALL_HEAP_PAGES = 128 };
 
 static bool may_borrow(const mi_heap_t* heap, unsigned bin) {
   /* Who tracks blocks knows those of a page by its size. */
-  return !MI_TRACK && heap->pages_of[bin] == 0 && heap->loans[bin] < LOANS_PER_ROUND &&
-         heap->page_count < SMALL_HEAP_PAGES && mi_bin_block_size(bin) <= MI_MEDIUM_BLOCK_MAX;
+  return !MI_TRACK && bin < MI_BIN_LARGE && heap->pages_of[bin] == 0 &&
+         heap->loans[bin] < LOANS_PER_ROUND && heap->page_count < SMALL_HEAP_PAGES;
 }
 
 static unsigned largest_lender(unsigned bin) {
@@ -143,6 +144,7 @@ void mi_heap_forget_loans(mi_heap_t* heap) { memset(heap->loans, 0, sizeof(heap-
 
 mi_page_t* mi_heap_find_page(mi_heap_t* heap, unsigned bin) {
   mi_page_t* page = search_queue(heap, bin);
+  if (page == NULL && mi_magazine_give_back(heap, bin)) page = search_queue(heap, bin);
   if (page != NULL) return page;
   return may_borrow(heap, bin) ? borrow(heap, bin) : page_fresh(heap, bin);
 }
@@ -150,7 +152,7 @@ mi_page_t* mi_heap_find_page(mi_heap_t* heap, unsigned bin) {
 mi_page_t* mi_heap_borrow_any(mi_heap_t* heap, unsigned bin) {
   if (MI_TRACK) return NULL;
   mi_page_t* page = page_of_lender(heap, bin, MI_BIN_HUGE - 1);
-  unsigned least = mi_bin_first_large();
+  unsigned least = MI_BIN_LARGE;
   if (page != NULL || bin >= least || !mi_communal_serves(heap, mi_bin_block_size(least))) {
     return page;
   }

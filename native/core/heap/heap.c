@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "heap/communal.h"
+#include "heap/magazine.h"
 #include "segment/guard.h"
 
 void mi_heap_init(mi_heap_t* heap, mi_tld_t* tld, uint8_t tag, bool allow_destroy) {
@@ -98,6 +99,7 @@ static void free_page(mi_heap_t* heap, mi_page_t* page, void* arg) {
 }
 
 void mi_heap_free_pages(mi_heap_t* heap) {
+  mi_magazine_flush(heap);
   if (heap->has_adopted) {
     mi_heap_settle(heap);
   } else {

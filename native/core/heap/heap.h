@@ -155,6 +155,8 @@ bool mi_page_to_full(mi_heap_t* heap, mi_page_t* page);
    shared, if nothing in it is ready for malloc. Returns whether it is empty. */
 bool mi_page_watch(mi_heap_t* heap, mi_page_t* page);
 
+/* Other threads have told of blocks that they freed in this heap. */
+void mi_heap_others_free(mi_heap_t* heap);
 /* Whether pages of such blocks are shared whenever they are full. */
 bool mi_heap_shares(const mi_heap_t* heap, const mi_page_t* page);
 /* Moves a page of the full queue, whose state is not FULL any more, back to that of its bin. */
@@ -189,6 +191,8 @@ mi_segment_t* mi_heap_give_up_retired(mi_heap_t* heap);
 
 /* Frees a block of a page of this thread. */
 void mi_page_free_block(mi_page_t* page, mi_block_t* block);
+/* The same, but not into the heap's magazine. */
+void mi_page_return_block(mi_page_t* page, mi_block_t* block);
 /* Frees a block of a page that another thread owns, or none. */
 void mi_page_free_block_mt(mi_page_t* page, mi_block_t* block);
 /* The same for an abandoned page that is not huge. True if it was most likely the last one. */

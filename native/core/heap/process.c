@@ -1,6 +1,6 @@
 /* The process: once at its start, in forked children, and at its end. */
 #include "heap/communal.h"
-#include "heap/heap.h"
+#include "heap/magazine.h"
 #include "options/options.h"
 #include "segment/abandoned.h"
 #include "segment/abandoned_visit.h"
@@ -85,6 +85,7 @@ static void in_forked_child(void) {
   mi_retired_forked(heap);
   for (; heap != NULL; heap = heap->next) mi_heap_delayed_free_in_child(heap);
   mi_waiting_forked();
+  mi_magazines_forked(has_heap ? &mi_heap_default->tld->backing : NULL);
   /* Who made a round of purging may not be there: another one looks for what that had not come to. */
   mi_purge_announce(mi_purge_time(1));
   mi_purger_forked();

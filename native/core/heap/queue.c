@@ -1,5 +1,5 @@
 /* Queues of pages, and the table that leads malloc to the first page of each small one. */
-#include "heap/heap.h"
+#include "heap/magazine.h"
 
 /* Only the last page of a queue may be retired: that is where mi_heap_collect_retired looks. So
    what is added at the back goes before it. */
@@ -73,6 +73,12 @@ void mi_heap_remove_page(mi_heap_t* heap, mi_page_t* page) {
    be the owner's, which are then not on the list of the others'. So where others free at all, all pages of such
    sizes are shared: what the program does with blocks of these sizes costs more. */
 enum { SHARED_FROM = MI_SMALL_SIZE_MAX };
+
+void mi_heap_others_free(mi_heap_t* heap) {
+  if (mi_likely(heap->others_free)) return;
+  heap->others_free = true;
+  mi_magazine_watch(heap);
+}
 
 bool mi_heap_shares(const mi_heap_t* heap, const mi_page_t* page) {
   return heap->others_free && page->block_size > SHARED_FROM && page->reserved > 1;

@@ -1,5 +1,5 @@
 /* Segments change owners: abandoned by a thread that ends, adopted by one that needs pages. */
-#include "heap/heap.h"
+#include "heap/magazine.h"
 #include "os/rare.h"
 #include "segment/abandoned.h"
 #include "segment/arena.h"
@@ -59,6 +59,7 @@ static void abandon_page(mi_heap_t* heap, mi_page_t* page, void* arg) {
 }
 
 void mi_heap_abandon(mi_heap_t* heap) {
+  mi_magazine_flush(heap);
   mi_heap_settle(heap);
   mi_heap_for_each_page(heap, MI_BIN_COUNT, free_if_empty, NULL);
   mi_race_window();

@@ -80,7 +80,7 @@ bool mi_page_watch(mi_heap_t* heap, mi_page_t* page) {
   size_t alive = page->used > others ? page->used - others : 0;
   if (alive == 0 && others > 0 && !mi_page_is_in_full(page)) mi_page_free_collect(page);
   if (alive == 0) return mi_page_is_empty(page);
-  if (others > 0 || others_told(heap)) heap->others_free = true;
+  if (others > 0 || others_told(heap)) mi_heap_others_free(heap);
   bool some =
       others > 0 && (alive <= FEW || mi_page_others_prevail(page->capacity - page->used, others));
   bool can_share = page->free == NULL && page->capacity == page->reserved;

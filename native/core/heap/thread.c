@@ -1,6 +1,6 @@
 /* Threads: a heap at the first allocation, and its end with the thread. */
 #include "heap/communal.h"
-#include "heap/heap.h"
+#include "heap/magazine.h"
 
 #include <string.h>
 
@@ -106,6 +106,7 @@ static void end_heaps(mi_tld_t* tld) {
     mi_heap_free_memory(heap);
   }
   mi_heap_abandon(&tld->backing);
+  mi_magazine_end(&tld->backing);
   mi_assert(tld->segments.count == 0);
   mi_subproc_enter(&tld->segments, &mi_subproc_first);
   mi_thread_stats_merge(tld);

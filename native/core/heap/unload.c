@@ -1,7 +1,7 @@
 /* The end of a copy of miheap in a process that goes on: dlclose of a library that we are linked into. Its code
    is about to be unmapped, so no thread is inside of it or will be again, and we may do what else only a
    heap's own thread may. What is alive then stays readable and writable for ever; nobody can free it. */
-#include "heap/heap.h"
+#include "heap/magazine.h"
 #include "segment/abandoned_visit.h"
 #include "segment/orphan.h"
 #include "segment/page_map.h"
@@ -41,6 +41,7 @@ void mi_process_unload(void) {
   if (destroy) mi_huge_for_each(free_huge, NULL);
   mi_purge_all();
   mi_thread_cache_unmap();
+  mi_magazines_unmap();
   mi_segment_table_unmap();
   mi_chunk_directory_unmap();
   mi_page_map_unmap();

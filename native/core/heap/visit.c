@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "heap/communal.h"
+#include "heap/magazine.h"
 #include "segment/guard.h"
 
 #define MOST_BLOCKS (MI_UNIT_SIZE / MI_WORD_SIZE)
@@ -232,6 +233,7 @@ static void search_page(mi_heap_t* heap, mi_page_t* page, void* arg) {
 }
 
 bool mi_heap_holds(mi_heap_t* heap, const void* p) {
+  mi_magazine_flush(heap);
   search_t search = {p, false};
   mi_heap_for_each_page(heap, MI_BIN_COUNT, search_page, &search);
   return search.found || mi_communal_holds(heap, p);

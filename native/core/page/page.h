@@ -44,9 +44,15 @@ mi_inline bool mi_page_others_prevail(size_t owner, size_t others) { return 2 * 
 
 /* Any thread. Relaxed: the answer "I" cannot change behind my back. */
 mi_inline bool mi_page_is_freer(const mi_page_t* page) { return mi_os_is_thread_id(&page->freer); }
+/* Its heap has a magazine for such blocks. Owner. */
+mi_inline bool mi_page_has_magazine(const mi_page_t* page) {
+  if (page->block_size <= MI_SMALL_SIZE_MAX || page->reserved == 1) return false;
+  const mi_heap_t* heap = atomic_load_explicit(&page->heap, memory_order_relaxed);
+  return heap != NULL && heap->magazine != NULL;
+}
 /* For the owner, when a heap of its gets the page: page->heap is set. */
 mi_inline void mi_page_set_freer(mi_page_t* page) {
-  bool plain = (mi_page_flags(page) & ~MI_PAGE_IN_FULL) == 0;
+  bool plain = (mi_page_flags(page) & ~MI_PAGE_IN_FULL) == 0 && !mi_page_has_magazine(page);
   atomic_store_explicit(&page->freer, plain ? mi_os_thread_id() : 0, memory_order_relaxed);
 }
 /* Before another thread may own the segment, or the page may end. */

@@ -21,9 +21,6 @@ mi_inline unsigned mi_bin_of(size_t size) {
   return (unsigned)mi_bin_of_geometric(size);
 }
 
-/* The first bin of those whose pages have one block. */
-mi_inline unsigned mi_bin_first_large(void) { return mi_bin_of(MI_MEDIUM_BLOCK_MAX) + 1; }
-
 /* The block size of a bin from 1 to MI_BIN_HUGE - 1. */
 mi_inline size_t mi_bin_block_size(unsigned bin) {
   if (bin == 1) return 8;

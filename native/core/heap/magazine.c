@@ -1,0 +1,262 @@
+#include "heap/magazine.h"
+
+#include <string.h>
+
+#include "os/rare.h"
+#include "segment/memory.h"
+#include "segment/purge.h"
+#include "segment/purger.h"
+
+/* A heap has none before it has so many pages. */
+enum { LEAST_PAGES = 64 };
+/* Of each class no more than this. */
+#define MOST_BYTES ((size_t)256 << 10)
+
+static _Atomic(mi_magazine_t*) all;
+
+/* ---- Beginning and end ---- */
+
+static bool take(mi_magazine_t* magazine) {
+  uintptr_t nobody = 0;
+  /* Acquire pairs with the release of mi_magazine_end. */
+  return atomic_compare_exchange_strong_explicit(&magazine->owner, &nobody, mi_os_thread_id(),
+                                                 memory_order_acquire, memory_order_relaxed);
+}
+
+static mi_magazine_t* make(void) {
+  mi_magazine_t* magazine = mi_memory_map(sizeof(*magazine), MI_WORD_SIZE, MI_MAP_MEMORY);
+  if (magazine == NULL) return NULL;
+  atomic_store_explicit(&magazine->owner, mi_os_thread_id(), memory_order_relaxed);
+  magazine->next = atomic_load_explicit(&all, memory_order_relaxed);
+  /* Release: who walks the list sees `next`. */
+  while (!atomic_compare_exchange_weak_explicit(&all, &magazine->next, magazine,
+                                                memory_order_release, memory_order_relaxed)) {
+  }
+  return magazine;
+}
+
+static mi_magazine_t* find_or_make(void) {
+  mi_magazine_t* magazine = atomic_load_explicit(&all, memory_order_acquire);
+  while (magazine != NULL && !take(magazine)) magazine = magazine->next;
+  return magazine != NULL ? magazine : make();
+}
+
+static void set_freer(mi_heap_t* heap, mi_page_t* page, void* arg) {
+  (void)heap;
+  (void)arg;
+  mi_page_set_freer(page);
+}
+
+void mi_magazine_start(mi_heap_t* heap) {
+  if (mi_likely(heap->magazine != NULL) || MI_TRACK || heap != &heap->tld->backing) return;
+  if (heap->page_count < LEAST_PAGES && !mi_rare(mi_rare_magazine)) return;
+  if (mi_option_get(mi_option_purge_delay) == 0) return; /* nothing is to wait */
+  heap->magazine = find_or_make();
+  if (heap->magazine == NULL) return;
+  if (heap->others_free) mi_magazine_watch(heap);
+  mi_heap_for_each_page(heap, MI_BIN_COUNT, set_freer, NULL);
+}
+
+void mi_magazine_watch(mi_heap_t* heap) {
+  if (heap->magazine == NULL) return;
+  /* Release: who finds it set sees the blocks that are in there. From now on they are taken out by exchanges. */
+  atomic_store_explicit(&heap->magazine->watched, true, memory_order_release);
+}
+
+void mi_magazine_end(mi_heap_t* heap) {
+  if (heap->magazine == NULL) return;
+  atomic_store_explicit(&heap->magazine->owner, 0, memory_order_release);
+  heap->magazine = NULL;
+}
+
+void mi_magazines_unmap(void) {
+  mi_magazine_t* magazine = atomic_exchange_explicit(&all, NULL, memory_order_acquire);
+  while (magazine != NULL) {
+    mi_magazine_t* next = magazine->next;
+    mi_memory_unmap(magazine, sizeof(*magazine));
+    magazine = next;
+  }
+}
+
+/* ---- Out ---- */
+
+static void flush_class(mi_magazine_t* magazine, unsigned class) {
+  mi_block_t* block;
+  while ((block = mi_magazine_pop(magazine, class)) != NULL) {
+    mi_page_return_block(mi_page_of(block), block);
+  }
+}
+
+void mi_magazine_flush(mi_heap_t* heap) {
+  mi_magazine_t* magazine = heap->magazine;
+  if (magazine == NULL) return;
+  for (unsigned class = 0; class < MI_MAGAZINE_CLASSES; class ++) flush_class(magazine, class);
+  /* What others took is back on its page, too. */
+  for (unsigned round = 0; atomic_load_explicit(&magazine->visitors, memory_order_acquire) != 0;
+       round++) {
+    mi_os_yield(round);
+  }
+}
+
+bool mi_magazine_give_back(mi_heap_t* heap, unsigned bin) {
+  if (heap->magazine == NULL || bin <= mi_bin_of(MI_SMALL_SIZE_MAX) || bin >= MI_BIN_LARGE) {
+    return false;
+  }
+  mi_block_t* block = mi_magazine_pop(heap->magazine, mi_magazine_class(bin));
+  if (block == NULL) return false;
+  mi_page_return_block(mi_page_of(block), block);
+  mi_heap_delayed_free(heap);
+  return true;
+}
+
+/* ---- In ---- */
+
+/* When somebody is to look; 0: nothing is in a watched magazine. */
+static _Atomic(int64_t) next_due;
+
+/* What is announced by a magazine is counted as so much. */
+enum { SOME_UNITS = 8 };
+
+static mi_noinline void announce(void) {
+  int64_t at = mi_purge_time(MI_PURGE_LOOKS);
+  int64_t nothing = 0;
+  if (at != 0 && atomic_compare_exchange_strong(&next_due, &nothing, at)) {
+    mi_purger_count(SOME_UNITS);
+  }
+}
+
+/* Gives back all of the class if it has the rest of the page, of which so many blocks are alive: with the one that is
+   being freed it would hold the page. Returns whether it did. */
+static mi_noinline bool
+lets_go_of(mi_magazine_t* magazine, unsigned class, const mi_page_t* page, size_t alive) {
+  for (unsigned i = 0; i < magazine->count[class]; i++) {
+    uintptr_t word = atomic_load_explicit(&magazine->slots[class][i], memory_order_relaxed);
+    if (mi_page_contains(page, (const void*)word)) alive--;
+  }
+  if (alive > 1) return false;
+  flush_class(magazine, class);
+  return true;
+}
+
+bool mi_magazine_push(mi_heap_t* heap, mi_page_t* page, mi_block_t* block) {
+  mi_magazine_t* magazine = heap->magazine;
+  unsigned class = mi_magazine_class(page->bin);
+  if (magazine == NULL || class >= MI_MAGAZINE_CLASSES) return false;
+  size_t count = magazine->count[class];
+  if (!mi_page_is_shared(page)) {
+    uintptr_t others = atomic_load_explicit(&page->thread_free, memory_order_relaxed);
+    size_t alive = (size_t)page->used + page->uncounted - mi_tf_count(others);
+    if (mi_unlikely(alive <= count + 1) && lets_go_of(magazine, class, page, alive)) return false;
+  }
+  if (count == MI_MAGAZINE_DEPTH || count * page->block_size >= MOST_BYTES ||
+      mi_unlikely(heap->visiting)) {
+    return false;
+  }
+  magazine->count[class]++;
+  /* Release: who takes it sees that our use of it is over. */
+  atomic_store_explicit(&magazine->slots[class][count], (uintptr_t)block, memory_order_release);
+  if (atomic_load_explicit(&magazine->watched, memory_order_relaxed) &&
+      mi_unlikely(atomic_load_explicit(&next_due, memory_order_relaxed) == 0)) {
+    announce();
+  }
+  return true;
+}
+
+bool mi_magazine_holds(const mi_page_t* page, const mi_block_t* block) {
+  if (!mi_page_has_magazine(page)) return false;
+  const mi_heap_t* heap = atomic_load_explicit(&page->heap, memory_order_relaxed);
+  const mi_magazine_t* magazine = heap->magazine;
+  unsigned class = mi_magazine_class(page->bin);
+  for (unsigned i = 0; i < magazine->count[class]; i++) {
+    uintptr_t word = atomic_load_explicit(&magazine->slots[class][i], memory_order_relaxed);
+    if ((word & ~(uintptr_t)MI_MAGAZINE_SEEN) == (uintptr_t)block) return true;
+  }
+  return false;
+}
+
+/* ---- Blocks of threads that sleep ---- */
+
+/* Takes the block out, if it was there at the last look, or with `now`. Returns whether something stays. */
+static bool look_at(_Atomic(uintptr_t)* slot, bool now) {
+  uintptr_t word = atomic_load_explicit(slot, memory_order_relaxed);
+  if (word == 0) return false;
+  bool takes = now || (word & MI_MAGAZINE_SEEN) != 0;
+  uintptr_t wanted = takes ? 0 : word | MI_MAGAZINE_SEEN;
+  mi_race_window();
+  /* Acquire pairs with the release of the push. Release: the owner finds the block gone, and us at work. */
+  if (!atomic_compare_exchange_strong_explicit(slot, &word, wanted, memory_order_acq_rel,
+                                               memory_order_relaxed) ||
+      !takes) {
+    return true;
+  }
+  mi_race_window();
+  mi_block_t* block = (mi_block_t*)(word & ~(uintptr_t)MI_MAGAZINE_SEEN);
+  mi_page_free_block_mt(mi_page_of(block), block);
+  return false;
+}
+
+static bool look_into(mi_magazine_t* magazine, bool now) {
+  /* Acquire pairs with the release of mi_magazine_watch. */
+  if (!atomic_load_explicit(&magazine->watched, memory_order_acquire) ||
+      atomic_load_explicit(&magazine->owner, memory_order_relaxed) == mi_os_thread_id()) {
+    return false;
+  }
+  bool some = false;
+  /* Before the first block is taken, so that the owner who finds nothing waits. Release at the end: it sees them
+     back on their pages. */
+  atomic_fetch_add(&magazine->visitors, 1);
+  _Atomic(uintptr_t)* slots = &magazine->slots[0][0];
+  for (size_t i = 0; i < (size_t)MI_MAGAZINE_CLASSES * MI_MAGAZINE_DEPTH; i++) {
+    if (look_at(&slots[i], now)) some = true;
+  }
+  atomic_fetch_sub(&magazine->visitors, 1);
+  return some;
+}
+
+/* Returns whether something is left in a watched magazine. */
+static bool look(bool now) {
+  bool some = false;
+  mi_magazine_t* magazine = atomic_load_explicit(&all, memory_order_acquire);
+  for (; magazine != NULL; magazine = magazine->next) {
+    if (look_into(magazine, now)) some = true;
+  }
+  return some;
+}
+
+void mi_magazine_take_all(void) { look(true); }
+
+int64_t mi_magazine_next(void) { return atomic_load_explicit(&next_due, memory_order_relaxed); }
+
+int64_t mi_magazine_round(int64_t now) {
+  /* A push may not be seen yet when nothing is found, while its thread still sees that a look is due. So there is one
+     more look before none is. */
+  static _Atomic(bool) found_nothing;
+  int64_t due = atomic_load(&next_due);
+  if (due == 0 || (now < due && !mi_rare(mi_rare_purge))) return due;
+  int64_t next = mi_purge_time(MI_PURGE_LOOKS);
+  if (!atomic_compare_exchange_strong(&next_due, &due, next)) return due;
+  bool some = look(false);
+  bool again = some || !atomic_load_explicit(&found_nothing, memory_order_relaxed);
+  atomic_store_explicit(&found_nothing, !some, memory_order_relaxed);
+  if (again) return next;
+  atomic_compare_exchange_strong(&next_due, &next, 0);
+  return atomic_load(&next_due);
+}
+
+/* ---- Fork ---- */
+
+void mi_magazines_forked(const mi_heap_t* heap) {
+  atomic_store_explicit(&next_due, 0, memory_order_relaxed);
+  mi_magazine_t* mine = heap == NULL ? NULL : heap->magazine;
+  mi_magazine_t* magazine = atomic_load_explicit(&all, memory_order_relaxed);
+  for (; magazine != NULL; magazine = magazine->next) {
+    atomic_store_explicit(&magazine->visitors, 0, memory_order_relaxed);
+    if (magazine == mine) continue;
+    _Atomic(uintptr_t)* slots = &magazine->slots[0][0];
+    for (size_t i = 0; i < (size_t)MI_MAGAZINE_CLASSES * MI_MAGAZINE_DEPTH; i++) {
+      look_at(&slots[i], true);
+    }
+    memset(magazine->count, 0, sizeof(magazine->count));
+    atomic_store_explicit(&magazine->owner, 0, memory_order_relaxed);
+  }
+}

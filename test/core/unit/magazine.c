@@ -1,0 +1,343 @@
+/* Blocks that a thread freed last: handed out first, kept from nobody who needs them. */
+#include "heap/magazine.h"
+
+#include <pthread.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "check.h"
+#include "memory.h"
+#include "os/rare.h"
+#include "random.h"
+#include "segment/purge.h"
+
+static random_t r;
+static pthread_barrier_t step;
+
+static mi_heap_t* heap_of_mine(void) { return mi_heap_get_backing(); }
+
+static size_t held_in(const mi_magazine_t* magazine) {
+  size_t held = 0;
+  for (unsigned class = 0; class < MI_MAGAZINE_CLASSES; class ++) {
+    for (unsigned i = 0; i < MI_MAGAZINE_DEPTH; i++) {
+      bool some = atomic_load(&magazine->slots[class][i]) != 0;
+      held += some;
+      if (i >= magazine->count[class]) CHECK(!some);
+    }
+  }
+  return held;
+}
+static size_t held(void) { return held_in(heap_of_mine()->magazine); }
+
+/* Pages with blocks of this size in the heap. */
+static size_t pages_of(size_t size) { return heap_of_mine()->pages_of[mi_bin_of(size)]; }
+
+static void fill(void** blocks, size_t count, size_t size) {
+  for (size_t i = 0; i < count; i++) {
+    blocks[i] = mi_malloc(size);
+    CHECK_PTR(blocks[i], !=, NULL);
+    memset(blocks[i], (int)i, size);
+  }
+}
+
+static void free_shuffled(void** blocks, size_t count) {
+  for (; count > 0; count--) {
+    size_t i = random_below(&r, count);
+    mi_free(blocks[i]);
+    blocks[i] = blocks[count - 1];
+  }
+}
+
+static void only_in_larger_heaps(void) {
+  void* blocks[2000];
+  fill(blocks, 100, 4000);
+  CHECK_CMP(heap_of_mine()->page_count, <, 64);
+  CHECK_PTR(heap_of_mine()->magazine, ==, NULL);
+  fill(blocks + 100, 1900, 4000);
+  CHECK_CMP(heap_of_mine()->page_count, >=, 64);
+  CHECK_PTR(heap_of_mine()->magazine, !=, NULL);
+  mi_heap_t* other = mi_heap_new();
+  for (int i = 0; i < 1000; i++) mi_heap_malloc(other, 4000);
+  CHECK_PTR(other->magazine, ==, NULL);
+  mi_heap_destroy(other);
+  free_shuffled(blocks, 2000);
+  mi_collect(true);
+  CHECK_EQ(held(), 0);
+}
+
+/* A malloc that makes a heartbeat takes its block from a page. */
+static void expect_no_heartbeat(void) { heap_of_mine()->quick_blocks = 32; }
+
+static void last_one_first(size_t size) {
+  enum {
+    COUNT = 200,
+    TOGETHER = 4,
+    FIRST = 20
+  }; /* the very first are borrowed from other classes */
+  void* blocks[COUNT];
+  fill(blocks, COUNT, size);
+  void* freed[TOGETHER];
+  for (int i = 0; i < TOGETHER; i++) {
+    freed[i] = blocks[i * 50 + FIRST];
+    mi_free(freed[i]);
+  }
+  CHECK_CMP(held(), >=, TOGETHER);
+  heaps_check();
+  expect_no_heartbeat();
+  for (int i = TOGETHER; i-- > 0;) {
+    blocks[i * 50 + FIRST] = mi_malloc(size);
+    CHECK_PTR(blocks[i * 50 + FIRST], ==, freed[i]);
+  }
+  free_shuffled(blocks, COUNT);
+}
+
+static void not_small_nor_large(void) {
+  size_t before = held();
+  static const size_t sizes[] = {16, MI_SMALL_SIZE_MAX, MI_MEDIUM_BLOCK_MAX + 1, 1 << 20, 8 << 20};
+  for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
+    void* blocks[3];
+    fill(blocks, 3, sizes[i]);
+    for (int k = 0; k < 3; k++) mi_free(blocks[k]);
+  }
+  CHECK_EQ(held(), before);
+}
+
+/* Whatever the order: when all is free, no page is left but one that is kept for a while. */
+static void holds_no_page(size_t size) {
+  enum { COUNT = 400 };
+  void* blocks[COUNT];
+  for (int round = 0; round < 10; round++) {
+    mi_collect(true);
+    CHECK_EQ(pages_of(size), 0);
+    fill(blocks, COUNT, size);
+    CHECK_CMP(pages_of(size), >, 1);
+    free_shuffled(blocks, COUNT);
+    CHECK_CMP(pages_of(size), <=, 1);
+    heaps_check();
+  }
+}
+
+static void zeroed(size_t size) {
+  void* blocks[30];
+  fill(blocks, 30, size);
+  void* freed = blocks[20];
+  mi_free(freed);
+  expect_no_heartbeat();
+  unsigned char* p = mi_zalloc(size);
+  CHECK_PTR(p, ==, freed);
+  for (size_t i = 0; i < mi_usable_size(p); i++) CHECK_EQ(p[i], 0);
+  blocks[20] = p;
+  free_shuffled(blocks, 30);
+}
+
+static unsigned long heartbeats;
+static void count_heartbeat(bool force, unsigned long long heartbeat, void* arg) {
+  (void)force, (void)heartbeat, (void)arg;
+  heartbeats++;
+}
+
+static void heart_beats(size_t size) {
+  void* blocks[100];
+  fill(blocks, 100, size);
+  mi_register_deferred_free(count_heartbeat, NULL);
+  heartbeats = 0;
+  for (int i = 0; i < 1000; i++) {
+    mi_free(blocks[i % 100]);
+    blocks[i % 100] = mi_malloc(size);
+  }
+  mi_register_deferred_free(NULL, NULL);
+  CHECK_CMP(heartbeats, >=, 1000 / 64);
+  free_shuffled(blocks, 100);
+}
+
+typedef struct sighting_s {
+  const void* p;
+  size_t seen;
+} sighting_t;
+
+static bool
+look_for(const mi_heap_t* heap, const mi_heap_area_t* area, void* block, size_t size, void* arg) {
+  (void)heap, (void)area, (void)size;
+  sighting_t* sighting = arg;
+  sighting->seen += block == sighting->p;
+  return true;
+}
+
+static bool
+frees_it(const mi_heap_t* heap, const mi_heap_area_t* area, void* block, size_t size, void* arg) {
+  (void)heap, (void)area, (void)size;
+  if (block == arg) {
+    mi_free(block);
+    CHECK_EQ(held(), 0);
+  }
+  return true;
+}
+
+static void is_free_for_who_asks(void) {
+  void* blocks[100];
+  fill(blocks, 100, 3000);
+  mi_free(blocks[50]);
+  CHECK_CMP(held(), >=, 1);
+  CHECK(!mi_heap_check_owned(heap_of_mine(), blocks[50]));
+  mi_free(blocks[51]);
+  sighting_t sighting = {blocks[51], 0};
+  CHECK(mi_heap_visit_blocks(heap_of_mine(), true, look_for, &sighting));
+  CHECK_EQ(sighting.seen, 0);
+  CHECK(mi_heap_visit_blocks(heap_of_mine(), true, frees_it, blocks[52]));
+  for (int i = 0; i < 100; i++) {
+    if (i < 50 || i > 52) mi_free(blocks[i]);
+  }
+}
+
+/* Where nothing is to be had from the system, what was freed can be used, also by the mallocs that make a heartbeat. */
+static void used_when_exhausted(size_t size) {
+  enum { COUNT = 300 };
+  void* blocks[COUNT];
+  fill(blocks, COUNT, size);
+  for (int i = 0; i < 8; i++) mi_free(blocks[i * 30]);
+  mi_os_fail_from(1);
+  for (int round = 0; round < 100; round++) {
+    for (int i = 0; i < 8; i++) {
+      blocks[i * 30] = mi_malloc(size);
+      CHECK_PTR(blocks[i * 30], !=, NULL);
+    }
+    for (int i = 0; i < 8; i++) mi_free(blocks[i * 30]);
+  }
+  mi_os_fail_from(0);
+  for (int i = 0; i < COUNT; i++) {
+    if (i % 30 != 0 || i >= 240) mi_free(blocks[i]);
+  }
+}
+
+/* ---- Threads ---- */
+
+enum { OF_SLEEPER = 200, SIZE_OF_SLEEPER = 5000, IN_MAGAZINE = 3 };
+static void* of_sleeper[OF_SLEEPER];
+static mi_magazine_t* magazine_of_sleeper;
+static bool others_free;
+
+static void* sleeper(void* arg) {
+  fill(of_sleeper, OF_SLEEPER, SIZE_OF_SLEEPER);
+  if (others_free) mi_heap_others_free(heap_of_mine());
+  for (int i = 0; i < IN_MAGAZINE; i++) {
+    mi_free(of_sleeper[i * 50]);
+    of_sleeper[i * 50] = NULL;
+  }
+  magazine_of_sleeper = heap_of_mine()->magazine;
+  CHECK_EQ(held(), IN_MAGAZINE);
+  pthread_barrier_wait(&step);
+  pthread_barrier_wait(&step); /* asleep */
+  heaps_check();
+  for (int i = 0; i < IN_MAGAZINE; i++) {
+    of_sleeper[i * 50] = mi_malloc(SIZE_OF_SLEEPER);
+    memset(of_sleeper[i * 50], 1, SIZE_OF_SLEEPER);
+  }
+  free_shuffled(of_sleeper, OF_SLEEPER);
+  mi_collect(true);
+  heaps_check();
+  return arg;
+}
+
+static pthread_t start_sleeper(bool with_others) {
+  others_free = with_others;
+  pthread_t thread;
+  CHECK_EQ(pthread_create(&thread, NULL, sleeper, NULL), 0);
+  pthread_barrier_wait(&step);
+  return thread;
+}
+
+static void wake_up(pthread_t thread) {
+  pthread_barrier_wait(&step);
+  pthread_join(thread, NULL);
+}
+
+static void pass_time(int64_t ms) { mi_magazine_round(mi_os_now() + ms); }
+
+static void not_taken_unless_others_free(void) {
+  pthread_t thread = start_sleeper(false);
+  mi_magazine_take_all();
+  CHECK_EQ(held_in(magazine_of_sleeper), IN_MAGAZINE);
+  wake_up(thread);
+}
+
+static void taken_at_the_second_look(void) {
+  pthread_t thread = start_sleeper(true);
+  CHECK_CMP(mi_magazine_next(), >, 0);
+  pass_time(0); /* nothing is due yet */
+  CHECK_EQ(held_in(magazine_of_sleeper), IN_MAGAZINE);
+  pass_time(1000);
+  CHECK_EQ(held_in(magazine_of_sleeper), IN_MAGAZINE);
+  pass_time(1000);
+  CHECK_EQ(held_in(magazine_of_sleeper), 0);
+  /* Two looks that find nothing, and nothing is due. */
+  for (int i = 0; i < 3; i++) pass_time(1000);
+  CHECK_EQ(mi_magazine_next(), 0);
+  wake_up(thread);
+}
+
+static void taken_by_force(void) {
+  pthread_t thread = start_sleeper(true);
+  mi_collect(true);
+  CHECK_EQ(held_in(magazine_of_sleeper), 0);
+  wake_up(thread);
+}
+
+static void empty_at_the_end_of_its_thread(void) {
+  pthread_t thread = start_sleeper(false);
+  wake_up(thread);
+  CHECK_EQ(held_in(magazine_of_sleeper), 0);
+  CHECK_EQ(atomic_load(&magazine_of_sleeper->owner), 0);
+  const mi_magazine_t* first = magazine_of_sleeper;
+  wake_up(start_sleeper(false));
+  CHECK_PTR(magazine_of_sleeper, ==, first); /* used again */
+}
+
+_Noreturn static void child(void) {
+  CHECK_EQ(held_in(magazine_of_sleeper), 0);
+  CHECK_EQ(atomic_load(&magazine_of_sleeper->owner), 0);
+  /* All that the sleeper had can be freed, and then its pages have come back whole. */
+  mi_page_t* page = mi_page_of(of_sleeper[1]);
+  for (int i = 0; i < OF_SLEEPER; i++) mi_free(of_sleeper[i]);
+  CHECK_EQ(mi_page_others_freed(page), page->reserved);
+  heaps_check();
+  _exit(0);
+}
+
+static void freed_in_a_forked_child(void) {
+  pthread_t thread = start_sleeper(false);
+  fflush(NULL);
+  pid_t pid = fork();
+  if (pid == 0) child();
+  CHECK_CMP(pid, >, 0);
+  int status;
+  CHECK_EQ(waitpid(pid, &status, 0), pid);
+  CHECK_EQ(status, 0);
+  CHECK_EQ(held_in(magazine_of_sleeper), IN_MAGAZINE);
+  wake_up(thread);
+}
+
+int main(void) {
+  r = (random_t){test_seed()};
+  pthread_barrier_init(&step, NULL, 2);
+  only_in_larger_heaps();
+  mi_rare_set(mi_rare_magazine, 1);
+  static const size_t sizes[] = {MI_SMALL_SIZE_MAX + 1, 4096, 9000, 30000, MI_MEDIUM_BLOCK_MAX};
+  for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
+    last_one_first(sizes[i]);
+    holds_no_page(sizes[i]);
+    zeroed(sizes[i]);
+    heart_beats(sizes[i]);
+  }
+  not_small_nor_large();
+  is_free_for_who_asks();
+  used_when_exhausted(2000);
+  used_when_exhausted(20000);
+  not_taken_unless_others_free();
+  taken_at_the_second_look();
+  taken_by_force();
+  empty_at_the_end_of_its_thread();
+  freed_in_a_forked_child();
+  mi_collect(true);
+  memory_check();
+  return 0;
+}
