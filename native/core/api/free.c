@@ -87,28 +87,20 @@ static void free_in(mi_page_t* page, mi_block_t* block) {
   }
 }
 
-/* A plain block of a page that is another thread's, or nobody's, or a shared one of this thread. False if it
-   is something else. */
-static bool free_plain(void* p) {
-  size_t unit = mi_page_map_unit(p);
-  if (MI_CHECKED || mi_unlikely(unit >= mi_page_map_units)) return false;
-  mi_page_t* page = mi_page_map_at(unit);
+void mi_free_in_page(void* p, mi_page_t* page) {
+  mi_heap_t* heap = mi_heap_default;
   if (mi_unlikely((mi_page_flags(page) & (MI_PAGE_HAS_ALIGNED | MI_PAGE_UNUSED)) != 0 ||
                   page->block_size == 0)) {
-    return false;
-  }
-  mi_heap_t* heap = mi_heap_default;
-  if (atomic_load_explicit(&page->heap, memory_order_relaxed) != heap) {
+    mi_free_slow(p);
+  } else if (atomic_load_explicit(&page->heap, memory_order_relaxed) != heap) {
     free_in(page, p);
   } else if (!mi_magazine_push(heap, page, p)) {
     mi_page_return_block(page, p);
     mi_deliver_misuse();
   }
-  return true;
 }
 
 void mi_free_slow(void* p) {
-  if (mi_likely(free_plain(p))) return;
   mi_page_t* page = mi_checked_page_of("free", p);
   if (page == NULL) {
     if (p != NULL) mi_os_track_free_bad(p);

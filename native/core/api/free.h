@@ -38,24 +38,24 @@ mi_inline size_t mi_usable_from(const mi_page_t* page, const void* p) {
          (size_t)((const uint8_t*)p - (const uint8_t*)mi_block_of(page, (void*)p));
 }
 
-/* The page of a block that this thread may free in the plain way; NULL if p is none, or anything else. */
-mi_inline mi_page_t* mi_plain_page_of(const void* p) {
-  size_t unit = mi_page_map_unit(p); /* of NULL: outside of the window */
-  if (MI_CHECKED || mi_unlikely(unit >= mi_page_map_units)) return NULL;
-  mi_page_t* page = mi_page_map_at(unit);
-  return mi_likely(mi_page_is_freer(page)) ? page : NULL;
-}
+/* The same where p may be in the blocks of `page`, which may also be one that is not in use. */
+mi_noinline void mi_free_in_page(void* p, mi_page_t* page);
 
 mi_inline void mi_free_inline(void* p) {
-  mi_page_t* page = mi_plain_page_of(p);
-  if (mi_likely(page != NULL)) {
+  size_t unit = mi_page_map_unit(p); /* of NULL: outside of the window */
+  if (MI_CHECKED || mi_unlikely(unit >= mi_page_map_units)) {
+    mi_free_slow(p);
+    return;
+  }
+  mi_page_t* page = mi_page_map_at(unit);
+  if (mi_likely(mi_page_is_freer(page))) {
     mi_block_t* block = p;
     mi_block_set_next(page, block, page->local_free);
     page->local_free = block;
     if (mi_unlikely(--page->used == 0) && page->retire_expire == 0) mi_page_retire(page);
     return;
   }
-  mi_free_slow(p);
+  mi_free_in_page(p, page);
 }
 
 #endif

@@ -145,8 +145,17 @@ static mi_noinline void* grow_plain(const mi_page_t* page, void* p, size_t newsi
   return moved;
 }
 
+/* The page of a block of the default heap that was not handed out aligned; NULL if p is anything else. */
+static const mi_page_t* plain_page_of(const void* p) {
+  size_t unit = mi_page_map_unit(p);
+  if (MI_CHECKED || mi_unlikely(unit >= mi_page_map_units)) return NULL;
+  const mi_page_t* page = mi_page_map_at(unit);
+  bool mine = atomic_load_explicit(&page->heap, memory_order_relaxed) == mi_heap_default;
+  return mine && (mi_page_flags(page) & MI_PAGE_HAS_ALIGNED) == 0 ? page : NULL;
+}
+
 void* mi_realloc(void* p, size_t newsize) mi_attr_noexcept {
-  const mi_page_t* page = mi_plain_page_of(p);
+  const mi_page_t* page = plain_page_of(p);
   if (mi_likely(page != NULL)) {
     if (mi_likely(newsize <= page->block_size)) {
       if (mi_likely(newsize > page->block_size / 2)) return p;

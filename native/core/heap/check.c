@@ -51,6 +51,17 @@ static bool slot_is_valid(const mi_heap_t* heap, const _Atomic(uintptr_t)* slot,
   return is_valid || atomic_load_explicit(slot, memory_order_relaxed) != word;
 }
 
+static bool counts_magazine(const mi_heap_t* heap, const mi_page_t* page) {
+  if (mi_page_is_shared(page) || !mi_page_has_magazine(page)) return true;
+  unsigned class = mi_magazine_class(page->bin);
+  size_t count = 0;
+  for (unsigned i = 0; i < MI_MAGAZINE_DEPTH; i++) {
+    uintptr_t word = atomic_load_explicit(&heap->magazine->slots[class][i], memory_order_relaxed);
+    count += mi_page_contains(page, (const void*)word);
+  }
+  return count <= page->in_magazine && count <= mi_page_used(page);
+}
+
 static bool magazine_is_valid(const mi_heap_t* heap) {
   const mi_magazine_t* magazine = heap->magazine;
   if (magazine == NULL) return true;
@@ -71,8 +82,10 @@ bool mi_heap_is_valid(mi_heap_t* heap) {
   for (unsigned queue = 0; queue < MI_BIN_COUNT; queue++) {
     const mi_page_t* prev = NULL;
     for (mi_page_t* page = heap->pages[queue].first; page != NULL; prev = page, page = page->next) {
-      if (page->prev != prev || !page_belongs(heap, page, queue) || !mi_page_is_valid(page))
+      if (page->prev != prev || !page_belongs(heap, page, queue) || !mi_page_is_valid(page) ||
+          !counts_magazine(heap, page)) {
         return false;
+      }
       count++;
       pages_of[page->bin]++;
     }

@@ -9,8 +9,6 @@
 
 /* A heap has none before it has so many pages. */
 enum { LEAST_PAGES = 64 };
-/* Of each class no more than this. */
-#define MOST_BYTES ((size_t)256 << 10)
 
 static _Atomic(mi_magazine_t*) all;
 
@@ -111,54 +109,34 @@ bool mi_magazine_give_back(mi_heap_t* heap, unsigned bin) {
 
 /* ---- In ---- */
 
-/* When somebody is to look; 0: nothing is in a watched magazine. */
-static _Atomic(int64_t) next_due;
+_Atomic(int64_t) mi_magazine_due;
 
 /* What is announced by a magazine is counted as so much. */
 enum { SOME_UNITS = 8 };
 
-static mi_noinline void announce(void) {
+void mi_magazine_announce(void) {
   int64_t at = mi_purge_time(MI_PURGE_LOOKS);
   int64_t nothing = 0;
-  if (at != 0 && atomic_compare_exchange_strong(&next_due, &nothing, at)) {
+  if (at != 0 && atomic_compare_exchange_strong(&mi_magazine_due, &nothing, at)) {
     mi_purger_count(SOME_UNITS);
   }
 }
 
-/* Gives back all of the class if it has the rest of the page, of which so many blocks are alive: with the one that is
-   being freed it would hold the page. Returns whether it did. */
-static mi_noinline bool
-lets_go_of(mi_magazine_t* magazine, unsigned class, const mi_page_t* page, size_t alive) {
+static size_t count_of(const mi_magazine_t* magazine, unsigned class, const mi_page_t* page) {
+  size_t count = 0;
   for (unsigned i = 0; i < magazine->count[class]; i++) {
     uintptr_t word = atomic_load_explicit(&magazine->slots[class][i], memory_order_relaxed);
-    if (mi_page_contains(page, (const void*)word)) alive--;
+    count += mi_page_contains(page, (const void*)word);
   }
-  if (alive > 1) return false;
-  flush_class(magazine, class);
-  return true;
+  return count;
 }
 
-bool mi_magazine_push(mi_heap_t* heap, mi_page_t* page, mi_block_t* block) {
-  mi_magazine_t* magazine = heap->magazine;
+bool mi_magazine_lets_go(mi_magazine_t* magazine, mi_page_t* page) {
   unsigned class = mi_magazine_class(page->bin);
-  if (magazine == NULL || class >= MI_MAGAZINE_CLASSES) return false;
-  size_t count = magazine->count[class];
-  if (!mi_page_is_shared(page)) {
-    uintptr_t others = atomic_load_explicit(&page->thread_free, memory_order_relaxed);
-    size_t alive = (size_t)page->used + page->uncounted - mi_tf_count(others);
-    if (mi_unlikely(alive <= count + 1) && lets_go_of(magazine, class, page, alive)) return false;
-  }
-  if (count == MI_MAGAZINE_DEPTH || count * page->block_size >= MOST_BYTES ||
-      mi_unlikely(heap->visiting)) {
-    return false;
-  }
-  magazine->count[class]++;
-  /* Release: who takes it sees that our use of it is over. */
-  atomic_store_explicit(&magazine->slots[class][count], (uintptr_t)block, memory_order_release);
-  if (atomic_load_explicit(&magazine->watched, memory_order_relaxed) &&
-      mi_unlikely(atomic_load_explicit(&next_due, memory_order_relaxed) == 0)) {
-    announce();
-  }
+  size_t count = count_of(magazine, class, page);
+  page->in_magazine = (uint8_t)count;
+  if (mi_page_used(page) - mi_page_others_freed(page) > count + 1) return false;
+  flush_class(magazine, class);
   return true;
 }
 
@@ -225,28 +203,30 @@ static bool look(bool now) {
 
 void mi_magazine_take_all(void) { look(true); }
 
-int64_t mi_magazine_next(void) { return atomic_load_explicit(&next_due, memory_order_relaxed); }
+int64_t mi_magazine_next(void) {
+  return atomic_load_explicit(&mi_magazine_due, memory_order_relaxed);
+}
 
 int64_t mi_magazine_round(int64_t now) {
   /* A push may not be seen yet when nothing is found, while its thread still sees that a look is due. So there is one
      more look before none is. */
   static _Atomic(bool) found_nothing;
-  int64_t due = atomic_load(&next_due);
+  int64_t due = atomic_load(&mi_magazine_due);
   if (due == 0 || (now < due && !mi_rare(mi_rare_purge))) return due;
   int64_t next = mi_purge_time(MI_PURGE_LOOKS);
-  if (!atomic_compare_exchange_strong(&next_due, &due, next)) return due;
+  if (!atomic_compare_exchange_strong(&mi_magazine_due, &due, next)) return due;
   bool some = look(false);
   bool again = some || !atomic_load_explicit(&found_nothing, memory_order_relaxed);
   atomic_store_explicit(&found_nothing, !some, memory_order_relaxed);
   if (again) return next;
-  atomic_compare_exchange_strong(&next_due, &next, 0);
-  return atomic_load(&next_due);
+  atomic_compare_exchange_strong(&mi_magazine_due, &next, 0);
+  return atomic_load(&mi_magazine_due);
 }
 
 /* ---- Fork ---- */
 
 void mi_magazines_forked(const mi_heap_t* heap) {
-  atomic_store_explicit(&next_due, 0, memory_order_relaxed);
+  atomic_store_explicit(&mi_magazine_due, 0, memory_order_relaxed);
   mi_magazine_t* mine = heap == NULL ? NULL : heap->magazine;
   mi_magazine_t* magazine = atomic_load_explicit(&all, memory_order_relaxed);
   for (; magazine != NULL; magazine = magazine->next) {

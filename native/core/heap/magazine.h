@@ -17,6 +17,9 @@
 
 enum { MI_MAGAZINE_SEEN = 1 }; /* in a slot */
 
+/* Of each class no more than this. */
+#define MI_MAGAZINE_BYTES ((size_t)256 << 10)
+
 /* For the heap's thread, all of these. */
 
 /* Gives the heap a magazine, if it is one that has use for it, and there is memory. Where pages are added. */
@@ -30,14 +33,52 @@ bool mi_magazine_give_back(mi_heap_t* heap, unsigned bin);
 /* The heap, which has let go of its pages, has no use for it any more. */
 void mi_magazine_end(mi_heap_t* heap);
 
-/* Takes a block that this thread frees. False if it must go to its page. */
-bool mi_magazine_push(mi_heap_t* heap, mi_page_t* page, mi_block_t* block);
-
 /* Whether the block is in there. */
 bool mi_magazine_holds(const mi_page_t* page, const mi_block_t* block);
 
 mi_inline unsigned mi_magazine_class(size_t bin) {
   return (unsigned)bin - (mi_bin_of(MI_SMALL_SIZE_MAX) + 1);
+}
+
+/* When somebody is to look at watched magazines; 0: they are empty. */
+extern mi_hidden _Atomic(int64_t) mi_magazine_due;
+mi_noinline void mi_magazine_announce(void);
+
+/* False if there is no room. */
+mi_inline bool mi_magazine_add(mi_magazine_t* magazine, const mi_page_t* page, mi_block_t* block) {
+  unsigned class = mi_magazine_class(page->bin);
+  size_t count = magazine->count[class];
+  if (count == MI_MAGAZINE_DEPTH || count * page->block_size >= MI_MAGAZINE_BYTES) return false;
+  magazine->count[class] = (uint8_t)(count + 1);
+  /* Release: who takes it sees that our use of it is over. */
+  atomic_store_explicit(&magazine->slots[class][count], (uintptr_t)block, memory_order_release);
+  if (atomic_load_explicit(&magazine->watched, memory_order_relaxed) &&
+      mi_unlikely(atomic_load_explicit(&mi_magazine_due, memory_order_relaxed) == 0)) {
+    mi_magazine_announce();
+  }
+  return true;
+}
+
+/* The page may be held by blocks in the magazine alone if this one is there, too. Then all of its class are given back
+   first. Returns whether they were. */
+mi_noinline bool mi_magazine_lets_go(mi_magazine_t* magazine, mi_page_t* page);
+
+/* Takes a block of the heap that this thread frees. False if it must go to its page. */
+mi_inline bool mi_magazine_push(mi_heap_t* heap, mi_page_t* page, mi_block_t* block) {
+  mi_magazine_t* magazine = heap->magazine;
+  if (magazine == NULL || mi_magazine_class(page->bin) >= MI_MAGAZINE_CLASSES ||
+      mi_unlikely(heap->visiting)) {
+    return false;
+  }
+  if (mi_page_is_shared(page)) return mi_magazine_add(magazine, page, block); /* it is watched */
+  uintptr_t others = atomic_load_explicit(&page->thread_free, memory_order_relaxed);
+  size_t alive = (size_t)page->used + page->uncounted - mi_tf_count(others);
+  if (mi_unlikely(alive <= (size_t)page->in_magazine + 1) && mi_magazine_lets_go(magazine, page)) {
+    return false;
+  }
+  if (!mi_magazine_add(magazine, page, block)) return false;
+  page->in_magazine++;
+  return true;
 }
 
 /* A block of the class, or NULL. */
