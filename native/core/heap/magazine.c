@@ -102,8 +102,10 @@ bool mi_magazine_give_back(mi_heap_t* heap, unsigned bin) {
   }
   mi_block_t* block = mi_magazine_pop(heap->magazine, mi_magazine_class(bin));
   if (block == NULL) return false;
-  mi_page_return_block(mi_page_of(block), block);
+  mi_page_t* page = mi_page_of(block);
+  mi_page_return_block(page, block);
   mi_heap_delayed_free(heap);
+  mi_page_show(heap, page);
   return true;
 }
 

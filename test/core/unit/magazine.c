@@ -189,23 +189,38 @@ static void is_free_for_who_asks(void) {
   }
 }
 
-/* Where nothing is to be had from the system, what was freed can be used, also by the mallocs that make a heartbeat. */
-static void used_when_exhausted(size_t size) {
-  enum { COUNT = 300 };
-  void* blocks[COUNT];
-  fill(blocks, COUNT, size);
-  for (int i = 0; i < 8; i++) mi_free(blocks[i * 30]);
-  mi_os_fail_from(1);
-  for (int round = 0; round < 100; round++) {
-    for (int i = 0; i < 8; i++) {
-      blocks[i * 30] = mi_malloc(size);
-      CHECK_PTR(blocks[i * 30], !=, NULL);
-    }
-    for (int i = 0; i < 8; i++) mi_free(blocks[i * 30]);
+/* A malloc that makes a heartbeat takes no fresh page while the magazine has a block, though that is not on a page. */
+static void instead_of_a_fresh_page(size_t size) {
+  enum { MOST = 2000 };
+  void* blocks[MOST];
+  fill(blocks, 100, size);
+  size_t count = 100;
+  mi_page_t* page;
+  while ((page = heap_of_mine()->pages[mi_bin_of(size)].first) != NULL &&
+         (page->free != NULL || page->local_free != NULL || page->capacity < page->reserved)) {
+    CHECK_CMP(count, <, MOST);
+    fill(blocks + count++, 1, size);
   }
-  mi_os_fail_from(0);
-  for (int i = 0; i < COUNT; i++) {
-    if (i % 30 != 0 || i >= 240) mi_free(blocks[i]);
+  size_t pages = pages_of(size);
+  for (int i = 0; i < 4; i++) mi_free(blocks[i * 20 + 10]);
+  for (int i = 0; i < 4; i++) {
+    heap_of_mine()->quick_blocks = 0;
+    blocks[i * 20 + 10] = mi_malloc(size);
+  }
+  CHECK_EQ(pages_of(size), pages);
+  heaps_check();
+  free_shuffled(blocks, count);
+}
+
+static void emptied_by_force(void) {
+  void* blocks[100];
+  fill(blocks, 100, 3000);
+  for (int i = 50; i < 53; i++) mi_free(blocks[i]);
+  CHECK_CMP(held(), >=, 3);
+  mi_collect(true);
+  CHECK_EQ(held(), 0);
+  for (int i = 0; i < 100; i++) {
+    if (i < 50 || i >= 53) mi_free(blocks[i]);
   }
 }
 
@@ -292,6 +307,67 @@ static void empty_at_the_end_of_its_thread(void) {
   CHECK_PTR(magazine_of_sleeper, ==, first); /* used again */
 }
 
+static void* ends_with_some(void* arg) {
+  fill(of_sleeper, OF_SLEEPER, SIZE_OF_SLEEPER);
+  for (int i = 0; i < IN_MAGAZINE; i++) {
+    mi_free(of_sleeper[i * 50]);
+    of_sleeper[i * 50] = NULL;
+  }
+  CHECK_EQ(held(), IN_MAGAZINE);
+  magazine_of_sleeper = heap_of_mine()->magazine;
+  return arg;
+}
+
+static void nothing_is_lost_with_its_thread(void) {
+  pthread_t thread;
+  CHECK_EQ(pthread_create(&thread, NULL, ends_with_some, NULL), 0);
+  pthread_join(thread, NULL);
+  CHECK_EQ(held_in(magazine_of_sleeper), 0);
+  free_shuffled(of_sleeper, OF_SLEEPER);
+  mi_collect(true);
+  CHECK_EQ(pages_of(SIZE_OF_SLEEPER), 0);
+  CHECK_EQ(memory_gauges().abandoned, 0);
+  memory_check();
+}
+
+static void* frees(void* p) {
+  mi_free(p);
+  return NULL;
+}
+
+/* Of a page that is shared nobody counts what the magazine has. When it ceases to be, the page is not held by that. */
+static void counted_again_when_not_shared(void) {
+  mi_collect(true);
+  fill(of_sleeper, OF_SLEEPER, SIZE_OF_SLEEPER);
+  mi_page_t* page = mi_page_of(of_sleeper[100]);
+  mi_heap_others_free(heap_of_mine());
+  pthread_t thread;
+  CHECK_EQ(pthread_create(&thread, NULL, frees, of_sleeper[100]), 0);
+  pthread_join(thread, NULL);
+  of_sleeper[100] = NULL;
+  heap_of_mine()->quick_blocks = 0;
+  mi_free(mi_malloc(16 << 20)); /* a heartbeat, at which the owner hears of it */
+  CHECK(mi_page_is_shared(page));
+  size_t in_magazine = 0;
+  for (int i = 0; i < OF_SLEEPER && in_magazine < IN_MAGAZINE; i++) {
+    if (of_sleeper[i] == NULL || mi_page_of(of_sleeper[i]) != page) continue;
+    mi_free(of_sleeper[i]);
+    of_sleeper[i] = NULL;
+    in_magazine++;
+  }
+  CHECK_CMP(held(), >=, IN_MAGAZINE);
+  mi_page_free_collect(page);
+  CHECK(!mi_page_is_shared(page));
+  heaps_check();
+  for (int i = 0; i < OF_SLEEPER; i++) {
+    if (of_sleeper[i] == NULL || mi_page_of(of_sleeper[i]) != page) continue;
+    mi_free(of_sleeper[i]);
+    of_sleeper[i] = NULL;
+  }
+  CHECK(page->block_size == 0 || mi_page_is_empty(page)); /* given back, or retired */
+  free_shuffled(of_sleeper, OF_SLEEPER);
+}
+
 _Noreturn static void child(void) {
   CHECK_EQ(held_in(magazine_of_sleeper), 0);
   CHECK_EQ(atomic_load(&magazine_of_sleeper->owner), 0);
@@ -330,13 +406,16 @@ int main(void) {
   }
   not_small_nor_large();
   is_free_for_who_asks();
-  used_when_exhausted(2000);
-  used_when_exhausted(20000);
+  instead_of_a_fresh_page(2000);
+  instead_of_a_fresh_page(20000);
+  emptied_by_force();
   not_taken_unless_others_free();
   taken_at_the_second_look();
   taken_by_force();
   empty_at_the_end_of_its_thread();
+  nothing_is_lost_with_its_thread();
   freed_in_a_forked_child();
+  counted_again_when_not_shared();
   mi_collect(true);
   memory_check();
   return 0;
