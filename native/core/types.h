@@ -164,7 +164,7 @@ typedef struct mi_page_s {
   _Atomic(uint8_t) flags; /* MI_PAGE_…; written by the owner, read by all who hold a block here */
   uint8_t bin;
   uint8_t tag; /* that of its heap, or of the heap it was in when that ended */
-  /* Unless it is SHARED: no more of its blocks than this are in the heap's magazine. The owner's. */
+  /* No more of its blocks than this are in the heap's magazine. The owner's. */
   uint8_t in_magazine;
   /* Written by the owner; read by another thread only while it holds NOTIFYING. NULL: abandoned. */
   _Atomic(struct mi_heap_s*) heap;

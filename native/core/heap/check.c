@@ -52,7 +52,7 @@ static bool slot_is_valid(const mi_heap_t* heap, const _Atomic(uintptr_t)* slot,
 }
 
 static bool counts_magazine(const mi_heap_t* heap, const mi_page_t* page) {
-  if (mi_page_is_shared(page) || !mi_page_has_magazine(page)) return true;
+  if (!mi_page_has_magazine(page)) return true;
   unsigned class = mi_magazine_class(page->bin);
   size_t count = 0;
   for (unsigned i = 0; i < MI_MAGAZINE_DEPTH; i++) {

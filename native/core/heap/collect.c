@@ -40,7 +40,7 @@ static void collect_page(mi_heap_t* heap, mi_page_t* page, void* force) {
 
 void mi_heap_collect_frees(mi_heap_t* heap) {
   bool force = false;
-  mi_magazine_flush(heap);
+  mi_magazine_settle(heap);
   mi_heap_delayed_free(heap);
   mi_heap_for_each_page(heap, MI_BIN_FULL, collect_page, &force);
 }

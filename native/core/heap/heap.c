@@ -99,7 +99,7 @@ static void free_page(mi_heap_t* heap, mi_page_t* page, void* arg) {
 }
 
 void mi_heap_free_pages(mi_heap_t* heap) {
-  mi_magazine_flush(heap);
+  mi_magazine_settle(heap);
   if (heap->has_adopted) {
     mi_heap_settle(heap);
   } else {

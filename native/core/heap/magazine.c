@@ -59,6 +59,7 @@ void mi_magazine_watch(mi_heap_t* heap) {
   if (heap->magazine == NULL) return;
   /* Release: who finds it set sees the blocks that are in there. From now on they are taken out by exchanges. */
   atomic_store_explicit(&heap->magazine->watched, true, memory_order_release);
+  mi_magazine_announce();
 }
 
 void mi_magazine_end(mi_heap_t* heap) {
@@ -78,20 +79,22 @@ void mi_magazines_unmap(void) {
 
 /* ---- Out ---- */
 
-static void flush_class(mi_magazine_t* magazine, unsigned class) {
-  mi_block_t* block;
-  while ((block = mi_magazine_pop(magazine, class)) != NULL) {
-    mi_page_return_block(mi_page_of(block), block);
+static void return_block(mi_block_t* block) { mi_page_return_block(mi_page_of(block), block); }
+
+void mi_magazine_flush(mi_heap_t* heap) {
+  if (heap->magazine == NULL) return;
+  for (unsigned class = 0; class < MI_MAGAZINE_CLASSES; class ++) {
+    mi_block_t* block;
+    while ((block = mi_magazine_pop(heap->magazine, class)) != NULL) return_block(block);
   }
 }
 
-void mi_magazine_flush(mi_heap_t* heap) {
-  mi_magazine_t* magazine = heap->magazine;
-  if (magazine == NULL) return;
-  for (unsigned class = 0; class < MI_MAGAZINE_CLASSES; class ++) flush_class(magazine, class);
-  /* What others took is back on its page, too. */
-  for (unsigned round = 0; atomic_load_explicit(&magazine->visitors, memory_order_acquire) != 0;
-       round++) {
+void mi_magazine_settle(mi_heap_t* heap) {
+  mi_magazine_flush(heap);
+  if (heap->magazine == NULL) return;
+  /* Whoever took a block before we found it gone is seen at it: mi_magazine_pop. */
+  _Atomic(uint32_t)* visitors = &heap->magazine->visitors;
+  for (unsigned round = 0; atomic_load_explicit(visitors, memory_order_acquire) != 0; round++) {
     mi_os_yield(round);
   }
 }
@@ -124,121 +127,163 @@ void mi_magazine_announce(void) {
   }
 }
 
-static size_t count_of(const mi_magazine_t* magazine, unsigned class, const mi_page_t* page) {
-  size_t count = 0;
-  for (unsigned i = 0; i < magazine->count[class]; i++) {
-    uintptr_t word = atomic_load_explicit(&magazine->slots[class][i], memory_order_relaxed);
-    count += mi_page_contains(page, (const void*)word);
-  }
-  return count;
-}
-
 bool mi_magazine_lets_go(mi_magazine_t* magazine, mi_page_t* page) {
   unsigned class = mi_magazine_class(page->bin);
-  size_t count = count_of(magazine, class, page);
-  page->in_magazine = (uint8_t)count;
-  if (mi_page_used(page) - mi_page_others_freed(page) > count + 1) return false;
-  flush_class(magazine, class);
-  return true;
+  mi_block_t* blocks[MI_MAGAZINE_DEPTH];
+  size_t count = 0, of_page = 0;
+  while ((blocks[count] = mi_magazine_pop(magazine, class)) != NULL) {
+    if (mi_page_contains(page, blocks[count])) of_page++;
+    if (++count == MI_MAGAZINE_DEPTH) break;
+  }
+  bool held = mi_magazine_page_alive(page) <= of_page + 1;
+  page->in_magazine = held ? 0 : (uint8_t)of_page;
+  while (count > 0) {
+    mi_block_t* block = blocks[--count];
+    if (held && mi_page_contains(page, block)) {
+      return_block(block);
+    } else {
+      mi_magazine_put(magazine, class, block);
+    }
+  }
+  return held;
+}
+
+static mi_block_t* block_in(uintptr_t word) {
+  return (mi_block_t*)(word & ~(uintptr_t)MI_MAGAZINE_SEEN);
 }
 
 bool mi_magazine_holds(const mi_page_t* page, const mi_block_t* block) {
   if (!mi_page_has_magazine(page)) return false;
   const mi_heap_t* heap = atomic_load_explicit(&page->heap, memory_order_relaxed);
-  const mi_magazine_t* magazine = heap->magazine;
-  unsigned class = mi_magazine_class(page->bin);
-  for (unsigned i = 0; i < magazine->count[class]; i++) {
-    uintptr_t word = atomic_load_explicit(&magazine->slots[class][i], memory_order_relaxed);
-    if ((word & ~(uintptr_t)MI_MAGAZINE_SEEN) == (uintptr_t)block) return true;
+  const _Atomic(uintptr_t)* slots = heap->magazine->slots[mi_magazine_class(page->bin)];
+  for (unsigned i = 0; i < MI_MAGAZINE_DEPTH; i++) {
+    if (block_in(atomic_load_explicit(&slots[i], memory_order_relaxed)) == block) return true;
   }
   return false;
+}
+
+void mi_magazine_check(mi_block_t* block) {
+  mi_page_t* page = mi_page_of(block);
+  if (mi_block_peek_next(page, block) != NULL) mi_block_report_written(block);
+  mi_block_unlink(block);
 }
 
 /* ---- Blocks of threads that sleep ---- */
 
-/* Takes the block out, if it was there at the last look, or with `now`. Returns whether something stays. */
-static bool look_at(_Atomic(uintptr_t)* slot, bool now) {
+/* Takes what is in the slot out of it, if it was there at the last look, or with `now`. Returns NULL if not; *some: if
+   something stays. */
+static mi_block_t* take_old(_Atomic(uintptr_t)* slot, bool now, bool* some) {
   uintptr_t word = atomic_load_explicit(slot, memory_order_relaxed);
-  if (word == 0) return false;
+  if (word == 0) return NULL;
   bool takes = now || (word & MI_MAGAZINE_SEEN) != 0;
   uintptr_t wanted = takes ? 0 : word | MI_MAGAZINE_SEEN;
   mi_race_window();
-  /* Acquire pairs with the release of the push. Release: the owner finds the block gone, and us at work. */
-  if (!atomic_compare_exchange_strong_explicit(slot, &word, wanted, memory_order_acq_rel,
-                                               memory_order_relaxed) ||
-      !takes) {
-    return true;
-  }
-  mi_race_window();
-  mi_block_t* block = (mi_block_t*)(word & ~(uintptr_t)MI_MAGAZINE_SEEN);
-  mi_page_free_block_mt(mi_page_of(block), block);
-  return false;
+  /* Acquire pairs with the release of the push. Release: the owner that finds the block gone finds us at work. */
+  bool done = atomic_compare_exchange_strong_explicit(slot, &word, wanted, memory_order_acq_rel,
+                                                      memory_order_relaxed);
+  if (done && takes) return block_in(word);
+  *some = true;
+  return NULL;
 }
 
-static bool look_into(mi_magazine_t* magazine, bool now) {
-  /* Acquire pairs with the release of mi_magazine_watch. */
-  if (!atomic_load_explicit(&magazine->watched, memory_order_acquire) ||
-      atomic_load_explicit(&magazine->owner, memory_order_relaxed) == mi_os_thread_id()) {
-    return false;
-  }
+/* A slot of another thread. Returns whether something stays there. */
+static bool look_at(mi_magazine_t* magazine, _Atomic(uintptr_t)* slot, bool now) {
+  uintptr_t word = atomic_load_explicit(slot, memory_order_relaxed);
   bool some = false;
-  /* Before the first block is taken, so that the owner who finds nothing waits. Release at the end: it sees them
-     back on their pages. */
-  atomic_fetch_add(&magazine->visitors, 1);
+  if (word == 0) return false;
+  /* Before the block is taken, so that the owner that finds it gone waits. Release at the end: then it is back on its
+     page. */
+  atomic_fetch_add_explicit(&magazine->visitors, 1, memory_order_relaxed);
+  mi_block_t* block = take_old(slot, now, &some);
+  mi_race_window();
+  if (block != NULL) mi_page_free_block_mt(mi_page_of(block), block);
+  atomic_fetch_sub_explicit(&magazine->visitors, 1, memory_order_release);
+  return some;
+}
+
+/* What the owner does not use, it gives back itself as long as it is at work. */
+static bool look_into_mine(mi_magazine_t* magazine) {
+  bool some = false;
+  for (unsigned class = 0; class < MI_MAGAZINE_CLASSES; class ++) {
+    _Atomic(uintptr_t)* slots = magazine->slots[class];
+    for (unsigned i = 0; i < magazine->count[class]; i++) {
+      mi_block_t* block = take_old(&slots[i], false, &some);
+      if (block != NULL) return_block(block);
+    }
+    uint8_t* count = &magazine->count[class];
+    while (*count > 0 && atomic_load_explicit(&slots[*count - 1], memory_order_relaxed) == 0) {
+      --*count;
+    }
+  }
+  return some;
+}
+
+static bool is_mine(const mi_magazine_t* magazine) {
+  return atomic_load_explicit(&magazine->owner, memory_order_relaxed) == mi_os_thread_id();
+}
+
+/* Returns whether something is left in there. */
+static bool look_into(mi_magazine_t* magazine, bool now) {
+  bool some = false;
   _Atomic(uintptr_t)* slots = &magazine->slots[0][0];
   for (size_t i = 0; i < (size_t)MI_MAGAZINE_CLASSES * MI_MAGAZINE_DEPTH; i++) {
-    if (look_at(&slots[i], now)) some = true;
+    if (look_at(magazine, &slots[i], now)) some = true;
   }
-  atomic_fetch_sub(&magazine->visitors, 1);
   return some;
+}
+
+void mi_magazine_take_all(void) {
+  mi_magazine_t* magazine = atomic_load_explicit(&all, memory_order_acquire);
+  for (; magazine != NULL; magazine = magazine->next) {
+    /* Acquire pairs with the release of mi_magazine_watch. */
+    bool watched = atomic_load_explicit(&magazine->watched, memory_order_acquire);
+    if (watched && !is_mine(magazine)) look_into(magazine, true);
+  }
 }
 
 /* Returns whether something is left in a watched magazine. */
-static bool look(bool now) {
+static bool look(void) {
   bool some = false;
   mi_magazine_t* magazine = atomic_load_explicit(&all, memory_order_acquire);
   for (; magazine != NULL; magazine = magazine->next) {
-    if (look_into(magazine, now)) some = true;
+    if (!atomic_load_explicit(&magazine->watched, memory_order_acquire)) continue; /* as above */
+    if (is_mine(magazine) ? look_into_mine(magazine) : look_into(magazine, false)) some = true;
   }
   return some;
 }
 
-void mi_magazine_take_all(void) { look(true); }
+int64_t mi_magazine_next(void) { return atomic_load(&mi_magazine_due); }
 
-int64_t mi_magazine_next(void) {
-  return atomic_load_explicit(&mi_magazine_due, memory_order_relaxed);
-}
+/* A push may not be seen yet when nothing is found, while its thread still sees that a look is due. So there is one more
+   look before none is. */
+static _Atomic(bool) found_nothing;
 
 int64_t mi_magazine_round(int64_t now) {
-  /* A push may not be seen yet when nothing is found, while its thread still sees that a look is due. So there is one
-     more look before none is. */
-  static _Atomic(bool) found_nothing;
   int64_t due = atomic_load(&mi_magazine_due);
   if (due == 0 || (now < due && !mi_rare(mi_rare_purge))) return due;
   int64_t next = mi_purge_time(MI_PURGE_LOOKS);
   if (!atomic_compare_exchange_strong(&mi_magazine_due, &due, next)) return due;
-  bool some = look(false);
-  bool again = some || !atomic_load_explicit(&found_nothing, memory_order_relaxed);
-  atomic_store_explicit(&found_nothing, !some, memory_order_relaxed);
-  if (again) return next;
-  atomic_compare_exchange_strong(&mi_magazine_due, &next, 0);
+  bool nothing = !look();
+  bool last = nothing && atomic_load_explicit(&found_nothing, memory_order_relaxed);
+  atomic_store_explicit(&found_nothing, nothing && !last, memory_order_relaxed);
+  if (last) atomic_compare_exchange_strong(&mi_magazine_due, &next, 0);
   return atomic_load(&mi_magazine_due);
 }
 
 /* ---- Fork ---- */
 
 void mi_magazines_forked(const mi_heap_t* heap) {
-  atomic_store_explicit(&mi_magazine_due, 0, memory_order_relaxed);
+  atomic_store_explicit(&found_nothing, false, memory_order_relaxed);
+  atomic_store_explicit(&mi_magazine_due, mi_purge_time(MI_PURGE_LOOKS), memory_order_relaxed);
   mi_magazine_t* mine = heap == NULL ? NULL : heap->magazine;
   mi_magazine_t* magazine = atomic_load_explicit(&all, memory_order_relaxed);
   for (; magazine != NULL; magazine = magazine->next) {
-    atomic_store_explicit(&magazine->visitors, 0, memory_order_relaxed);
-    if (magazine == mine) continue;
-    _Atomic(uintptr_t)* slots = &magazine->slots[0][0];
-    for (size_t i = 0; i < (size_t)MI_MAGAZINE_CLASSES * MI_MAGAZINE_DEPTH; i++) {
-      look_at(&slots[i], true);
+    if (magazine != mine) {
+      look_into(magazine, true);
+      memset(magazine->count, 0, sizeof(magazine->count));
+      atomic_store_explicit(&magazine->owner, 0, memory_order_relaxed);
     }
-    memset(magazine->count, 0, sizeof(magazine->count));
-    atomic_store_explicit(&magazine->owner, 0, memory_order_relaxed);
+    /* Of the other threads: what they had just taken is lost. */
+    atomic_store_explicit(&magazine->visitors, 0, memory_order_relaxed);
   }
 }

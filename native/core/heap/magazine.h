@@ -28,6 +28,9 @@ void mi_magazine_start(mi_heap_t* heap);
 void mi_magazine_watch(mi_heap_t* heap);
 /* Gives all blocks back to their pages. */
 void mi_magazine_flush(mi_heap_t* heap);
+/* The same, and then waits until no other thread holds a block that it took from there: a few instructions of that
+   thread. */
+void mi_magazine_settle(mi_heap_t* heap);
 /* Gives one block of the bin back to its page. False if there is none. */
 bool mi_magazine_give_back(mi_heap_t* heap, unsigned bin);
 /* The heap, which has let go of its pages, has no use for it any more. */
@@ -44,42 +47,8 @@ mi_inline unsigned mi_magazine_class(size_t bin) {
 extern mi_hidden _Atomic(int64_t) mi_magazine_due;
 mi_noinline void mi_magazine_announce(void);
 
-/* False if there is no room. */
-mi_inline bool mi_magazine_add(mi_magazine_t* magazine, const mi_page_t* page, mi_block_t* block) {
-  unsigned class = mi_magazine_class(page->bin);
-  size_t count = magazine->count[class];
-  if (count == MI_MAGAZINE_DEPTH || count * page->block_size >= MI_MAGAZINE_BYTES) return false;
-  magazine->count[class] = (uint8_t)(count + 1);
-  /* Release: who takes it sees that our use of it is over. */
-  atomic_store_explicit(&magazine->slots[class][count], (uintptr_t)block, memory_order_release);
-  if (atomic_load_explicit(&magazine->watched, memory_order_relaxed) &&
-      mi_unlikely(atomic_load_explicit(&mi_magazine_due, memory_order_relaxed) == 0)) {
-    mi_magazine_announce();
-  }
-  return true;
-}
-
-/* The page may be held by blocks in the magazine alone if this one is there, too. Then all of its class are given back
-   first. Returns whether they were. */
-mi_noinline bool mi_magazine_lets_go(mi_magazine_t* magazine, mi_page_t* page);
-
-/* Takes a block of the heap that this thread frees. False if it must go to its page. */
-mi_inline bool mi_magazine_push(mi_heap_t* heap, mi_page_t* page, mi_block_t* block) {
-  mi_magazine_t* magazine = heap->magazine;
-  if (magazine == NULL || mi_magazine_class(page->bin) >= MI_MAGAZINE_CLASSES ||
-      mi_unlikely(heap->visiting)) {
-    return false;
-  }
-  if (mi_page_is_shared(page)) return mi_magazine_add(magazine, page, block); /* it is watched */
-  uintptr_t others = atomic_load_explicit(&page->thread_free, memory_order_relaxed);
-  size_t alive = (size_t)page->used + page->uncounted - mi_tf_count(others);
-  if (mi_unlikely(alive <= (size_t)page->in_magazine + 1) && mi_magazine_lets_go(magazine, page)) {
-    return false;
-  }
-  if (!mi_magazine_add(magazine, page, block)) return false;
-  page->in_magazine++;
-  return true;
-}
+/* In hardened builds: reports a block that was written to since it was put in here. */
+void mi_magazine_check(mi_block_t* block);
 
 /* A block of the class, or NULL. */
 mi_inline mi_block_t* mi_magazine_pop(mi_magazine_t* magazine, unsigned class) {
@@ -93,9 +62,51 @@ mi_inline mi_block_t* mi_magazine_pop(mi_magazine_t* magazine, unsigned class) {
       /* Acquire pairs with the release of who took it: then we see that it is still looking (mi_magazine_flush). */
       word = atomic_exchange_explicit(slot, 0, memory_order_acquire);
     }
-    if (mi_likely(word != 0)) return (mi_block_t*)(word & ~(uintptr_t)MI_MAGAZINE_SEEN);
+    if (mi_likely(word != 0)) {
+      mi_block_t* block = (mi_block_t*)(word & ~(uintptr_t)MI_MAGAZINE_SEEN);
+      if (MI_HARDENED) mi_magazine_check(block);
+      return block;
+    }
   }
   return NULL;
+}
+
+/* There is room. */
+mi_inline void mi_magazine_put(mi_magazine_t* magazine, unsigned class, mi_block_t* block) {
+  /* Release: who takes it sees that our use of it is over. */
+  atomic_store_explicit(&magazine->slots[class][magazine->count[class]++], (uintptr_t)block,
+                        memory_order_release);
+}
+
+/* Blocks alive, without those that other threads freed. More if somebody is just purging these. */
+mi_inline size_t mi_magazine_page_alive(const mi_page_t* page) {
+  uintptr_t others = atomic_load_explicit(&page->thread_free, memory_order_relaxed);
+  return mi_page_used(page) - mi_tf_count(others);
+}
+
+/* The page may be held by blocks in the magazine alone if one more is put there. If so, they go back to it. Returns
+   whether they did. */
+mi_noinline bool mi_magazine_lets_go(mi_magazine_t* magazine, mi_page_t* page);
+
+/* Takes a block of the heap that this thread frees. False if it must go to its page. */
+mi_inline bool mi_magazine_push(mi_heap_t* heap, mi_page_t* page, mi_block_t* block) {
+  mi_magazine_t* magazine = heap->magazine;
+  unsigned class = mi_magazine_class(page->bin);
+  if (magazine == NULL || class >= MI_MAGAZINE_CLASSES || mi_unlikely(heap->visiting)) return false;
+  if (mi_unlikely(mi_magazine_page_alive(page) <= (size_t)page->in_magazine + 1) &&
+      mi_magazine_lets_go(magazine, page)) {
+    return false;
+  }
+  size_t count = magazine->count[class];
+  if (count == MI_MAGAZINE_DEPTH || count * page->block_size >= MI_MAGAZINE_BYTES) return false;
+  if (MI_HARDENED) mi_block_set_next(page, block, NULL);
+  mi_magazine_put(magazine, class, block);
+  page->in_magazine++;
+  if (atomic_load_explicit(&magazine->watched, memory_order_relaxed) &&
+      mi_unlikely(atomic_load_explicit(&mi_magazine_due, memory_order_relaxed) == 0)) {
+    mi_magazine_announce();
+  }
+  return true;
 }
 
 /* ---- Any thread ---- */

@@ -59,7 +59,7 @@ static void abandon_page(mi_heap_t* heap, mi_page_t* page, void* arg) {
 }
 
 void mi_heap_abandon(mi_heap_t* heap) {
-  mi_magazine_flush(heap);
+  mi_magazine_settle(heap);
   mi_heap_settle(heap);
   mi_heap_for_each_page(heap, MI_BIN_COUNT, free_if_empty, NULL);
   mi_race_window();

@@ -218,7 +218,7 @@ bool mi_page_holds(const mi_page_t* page, const void* p) {
   size_t index = offset / page->block_size;
   free_set_t set;
   start_set(&set, page);
-  return !is_free(&set, index);
+  return !is_free(&set, index) && !mi_magazine_holds(page, mi_page_block_of(page, p));
 }
 
 typedef struct search_s {
@@ -233,7 +233,6 @@ static void search_page(mi_heap_t* heap, mi_page_t* page, void* arg) {
 }
 
 bool mi_heap_holds(mi_heap_t* heap, const void* p) {
-  mi_magazine_flush(heap);
   search_t search = {p, false};
   mi_heap_for_each_page(heap, MI_BIN_COUNT, search_page, &search);
   return search.found || mi_communal_holds(heap, p);

@@ -53,10 +53,14 @@ mi_inline void mi_block_unlink(mi_block_t* block) {
   if (MI_HARDENED) mi_block_set_word(block, 0);
 }
 
+mi_inline void mi_block_report_written(const mi_block_t* block) {
+  mi_misuse(EFAULT, "the free block %p was written to after it was freed\n", (const void*)block);
+}
+
 mi_inline mi_block_t* mi_block_next(const mi_page_t* page, const mi_block_t* block) {
   mi_block_t* next = mi_block_peek_next(page, block);
   if (MI_HARDENED && mi_unlikely(next != NULL && !mi_page_contains(page, next))) {
-    mi_misuse(EFAULT, "the free block %p was written to after it was freed\n", (const void*)block);
+    mi_block_report_written(block);
   }
   return next;
 }

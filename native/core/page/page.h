@@ -70,7 +70,6 @@ mi_inline void mi_page_set_flag(mi_page_t* page, uint8_t flag, bool on) {
 /* From now on the owner frees in the plain way. */
 mi_inline void mi_page_unshare(mi_page_t* page) {
   page->owner_shared = 0;
-  page->in_magazine = UINT8_MAX; /* nobody counted */
   mi_page_set_flag(page, MI_PAGE_SHARED, false);
 }
 

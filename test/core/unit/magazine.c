@@ -95,11 +95,19 @@ static void not_small_nor_large(void) {
   size_t before = held();
   static const size_t sizes[] = {16, MI_SMALL_SIZE_MAX, MI_MEDIUM_BLOCK_MAX + 1, 1 << 20, 8 << 20};
   for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
-    void* blocks[3];
-    fill(blocks, 3, sizes[i]);
+    void* blocks[4];
+    fill(blocks, 4, sizes[i]);
     for (int k = 0; k < 3; k++) mi_free(blocks[k]);
+    CHECK_EQ(held(), before);
+    mi_free(blocks[3]);
   }
-  CHECK_EQ(held(), before);
+  void* blocks[40];
+  fill(blocks, 40, MI_SMALL_SIZE_MAX + 1);
+  for (int k = 20; k < 23; k++) mi_free(blocks[k]);
+  CHECK_EQ(held(), before + 3);
+  for (int k = 0; k < 40; k++) {
+    if (k < 20 || k >= 23) mi_free(blocks[k]);
+  }
 }
 
 /* Whatever the order: when all is free, no page is left but one that is kept for a while. */
@@ -179,6 +187,9 @@ static void is_free_for_who_asks(void) {
   mi_free(blocks[50]);
   CHECK_CMP(held(), >=, 1);
   CHECK(!mi_heap_check_owned(heap_of_mine(), blocks[50]));
+  CHECK(!mi_heap_contains_block(heap_of_mine(), blocks[50]));
+  CHECK(mi_heap_contains_block(heap_of_mine(), blocks[49]));
+  CHECK_CMP(held(), >=, 1);
   mi_free(blocks[51]);
   sighting_t sighting = {blocks[51], 0};
   CHECK(mi_heap_visit_blocks(heap_of_mine(), true, look_for, &sighting));
@@ -335,8 +346,99 @@ static void* frees(void* p) {
   return NULL;
 }
 
-/* Of a page that is shared nobody counts what the magazine has. When it ceases to be, the page is not held by that. */
-static void counted_again_when_not_shared(void) {
+static void bounded_in_bytes(void) {
+  void* blocks[200];
+  fill(blocks, 200, MI_MEDIUM_BLOCK_MAX);
+  size_t before = held();
+  for (int i = 0; i < 8; i++) mi_free(blocks[i * 20]);
+  CHECK_EQ((held() - before) * MI_MEDIUM_BLOCK_MAX, MI_MAGAZINE_BYTES);
+  for (int i = 0; i < 200; i++) {
+    if (i % 20 != 0 || i >= 160) mi_free(blocks[i]);
+  }
+}
+
+/* What a thread does not use, it gives back itself as long as it is at work. */
+static void aged_by_its_own_thread(void) {
+  void* blocks[100];
+  for (int cycle = 0; cycle < 3; cycle++) {
+    fill(blocks, 100, 3000);
+    mi_heap_others_free(heap_of_mine());
+    for (int i = 50; i < 53; i++) mi_free(blocks[i]);
+    CHECK_CMP(mi_magazine_next(), >, 0);
+    pass_time(1000);
+    size_t some = held();
+    CHECK_CMP(some, >=, 3);
+    mi_free(blocks[53]);
+    pass_time(1000);
+    CHECK_CMP(held(), <=, 1); /* but what is new */
+    pass_time(1000);
+    CHECK_EQ(held(), 0);
+    heaps_check();
+    /* That look found something. Of two more that find nothing, the second one is the last. */
+    CHECK_CMP(mi_magazine_next(), >, 0);
+    pass_time(1000);
+    CHECK_EQ(mi_magazine_next(), 0);
+    for (int i = 0; i < 100; i++) {
+      if (i < 50 || i >= 54) mi_free(blocks[i]);
+    }
+    mi_collect(true);
+    for (int i = 0; i < 3; i++) pass_time(1000);
+  }
+}
+
+static void not_without_delay(void) {
+  long delay = mi_option_get(mi_option_purge_delay);
+  mi_option_set(mi_option_purge_delay, 0);
+  mi_heap_t* heap = heap_of_mine();
+  mi_magazine_flush(heap);
+  mi_magazine_end(heap);
+  void* blocks[2000];
+  fill(blocks, 2000, 4000);
+  CHECK_PTR(heap->magazine, ==, NULL);
+  free_shuffled(blocks, 2000);
+  mi_option_set(mi_option_purge_delay, delay);
+}
+
+/* Threads end while others look into their magazines. */
+static _Atomic(bool) looking;
+static void* look_all_the_time(void* arg) {
+  while (atomic_load(&looking)) mi_magazine_take_all();
+  return arg;
+}
+
+static void* end_under_looks(void* arg) {
+  enum { COUNT = 100 };
+  void* blocks[COUNT];
+  mi_heap_others_free(heap_of_mine());
+  fill(blocks, COUNT, 3000);
+  for (int i = 10; i < COUNT; i += 9) mi_free(blocks[i]);
+  for (int i = 0; i < COUNT; i++) {
+    if (i < 10 || (i - 10) % 9 != 0) mi_free(blocks[i]);
+  }
+  return arg;
+}
+
+static void threads_end_under_looks(void) {
+  mi_rare_set(mi_rare_race, 3);
+  atomic_store(&looking, true);
+  pthread_t lookers[2];
+  for (int i = 0; i < 2; i++) {
+    CHECK_EQ(pthread_create(&lookers[i], NULL, look_all_the_time, NULL), 0);
+  }
+  for (int i = 0; i < 300 / TEST_SLOWNESS; i++) {
+    pthread_t thread;
+    CHECK_EQ(pthread_create(&thread, NULL, end_under_looks, NULL), 0);
+    pthread_join(thread, NULL);
+    /* Nothing is alive. */
+    CHECK_EQ(memory_gauges().abandoned, 0);
+  }
+  atomic_store(&looking, false);
+  for (int i = 0; i < 2; i++) pthread_join(lookers[i], NULL);
+  mi_rare_set(mi_rare_race, 0);
+}
+
+/* A page that is shared, and then is not, is not held by what the magazine has of it. */
+static void counted_when_shared(void) {
   mi_collect(true);
   fill(of_sleeper, OF_SLEEPER, SIZE_OF_SLEEPER);
   mi_page_t* page = mi_page_of(of_sleeper[100]);
@@ -415,7 +517,13 @@ int main(void) {
   empty_at_the_end_of_its_thread();
   nothing_is_lost_with_its_thread();
   freed_in_a_forked_child();
-  counted_again_when_not_shared();
+  counted_when_shared();
+  holds_no_page(3000);
+  holds_no_page(30000);
+  bounded_in_bytes();
+  aged_by_its_own_thread();
+  threads_end_under_looks();
+  not_without_delay();
   mi_collect(true);
   memory_check();
   return 0;
