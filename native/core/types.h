@@ -351,7 +351,7 @@ typedef struct mi_thread_stats_s {
 } mi_thread_stats_t;
 
 /* What a thread freed last, of blocks above MI_SMALL_SIZE_MAX and up to MI_MEDIUM_BLOCK_MAX: heap/magazine.h. For
-   its page each block in here is alive. Never unmapped, so that it may be read at any time. */
+   its page each block in here is alive. Not unmapped before the library is, so that it may be read at any time. */
 enum { MI_MAGAZINE_CLASSES = 48, MI_MAGAZINE_DEPTH = 8 };
 _Static_assert(MI_SMALL_SIZE_MAX << (MI_MAGAZINE_CLASSES / 8) == MI_MEDIUM_BLOCK_MAX,
                "there are eight classes to a doubling");

@@ -254,8 +254,8 @@ static bool look(void) {
 
 int64_t mi_magazine_next(void) { return atomic_load(&mi_magazine_due); }
 
-/* A push may not be seen yet when nothing is found, while its thread still sees that a look is due. So there is one more
-   look before none is. */
+/* A push may not be seen yet when nothing is found, while its thread still sees that a look is due. So there is one
+   more look before none is. */
 static _Atomic(bool) found_nothing;
 
 int64_t mi_magazine_round(int64_t now) {

@@ -1,7 +1,7 @@
 /* A few blocks of each class that a thread freed last, which malloc hands out before all others: they are in the cache,
    and no page is touched. So the thread's next block is the one that it freed, wherever that lies (Bonwick and Adams,
-   "Magazines and Vmem", USENIX 2001; there, too, what is in a magazine is in use for the layer below). With blocks of
-   1 to 32 KiB that are replaced at random it takes half of the time (bench/NOTES.md).
+   "Magazines and Vmem", USENIX 2001; there, too, what is in a magazine is in use for the layer below). Where blocks of
+   1 to 32 KiB are replaced at random, that takes 0.65 to 0.9 of the time (bench/NOTES.md).
 
    Only for blocks above MI_SMALL_SIZE_MAX: of smaller ones a page has many, and its list is as good. And only in a
    heap of some size: in a small one all is in the cache. Then:

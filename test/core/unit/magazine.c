@@ -378,8 +378,16 @@ static void aged_by_its_own_thread(void) {
     CHECK_CMP(mi_magazine_next(), >, 0);
     pass_time(1000);
     CHECK_EQ(mi_magazine_next(), 0);
+    /* Also when the first look finds nothing. */
+    mi_free(blocks[60]);
+    CHECK_CMP(mi_magazine_next(), >, 0);
+    mi_magazine_flush(heap_of_mine());
+    pass_time(1000);
+    CHECK_CMP(mi_magazine_next(), >, 0);
+    pass_time(1000);
+    CHECK_EQ(mi_magazine_next(), 0);
     for (int i = 0; i < 100; i++) {
-      if (i < 50 || i >= 54) mi_free(blocks[i]);
+      if (i < 50 || (i >= 54 && i != 60)) mi_free(blocks[i]);
     }
     mi_collect(true);
     for (int i = 0; i < 3; i++) pass_time(1000);
@@ -471,6 +479,8 @@ static void counted_when_shared(void) {
 }
 
 _Noreturn static void child(void) {
+  alarm(20);
+  mi_magazine_settle(heap_of_mine()); /* nobody is at work there any more */
   CHECK_EQ(held_in(magazine_of_sleeper), 0);
   CHECK_EQ(atomic_load(&magazine_of_sleeper->owner), 0);
   /* All that the sleeper had can be freed, and then its pages have come back whole. */
@@ -484,8 +494,11 @@ _Noreturn static void child(void) {
 static void freed_in_a_forked_child(void) {
   pthread_t thread = start_sleeper(false);
   fflush(NULL);
+  CHECK_PTR(heap_of_mine()->magazine, !=, NULL);
+  atomic_fetch_add(&heap_of_mine()->magazine->visitors, 1);
   pid_t pid = fork();
   if (pid == 0) child();
+  atomic_fetch_sub(&heap_of_mine()->magazine->visitors, 1);
   CHECK_CMP(pid, >, 0);
   int status;
   CHECK_EQ(waitpid(pid, &status, 0), pid);
