@@ -127,25 +127,37 @@ void mi_magazine_announce(void) {
   }
 }
 
-bool mi_magazine_lets_go(mi_magazine_t* magazine, mi_page_t* page) {
-  unsigned class = mi_magazine_class(page->bin);
-  mi_block_t* blocks[MI_MAGAZINE_DEPTH];
-  size_t count = 0, of_page = 0;
-  while ((blocks[count] = mi_magazine_pop(magazine, class)) != NULL) {
-    if (mi_page_contains(page, blocks[count])) of_page++;
-    if (++count == MI_MAGAZINE_DEPTH) break;
+static size_t count_of(const mi_magazine_t* magazine, unsigned class, const mi_page_t* page) {
+  size_t count = 0;
+  for (unsigned i = 0; i < magazine->count[class]; i++) {
+    uintptr_t word = atomic_load_explicit(&magazine->slots[class][i], memory_order_relaxed);
+    count += mi_page_contains(page, (const void*)word);
   }
-  bool held = mi_magazine_page_alive(page) <= of_page + 1;
-  page->in_magazine = held ? 0 : (uint8_t)of_page;
-  while (count > 0) {
-    mi_block_t* block = blocks[--count];
-    if (held && mi_page_contains(page, block)) {
+  return count;
+}
+
+static void return_those_of(mi_magazine_t* magazine, unsigned class, const mi_page_t* page) {
+  mi_block_t* others[MI_MAGAZINE_DEPTH];
+  size_t count = 0;
+  mi_block_t* block;
+  while ((block = mi_magazine_pop(magazine, class)) != NULL) {
+    if (mi_page_contains(page, block)) {
       return_block(block);
     } else {
-      mi_magazine_put(magazine, class, block);
+      others[count++] = block;
     }
   }
-  return held;
+  while (count > 0) mi_magazine_put(magazine, class, others[--count]);
+}
+
+bool mi_magazine_lets_go(mi_magazine_t* magazine, mi_page_t* page) {
+  unsigned class = mi_magazine_class(page->bin);
+  size_t count = count_of(magazine, class, page);
+  page->in_magazine = (uint8_t)count;
+  if (mi_magazine_page_alive(page) > count + 1) return false;
+  return_those_of(magazine, class, page);
+  page->in_magazine = 0;
+  return true;
 }
 
 static mi_block_t* block_in(uintptr_t word) {
