@@ -147,7 +147,9 @@ static void return_those_of(mi_magazine_t* magazine, unsigned class, const mi_pa
       others[count++] = block;
     }
   }
-  while (count > 0) mi_magazine_put(magazine, class, others[--count]);
+  for (; count > 0; count--) {
+    mi_magazine_put(magazine, mi_page_of(others[count - 1]), others[count - 1]);
+  }
 }
 
 bool mi_magazine_lets_go(mi_magazine_t* magazine, mi_page_t* page) {

@@ -72,7 +72,9 @@ mi_inline mi_block_t* mi_magazine_pop(mi_magazine_t* magazine, unsigned class) {
 }
 
 /* There is room. */
-mi_inline void mi_magazine_put(mi_magazine_t* magazine, unsigned class, mi_block_t* block) {
+mi_inline void mi_magazine_put(mi_magazine_t* magazine, const mi_page_t* page, mi_block_t* block) {
+  unsigned class = mi_magazine_class(page->bin);
+  if (MI_HARDENED) mi_block_set_next(page, block, NULL);
   /* Release: who takes it sees that our use of it is over. */
   atomic_store_explicit(&magazine->slots[class][magazine->count[class]++], (uintptr_t)block,
                         memory_order_release);
@@ -99,8 +101,7 @@ mi_inline bool mi_magazine_push(mi_heap_t* heap, mi_page_t* page, mi_block_t* bl
   }
   size_t count = magazine->count[class];
   if (count == MI_MAGAZINE_DEPTH || count * page->block_size >= MI_MAGAZINE_BYTES) return false;
-  if (MI_HARDENED) mi_block_set_next(page, block, NULL);
-  mi_magazine_put(magazine, class, block);
+  mi_magazine_put(magazine, page, block);
   page->in_magazine++;
   if (atomic_load_explicit(&magazine->watched, memory_order_relaxed) &&
       mi_unlikely(atomic_load_explicit(&mi_magazine_due, memory_order_relaxed) == 0)) {
