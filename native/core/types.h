@@ -164,7 +164,7 @@ typedef struct mi_page_s {
   _Atomic(uint8_t) flags; /* MI_PAGE_…; written by the owner, read by all who hold a block here */
   uint8_t bin;
   uint8_t tag; /* that of its heap, or of the heap it was in when that ended */
-  /* No more of its blocks than this are in the heap's magazine. The owner's. */
+  /* No more of its blocks than this are in the heap's magazine. The owner's: the second line has no room for it. */
   uint8_t in_magazine;
   /* Written by the owner; read by another thread only while it holds NOTIFYING. NULL: abandoned. */
   _Atomic(struct mi_heap_s*) heap;
@@ -359,8 +359,9 @@ typedef struct mi_magazine_s {
   uint8_t count
       [MI_MAGAZINE_CLASSES]; /* of the slots below, the first so many are in use. The owner's */
   _Atomic(uintptr_t) owner;  /* id of the thread that has it; 0: none */
-  /* Other threads may take blocks from it. Set by the owner, and never unset: whoever reads it may be late. */
-  _Atomic(bool) watched;
+  _Atomic(bool) watched;     /* other threads may take blocks from it. Written by the owner */
+  /* It was watched once, and somebody may still look into it: blocks are taken out by exchanges. */
+  _Atomic(bool) contended;
   _Atomic(uint32_t) visitors; /* threads that just look into it, and may hold blocks of it */
   struct mi_magazine_s* next; /* in the list of all there are */
   /* Each an address, and bit 0 when it was there at the last look; or 0: nothing, or taken by another thread. */

@@ -45,9 +45,13 @@ void mi_heap_collect_frees(mi_heap_t* heap) {
   mi_heap_for_each_page(heap, MI_BIN_FULL, collect_page, &force);
 }
 
+/* A full page of which some blocks came back has a place among the others, however few they are. */
 static void show_page(mi_heap_t* heap, mi_page_t* page, void* arg) {
   (void)arg;
-  mi_page_show(heap, page);
+  bool some = page->local_free != NULL || mi_page_has_thread_free(page);
+  if (mi_page_is_in_full(page) && some && mi_page_clear_full(page)) {
+    mi_page_leave_full(heap, page);
+  }
 }
 
 static void collect_heap(mi_heap_t* heap, bool force) {

@@ -161,8 +161,6 @@ void mi_heap_others_free(mi_heap_t* heap);
 bool mi_heap_shares(const mi_heap_t* heap, const mi_page_t* page);
 /* Moves a page of the full queue, whose state is not FULL any more, back to that of its bin. */
 void mi_page_leave_full(mi_heap_t* heap, mi_page_t* page);
-/* A full page of which some blocks came back gets its place among the others, however few they are. */
-void mi_page_show(mi_heap_t* heap, mi_page_t* page);
 
 /* Several threads free in this page, which is full, or was until now. If its owner fell asleep, others could
    purge its memory only if all that is free is on thread_free. So the owner frees there as well, and all

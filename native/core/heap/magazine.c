@@ -57,13 +57,15 @@ void mi_magazine_start(mi_heap_t* heap) {
 
 void mi_magazine_watch(mi_heap_t* heap) {
   if (heap->magazine == NULL) return;
-  /* Release: who finds it set sees the blocks that are in there. From now on they are taken out by exchanges. */
+  atomic_store_explicit(&heap->magazine->contended, true, memory_order_relaxed);
+  /* Release: who finds it set sees the blocks that are in there. */
   atomic_store_explicit(&heap->magazine->watched, true, memory_order_release);
   mi_magazine_announce();
 }
 
 void mi_magazine_end(mi_heap_t* heap) {
   if (heap->magazine == NULL) return;
+  atomic_store_explicit(&heap->magazine->watched, false, memory_order_relaxed);
   atomic_store_explicit(&heap->magazine->owner, 0, memory_order_release);
   heap->magazine = NULL;
 }
@@ -106,9 +108,10 @@ bool mi_magazine_give_back(mi_heap_t* heap, unsigned bin) {
   mi_block_t* block = mi_magazine_pop(heap->magazine, mi_magazine_class(bin));
   if (block == NULL) return false;
   mi_page_t* page = mi_page_of(block);
+  /* So that it is found, however few of its blocks are free. First: it may go with this one. */
+  if (mi_page_is_in_full(page) && mi_page_clear_full(page)) mi_page_leave_full(heap, page);
   mi_page_return_block(page, block);
   mi_heap_delayed_free(heap);
-  mi_page_show(heap, page);
   return true;
 }
 
@@ -222,10 +225,13 @@ static bool look_into_mine(mi_magazine_t* magazine) {
     _Atomic(uintptr_t)* slots = magazine->slots[class];
     for (unsigned i = 0; i < magazine->count[class]; i++) {
       mi_block_t* block = take_old(&slots[i], false, &some);
-      if (block != NULL) return_block(block);
+      if (block == NULL) continue;
+      if (MI_HARDENED) mi_magazine_check(block);
+      return_block(block);
     }
     uint8_t* count = &magazine->count[class];
-    while (*count > 0 && atomic_load_explicit(&slots[*count - 1], memory_order_relaxed) == 0) {
+    /* Acquire: as in mi_magazine_pop. */
+    while (*count > 0 && atomic_load_explicit(&slots[*count - 1], memory_order_acquire) == 0) {
       --*count;
     }
   }
@@ -295,6 +301,7 @@ void mi_magazines_forked(const mi_heap_t* heap) {
     if (magazine != mine) {
       look_into(magazine, true);
       memset(magazine->count, 0, sizeof(magazine->count));
+      atomic_store_explicit(&magazine->watched, false, memory_order_relaxed);
       atomic_store_explicit(&magazine->owner, 0, memory_order_relaxed);
     }
     /* Of the other threads: what they had just taken is lost. */

@@ -6,7 +6,8 @@
    Only for blocks above MI_SMALL_SIZE_MAX: of smaller ones a page has many, and its list is as good. And only in a
    heap of some size: in a small one all is in the cache. Then:
 
-     no page is held by blocks in a magazine alone, unless other threads freed the last ones that were not
+     no page is held by blocks in a magazine alone, unless other threads freed the last ones that were not, or what they
+       freed was just being purged
      once others are known to free blocks of this heap, what has been here for as long as purge_delay is taken by
        whoever purges, and freed as if by that thread, so that a thread which falls asleep keeps nothing here
      the magazine of a heap that is being visited is empty */
@@ -43,7 +44,7 @@ mi_inline unsigned mi_magazine_class(size_t bin) {
   return (unsigned)bin - (mi_bin_of(MI_SMALL_SIZE_MAX) + 1);
 }
 
-/* When somebody is to look at watched magazines; 0: they are empty. */
+/* When somebody is to look at watched magazines; 0: they are empty, or what is free is not to be purged. */
 extern mi_hidden _Atomic(int64_t) mi_magazine_due;
 mi_noinline void mi_magazine_announce(void);
 
@@ -55,11 +56,11 @@ mi_inline mi_block_t* mi_magazine_pop(mi_magazine_t* magazine, unsigned class) {
   while (magazine->count[class] > 0) {
     _Atomic(uintptr_t)* slot = &magazine->slots[class][--magazine->count[class]];
     uintptr_t word;
-    if (mi_likely(!atomic_load_explicit(&magazine->watched, memory_order_relaxed))) {
+    if (mi_likely(!atomic_load_explicit(&magazine->contended, memory_order_relaxed))) {
       word = atomic_load_explicit(slot, memory_order_relaxed);
       atomic_store_explicit(slot, 0, memory_order_relaxed);
     } else {
-      /* Acquire pairs with the release of who took it: then we see that it is still looking (mi_magazine_flush). */
+      /* Acquire pairs with the release of who took it: then we see that it is still looking (mi_magazine_settle). */
       word = atomic_exchange_explicit(slot, 0, memory_order_acquire);
     }
     if (mi_likely(word != 0)) {
@@ -100,7 +101,8 @@ mi_inline bool mi_magazine_push(mi_heap_t* heap, mi_page_t* page, mi_block_t* bl
     return false;
   }
   size_t count = magazine->count[class];
-  if (count == MI_MAGAZINE_DEPTH || count * page->block_size >= MI_MAGAZINE_BYTES) return false;
+  if (count == MI_MAGAZINE_DEPTH || (count + 1) * page->block_size > MI_MAGAZINE_BYTES)
+    return false;
   mi_magazine_put(magazine, page, block);
   page->in_magazine++;
   if (atomic_load_explicit(&magazine->watched, memory_order_relaxed) &&

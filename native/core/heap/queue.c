@@ -109,10 +109,3 @@ void mi_page_leave_full(mi_heap_t* heap, mi_page_t* page) {
   mi_page_set_flag(page, MI_PAGE_IN_FULL, false);
   mi_heap_add_page(heap, page, false);
 }
-
-void mi_page_show(mi_heap_t* heap, mi_page_t* page) {
-  bool some = page->local_free != NULL || mi_page_has_thread_free(page);
-  if (mi_page_is_in_full(page) && some && mi_page_clear_full(page)) {
-    mi_page_leave_full(heap, page);
-  }
-}

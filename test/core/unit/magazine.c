@@ -346,14 +346,14 @@ static void* frees(void* p) {
   return NULL;
 }
 
-static void bounded_in_bytes(void) {
+static void bounded_in_bytes(size_t size) {
   void* blocks[200];
-  fill(blocks, 200, MI_MEDIUM_BLOCK_MAX);
+  fill(blocks, 200, size);
   size_t before = held();
-  for (int i = 0; i < 8; i++) mi_free(blocks[i * 20]);
-  CHECK_EQ((held() - before) * MI_MEDIUM_BLOCK_MAX, MI_MAGAZINE_BYTES);
+  for (int i = 1; i < 9; i++) mi_free(blocks[i * 20]); /* the very first are borrowed */
+  CHECK_EQ(held() - before, MI_MAGAZINE_BYTES / size);
   for (int i = 0; i < 200; i++) {
-    if (i % 20 != 0 || i >= 160) mi_free(blocks[i]);
+    if (i % 20 != 0 || i == 0 || i >= 180) mi_free(blocks[i]);
   }
 }
 
@@ -392,6 +392,16 @@ static void aged_by_its_own_thread(void) {
     mi_collect(true);
     for (int i = 0; i < 3; i++) pass_time(1000);
   }
+}
+
+/* Who gets a magazine that was watched is not taken to share its heap with others. */
+static void not_watched_by_inheritance(void) {
+  wake_up(start_sleeper(true));
+  pthread_t thread = start_sleeper(false);
+  CHECK(atomic_load(&magazine_of_sleeper->contended));
+  mi_magazine_take_all();
+  CHECK_EQ(held_in(magazine_of_sleeper), IN_MAGAZINE);
+  wake_up(thread);
 }
 
 static void not_without_delay(void) {
@@ -533,8 +543,11 @@ int main(void) {
   counted_when_shared();
   holds_no_page(3000);
   holds_no_page(30000);
-  bounded_in_bytes();
+  bounded_in_bytes(MI_MEDIUM_BLOCK_MAX);
+  bounded_in_bytes(60 << 10);
+  bounded_in_bytes(36 << 10);
   aged_by_its_own_thread();
+  not_watched_by_inheritance();
   threads_end_under_looks();
   not_without_delay();
   mi_collect(true);
