@@ -549,11 +549,11 @@ mi_decl_export void
 mi_heap_guarded_set_sample_rate(mi_heap_t* heap, size_t sample_rate, size_t seed);
 mi_decl_export void mi_heap_guarded_set_size_bound(mi_heap_t* heap, size_t min, size_t max);
 
-/* Whether p points to, or into, a live block of the heap. p is any pointer that may be passed to
-   mi_free; also one of another heap or thread. Looks at one page of the heap. */
+/* Whether p is a live block of the heap. p is any pointer that may be passed to mi_free, or that was;
+   also one of another heap or thread. Looks at one page of the heap. */
 mi_decl_nodiscard mi_decl_export bool mi_heap_contains_block(mi_heap_t* heap, const void* p);
-/* As mi_heap_contains_block for anything in p, whatever it may be and whatever other threads do.
-   Takes time in proportion to the pages of the heap. */
+/* Whether p points to, or into, a live block of the heap. It may be anything, whatever other threads
+   do. Takes time in proportion to the pages of the heap. */
 mi_decl_nodiscard mi_decl_export bool mi_heap_check_owned(mi_heap_t* heap, const void* p);
 /* As mi_heap_check_owned for the heap that mi_malloc uses in this thread. */
 mi_decl_nodiscard mi_decl_export bool mi_check_owned(const void* p);
