@@ -10,13 +10,11 @@ endif()
 set(MI_CORE_SOURCES
     native/core/api/malloc.c
     native/core/api/free.c
-    native/core/api/realloc.c
     native/core/heap/generic.c
     native/core/heap/find.c
     native/core/heap/queue.c
     native/core/heap/retire.c
     native/core/heap/delayed.c
-    native/core/heap/magazine.c
     native/core/heap/thread.c
     native/core/heap/collect.c
     native/core/heap/process.c
@@ -33,6 +31,7 @@ set(MI_CORE_SOURCES
     native/core/os/os.c
     native/core/options/options.c
     native/core/stats/stats.c
+    native/core/api/realloc.c
     native/core/heap/heap.c
     native/core/heap/reclaim.c
     native/core/heap/communal.c
@@ -57,6 +56,7 @@ set(MI_CORE_SOURCES
     native/core/stats/json.c
     native/core/segment/arena.c
     native/core/page/check.c
+    native/core/heap/magazine.c
     native/core/heap/unload.c
     native/core/heap/check.c
     native/core/heap/visit.c

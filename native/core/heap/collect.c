@@ -11,7 +11,9 @@ int64_t mi_purge_due(void) {
   if (mi_likely(due == 0)) return 0;
   int64_t now = mi_os_now();
   if (now < due && !mi_rare(mi_rare_purge)) return due;
-  int64_t magazines = mi_magazine_round(now); /* what it frees is seen by the next ones */
+  int64_t magazines = mi_magazine_next() == 0
+                          ? 0
+                          : mi_magazine_round(now); /* what it frees is seen by the next ones */
   return earlier(earlier(mi_purge_round(now), mi_scavenge_round(now)), magazines);
 }
 

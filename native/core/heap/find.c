@@ -144,7 +144,8 @@ void mi_heap_forget_loans(mi_heap_t* heap) { memset(heap->loans, 0, sizeof(heap-
 
 mi_page_t* mi_heap_find_page(mi_heap_t* heap, unsigned bin) {
   mi_page_t* page = search_queue(heap, bin);
-  if (page == NULL && mi_magazine_give_back(heap, bin)) page = search_queue(heap, bin);
+  if (page == NULL && heap->magazine != NULL && mi_magazine_give_back(heap, bin))
+    page = search_queue(heap, bin);
   if (page != NULL) return page;
   return may_borrow(heap, bin) ? borrow(heap, bin) : page_fresh(heap, bin);
 }

@@ -7,16 +7,13 @@
 #include "segment/purge.h"
 #include "segment/purger.h"
 
-/* A heap has none before it has so many pages. */
-enum { LEAST_PAGES = 64 };
-
 static _Atomic(mi_magazine_t*) all;
 
 /* ---- Beginning and end ---- */
 
 static bool take(mi_magazine_t* magazine) {
   uintptr_t nobody = 0;
-  /* Acquire pairs with the release of mi_magazine_end. */
+  /* Acquire pairs with the release of mi_magazine_give_up. */
   return atomic_compare_exchange_strong_explicit(&magazine->owner, &nobody, mi_os_thread_id(),
                                                  memory_order_acquire, memory_order_relaxed);
 }
@@ -45,9 +42,8 @@ static void set_freer(mi_heap_t* heap, mi_page_t* page, void* arg) {
   mi_page_set_freer(page);
 }
 
-void mi_magazine_start(mi_heap_t* heap) {
-  if (mi_likely(heap->magazine != NULL) || MI_TRACK || heap != &heap->tld->backing) return;
-  if (heap->page_count < LEAST_PAGES && !mi_rare(mi_rare_magazine)) return;
+void mi_magazine_make(mi_heap_t* heap) {
+  if (MI_TRACK || heap != &heap->tld->backing) return;
   if (mi_option_get(mi_option_purge_delay) == 0) return; /* nothing is to wait */
   heap->magazine = find_or_make();
   if (heap->magazine == NULL) return;
@@ -55,19 +51,16 @@ void mi_magazine_start(mi_heap_t* heap) {
   mi_heap_for_each_page(heap, MI_BIN_COUNT, set_freer, NULL);
 }
 
-void mi_magazine_watch(mi_heap_t* heap) {
-  if (heap->magazine == NULL) return;
-  atomic_store_explicit(&heap->magazine->contended, true, memory_order_relaxed);
+void mi_magazine_open(mi_magazine_t* magazine) {
+  atomic_store_explicit(&magazine->contended, true, memory_order_relaxed);
   /* Release: who finds it set sees the blocks that are in there. */
-  atomic_store_explicit(&heap->magazine->watched, true, memory_order_release);
+  atomic_store_explicit(&magazine->watched, true, memory_order_release);
   mi_magazine_announce();
 }
 
-void mi_magazine_end(mi_heap_t* heap) {
-  if (heap->magazine == NULL) return;
-  atomic_store_explicit(&heap->magazine->watched, false, memory_order_relaxed);
-  atomic_store_explicit(&heap->magazine->owner, 0, memory_order_release);
-  heap->magazine = NULL;
+void mi_magazine_give_up(mi_magazine_t* magazine) {
+  atomic_store_explicit(&magazine->watched, false, memory_order_relaxed);
+  atomic_store_explicit(&magazine->owner, 0, memory_order_release);
 }
 
 void mi_magazines_unmap(void) {
@@ -83,26 +76,24 @@ void mi_magazines_unmap(void) {
 
 static void return_block(mi_block_t* block) { mi_page_return_block(mi_page_of(block), block); }
 
-void mi_magazine_flush(mi_heap_t* heap) {
-  if (heap->magazine == NULL) return;
+void mi_magazine_empty(mi_magazine_t* magazine) {
   for (unsigned class = 0; class < MI_MAGAZINE_CLASSES; class ++) {
     mi_block_t* block;
-    while ((block = mi_magazine_pop(heap->magazine, class)) != NULL) return_block(block);
+    while ((block = mi_magazine_pop(magazine, class)) != NULL) return_block(block);
   }
 }
 
-void mi_magazine_settle(mi_heap_t* heap) {
-  mi_magazine_flush(heap);
-  if (heap->magazine == NULL) return;
+void mi_magazine_empty_and_wait(mi_magazine_t* magazine) {
+  mi_magazine_empty(magazine);
   /* Whoever took a block before we found it gone is seen at it: mi_magazine_pop. */
-  _Atomic(uint32_t)* visitors = &heap->magazine->visitors;
+  _Atomic(uint32_t)* visitors = &magazine->visitors;
   for (unsigned round = 0; atomic_load_explicit(visitors, memory_order_acquire) != 0; round++) {
     mi_os_yield(round);
   }
 }
 
 bool mi_magazine_give_back(mi_heap_t* heap, unsigned bin) {
-  if (heap->magazine == NULL || bin <= mi_bin_of(MI_SMALL_SIZE_MAX) || bin >= MI_BIN_LARGE) {
+  if (bin <= mi_bin_of(MI_SMALL_SIZE_MAX) || bin >= MI_BIN_LARGE) {
     return false;
   }
   mi_block_t* block = mi_magazine_pop(heap->magazine, mi_magazine_class(bin));
@@ -255,7 +246,7 @@ static bool look_into(mi_magazine_t* magazine, bool now) {
 void mi_magazine_take_all(void) {
   mi_magazine_t* magazine = atomic_load_explicit(&all, memory_order_acquire);
   for (; magazine != NULL; magazine = magazine->next) {
-    /* Acquire pairs with the release of mi_magazine_watch. */
+    /* Acquire pairs with the release of mi_magazine_open. */
     bool watched = atomic_load_explicit(&magazine->watched, memory_order_acquire);
     if (watched && !is_mine(magazine)) look_into(magazine, true);
   }
@@ -271,8 +262,6 @@ static bool look(void) {
   }
   return some;
 }
-
-int64_t mi_magazine_next(void) { return atomic_load(&mi_magazine_due); }
 
 /* A push may not be seen yet when nothing is found, while its thread still sees that a look is due. So there is one
    more look before none is. */

@@ -21,21 +21,48 @@ enum { MI_MAGAZINE_SEEN = 1 }; /* in a slot */
 /* Of each class no more than this. */
 #define MI_MAGAZINE_BYTES ((size_t)256 << 10)
 
-/* For the heap's thread, all of these. */
+/* For the heap's thread, all of these. Most programs are small, and run none of magazine.c: what is asked on the way
+   of each of them is asked here (cmake/layout.ld). */
 
-/* Gives the heap a magazine, if it is one that has use for it, and there is memory. Where pages are added. */
-void mi_magazine_start(mi_heap_t* heap);
+/* A heap has none before it has so many pages. */
+enum { MI_MAGAZINE_LEAST_PAGES = 64 };
+
+/* Gives the heap a magazine, if it is one that may have it, and there is memory. */
+void mi_magazine_make(mi_heap_t* heap);
+/* The same if the heap has use for it. Where pages are added. */
+mi_inline void mi_magazine_start(mi_heap_t* heap) {
+  bool many = heap->page_count >= MI_MAGAZINE_LEAST_PAGES || mi_rare(mi_rare_magazine);
+  if (mi_unlikely(many) && heap->magazine == NULL) mi_magazine_make(heap);
+}
+
+/* Other threads may look into it. */
+void mi_magazine_open(mi_magazine_t* magazine);
 /* Other threads are known to free blocks of this heap. */
-void mi_magazine_watch(mi_heap_t* heap);
+mi_inline void mi_magazine_watch(mi_heap_t* heap) {
+  if (heap->magazine != NULL) mi_magazine_open(heap->magazine);
+}
+
+void mi_magazine_empty(mi_magazine_t* magazine);
 /* Gives all blocks back to their pages. */
-void mi_magazine_flush(mi_heap_t* heap);
+mi_inline void mi_magazine_flush(mi_heap_t* heap) {
+  if (heap->magazine != NULL) mi_magazine_empty(heap->magazine);
+}
+
+void mi_magazine_empty_and_wait(mi_magazine_t* magazine);
 /* The same, and then waits until no other thread holds a block that it took from there: a few instructions of that
    thread. */
-void mi_magazine_settle(mi_heap_t* heap);
+mi_inline void mi_magazine_settle(mi_heap_t* heap) {
+  if (heap->magazine != NULL) mi_magazine_empty_and_wait(heap->magazine);
+}
+
 /* Gives one block of the bin back to its page. False if there is none. */
 bool mi_magazine_give_back(mi_heap_t* heap, unsigned bin);
+void mi_magazine_give_up(mi_magazine_t* magazine);
 /* The heap, which has let go of its pages, has no use for it any more. */
-void mi_magazine_end(mi_heap_t* heap);
+mi_inline void mi_magazine_end(mi_heap_t* heap) {
+  if (heap->magazine != NULL) mi_magazine_give_up(heap->magazine);
+  heap->magazine = NULL;
+}
 
 /* Whether the block is in there. */
 bool mi_magazine_holds(const mi_page_t* page, const mi_block_t* block);
@@ -115,7 +142,7 @@ mi_inline bool mi_magazine_push(mi_heap_t* heap, mi_page_t* page, mi_block_t* bl
 /* ---- Any thread ---- */
 
 /* As mi_purge_next and mi_purge_round. */
-int64_t mi_magazine_next(void);
+mi_inline int64_t mi_magazine_next(void) { return atomic_load(&mi_magazine_due); }
 int64_t mi_magazine_round(int64_t now);
 /* Frees all that is in watched magazines of other threads. */
 void mi_magazine_take_all(void);
