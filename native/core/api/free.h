@@ -42,12 +42,11 @@ mi_inline size_t mi_usable_from(const mi_page_t* page, const void* p) {
 mi_noinline void mi_free_in_page(void* p, mi_page_t* page);
 
 mi_inline void mi_free_inline(void* p) {
-  size_t unit = mi_page_map_unit(p); /* of NULL: outside of the window */
-  if (MI_CHECKED || mi_unlikely(unit >= mi_page_map_units)) {
+  mi_page_t* page = mi_page_map_find(p);
+  if (MI_CHECKED || mi_unlikely(page == NULL)) { /* also if p is */
     mi_free_slow(p);
     return;
   }
-  mi_page_t* page = mi_page_map_at(unit);
   if (mi_likely(mi_page_is_freer(page))) {
     mi_block_t* block = p;
     mi_block_set_next(page, block, page->local_free);

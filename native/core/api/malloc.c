@@ -66,9 +66,9 @@ mi_inline void* alloc_next(mi_heap_t* heap, mi_page_t* page, bool zero) {
 }
 
 mi_inline mi_block_t* alloc_from_magazine(mi_heap_t* heap, size_t bin) {
-  unsigned class = mi_magazine_class(bin);
-  if (heap->magazine->count[class] == 0 || !mi_heap_spend(heap, 1)) return NULL;
-  return mi_magazine_pop(heap->magazine, class);
+  unsigned size_class = mi_magazine_class(bin);
+  if (heap->magazine->count[size_class] == 0 || !mi_heap_spend(heap, 1)) return NULL;
+  return mi_magazine_pop(heap->magazine, size_class);
 }
 
 mi_inline void* hand_out_again(mi_block_t* block, bool zero) {

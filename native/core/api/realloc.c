@@ -147,9 +147,8 @@ static mi_noinline void* grow_plain(const mi_page_t* page, void* p, size_t newsi
 
 /* The page of a block of the default heap that was not handed out aligned; NULL if p is anything else. */
 static const mi_page_t* plain_page_of(const void* p) {
-  size_t unit = mi_page_map_unit(p);
-  if (MI_CHECKED || mi_unlikely(unit >= mi_page_map_units)) return NULL;
-  const mi_page_t* page = mi_page_map_at(unit);
+  const mi_page_t* page = mi_page_map_find(p);
+  if (page == NULL) return NULL;
   bool mine = atomic_load_explicit(&page->heap, memory_order_relaxed) == mi_heap_default;
   return mine && (mi_page_flags(page) & MI_PAGE_HAS_ALIGNED) == 0 ? page : NULL;
 }

@@ -39,38 +39,35 @@ static bool delayed_is_valid(mi_heap_t* heap) {
   return listed >= noticed;
 }
 
-static bool slot_is_valid(const mi_heap_t* heap, const _Atomic(uintptr_t)* slot, unsigned class) {
+static bool
+slot_is_valid(const mi_heap_t* heap, const _Atomic(uintptr_t)* slot, unsigned size_class) {
   uintptr_t word = atomic_load_explicit(slot, memory_order_relaxed);
-  const mi_block_t* block = (const mi_block_t*)(word & ~(uintptr_t)MI_MAGAZINE_SEEN);
+  const mi_block_t* block = mi_magazine_block(word);
   if (block == NULL) return true;
   const mi_page_t* page = mi_page_of(block);
   bool is_valid = atomic_load_explicit(&page->heap, memory_order_relaxed) == heap &&
-                  mi_magazine_class(page->bin) == class && mi_page_block_of(page, block) == block &&
-                  !mi_page_block_is_free(page, block);
+                  mi_magazine_class(page->bin) == size_class &&
+                  mi_page_block_of(page, block) == block && !mi_page_block_is_free(page, block);
   /* Another thread may have taken it meanwhile. */
   return is_valid || atomic_load_explicit(slot, memory_order_relaxed) != word;
 }
 
 static bool counts_magazine(const mi_heap_t* heap, const mi_page_t* page) {
   if (!mi_page_has_magazine(page)) return true;
-  unsigned class = mi_magazine_class(page->bin);
-  size_t count = 0;
-  for (unsigned i = 0; i < MI_MAGAZINE_DEPTH; i++) {
-    uintptr_t word = atomic_load_explicit(&heap->magazine->slots[class][i], memory_order_relaxed);
-    count += mi_page_contains(page, (const void*)word);
-  }
+  size_t count = mi_magazine_count(heap->magazine, page);
   return count <= page->in_magazine && count <= mi_page_used(page);
 }
 
 static bool magazine_is_valid(const mi_heap_t* heap) {
   const mi_magazine_t* magazine = heap->magazine;
   if (magazine == NULL) return true;
-  for (unsigned class = 0; class < MI_MAGAZINE_CLASSES; class ++) {
-    if (heap->visiting && magazine->count[class] != 0) return false;
+  for (unsigned size_class = 0; size_class < MI_MAGAZINE_CLASSES; size_class++) {
+    if (heap->visiting && magazine->count[size_class] != 0) return false;
     for (unsigned i = 0; i < MI_MAGAZINE_DEPTH; i++) {
-      if (!slot_is_valid(heap, &magazine->slots[class][i], class)) return false;
-      bool is_empty = atomic_load_explicit(&magazine->slots[class][i], memory_order_relaxed) == 0;
-      if (i >= magazine->count[class] && !is_empty) return false;
+      if (!slot_is_valid(heap, &magazine->slots[size_class][i], size_class)) return false;
+      bool is_empty =
+          atomic_load_explicit(&magazine->slots[size_class][i], memory_order_relaxed) == 0;
+      if (i >= magazine->count[size_class] && !is_empty) return false;
     }
   }
   return true;

@@ -77,9 +77,9 @@ void mi_magazines_unmap(void) {
 static void return_block(mi_block_t* block) { mi_page_return_block(mi_page_of(block), block); }
 
 void mi_magazine_empty(mi_magazine_t* magazine) {
-  for (unsigned class = 0; class < MI_MAGAZINE_CLASSES; class ++) {
+  for (unsigned size_class = 0; size_class < MI_MAGAZINE_CLASSES; size_class++) {
     mi_block_t* block;
-    while ((block = mi_magazine_pop(magazine, class)) != NULL) return_block(block);
+    while ((block = mi_magazine_pop(magazine, size_class)) != NULL) return_block(block);
   }
 }
 
@@ -109,32 +109,36 @@ bool mi_magazine_give_back(mi_heap_t* heap, unsigned bin) {
 /* ---- In ---- */
 
 _Atomic(int64_t) mi_magazine_due;
+_Atomic(bool) mi_magazine_announced;
 
 /* What is announced by a magazine is counted as so much. */
 enum { SOME_UNITS = 8 };
 
 void mi_magazine_announce(void) {
   int64_t at = mi_purge_time(MI_PURGE_LOOKS);
+  if (at == 0) return;
+  /* Sequentially consistent, both: mi_magazine_round. */
+  atomic_store(&mi_magazine_announced, true);
   int64_t nothing = 0;
-  if (at != 0 && atomic_compare_exchange_strong(&mi_magazine_due, &nothing, at)) {
-    mi_purger_count(SOME_UNITS);
-  }
+  if (atomic_compare_exchange_strong(&mi_magazine_due, &nothing, at)) mi_purger_count(SOME_UNITS);
 }
 
-static size_t count_of(const mi_magazine_t* magazine, unsigned class, const mi_page_t* page) {
+size_t mi_magazine_count(const mi_magazine_t* magazine, const mi_page_t* page) {
+  unsigned size_class = mi_magazine_class(page->bin);
   size_t count = 0;
-  for (unsigned i = 0; i < magazine->count[class]; i++) {
-    uintptr_t word = atomic_load_explicit(&magazine->slots[class][i], memory_order_relaxed);
+  for (unsigned i = 0; i < magazine->count[size_class]; i++) {
+    uintptr_t word = atomic_load_explicit(&magazine->slots[size_class][i], memory_order_relaxed);
     count += mi_page_contains(page, (const void*)word);
   }
   return count;
 }
 
-static void return_those_of(mi_magazine_t* magazine, unsigned class, const mi_page_t* page) {
+static void return_those_of(mi_magazine_t* magazine, const mi_page_t* page) {
+  unsigned size_class = mi_magazine_class(page->bin);
   mi_block_t* others[MI_MAGAZINE_DEPTH];
   size_t count = 0;
   mi_block_t* block;
-  while ((block = mi_magazine_pop(magazine, class)) != NULL) {
+  while ((block = mi_magazine_pop(magazine, size_class)) != NULL) {
     if (mi_page_contains(page, block)) {
       return_block(block);
     } else {
@@ -147,17 +151,12 @@ static void return_those_of(mi_magazine_t* magazine, unsigned class, const mi_pa
 }
 
 bool mi_magazine_lets_go(mi_magazine_t* magazine, mi_page_t* page) {
-  unsigned class = mi_magazine_class(page->bin);
-  size_t count = count_of(magazine, class, page);
+  size_t count = mi_magazine_count(magazine, page);
   page->in_magazine = (uint8_t)count;
   if (mi_magazine_page_alive(page) > count + 1) return false;
-  return_those_of(magazine, class, page);
+  return_those_of(magazine, page);
   page->in_magazine = 0;
   return true;
-}
-
-static mi_block_t* block_in(uintptr_t word) {
-  return (mi_block_t*)(word & ~(uintptr_t)MI_MAGAZINE_SEEN);
 }
 
 bool mi_magazine_holds(const mi_page_t* page, const mi_block_t* block) {
@@ -165,7 +164,8 @@ bool mi_magazine_holds(const mi_page_t* page, const mi_block_t* block) {
   const mi_heap_t* heap = atomic_load_explicit(&page->heap, memory_order_relaxed);
   const _Atomic(uintptr_t)* slots = heap->magazine->slots[mi_magazine_class(page->bin)];
   for (unsigned i = 0; i < MI_MAGAZINE_DEPTH; i++) {
-    if (block_in(atomic_load_explicit(&slots[i], memory_order_relaxed)) == block) return true;
+    if (mi_magazine_block(atomic_load_explicit(&slots[i], memory_order_relaxed)) == block)
+      return true;
   }
   return false;
 }
@@ -189,7 +189,7 @@ static mi_block_t* take_old(_Atomic(uintptr_t)* slot, bool now, bool* some) {
   /* Acquire pairs with the release of the push. Release: the owner that finds the block gone finds us at work. */
   bool done = atomic_compare_exchange_strong_explicit(slot, &word, wanted, memory_order_acq_rel,
                                                       memory_order_relaxed);
-  if (done && takes) return block_in(word);
+  if (done && takes) return mi_magazine_block(word);
   *some = true;
   return NULL;
 }
@@ -212,15 +212,15 @@ static bool look_at(mi_magazine_t* magazine, _Atomic(uintptr_t)* slot, bool now)
 /* What the owner does not use, it gives back itself as long as it is at work. */
 static bool look_into_mine(mi_magazine_t* magazine) {
   bool some = false;
-  for (unsigned class = 0; class < MI_MAGAZINE_CLASSES; class ++) {
-    _Atomic(uintptr_t)* slots = magazine->slots[class];
-    for (unsigned i = 0; i < magazine->count[class]; i++) {
+  for (unsigned size_class = 0; size_class < MI_MAGAZINE_CLASSES; size_class++) {
+    _Atomic(uintptr_t)* slots = magazine->slots[size_class];
+    for (unsigned i = 0; i < magazine->count[size_class]; i++) {
       mi_block_t* block = take_old(&slots[i], false, &some);
       if (block == NULL) continue;
       if (MI_HARDENED) mi_magazine_check(block);
       return_block(block);
     }
-    uint8_t* count = &magazine->count[class];
+    uint8_t* count = &magazine->count[size_class];
     /* Acquire: as in mi_magazine_pop. */
     while (*count > 0 && atomic_load_explicit(&slots[*count - 1], memory_order_acquire) == 0) {
       --*count;
@@ -263,27 +263,53 @@ static bool look(void) {
   return some;
 }
 
-/* A push may not be seen yet when nothing is found, while its thread still sees that a look is due. So there is one
-   more look before none is. */
-static _Atomic(bool) found_nothing;
+/* A push may be missed by the look that finds nothing, while its thread still found one announced. So the first time
+   that nothing is found none is announced any more, and what comes too late for that is seen by one more look, which
+   comes when those pushes are long over. */
+static void look_and_announce(void) {
+  bool is_last = !atomic_load(&mi_magazine_announced);
+  if (look()) {
+    mi_magazine_announce();
+  } else if (!is_last) {
+    atomic_store(&mi_magazine_announced, false);
+    atomic_store(&mi_magazine_due, mi_purge_time(MI_PURGE_LOOKS));
+  } else {
+    /* The time first, then the question, and the other way round in mi_magazine_announce. */
+    atomic_store(&mi_magazine_due, 0);
+    if (atomic_load(&mi_magazine_announced)) mi_magazine_announce();
+  }
+}
+
+static bool is_due(int64_t now) {
+  int64_t due = atomic_load(&mi_magazine_due);
+  return due != 0 && (now >= due || mi_rare(mi_rare_purge));
+}
+
+/* One thread at a time makes a round, or a last look could follow the one before at once. Nobody waits. */
+static _Atomic(bool) looking;
 
 int64_t mi_magazine_round(int64_t now) {
-  int64_t due = atomic_load(&mi_magazine_due);
-  if (due == 0 || (now < due && !mi_rare(mi_rare_purge))) return due;
-  int64_t next = mi_purge_time(MI_PURGE_LOOKS);
-  if (!atomic_compare_exchange_strong(&mi_magazine_due, &due, next)) return due;
-  bool nothing = !look();
-  bool last = nothing && atomic_load_explicit(&found_nothing, memory_order_relaxed);
-  atomic_store_explicit(&found_nothing, nothing && !last, memory_order_relaxed);
-  if (last) atomic_compare_exchange_strong(&mi_magazine_due, &next, 0);
+  if (!is_due(now)) return atomic_load(&mi_magazine_due);
+  if (atomic_exchange(&looking, true)) return mi_purge_time(MI_PURGE_LOOKS);
+  if (is_due(now)) {
+    int64_t next = mi_purge_time(MI_PURGE_LOOKS);
+    atomic_store(&mi_magazine_due, next);
+    if (next != 0)
+      look_and_announce();
+    else
+      atomic_store(&mi_magazine_announced, false); /* nothing is to be purged any more */
+  }
+  atomic_store(&looking, false);
   return atomic_load(&mi_magazine_due);
 }
 
 /* ---- Fork ---- */
 
 void mi_magazines_forked(const mi_heap_t* heap) {
-  atomic_store_explicit(&found_nothing, false, memory_order_relaxed);
-  atomic_store_explicit(&mi_magazine_due, mi_purge_time(MI_PURGE_LOOKS), memory_order_relaxed);
+  int64_t at = mi_purge_time(MI_PURGE_LOOKS);
+  atomic_store_explicit(&looking, false, memory_order_relaxed);
+  atomic_store_explicit(&mi_magazine_announced, at != 0, memory_order_relaxed);
+  atomic_store_explicit(&mi_magazine_due, at, memory_order_relaxed);
   mi_magazine_t* mine = heap == NULL ? NULL : heap->magazine;
   mi_magazine_t* magazine = atomic_load_explicit(&all, memory_order_relaxed);
   for (; magazine != NULL; magazine = magazine->next) {

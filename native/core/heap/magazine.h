@@ -64,6 +64,8 @@ mi_inline void mi_magazine_end(mi_heap_t* heap) {
   heap->magazine = NULL;
 }
 
+/* How many blocks of the page are in there. */
+size_t mi_magazine_count(const mi_magazine_t* magazine, const mi_page_t* page);
 /* Whether the block is in there. */
 bool mi_magazine_holds(const mi_page_t* page, const mi_block_t* block);
 
@@ -71,17 +73,24 @@ mi_inline unsigned mi_magazine_class(size_t bin) {
   return (unsigned)bin - (mi_bin_of(MI_SMALL_SIZE_MAX) + 1);
 }
 
-/* When somebody is to look at watched magazines; 0: they are empty, or what is free is not to be purged. */
+/* When somebody is to look into watched magazines; 0: nothing is in there, or what is free is not to be purged. */
 extern mi_hidden _Atomic(int64_t) mi_magazine_due;
+/* Whoever puts a block in there need not ask for a look: one comes that sees it. */
+extern mi_hidden _Atomic(bool) mi_magazine_announced;
 mi_noinline void mi_magazine_announce(void);
 
 /* In hardened builds: reports a block that was written to since it was put in here. */
 void mi_magazine_check(mi_block_t* block);
 
+/* What a slot holds; NULL: nothing. */
+mi_inline mi_block_t* mi_magazine_block(uintptr_t word) {
+  return (mi_block_t*)(word & ~(uintptr_t)MI_MAGAZINE_SEEN);
+}
+
 /* A block of the class, or NULL. */
-mi_inline mi_block_t* mi_magazine_pop(mi_magazine_t* magazine, unsigned class) {
-  while (magazine->count[class] > 0) {
-    _Atomic(uintptr_t)* slot = &magazine->slots[class][--magazine->count[class]];
+mi_inline mi_block_t* mi_magazine_pop(mi_magazine_t* magazine, unsigned size_class) {
+  while (magazine->count[size_class] > 0) {
+    _Atomic(uintptr_t)* slot = &magazine->slots[size_class][--magazine->count[size_class]];
     uintptr_t word;
     if (mi_likely(!atomic_load_explicit(&magazine->contended, memory_order_relaxed))) {
       word = atomic_load_explicit(slot, memory_order_relaxed);
@@ -91,7 +100,7 @@ mi_inline mi_block_t* mi_magazine_pop(mi_magazine_t* magazine, unsigned class) {
       word = atomic_exchange_explicit(slot, 0, memory_order_acquire);
     }
     if (mi_likely(word != 0)) {
-      mi_block_t* block = (mi_block_t*)(word & ~(uintptr_t)MI_MAGAZINE_SEEN);
+      mi_block_t* block = mi_magazine_block(word);
       if (MI_HARDENED) mi_magazine_check(block);
       return block;
     }
@@ -101,11 +110,11 @@ mi_inline mi_block_t* mi_magazine_pop(mi_magazine_t* magazine, unsigned class) {
 
 /* There is room. */
 mi_inline void mi_magazine_put(mi_magazine_t* magazine, const mi_page_t* page, mi_block_t* block) {
-  unsigned class = mi_magazine_class(page->bin);
+  unsigned size_class = mi_magazine_class(page->bin);
   if (MI_HARDENED) mi_block_set_next(page, block, NULL);
   /* Release: who takes it sees that our use of it is over. */
-  atomic_store_explicit(&magazine->slots[class][magazine->count[class]++], (uintptr_t)block,
-                        memory_order_release);
+  atomic_store_explicit(&magazine->slots[size_class][magazine->count[size_class]++],
+                        (uintptr_t)block, memory_order_release);
 }
 
 /* Blocks alive, without those that other threads freed. More if somebody is just purging these. */
@@ -121,19 +130,22 @@ mi_noinline bool mi_magazine_lets_go(mi_magazine_t* magazine, mi_page_t* page);
 /* Takes a block of the heap that this thread frees. False if it must go to its page. */
 mi_inline bool mi_magazine_push(mi_heap_t* heap, mi_page_t* page, mi_block_t* block) {
   mi_magazine_t* magazine = heap->magazine;
-  unsigned class = mi_magazine_class(page->bin);
-  if (magazine == NULL || class >= MI_MAGAZINE_CLASSES || mi_unlikely(heap->visiting)) return false;
+  unsigned size_class = mi_magazine_class(page->bin);
+  if (magazine == NULL || size_class >= MI_MAGAZINE_CLASSES || mi_unlikely(heap->visiting))
+    return false;
   if (mi_unlikely(mi_magazine_page_alive(page) <= (size_t)page->in_magazine + 1) &&
       mi_magazine_lets_go(magazine, page)) {
     return false;
   }
-  size_t count = magazine->count[class];
+  size_t count = magazine->count[size_class];
   if (count == MI_MAGAZINE_DEPTH || (count + 1) * page->block_size > MI_MAGAZINE_BYTES)
     return false;
   mi_magazine_put(magazine, page, block);
   page->in_magazine++;
+  /* The block is in there before the question is asked, but for what the processor makes of it: mi_magazine_round. */
+  atomic_signal_fence(memory_order_seq_cst);
   if (atomic_load_explicit(&magazine->watched, memory_order_relaxed) &&
-      mi_unlikely(atomic_load_explicit(&mi_magazine_due, memory_order_relaxed) == 0)) {
+      mi_unlikely(!atomic_load_explicit(&mi_magazine_announced, memory_order_relaxed))) {
     mi_magazine_announce();
   }
   return true;

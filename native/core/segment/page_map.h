@@ -35,6 +35,14 @@ mi_inline mi_page_t* mi_page_map_at(size_t unit) {
   return page;
 }
 
+/* The page whose blocks lie where p does, which may be anything; one without `freer` if there is none. NULL: outside of
+   the window, or no table. */
+mi_inline mi_page_t* mi_page_map_find(const void* p) {
+  size_t unit = mi_page_map_unit(p);
+  if (MI_CHECKED || mi_unlikely(unit >= mi_page_map_units)) return NULL;
+  return mi_page_map_at(unit);
+}
+
 /* Makes the table. Without memory for it, or in builds that check every free, there is none. */
 void mi_page_map_make(void);
 void mi_page_map_unmap(void);
