@@ -83,6 +83,16 @@ bool mi_prim_commit(void* p, size_t size) {
   return true;
 }
 
+#if !defined(MADV_POPULATE_WRITE)
+#define MADV_POPULATE_WRITE 23
+#endif
+void mi_prim_populate(void* p, size_t size) {
+  static _Atomic(bool) is_unknown; /* before Linux 5.14 */
+  if (atomic_load_explicit(&is_unknown, memory_order_relaxed)) return;
+  if (!advise(p, size, MADV_POPULATE_WRITE))
+    atomic_store_explicit(&is_unknown, true, memory_order_relaxed);
+}
+
 mi_purge_t mi_prim_purge(void* p, size_t size, bool decommit) {
 #if defined(MADV_FREE)
   if (!decommit && advise(p, size, MADV_FREE)) return MI_PURGE_RESET;
@@ -282,16 +292,27 @@ int64_t mi_os_now(void) {
   return in_ms(t);
 }
 
-/* The kernel's structure is the C library's where time has 64 bits in both. */
-int64_t mi_os_now_at_start(void) {
-#if MI_LINUX_RAW && defined(__LP64__)
-  struct timespec t;
-  long failed = mi_linux_call(SYS_clock_gettime, CLOCK_MONOTONIC_COARSE, (long)&t, 0, 0, 0, 0);
-  return failed ? mi_os_now() : in_ms(t);
+/* By the kernel itself, which says no by its result alone. */
+static bool ask_for_time(clockid_t clock, struct timespec* t) {
+#if defined(__LP64__) /* the kernel's structure is the C library's where time has 64 bits in both */
+  return mi_linux_call(SYS_clock_gettime, clock, (long)t, 0, 0, 0, 0) == 0;
 #else
-  return mi_os_now();
+  return clock_gettime(clock, t) == 0;
 #endif
 }
+
+int64_t mi_os_now_at_start(void) {
+  struct timespec t;
+  return MI_LINUX_RAW && ask_for_time(CLOCK_MONOTONIC_COARSE, &t) ? in_ms(t) : mi_os_now();
+}
+
+static int64_t in_ns(clockid_t clock) {
+  struct timespec t;
+  return ask_for_time(clock, &t) ? (int64_t)t.tv_sec * 1000000000 + t.tv_nsec : 0;
+}
+
+int64_t mi_os_now_ns(void) { return in_ns(CLOCK_MONOTONIC); }
+int64_t mi_os_cpu_ns(void) { return in_ns(CLOCK_PROCESS_CPUTIME_ID); }
 
 static int kept_stderr = -1;
 

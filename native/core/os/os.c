@@ -96,6 +96,12 @@ bool mi_os_commit(void* p, size_t size) {
   return mi_prim_commit(p, size);
 }
 
+void mi_os_populate(void* from, void* to) {
+  uintptr_t first = mi_align_up((uintptr_t)from, mi_os_page_size());
+  uintptr_t end = mi_align_up((uintptr_t)to, mi_os_page_size());
+  if (first < end) mi_prim_populate((void*)first, end - first);
+}
+
 mi_purge_t mi_os_purge(void* p, size_t size, bool decommit) {
   mi_os_expect_pages(p, size);
   if (mi_os_fault()) return MI_PURGE_FAILED;

@@ -65,6 +65,10 @@ void mi_os_unguard(void* p, size_t size);
    memory. May fail where the system accounts for memory in advance. */
 bool mi_os_commit(void* p, size_t size);
 
+/* All pages that begin between the two will be touched: the system may make them resident at once, which costs less than
+   one by one. */
+void mi_os_populate(void* from, void* to);
+
 typedef enum mi_purge_e {
   MI_PURGE_FAILED, /* still resident */
   MI_PURGE_ZEROED, /* reads as zero from now on */
@@ -187,6 +191,11 @@ int64_t mi_os_now(void);
    again. */
 int64_t mi_os_now_at_start(void);
 
+/* Nanoseconds: since some fixed time; that all threads of the process have spent on processors. Both are system calls; 0
+   if that is forbidden. */
+int64_t mi_os_now_ns(void);
+int64_t mi_os_cpu_ns(void);
+
 /* Writes to stderr, whole or not at all; never blocks on a lock of the C library. */
 mi_cold void mi_os_write_stderr(const char* text, size_t length);
 
@@ -218,6 +227,7 @@ void mi_prim_unmap(void* p, size_t size);      /* any sub-range of a mapping */
 size_t mi_prim_page_size(void);
 bool mi_prim_commit(void* p, size_t size);
 mi_purge_t mi_prim_purge(void* p, size_t size, bool decommit);
+void mi_prim_populate(void* p, size_t size);
 bool mi_prim_resize(void* p, size_t size, size_t new_size);
 bool mi_prim_move(void* p, size_t size, void* target, size_t target_size);
 bool mi_prim_move_contents(void* p, size_t size, void* target);

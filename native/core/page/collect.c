@@ -1,7 +1,9 @@
 #include "page/page.h"
+#include "segment/pace.h"
 
 /* All blocks are free, and the page was purged. */
 static void start_anew(mi_page_t* page) {
+  mi_pace_taken((size_t)page->reserved * page->block_size);
   page->free = page->local_free = NULL;
   page->used = page->capacity = 0;
   page->memory_is_zero = page->free_is_zero = false;
@@ -22,6 +24,8 @@ static mi_block_t* take_thread_free(mi_page_t* page, size_t* count) {
     start_anew(page);
     return NULL;
   }
+  size_t purged = atomic_load_explicit(&page->purged, memory_order_relaxed);
+  if (mi_unlikely(purged > 0)) mi_pace_taken(purged * page->block_size);
   mi_page_forget_looks(page);
   *count = mi_tf_count(word);
   if (mi_unlikely(*count > page->used)) {

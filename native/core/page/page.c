@@ -2,17 +2,27 @@
 
 #include "os/rare.h"
 
+/* In a large heap, most of what is laid out is used soon, and several system pages at once cost half of what they cost
+   one by one (bench/NOTES.md). In a small one that would be too much memory for what it saves. */
+enum { LARGE_HEAP_PAGES = 128 };
+static bool is_in_large_heap(const mi_page_t* page) {
+  const mi_heap_t* heap = atomic_load_explicit(&page->heap, memory_order_relaxed);
+  return heap != NULL && heap->page_count >= LARGE_HEAP_PAGES;
+}
+
 void mi_page_extend(mi_page_t* page) {
   mi_assert(page->free == NULL && page->capacity < page->reserved);
   size_t block_size = page->block_size;
   size_t count = mi_os_page_size() / block_size;
-  /* Memory that was used before is resident already, most likely. */
-  if (!page->memory_is_zero) count *= 4;
+  bool is_fresh = page->memory_is_zero; /* what was used before is resident already, most likely */
+  bool populates = is_fresh && count > 0 && page->capacity > 0 && is_in_large_heap(page);
+  if (!is_fresh || populates) count *= 4;
   size_t room = (size_t)(page->reserved - page->capacity);
   if (count == 0 || mi_rare(mi_rare_extend)) count = 1;
   if (count > room) count = room;
   uint8_t* first = page->start + page->capacity * block_size;
   uint8_t* last = first + (count - 1) * block_size;
+  if (populates) mi_os_populate(first, last + block_size);
   for (uint8_t* block = first; block < last; block += block_size) {
     mi_block_set_next(page, (mi_block_t*)block, (mi_block_t*)(block + block_size));
   }
@@ -20,7 +30,7 @@ void mi_page_extend(mi_page_t* page) {
   mi_track_lay_out(page, first, count);
   page->free = (mi_block_t*)first;
   page->capacity = (uint16_t)(page->capacity + count);
-  if (page->memory_is_zero) page->free_is_zero = true;
+  if (is_fresh) page->free_is_zero = true;
 }
 
 bool mi_page_set_full(mi_page_t* page) {

@@ -95,7 +95,8 @@ mi_inline mi_block_t* mi_page_block_of(const mi_page_t* page, const void* p) {
 }
 
 /* Lays out some more blocks: about a system page's worth, so that memory is touched no sooner
-   than needed; four of memory that was touched before. `free` must be empty and capacity < reserved. */
+   than needed; four of memory that was touched before, and in a large heap. `free` must be empty and
+   capacity < reserved. */
 void mi_page_extend(mi_page_t* page);
 
 /* Lays out one block, and takes it: no memory is touched. capacity < reserved. */

@@ -7,6 +7,7 @@
 #include "segment/arena.h"
 #include "segment/map.h"
 #include "segment/memory.h"
+#include "segment/pace.h"
 #include "segment/purge.h"
 #include "stats/stats.h"
 
@@ -139,6 +140,7 @@ bool mi_units_take(mi_slot_ref_t ref, uint64_t mask, bool* zero) {
   if (was_clean != 0) {
     count_committed(was_clean, 1);
     mi_stat_count(commit_calls, 1);
+    mi_pace_taken(mi_popcount64(was_clean) * MI_UNIT_SIZE);
   }
   if ((was_dirty | was_clean) != mask || !commit_units(ref, was_clean)) {
     mi_units_release(ref, was_dirty, was_clean);

@@ -2,6 +2,7 @@
 
 #include <errno.h>
 
+#include "segment/pace.h"
 #include "segment/track.h"
 #include "stats/stats.h"
 
@@ -42,6 +43,7 @@ mi_purge_t mi_memory_purge(void* p, size_t size) {
   if (result != MI_PURGE_FAILED) {
     mi_stat_count(purge_calls, 1);
     mi_stat_count(purged, size);
+    mi_pace_purged(size);
   }
   if (result == MI_PURGE_RESET) {
     mi_stat_count(reset_calls, 1);

@@ -3,6 +3,7 @@
 #include "os/rare.h"
 #include "segment/huge_cache.h"
 #include "segment/memory.h"
+#include "segment/pace.h"
 #include "segment/purger.h"
 #include "stats/stats.h"
 
@@ -21,37 +22,18 @@ void mi_purge_announce(int64_t time) {
 }
 
 /* Of memory that was just freed most is needed again soon, by somebody. So a slot is looked at MI_PURGE_LOOKS times in
-   each purge_delay. What was dirty for all of purge_delay is purged; what was dirty at the look before may be, as far as
-   the allowance goes. */
+   each delay (segment/pace.h). What was dirty for all of it is purged; what was dirty at the look before may be, as far
+   as the allowance goes. */
 int64_t mi_purge_time(unsigned looks) {
-  long delay = mi_option_get(mi_option_purge_delay);
+  long delay = mi_pace_delay();
   if (delay < 0) return 0;
   return mi_os_now() + (delay < MI_PURGE_LOOKS ? delay : delay * (long)looks / MI_PURGE_LOOKS);
 }
 
-/* The allowance, for the whole process: a unit in each millisecond, of which so many can be saved. A unit costs 10 to
-   30 us: the system takes it, and has to bring it back page by page when it is needed after all. */
-enum { MOST_SAVED = 100 };
-
-/* When what was spent so far is earned, in mi_os_now(). */
-static _Atomic(int64_t) spent_until;
-
-/* Returns how many of so many units may be purged now, and counts them as spent. */
-static unsigned spend(unsigned units, int64_t now) {
-  int64_t until = atomic_load_explicit(&spent_until, memory_order_relaxed);
-  int64_t from = until < now - MOST_SAVED ? now - MOST_SAVED : until;
-  if (from >= now) return 0;
-  if (units > (uint64_t)(now - from)) units = (unsigned)(now - from);
-  bool spent = atomic_compare_exchange_strong_explicit(&spent_until, &until, from + units,
-                                                       memory_order_relaxed, memory_order_relaxed);
-  return spent ? units : 0;
-}
-
 /* As many of these units as may be purged now. */
 static uint64_t afford(uint64_t units, int64_t now) {
-  if (units == 0) return 0;
   unsigned count = mi_popcount64(units);
-  for (unsigned may = spend(count, now); count > may; count--) units &= units - 1;
+  for (unsigned may = mi_pace_allow(count, now); count > may; count--) units &= units - 1;
   return units;
 }
 
@@ -88,6 +70,7 @@ static void purge_units(mi_slot_ref_t ref, uint64_t which) {
       atomic_store_explicit(&slot->clean_is_zero, false, memory_order_relaxed);
     }
     mi_stat_down(committed, size);
+    if (result == MI_PURGE_ZEROED && !ref.chunk->foreign) mi_pace_measure(start, mi_os_now());
     /* Release: who takes the units finds the purge over. */
     atomic_fetch_or_explicit(&slot->clean, mask, memory_order_release);
   }
@@ -157,7 +140,7 @@ void mi_purge_schedule(mi_slot_ref_t ref, size_t units) {
    to *left that are not yet. INT64_MAX: also what never becomes due, and what the system refused to
    take before. */
 static int64_t purge_slots_until(int64_t now, size_t* left) {
-  long delay = mi_option_get(mi_option_purge_delay);
+  long delay = mi_pace_delay();
   round_t round = {now, mi_purge_time(1), delay < 0 ? UINT32_MAX : (uint32_t)delay};
   int64_t next = 0;
   size_t count = mi_chunk_count();
@@ -190,6 +173,7 @@ int64_t mi_purge_round(int64_t now) {
   mi_purger_forget_count();
   size_t left = 0;
   mi_purge_announce(purge_slots_until(now, &left));
+  mi_pace_decide(now, left << MI_UNIT_SHIFT);
   mi_purge_announce(mi_huge_cache_drop_until(now));
   /* The purger may have looked while nothing seemed to be due. */
   mi_purger_count(left + (mi_huge_cache_size() >> MI_UNIT_SHIFT));

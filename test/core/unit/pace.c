@@ -1,0 +1,102 @@
+/* How long free memory waits: longer while what is purged is needed again. */
+#include "segment/pace.h"
+
+#include "memory.h"
+#include "os/os.h"
+#include "resident.h"
+#include "segment/chunk.h"
+
+#define MUCH ((size_t)1 << 30)
+#define STEP_MS 50
+
+static mi_slot_ref_t slot;
+static int64_t now;
+
+/* What is purged in a step is needed again in it. Returns how long memory waits then. */
+static long step(size_t bytes, size_t waiting) {
+  mi_pace_purged(bytes);
+  mi_pace_taken(bytes);
+  mi_pace_decide(now += STEP_MS, waiting);
+  return mi_pace_delay();
+}
+
+static void waits_longer(void) {
+  CHECK_EQ(mi_pace_delay(), 100);
+  CHECK_EQ(step(0, 0), 100);
+  CHECK_EQ(step(MUCH, 0), 200);
+  CHECK_EQ(step(MUCH, 0), 400);
+  CHECK_EQ(step(MUCH, 0), 500);
+  CHECK_EQ(step(MUCH, 0), 500);
+}
+
+static void waits_shorter_again(void) {
+  long before = mi_pace_delay();
+  for (int i = 0; before > 100; i++) {
+    long after = step(0, MUCH);
+    CHECK_CMP(after, <, before);
+    CHECK_CMP(i, <, 40);
+    before = after;
+  }
+  CHECK_EQ(step(0, 0), 100);
+}
+
+/* More memory would wait than that saves time. */
+static void not_for_much_memory(void) { CHECK_EQ(step(MUCH, SIZE_MAX / 200), 100); }
+
+static void only_what_was_purged_just_now(void) {
+  mi_pace_purged(MUCH);
+  mi_pace_decide(now += 2000, 0);
+  CHECK_EQ(step(0, 0), 100);
+  mi_pace_taken(MUCH);
+  CHECK_EQ(step(0, 0), 100);
+}
+
+static void options(void) {
+  CHECK_EQ(step(MUCH, 0), 200);
+  mi_option_set(mi_option_purge_delay, 0);
+  CHECK_EQ(mi_pace_delay(), 0);
+  mi_option_set(mi_option_purge_delay, -1);
+  CHECK_CMP(mi_pace_delay(), <, 0);
+  mi_option_set(mi_option_purge_delay, 3600000);
+  CHECK_EQ(mi_pace_delay(), 7200000);
+  mi_option_set(mi_option_purge_delay, 100);
+}
+
+/* While memory waits longer, none goes before its time; else a little does. */
+static void allowance(void) {
+  CHECK_CMP(mi_pace_delay(), >, 100);
+  CHECK_EQ(mi_pace_allow(1000, now), 0);
+  while (mi_pace_delay() > 100) step(0, 0);
+  now += 1000;
+  unsigned may = mi_pace_allow(1000, now);
+  CHECK_CMP(may, >, 0);
+  CHECK_CMP(may, <=, 100);
+  CHECK_EQ(mi_pace_allow(1000, now), 0);
+  CHECK_EQ(mi_pace_allow(0, now + 1000), 0);
+}
+
+static void measuring(void) {
+  uint8_t* unit = mi_slot_start(slot);
+  mi_pace_measure(unit, now);
+  CHECK_EQ(resident_in(unit, MI_UNIT_SIZE), 0);
+  memset(unit, 1, MI_UNIT_SIZE);
+  mi_pace_measure(unit, now + 1); /* too soon for another one */
+  CHECK_EQ(unit[MI_UNIT_SIZE - 1], 1);
+}
+
+int main(void) {
+  bool zero;
+  mi_os_forbid_huge_pages();
+  CHECK(mi_slot_take(NULL, &slot, 1, &zero)); /* so that some memory is in use */
+  mi_option_set(mi_option_purge_delay, 100);
+  now = mi_os_now();
+  step(0, 0);
+  waits_longer();
+  waits_shorter_again();
+  not_for_much_memory();
+  only_what_was_purged_just_now();
+  options();
+  allowance();
+  measuring();
+  return 0;
+}
