@@ -263,6 +263,14 @@ static bool look(void) {
   return some;
 }
 
+/* Even where purge_delay is shorter than the ticks of the clock. */
+static int64_t last_look_time(void) {
+  enum { LEAST_MS = 10 };
+  int64_t at = mi_purge_time(MI_PURGE_LOOKS);
+  int64_t least = mi_os_now() + LEAST_MS;
+  return at != 0 && at < least ? least : at;
+}
+
 /* A push may be missed by the look that finds nothing, while its thread still found one announced. So the first time
    that nothing is found none is announced any more, and what comes too late for that is seen by one more look, which
    comes when those pushes are long over. */
@@ -272,7 +280,7 @@ static void look_and_announce(void) {
     mi_magazine_announce();
   } else if (!is_last) {
     atomic_store(&mi_magazine_announced, false);
-    atomic_store(&mi_magazine_due, mi_purge_time(MI_PURGE_LOOKS));
+    atomic_store(&mi_magazine_due, last_look_time());
   } else {
     /* The time first, then the question, and the other way round in mi_magazine_announce. */
     atomic_store(&mi_magazine_due, 0);

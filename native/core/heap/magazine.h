@@ -8,7 +8,7 @@
 
      no page is held by blocks in a magazine alone, unless other threads freed the last ones that were not, or what they
        freed was just being purged
-     once others are known to free blocks of this heap, what has been here for as long as purge_delay is taken by
+     once others are known to free blocks of this heap, what has been here for as long as the delay is taken by
        whoever purges, and freed as if by that thread, so that a thread which falls asleep keeps nothing here
      the magazine of a heap that is being visited is empty */
 #ifndef MI_MAGAZINE_H

@@ -87,10 +87,12 @@ bool mi_prim_commit(void* p, size_t size) {
 #define MADV_POPULATE_WRITE 23
 #endif
 void mi_prim_populate(void* p, size_t size) {
-  static _Atomic(bool) is_unknown; /* before Linux 5.14 */
+  static _Atomic(bool) is_unknown; /* before Linux 5.14, or forbidden */
   if (atomic_load_explicit(&is_unknown, memory_order_relaxed)) return;
-  if (!advise(p, size, MADV_POPULATE_WRITE))
+  long result = mi_linux_call(SYS_madvise, (long)p, (long)size, MADV_POPULATE_WRITE, 0, 0, 0);
+  if (result == -EINVAL || result == -EPERM || result == -ENOSYS) {
     atomic_store_explicit(&is_unknown, true, memory_order_relaxed);
+  }
 }
 
 mi_purge_t mi_prim_purge(void* p, size_t size, bool decommit) {
@@ -292,12 +294,16 @@ int64_t mi_os_now(void) {
   return in_ms(t);
 }
 
-/* By the kernel itself, which says no by its result alone. */
+/* Not by way of the vDSO. False if it is forbidden; errno stays. */
 static bool ask_for_time(clockid_t clock, struct timespec* t) {
 #if defined(__LP64__) /* the kernel's structure is the C library's where time has 64 bits in both */
   return mi_linux_call(SYS_clock_gettime, clock, (long)t, 0, 0, 0, 0) == 0;
 #else
-  return clock_gettime(clock, t) == 0;
+  if (MI_LINUX_RAW) return false; /* the helper may ask, and has no errno */
+  int saved = errno;
+  bool done = clock_gettime(clock, t) == 0;
+  errno = saved;
+  return done;
 #endif
 }
 
@@ -307,7 +313,7 @@ int64_t mi_os_now_at_start(void) {
 }
 
 static int64_t in_ns(clockid_t clock) {
-  struct timespec t;
+  struct timespec t = {0, 0};
   return ask_for_time(clock, &t) ? (int64_t)t.tv_sec * 1000000000 + t.tv_nsec : 0;
 }
 

@@ -4,10 +4,11 @@
 
 /* In a large heap, most of what is laid out is used soon, and several system pages at once cost half of what they cost
    one by one (bench/NOTES.md). In a small one that would be too much memory for what it saves. */
-enum { LARGE_HEAP_PAGES = 128 };
-static bool is_in_large_heap(const mi_page_t* page) {
+static bool may_populate(const mi_page_t* page) {
+  enum { LARGE_HEAP_PAGES = 128, MOST_BYTES = 16 << 10 };
   const mi_heap_t* heap = atomic_load_explicit(&page->heap, memory_order_relaxed);
-  return heap != NULL && heap->page_count >= LARGE_HEAP_PAGES;
+  return page->block_size <= MI_SMALL_SIZE_MAX && 4 * mi_os_page_size() <= MOST_BYTES &&
+         heap != NULL && heap->page_count >= LARGE_HEAP_PAGES;
 }
 
 void mi_page_extend(mi_page_t* page) {
@@ -15,7 +16,7 @@ void mi_page_extend(mi_page_t* page) {
   size_t block_size = page->block_size;
   size_t count = mi_os_page_size() / block_size;
   bool is_fresh = page->memory_is_zero; /* what was used before is resident already, most likely */
-  bool populates = is_fresh && count > 0 && page->capacity > 0 && is_in_large_heap(page);
+  bool populates = is_fresh && page->capacity > 0 && may_populate(page);
   if (!is_fresh || populates) count *= 4;
   size_t room = (size_t)(page->reserved - page->capacity);
   if (count == 0 || mi_rare(mi_rare_extend)) count = 1;

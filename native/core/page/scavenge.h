@@ -12,7 +12,7 @@
 
 #include "segment/chunk.h"
 
-/* A page in this slot has come back whole: it is due after two fifths of purge_delay, unless its owner looks
+/* A page in this slot has come back whole: it is due after two fifths of the delay, unless its owner looks
    before. */
 void mi_scavenge_announce(mi_slot_ref_t ref);
 

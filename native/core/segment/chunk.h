@@ -40,7 +40,7 @@ void mi_slot_enter(uint8_t* slot, bool starts);
 bool mi_units_take(mi_slot_ref_t ref, uint64_t mask, bool* zero);
 
 /* Gives units back: `dirty` those that were written, `clean` those that were not. Dirty ones are
-   due for a purge when they were dirty for purge_delay. */
+   due for a purge when they were dirty for the delay (segment/pace.h). */
 void mi_units_release(mi_slot_ref_t ref, uint64_t dirty, uint64_t clean);
 
 /* In a forked child: units of the slot that are in neither mask, and not in `used`, were being

@@ -43,8 +43,8 @@ mi_purge_t mi_memory_purge(void* p, size_t size) {
   if (result != MI_PURGE_FAILED) {
     mi_stat_count(purge_calls, 1);
     mi_stat_count(purged, size);
-    mi_pace_purged(size);
   }
+  if (result == MI_PURGE_ZEROED) mi_pace_purged(size, mi_os_now());
   if (result == MI_PURGE_RESET) {
     mi_stat_count(reset_calls, 1);
     mi_stat_count(reset, size);

@@ -1,17 +1,15 @@
 #include "segment/pace.h"
 
-#include "options/options.h"
+#include "bits.h"
 #include "os/os.h"
-#include "os/track.h"
 #include "stats/stats.h"
 
 _Atomic(uint32_t) mi_pace_stretch = MI_PACE_SHORTEST;
 
 /* ---- What a page fault costs ---- */
 
-/* Nanoseconds. What it is taken for until the first unit is purged is what it costs without a virtual machine. */
+/* Nanoseconds. What it is taken for at first is what it costs without a virtual machine. */
 static _Atomic(uint32_t) fault_ns = 500;
-static _Atomic(int64_t) measured_at;
 enum { MEASURE_AGAIN_MS = 1000 };
 
 /* What it costs to bring so many bytes back. */
@@ -19,23 +17,25 @@ static uint64_t cost_us(uint64_t bytes) {
   return bytes / mi_os_page_size() * atomic_load_explicit(&fault_ns, memory_order_relaxed) / 1000;
 }
 
-void mi_pace_measure(uint8_t* unit, int64_t now) {
-  int64_t before = atomic_load_explicit(&measured_at, memory_order_relaxed);
-  if (MI_TRACK || (before != 0 && now - before < MEASURE_AGAIN_MS)) return;
-  if (!atomic_compare_exchange_strong_explicit(&measured_at, &before, now, memory_order_relaxed,
-                                               memory_order_relaxed)) {
-    return;
-  }
+uint32_t mi_pace_measure(void) {
+  /* An interruption of the thread shows in one of the groups. */
+  enum { GROUPS = 4, MOST_PER_GROUP = 4, MOST_NS = 20000 };
+  static uint8_t memory[2 * MI_UNIT_SIZE]; /* in it, as many whole pages as a unit has */
   size_t page = mi_os_page_size();
-  int64_t start = mi_os_now_ns();
-  for (size_t at = 0; at < MI_UNIT_SIZE; at += page) ((volatile uint8_t*)unit)[at] = 0;
-  int64_t ns = (mi_os_now_ns() - start) / (int64_t)(MI_UNIT_SIZE / page);
-  (void)mi_os_purge(unit, MI_UNIT_SIZE, true);
-  /* What is more than before may be the time of another thread. */
-  int64_t old = atomic_load_explicit(&fault_ns, memory_order_relaxed);
-  if (before != 0 && ns > old) ns = old + (ns - old) / 4;
-  enum { MOST_NS = 20000 };
-  atomic_store_explicit(&fault_ns, (uint32_t)(ns < MOST_NS ? ns : MOST_NS), memory_order_relaxed);
+  size_t per_group = MI_UNIT_SIZE / page / GROUPS;
+  if (per_group > MOST_PER_GROUP) per_group = MOST_PER_GROUP;
+  uint8_t* begin = (uint8_t*)mi_align_up((uintptr_t)memory, page);
+  volatile uint8_t* at = begin;
+  int64_t least = MOST_NS;
+  mi_os_avoid_large_pages(begin, MI_UNIT_SIZE);
+  for (int group = 0; group < GROUPS && per_group > 0; group++) {
+    int64_t start = mi_os_now_ns();
+    for (size_t i = 0; i < per_group; i++, at += page) *at = 0;
+    int64_t ns = (mi_os_now_ns() - start) / (int64_t)per_group;
+    if (ns < least) least = ns;
+  }
+  (void)mi_os_purge(begin, MI_UNIT_SIZE, true);
+  return per_group > 0 ? (uint32_t)least : 0;
 }
 
 /* ---- What was purged in vain ---- */
@@ -43,19 +43,38 @@ void mi_pace_measure(uint8_t* unit, int64_t now) {
 _Atomic(int64_t) mi_pace_purged_bytes;
 /* Of these, what was taken since the last decision. */
 static _Atomic(uint64_t) regretted;
-enum { MEMORY_MS = 1000 };
+enum { MEMORY_MS = 1000, FORGET_AGAIN_MS = 20 };
 
-void mi_pace_purged(size_t bytes) {
+/* What was purged is forgotten by and by. */
+static void forget(int64_t now) {
+  static _Atomic(int64_t) forgot_at;
+  int64_t then = atomic_load_explicit(&forgot_at, memory_order_relaxed);
+  int64_t ms = now - then;
+  if (ms < FORGET_AGAIN_MS ||
+      !atomic_compare_exchange_strong_explicit(&forgot_at, &then, now, memory_order_relaxed,
+                                               memory_order_relaxed)) {
+    return;
+  }
+  int64_t left = atomic_load_explicit(&mi_pace_purged_bytes, memory_order_relaxed);
+  int64_t forgotten = ms < MEMORY_MS ? left / MEMORY_MS * ms : left;
+  atomic_fetch_sub_explicit(&mi_pace_purged_bytes, forgotten, memory_order_relaxed);
+}
+
+void mi_pace_purged(size_t bytes, int64_t now) {
+  forget(now);
   atomic_fetch_add_explicit(&mi_pace_purged_bytes, (int64_t)bytes, memory_order_relaxed);
 }
 
-void mi_pace_taken_again(size_t bytes) {
+void mi_pace_taken_again(size_t bytes, int64_t now) {
+  forget(now);
   int64_t before = atomic_load_explicit(&mi_pace_purged_bytes, memory_order_relaxed);
   if (before <= 0) return;
   if (bytes > (uint64_t)before) bytes = (size_t)before;
   atomic_fetch_sub_explicit(&mi_pace_purged_bytes, (int64_t)bytes, memory_order_relaxed);
   atomic_fetch_add_explicit(&regretted, bytes, memory_order_relaxed);
 }
+
+/* ---- What follows from it ---- */
 
 /* Hundredths of the time that the process spends, in which what was purged is brought back. */
 enum { MUCH = 5, LITTLE = 1 };
@@ -65,27 +84,54 @@ static uint64_t hundredths(uint64_t part, uint64_t whole) {
   return whole > 0 ? 100 * part / whole : 0;
 }
 
-void mi_pace_decide(int64_t now, size_t waiting) {
-  static _Atomic(int64_t) decided_at;
+/* What was regretted since the last decision, as a share of the time since then. */
+static uint64_t share_of_time(int64_t cpu_ns) {
   static _Atomic(int64_t) cpu_ns_then;
-  int64_t ms = now - atomic_load_explicit(&decided_at, memory_order_relaxed);
-  if (ms < DECIDE_AGAIN_MS) return;
-  atomic_store_explicit(&decided_at, now, memory_order_relaxed);
-  int64_t cpu_ns = mi_os_cpu_ns();
-  int64_t spent_ns = cpu_ns - atomic_exchange_explicit(&cpu_ns_then, cpu_ns, memory_order_relaxed);
+  int64_t ns = cpu_ns - atomic_exchange_explicit(&cpu_ns_then, cpu_ns, memory_order_relaxed);
   uint64_t us = cost_us(atomic_exchange_explicit(&regretted, 0, memory_order_relaxed));
-  uint64_t time = hundredths(us, (uint64_t)spent_ns / 1000);
-  uint64_t memory = hundredths(waiting, (uint64_t)mi_stat_current(committed));
-  uint32_t wanted = atomic_load_explicit(&mi_pace_stretch, memory_order_relaxed);
-  if (time > MUCH && time > memory) {
-    wanted = wanted * 2 < MI_PACE_LONGEST ? wanted * 2 : MI_PACE_LONGEST;
-  } else if (time < LITTLE && wanted > MI_PACE_SHORTEST) {
-    wanted--;
+  return ns > 0 ? hundredths(1000 * us, (uint64_t)ns)
+                : 0; /* less than nothing: in a forked child */
+}
+
+static uint32_t longer(uint32_t stretch) {
+  return 2 * stretch < MI_PACE_LONGEST ? 2 * stretch : MI_PACE_LONGEST;
+}
+
+static uint32_t shorter(uint32_t stretch, int64_t steps) {
+  return steps < stretch - MI_PACE_SHORTEST ? stretch - (uint32_t)steps : MI_PACE_SHORTEST;
+}
+
+static void measure_now_and_then(int64_t now) {
+  static _Atomic(int64_t) measured_at;
+  int64_t then = atomic_load_explicit(&measured_at, memory_order_relaxed);
+  if (now - then < MEASURE_AGAIN_MS ||
+      atomic_load_explicit(&mi_pace_purged_bytes, memory_order_relaxed) <= 0 ||
+      !atomic_compare_exchange_strong_explicit(&measured_at, &then, now, memory_order_relaxed,
+                                               memory_order_relaxed)) {
+    return;
   }
-  atomic_store_explicit(&mi_pace_stretch, wanted, memory_order_relaxed);
-  int64_t left = atomic_load_explicit(&mi_pace_purged_bytes, memory_order_relaxed);
-  int64_t forgotten = ms < MEMORY_MS ? left * ms / MEMORY_MS : left;
-  atomic_fetch_sub_explicit(&mi_pace_purged_bytes, forgotten, memory_order_relaxed);
+  atomic_store_explicit(&fault_ns, mi_pace_measure(), memory_order_relaxed);
+}
+
+void mi_pace_decide(int64_t now, int64_t (*cpu_ns)(void), size_t waiting) {
+  static _Atomic(int64_t) decided_at;
+  measure_now_and_then(now);
+  int64_t then = atomic_load_explicit(&decided_at, memory_order_relaxed);
+  if (now - then < DECIDE_AGAIN_MS ||
+      !atomic_compare_exchange_strong_explicit(&decided_at, &then, now, memory_order_relaxed,
+                                               memory_order_relaxed)) {
+    return;
+  }
+  forget(now);
+  uint64_t time = share_of_time(cpu_ns());
+  uint64_t memory = hundredths(waiting, (uint64_t)mi_stat_current(committed));
+  uint32_t stretch = atomic_load_explicit(&mi_pace_stretch, memory_order_relaxed);
+  if (time > MUCH && time > memory) {
+    stretch = longer(stretch);
+  } else if (time < LITTLE) {
+    stretch = shorter(stretch, (now - then) / DECIDE_AGAIN_MS);
+  }
+  atomic_store_explicit(&mi_pace_stretch, stretch, memory_order_relaxed);
 }
 
 /* ---- Before its time ---- */
@@ -95,8 +141,8 @@ static _Atomic(int64_t) spent_until;
 enum { MOST_SAVED_MS = 100 };
 
 unsigned mi_pace_allow(unsigned units, int64_t now) {
-  if (units == 0 || atomic_load_explicit(&mi_pace_stretch, memory_order_relaxed) > MI_PACE_SHORTEST)
-    return 0;
+  uint32_t stretch = atomic_load_explicit(&mi_pace_stretch, memory_order_relaxed);
+  if (units == 0 || stretch > MI_PACE_SHORTEST) return 0;
   /* So that it takes no more than MUCH of the time if all of them are needed again. */
   int64_t price = (int64_t)cost_us(MI_UNIT_SIZE) / (10 * MUCH) + 1;
   int64_t until = atomic_load_explicit(&spent_until, memory_order_relaxed);

@@ -70,7 +70,6 @@ static void purge_units(mi_slot_ref_t ref, uint64_t which) {
       atomic_store_explicit(&slot->clean_is_zero, false, memory_order_relaxed);
     }
     mi_stat_down(committed, size);
-    if (result == MI_PURGE_ZEROED && !ref.chunk->foreign) mi_pace_measure(start, mi_os_now());
     /* Release: who takes the units finds the purge over. */
     atomic_fetch_or_explicit(&slot->clean, mask, memory_order_release);
   }
@@ -173,7 +172,7 @@ int64_t mi_purge_round(int64_t now) {
   mi_purger_forget_count();
   size_t left = 0;
   mi_purge_announce(purge_slots_until(now, &left));
-  mi_pace_decide(now, left << MI_UNIT_SHIFT);
+  mi_pace_decide(now, mi_os_cpu_ns, left << MI_UNIT_SHIFT);
   mi_purge_announce(mi_huge_cache_drop_until(now));
   /* The purger may have looked while nothing seemed to be due. */
   mi_purger_count(left + (mi_huge_cache_size() >> MI_UNIT_SHIFT));

@@ -6,7 +6,7 @@
 #include "segment/chunk.h"
 
 /* The slot has so many more dirty units: they will be looked at soon, and purged when they were dirty for
-   purge_delay (or now, if that is 0). Not if its memory is resident. */
+   the delay (or now, if purge_delay is 0). Not if its memory is resident. */
 void mi_purge_schedule(mi_slot_ref_t ref, size_t units);
 
 /* When something is due next; 0: nothing is. */
@@ -23,7 +23,7 @@ void mi_purge_end(void);
 /* In a forked child: whether a thread that is not there was between the two. */
 bool mi_purge_was_cut_off(void);
 
-/* The end of purge_delay is MI_PURGE_LOOKS looks away from now, that of each look one; 0: never. */
+/* The end of the delay (segment/pace.h) is MI_PURGE_LOOKS looks away from now, that of each look one; 0: never. */
 enum { MI_PURGE_LOOKS = 5 };
 int64_t mi_purge_time(unsigned looks);
 
