@@ -390,7 +390,7 @@ static void forked(void) {
   pattern_fill(p, SIZE, 7);
   CHECK_EQ(pthread_create(&thread, NULL, churn, NULL), 0);
   mi_rare_set(mi_rare_race, 2);
-  for (int i = 0; i < 200 / TEST_SLOWNESS; i++) {
+  for (int i = 0; i < 60 / TEST_SLOWNESS; i++) {
     pid_t pid = fork();
     if (pid == 0) child(p);
     int status;
