@@ -2,7 +2,7 @@
    asleep. The memory comes back, by the hand of a thread that calls the allocator now and then. */
 #include "rss.h"
 
-enum { THREADS = 4, SLOTS = 1 << 16, REPLACEMENTS = 1000000, MOST_LEFT = 48 };
+enum { THREADS = 4, SLOTS = 1 << 16, REPLACEMENTS = 250000, MOST_LEFT = 48 };
 
 static void* _Atomic slots[SLOTS];
 static size_t least, most;
