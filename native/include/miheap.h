@@ -751,8 +751,7 @@ mi_decl_export void mi_register_error(mi_error_fun* fun, void* arg) mi_attr_noex
   OPTION(segment_reset, SWITCH, 0, 0, 1, "no effect: free segments are purged like free pages") \
   OPTION(eager_commit_delay, NUMBER, 1, 0, 1000000, "no effect: see eager_commit")              \
   OPTION(purge_delay, NUMBER, 100, -1, 3600000,                                                 \
-         "milliseconds until unused memory goes back to the system (-1: never, 0: at once), "   \
-         "or up to 4 times as long while it is soon needed again")                              \
+         "1 to 4 times so many milliseconds until unused memory goes back (-1: never, 0: now)") \
   OPTION(background_purge, SWITCH, 1, 0, 1,                                                     \
          "a thread of our own purges what is due when no other does (not in the addon)")        \
   OPTION(use_numa_nodes, NUMBER, 0, 0, 1024,                                                    \
