@@ -6,6 +6,16 @@
 
 _Atomic(uint32_t) mi_pace_stretch = MI_PACE_SHORTEST;
 
+/* What is done now and then, by one thread. Returns the milliseconds since the last time; 0: too soon, or somebody else
+   just does it. */
+static int64_t is_time_again(_Atomic(int64_t)* last, int64_t now, int64_t least_ms) {
+  int64_t then = atomic_load_explicit(last, memory_order_relaxed);
+  bool mine = now - then >= least_ms &&
+              atomic_compare_exchange_strong_explicit(last, &then, now, memory_order_relaxed,
+                                                      memory_order_relaxed);
+  return mine ? now - then : 0;
+}
+
 /* ---- What a page fault costs ---- */
 
 /* Nanoseconds. What it is taken for at first is what it costs without a virtual machine. */
@@ -48,13 +58,8 @@ enum { MEMORY_MS = 1000, FORGET_AGAIN_MS = 20 };
 /* What was purged is forgotten by and by. */
 static void forget(int64_t now) {
   static _Atomic(int64_t) forgot_at;
-  int64_t then = atomic_load_explicit(&forgot_at, memory_order_relaxed);
-  int64_t ms = now - then;
-  if (ms < FORGET_AGAIN_MS ||
-      !atomic_compare_exchange_strong_explicit(&forgot_at, &then, now, memory_order_relaxed,
-                                               memory_order_relaxed)) {
-    return;
-  }
+  int64_t ms = is_time_again(&forgot_at, now, FORGET_AGAIN_MS);
+  if (ms == 0) return;
   int64_t left = atomic_load_explicit(&mi_pace_purged_bytes, memory_order_relaxed);
   int64_t forgotten = ms < MEMORY_MS ? left / MEMORY_MS * ms : left;
   atomic_fetch_sub_explicit(&mi_pace_purged_bytes, forgotten, memory_order_relaxed);
@@ -103,25 +108,16 @@ static uint32_t shorter(uint32_t stretch, int64_t steps) {
 
 static void measure_now_and_then(int64_t now) {
   static _Atomic(int64_t) measured_at;
-  int64_t then = atomic_load_explicit(&measured_at, memory_order_relaxed);
-  if (now - then < MEASURE_AGAIN_MS ||
-      atomic_load_explicit(&mi_pace_purged_bytes, memory_order_relaxed) <= 0 ||
-      !atomic_compare_exchange_strong_explicit(&measured_at, &then, now, memory_order_relaxed,
-                                               memory_order_relaxed)) {
-    return;
-  }
+  if (atomic_load_explicit(&mi_pace_purged_bytes, memory_order_relaxed) <= 0) return;
+  if (is_time_again(&measured_at, now, MEASURE_AGAIN_MS) == 0) return;
   atomic_store_explicit(&fault_ns, mi_pace_measure(), memory_order_relaxed);
 }
 
 void mi_pace_decide(int64_t now, int64_t (*cpu_ns)(void), size_t waiting) {
   static _Atomic(int64_t) decided_at;
   measure_now_and_then(now);
-  int64_t then = atomic_load_explicit(&decided_at, memory_order_relaxed);
-  if (now - then < DECIDE_AGAIN_MS ||
-      !atomic_compare_exchange_strong_explicit(&decided_at, &then, now, memory_order_relaxed,
-                                               memory_order_relaxed)) {
-    return;
-  }
+  int64_t ms = is_time_again(&decided_at, now, DECIDE_AGAIN_MS);
+  if (ms == 0) return;
   forget(now);
   uint64_t time = share_of_time(cpu_ns());
   uint64_t memory = hundredths(waiting, (uint64_t)mi_stat_current(committed));
@@ -129,7 +125,7 @@ void mi_pace_decide(int64_t now, int64_t (*cpu_ns)(void), size_t waiting) {
   if (time > MUCH && time > memory) {
     stretch = longer(stretch);
   } else if (time < LITTLE) {
-    stretch = shorter(stretch, (now - then) / DECIDE_AGAIN_MS);
+    stretch = shorter(stretch, ms / DECIDE_AGAIN_MS);
   }
   atomic_store_explicit(&mi_pace_stretch, stretch, memory_order_relaxed);
 }
