@@ -41,6 +41,7 @@ set(MI_CORE_SOURCES
     native/core/api/posix.c
     native/core/page/scavenge.c
     native/core/segment/pace.c
+    native/core/segment/large_pages.c
     native/core/segment/map.c
     native/core/options/environment.c
     native/core/segment/run.c

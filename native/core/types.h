@@ -233,10 +233,13 @@ typedef struct mi_slot_s {
      Hints: who takes a unit clears its bits, but may come too late. */
   _Atomic(uint64_t) aged;
   _Atomic(uint64_t) old;
-  _Atomic(int64_t) purge_at;   /* the next look, in mi_os_now(); 0: nothing is due */
-  _Atomic(bool) clean_is_zero; /* false once a purge that does not zero has been used here */
-  _Atomic(uint32_t) old_since; /* the last bits of mi_os_now() */
-  _Atomic(uint32_t) pins;      /* segment/pin.h */
+  _Atomic(int64_t) purge_at; /* the next look, in mi_os_now(); 0: nothing is due */
+  _Atomic(uint8_t) large; /* segment/large_pages.h: bit per half for which a large page was asked */
+  /* For how long parts of large pages wait here to be purged with the rest (segment/purge.c). */
+  _Atomic(uint8_t) held;
+  _Atomic(bool) clean_is_zero;  /* false once a purge that does not zero has been used here */
+  _Atomic(uint32_t) old_since;  /* the last bits of mi_os_now() */
+  _Atomic(uint32_t) pins;       /* segment/pin.h */
   uint32_t
       run_units; /* those of the huge segment that starts here; 0: an ordinary one. For who holds
                          the slot, or has ended its segment */
@@ -320,6 +323,7 @@ typedef struct mi_chunk_s {
   /* For each slot with an abandoned segment the sub-process whose thread left it; plus 1 while a thread
      holds the segment. Who makes it that takes the segment. */
   _Atomic(struct mi_subproc_s*) abandoned[MI_SLOTS_PER_CHUNK];
+  _Atomic(bool) has_large; /* a large page was asked for in it: segment/large_pages.h */
   _Atomic(uint32_t) whole; /* bit per slot: page/scavenge.h shall look there */
   /* Bit per slot: while somebody held the abandoned segment, another thread wanted to. */
   _Atomic(uint32_t) missed;

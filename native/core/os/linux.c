@@ -147,6 +147,23 @@ bool mi_prim_protect(void* p, size_t size, mi_access_t access) {
   return done;
 }
 
+bool mi_os_gives_large_pages(void) {
+  static const char path[] = "/sys/kernel/mm/transparent_hugepage/enabled";
+  char text[64];
+  if (mi_os_page_size() != MI_OS_LEAST_PAGE) return false;
+  long fd = mi_linux_call(SYS_openat, AT_FDCWD, (long)path, O_RDONLY | O_CLOEXEC, 0, 0, 0);
+  if (fd < 0) return false;
+  long length = mi_linux_call(SYS_read, fd, (long)text, sizeof(text) - 1, 0, 0, 0);
+  mi_linux_call(SYS_close, fd, 0, 0, 0, 0, 0);
+  if (length <= 0) return false;
+  text[length] = 0;
+  return strstr(text, "[madvise]") != NULL;
+}
+
+bool mi_os_resident(void* p, size_t size, unsigned char* pages) {
+  return mi_linux_call(SYS_mincore, (long)p, (long)size, (long)pages, 0, 0, 0) == 0;
+}
+
 void mi_os_prefer_large_pages(void* p, size_t size) { advise(p, size, MADV_HUGEPAGE); }
 
 void mi_os_avoid_large_pages(void* p, size_t size) { advise(p, size, MADV_NOHUGEPAGE); }

@@ -47,6 +47,9 @@ mi_cold size_t mi_os_numa_nodes(void);
    and reads as zero. False if the system cannot: both are as they were. */
 bool mi_os_move_contents(void* p, size_t size, void* target);
 
+/* Whether the system has large pages, and gives them to those who ask for them alone. */
+bool mi_os_gives_large_pages(void);
+
 /* Asks for large pages in a mapping where and when the system can find some. */
 void mi_os_prefer_large_pages(void* p, size_t size);
 
@@ -87,6 +90,9 @@ bool mi_os_move(void* p, size_t size, void* target, size_t target_size);
 
 /* Asks for no large pages in a mapping of which little will be touched. */
 void mi_os_avoid_large_pages(void* p, size_t size);
+
+/* Which pages are resident: bit 0 of a byte for each. False if the system does not say, or not all of it is mapped. */
+bool mi_os_resident(void* p, size_t size, unsigned char* pages);
 
 /* The most bytes of address space that this process may have for memory of ours. */
 size_t mi_os_address_limit(void);

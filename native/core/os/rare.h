@@ -16,6 +16,7 @@
   RARE(communal, "a large block is taken from what all threads share")                \
   RARE(extend, "a page lays out one block only")                                      \
   RARE(magazine, "a heap has a magazine from its first page on")                      \
+  RARE(large_page, "large pages seem to be had, and ordinary ones to be dear")        \
   RARE(retire, "a page that becomes empty is given back at once")                     \
   RARE(purge, "dirty memory is purged when it is released, huge blocks are unmapped") \
   RARE(slot, "a new chunk has one slot, as where addresses are short")                \

@@ -5,6 +5,7 @@
 #include "options/report.h"
 #include "os/rare.h"
 #include "segment/arena.h"
+#include "segment/large_pages.h"
 #include "segment/map.h"
 #include "segment/memory.h"
 #include "segment/pace.h"
@@ -132,6 +133,7 @@ bool mi_units_take(mi_slot_ref_t ref, uint64_t mask, bool* zero) {
   if ((atomic_load_explicit(&slot->aged, memory_order_relaxed) & mask) != 0) {
     atomic_fetch_and_explicit(&slot->aged, ~mask, memory_order_relaxed);
     atomic_fetch_and_explicit(&slot->old, ~mask, memory_order_relaxed);
+    atomic_store_explicit(&mi_purge_retaken_at, mi_os_now(), memory_order_relaxed);
   }
   mi_race_window();
   if (was_dirty != mask) {
@@ -140,11 +142,16 @@ bool mi_units_take(mi_slot_ref_t ref, uint64_t mask, bool* zero) {
   if (was_clean != 0) {
     count_committed(was_clean, 1);
     mi_stat_count(commit_calls, 1);
-    mi_pace_taken(mi_popcount64(was_clean) * MI_UNIT_SIZE);
   }
   if ((was_dirty | was_clean) != mask || !commit_units(ref, was_clean)) {
     mi_units_release(ref, was_dirty, was_clean);
     return false;
+  }
+  if (was_clean != 0) {
+    mi_large_pages_taken(ref, was_clean);
+    /* A large page costs next to nothing. */
+    uint64_t by_faults = was_clean & ~mi_large_pages_among(ref, was_clean);
+    mi_pace_taken(mi_popcount64(by_faults) * MI_UNIT_SIZE);
   }
   *zero = was_dirty == 0 && atomic_load_explicit(&slot->clean_is_zero, memory_order_relaxed);
   return true;
@@ -152,6 +159,9 @@ bool mi_units_take(mi_slot_ref_t ref, uint64_t mask, bool* zero) {
 
 void mi_units_release(mi_slot_ref_t ref, uint64_t dirty, uint64_t clean) {
   mi_slot_t* slot = mi_slot_state(ref);
+  uint64_t resident = mi_large_pages_among(ref, clean);
+  dirty |= resident;
+  clean &= ~resident;
   if (clean != 0) {
     count_committed(clean, -1);
     atomic_fetch_or_explicit(&slot->clean, clean, memory_order_release);
@@ -237,6 +247,7 @@ void mi_slot_enter(uint8_t* slot, bool starts) {
 static void init_chunk(mi_chunk_t* chunk, uint8_t* start, unsigned slots, bool zero) {
   chunk->start = start;
   chunk->slot_count = slots;
+  atomic_store_explicit(&chunk->has_large, false, memory_order_relaxed);
   for (unsigned i = 0; i < slots; i++) {
     atomic_store_explicit(&chunk->slots[i].clean_is_zero, zero, memory_order_relaxed);
     atomic_store_explicit(&chunk->slots[i].clean, ~(uint64_t)0, memory_order_relaxed);
@@ -445,6 +456,7 @@ static bool take_all_units(mi_chunk_t* chunk, units_t taken[MI_SLOTS_PER_CHUNK])
 static void unmap_chunk(mi_chunk_t* chunk, const units_t taken[MI_SLOTS_PER_CHUNK]) {
   for (unsigned i = 0; i < chunk->slot_count; i++) {
     atomic_store(&chunk->slots[i].purge_at, 0);
+    mi_large_pages_forget((mi_slot_ref_t){chunk, i});
     count_committed(taken[i].dirty, -1);
   }
   if (is_whole(chunk)) mi_chunk_map_remove(chunk->start);

@@ -7,6 +7,7 @@
 #include "segment/arena.h"
 #include "segment/guard.h"
 #include "segment/huge_cache.h"
+#include "segment/large_pages.h"
 #include "segment/memory.h"
 #include "segment/pin.h"
 #include "segment/run.h"
@@ -164,7 +165,11 @@ void mi_huge_unpin(mi_segment_t* segment, size_t place) {
 
 void mi_huge_page_purge(mi_page_t* page) {
   /* The rest of the system page that holds the first word stays; so does the header. */
-  mi_memory_purge_inside(page->start + sizeof(mi_block_t), page->start + page->block_size);
+  const mi_segment_t* segment = mi_segment_of(page);
+  uint8_t* end = page->start + page->block_size;
+  if (segment->chunk != NULL)
+    mi_large_pages_end_between(mi_segment_slot(segment), page->start, end);
+  mi_memory_purge_inside(page->start + sizeof(mi_block_t), end);
 }
 
 /* The segment is at `target` now. */
@@ -183,6 +188,7 @@ static mi_segment_t* move_out(mi_segment_t* segment, size_t total) {
   if (mi_arena_of(slot.chunk) != NULL || slot.chunk->resident) return NULL;
   uint8_t* target = mi_memory_map_for_blocks(total, MI_SEGMENT_SIZE, MI_MAP_MEMORY);
   if (target == NULL) return NULL;
+  mi_large_pages_end_between(slot, segment, (uint8_t*)segment + size);
   if (!mi_segment_table_prepare(target, total) || !mi_os_move_contents(segment, size, target)) {
     mi_memory_unmap(target, total);
     return NULL;

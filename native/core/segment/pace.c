@@ -108,14 +108,20 @@ static uint32_t shorter(uint32_t stretch, int64_t steps) {
 
 static void measure_now_and_then(int64_t now) {
   static _Atomic(int64_t) measured_at;
-  if (atomic_load_explicit(&mi_pace_purged_bytes, memory_order_relaxed) <= 0) return;
   if (is_time_again(&measured_at, now, MEASURE_AGAIN_MS) == 0) return;
   atomic_store_explicit(&fault_ns, mi_pace_measure(), memory_order_relaxed);
 }
 
+uint32_t mi_pace_fault_ns(void) {
+  measure_now_and_then(mi_os_now());
+  return atomic_load_explicit(&fault_ns, memory_order_relaxed);
+}
+
 void mi_pace_decide(int64_t now, int64_t (*cpu_ns)(void), size_t waiting) {
   static _Atomic(int64_t) decided_at;
-  measure_now_and_then(now);
+  if (atomic_load_explicit(&mi_pace_purged_bytes, memory_order_relaxed) > 0) {
+    measure_now_and_then(now);
+  }
   int64_t ms = is_time_again(&decided_at, now, DECIDE_AGAIN_MS);
   if (ms == 0) return;
   forget(now);

@@ -21,6 +21,11 @@ mi_inline long mi_pace_delay(void) {
   return mi_option_get(mi_option_purge_delay) * stretch / MI_PACE_SHORTEST;
 }
 
+/* How many times purge_delay that is. */
+mi_inline unsigned mi_pace_times(void) {
+  return atomic_load_explicit(&mi_pace_stretch, memory_order_relaxed) / MI_PACE_SHORTEST;
+}
+
 /* Bytes that were purged within the last second or so, and are not known to have been taken again. May be negative for a
    while, where several threads take some. */
 extern mi_hidden _Atomic(int64_t) mi_pace_purged_bytes;
@@ -41,6 +46,9 @@ void mi_pace_decide(int64_t now, int64_t (*cpu_ns)(void), size_t waiting);
 
 /* Returns how many of `units` may be purged before they have waited for the delay, and counts them as purged so. */
 unsigned mi_pace_allow(unsigned units, int64_t now);
+
+/* What a page fault costs, in nanoseconds, as measured within the last second or so. */
+uint32_t mi_pace_fault_ns(void);
 
 /* What a page fault costs now, in nanoseconds; 20,000 at most. 0: it cannot be measured. For one thread at a time. */
 uint32_t mi_pace_measure(void);

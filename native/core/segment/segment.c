@@ -4,6 +4,7 @@
 
 #include "os/rare.h"
 #include "segment/guard.h"
+#include "segment/large_pages.h"
 #include "segment/mark.h"
 #include "segment/page_map.h"
 #include "segment/pin.h"
@@ -110,6 +111,8 @@ static mi_segment_t* segment_alloc(mi_segments_tld_t* tld, uint64_t units, bool*
   bool zero;
   if (!mi_slot_take(tld->arena, &ref, 1 | units, &zero)) return NULL;
   *zero_units = zero;
+  /* What is left of the header's unit, nobody but the owner may purge, unless it is a page's. */
+  if (zero) mi_large_pages_grow(ref, units == 0 ? 1 : units & mi_large_page_units(1));
   mi_segment_t* segment = (mi_segment_t*)mi_slot_start(ref);
   unsigned page_count = MI_UNITS_PER_SEGMENT;
   size_t header_size = offsetof(mi_segment_t, pages) + page_count * sizeof(mi_page_t);
@@ -235,6 +238,7 @@ mi_page_t* mi_segment_page_alloc_in(mi_segments_tld_t* tld, mi_segment_t* segmen
     uint64_t mask = units_at(index, block_size);
     bool zero = true;
     if (mask == 0 || mi_units_take(ref, mask, &zero)) {
+      if (zero && mask != 0) mi_large_pages_grow(ref, mask);
       return page_begin(tld, segment, index, block_size, zero);
     }
     places &= places - 1;

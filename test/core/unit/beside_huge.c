@@ -8,7 +8,7 @@
 #include "miheap.h"
 #include "types.h"
 
-enum { ROUNDS = 400 / TEST_SLOWNESS };
+enum { ROUNDS = 150 / TEST_SLOWNESS };
 
 static _Atomic(char*) beside;
 static _Atomic(bool) over;

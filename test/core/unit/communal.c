@@ -317,7 +317,7 @@ static void visitor_frees_and_forks(void) {
 
 /* Blocks that come and go take no more segments than they need, in however many chunks. */
 static void compact(void) {
-  enum { MANY = 4000, TIMES = 20000 };
+  enum { MANY = 4000, TIMES = 8000 };
   static void* many[MANY];
   for (size_t i = 0; i < MANY; i++) many[i] = mi_malloc((size_t)(70 + i * 37 % 200) * KIB);
   size_t segments = mi_communal_count();

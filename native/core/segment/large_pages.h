@@ -1,0 +1,73 @@
+/* Large pages of the system (2 MiB), where it gives them on request and ordinary ones are dear: in some virtual
+   machines a fault costs 10 us and more, and in a large page a fiftieth of that for each 4 KiB.
+
+   A large page is resident as a whole. So one is asked for only where all of it will most likely be written soon: in the
+   inside of huge blocks, and where the heaps of a large process grow; and only while memory that was taken a little
+   earlier, in ordinary pages, turned out to be written all over. Before any part of it is purged the request is taken
+   back, or the system would fill it up again some time.
+
+   There are two in a slot, its halves. Each one may be large that was clean when the first of its units was taken. None
+   of its units is clean then: those that are free are dirty, whether they were written or not. */
+#ifndef MI_LARGE_PAGES_H
+#define MI_LARGE_PAGES_H
+
+#include "os/os.h"
+#include "segment/chunk.h"
+#include "stats/stats.h"
+
+enum { MI_LARGE_PAGE_UNITS = MI_OS_LARGE_PAGE >> MI_UNIT_SHIFT };
+_Static_assert(2 * MI_LARGE_PAGE_UNITS == MI_UNITS_PER_SEGMENT, "a slot has two halves");
+
+mi_inline uint64_t mi_large_page_units(unsigned half) {
+  return mi_bits64(half * MI_LARGE_PAGE_UNITS, MI_LARGE_PAGE_UNITS);
+}
+
+/* Any thread may call all of these. */
+
+typedef enum mi_large_use_e {
+  MI_LARGE_FOR_BLOCK,  /* all of it was taken for one block */
+  MI_LARGE_FOR_GROWTH, /* the first of its units were taken for a page, more will be */
+} mi_large_use_t;
+
+/* A half that was clean comes into use. */
+void mi_large_pages_offer(mi_slot_ref_t ref, unsigned half, mi_large_use_t use);
+
+/* The caller has taken these units, which were clean, and nobody has touched them yet. */
+mi_inline void mi_large_pages_taken(mi_slot_ref_t ref, uint64_t clean) {
+  for (unsigned half = 0; half < 2; half++) {
+    uint64_t units = mi_large_page_units(half);
+    if (mi_unlikely((clean & units) == units)) mi_large_pages_offer(ref, half, MI_LARGE_FOR_BLOCK);
+  }
+}
+
+/* The same for a page of a segment, where other pages will follow; for the owner of the segment. In a process that
+   has less memory than this for each of its threads, what is resident but not used yet would be too much of it. */
+#define MI_LARGE_PAGES_LEAST ((int64_t)32 << 20)
+void mi_large_pages_taken_to_grow(mi_slot_ref_t ref, uint64_t clean);
+mi_inline void mi_large_pages_grow(mi_slot_ref_t ref, uint64_t clean) {
+  bool is_large = mi_stat_current(committed) >= MI_LARGE_PAGES_LEAST;
+  if (mi_unlikely(is_large)) mi_large_pages_taken_to_grow(ref, clean);
+}
+
+/* Those of these units that lie in halves for which a large page was asked. */
+mi_inline uint64_t mi_large_pages_among(mi_slot_ref_t ref, uint64_t units) {
+  uint8_t large = atomic_load_explicit(&mi_slot_state(ref)->large, memory_order_relaxed);
+  if (mi_likely(large == 0)) return 0;
+  uint64_t first = (large & 1) != 0 ? mi_large_page_units(0) : 0;
+  return units & ((large & 2) != 0 ? first | mi_large_page_units(1) : first);
+}
+
+/* Something in these units is to be purged, or moved elsewhere. Also for the helper thread. */
+mi_noinline void mi_large_pages_take_back(mi_slot_ref_t ref, uint64_t units);
+mi_inline void mi_large_pages_end(mi_slot_ref_t ref, uint64_t units) {
+  uint64_t large = mi_large_pages_among(ref, units);
+  if (mi_unlikely(large != 0)) mi_large_pages_take_back(ref, large);
+}
+
+/* The slot is not there any more. */
+mi_cold void mi_large_pages_forget(mi_slot_ref_t ref);
+
+/* The same as mi_large_pages_end for what lies between two addresses in a slot, or in a run of slots that begins there. */
+void mi_large_pages_end_between(mi_slot_ref_t ref, const void* from, const void* to);
+
+#endif

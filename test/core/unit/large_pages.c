@@ -1,0 +1,222 @@
+/* Where large pages are asked for: in memory that is likely to be written all over, until some of it is purged. */
+#include "segment/large_pages.h"
+
+#include <miheap.h>
+#include <string.h>
+
+#include "memory.h"
+#include "os/rare.h"
+#include "pattern.h"
+#include "resident.h"
+#include "segment/purge.h"
+#include "segment/segment.h"
+
+#define MIB ((size_t)1 << 20)
+
+enum { BLOCKS = 24, HALVES_OF_BLOCK = 4 };
+#define BLOCK_SIZE (HALVES_OF_BLOCK * MI_OS_LARGE_PAGE)
+
+/* Of a block in a run: whether a large page was asked for where p points. */
+static bool is_large(const uint8_t* block, const uint8_t* p) {
+  mi_slot_ref_t slot = mi_segment_slot(mi_segment_find(block));
+  size_t unit = (size_t)(p - mi_slot_start(slot)) >> MI_UNIT_SHIFT;
+  slot.index += (unsigned)(unit / MI_UNITS_PER_SEGMENT);
+  return mi_large_pages_among(slot, (uint64_t)1 << unit % MI_UNITS_PER_SEGMENT) != 0;
+}
+
+static unsigned large_halves(const uint8_t* block) {
+  unsigned count = 0;
+  for (unsigned i = 0; i < HALVES_OF_BLOCK; i++) {
+    count += is_large(block, block + i * MI_OS_LARGE_PAGE);
+  }
+  return count;
+}
+
+static uint8_t* blocks[BLOCKS];
+
+/* Returns how many large pages the blocks got that were allocated last. */
+static unsigned allocate(size_t stride) {
+  unsigned large = 0;
+  for (unsigned i = 0; i < BLOCKS; i++) {
+    blocks[i] = mi_malloc(BLOCK_SIZE);
+    CHECK(blocks[i] != NULL);
+    if (i >= BLOCKS / 2) large += large_halves(blocks[i]);
+    for (size_t at = 0; stride > 0 && at < BLOCK_SIZE; at += stride) blocks[i][at] = 1;
+  }
+  return large;
+}
+
+static void give_back(void) {
+  for (unsigned i = 0; i < BLOCKS; i++) mi_free(blocks[i]);
+  mi_collect(true);
+}
+
+static void none_is_left(void) {
+  size_t count = mi_chunk_count();
+  for (size_t i = 0; i < count; i++) {
+    if (mi_chunk_at(i)->start == NULL) continue; /* unmapped */
+    for (unsigned index = 0; index < MI_SLOTS_PER_CHUNK; index++) {
+      mi_slot_t* slot = &mi_chunk_at(i)->slots[index];
+      CHECK_EQ(atomic_load(&slot->large), 0);
+    }
+  }
+}
+
+static void blocks_that_are_written(void) {
+  unsigned large = allocate(MI_OS_LEAST_PAGE);
+  unsigned all = BLOCKS / 2 * HALVES_OF_BLOCK;
+  CHECK_CMP(large, >, all / 2);
+  CHECK_CMP(large, <, all); /* some halves are always looked at */
+  memory_check();
+  give_back();
+  none_is_left();
+}
+
+/* The last half of a block that does not fill it. */
+static void not_beyond_a_block(void) {
+  uint8_t* block = mi_malloc(2 * MI_OS_LARGE_PAGE + MI_UNIT_SIZE);
+  for (unsigned i = 0; i < 16; i++) {
+    CHECK(!is_large(block, block + 2 * MI_OS_LARGE_PAGE));
+    mi_free(block);
+    mi_collect(true);
+    block = mi_malloc(2 * MI_OS_LARGE_PAGE + MI_UNIT_SIZE);
+  }
+  mi_free(block);
+  mi_collect(true);
+}
+
+static void not_where_little_is_written(void) {
+  blocks_that_are_written();
+  allocate(4 * MI_OS_LEAST_PAGE);
+  give_back();
+  CHECK_EQ(allocate(4 * MI_OS_LEAST_PAGE), 0);
+  give_back();
+}
+
+/* What nobody writes to says neither the one nor the other. */
+static void untouched_blocks_say_nothing(void) {
+  allocate(0);
+  give_back();
+  CHECK_EQ(allocate(0), 0);
+  give_back();
+}
+
+/* A block with at least so many large halves; the others are given back. */
+static uint8_t* block_with_large(unsigned least) {
+  uint8_t* found = NULL;
+  allocate(MI_OS_LEAST_PAGE);
+  for (unsigned i = 0; i < BLOCKS; i++) {
+    if (found == NULL && large_halves(blocks[i]) >= least) {
+      found = blocks[i];
+    } else {
+      mi_free(blocks[i]);
+    }
+  }
+  CHECK(found != NULL);
+  mi_collect(true);
+  return found;
+}
+
+static void until_moved(void) {
+  uint8_t* block = block_with_large(HALVES_OF_BLOCK - 1);
+  size_t size = 8 * BLOCK_SIZE;
+  pattern_fill(block, BLOCK_SIZE, 1);
+  int64_t committed = memory_gauges().committed;
+  block = mi_realloc(block, size);
+  CHECK(mi_segment_find(block)->chunk == NULL);
+  CHECK(pattern_holds_prefix(block, BLOCK_SIZE, BLOCK_SIZE, 1));
+  CHECK_CMP(memory_gauges().committed - committed, <,
+            (int64_t)(size + MIB)); /* it was not copied */
+  none_is_left();
+  mi_free(block);
+  mi_collect(true);
+}
+
+/* One unit of a half goes, and with it the request for that half alone. */
+static void until_a_part_is_purged(void) {
+  mi_slot_ref_t slots[BLOCKS];
+  mi_slot_ref_t slot = {NULL, 0};
+  bool zero;
+  for (unsigned i = 0; i < BLOCKS; i++) {
+    CHECK(mi_slot_take(NULL, &slots[i], ~(uint64_t)0, &zero));
+    memset(mi_slot_start(slots[i]), 1, MI_SEGMENT_SIZE);
+    if (mi_large_pages_among(slots[i], ~(uint64_t)0) == ~(uint64_t)0) slot = slots[i];
+  }
+  CHECK(slot.chunk != NULL);
+  mi_units_release(slot, mi_bits64(3, 2), 0);
+  CHECK_EQ(mi_large_pages_among(slot, ~(uint64_t)0), ~(uint64_t)0);
+  mi_purge_all();
+  CHECK_EQ(mi_large_pages_among(slot, ~(uint64_t)0), mi_large_page_units(1));
+  size_t resident = resident_in(mi_slot_start(slot), MI_SEGMENT_SIZE);
+  CHECK_EQ(resident, MI_SEGMENT_SIZE - 2 * MI_UNIT_SIZE);
+  CHECK(mi_units_take(slot, mi_bits64(3, 2), &zero));
+  CHECK(zero);
+  for (unsigned i = 0; i < BLOCKS; i++) {
+    mi_units_release(slots[i], ~(uint64_t)0, 0);
+    mi_slot_release(slots[i]);
+  }
+  mi_purge_all();
+  none_is_left();
+}
+
+/* Returns in how many slots large pages were asked for when a heap of so many bytes has grown. */
+static unsigned grow(size_t bytes) {
+  enum { SIZE = 1024 };
+  mi_heap_t* heap = mi_heap_new();
+  for (size_t i = 0; i < bytes / SIZE; i++) memset(mi_heap_malloc(heap, SIZE), 1, SIZE);
+  unsigned large = 0;
+  mi_slot_walk_t walk = mi_walk_slots();
+  while (mi_next_slot(&walk)) large += mi_large_pages_among(walk.slot, ~(uint64_t)0) != 0;
+  memory_check();
+  mi_heap_destroy(heap);
+  mi_collect(true);
+  none_is_left();
+  return large;
+}
+
+static void growing_heaps(void) {
+  CHECK_EQ(grow((size_t)MI_LARGE_PAGES_LEAST * 3 / 4), 0);
+  CHECK_CMP(grow((size_t)MI_LARGE_PAGES_LEAST * 4), >, 8);
+}
+
+static void options(void) {
+  mi_option_set(mi_option_allow_thp, 0);
+  CHECK_EQ(allocate(MI_OS_LEAST_PAGE), 0);
+  give_back();
+  mi_option_set(mi_option_allow_thp, 1);
+}
+
+/* What all of the above is for. The system may be out of large pages for some. */
+static void system_gives_them(void) {
+  if (!mi_os_gives_large_pages()) {
+    puts("this system gives no large pages on request");
+    return;
+  }
+  uint8_t* block = block_with_large(HALVES_OF_BLOCK - 1);
+  size_t resident = 0;
+  mi_free(block);
+  mi_collect(true);
+  for (unsigned i = 0; i < BLOCKS; i++) {
+    blocks[i] = mi_malloc(BLOCK_SIZE);
+    for (size_t at = 0; at < BLOCK_SIZE; at += MI_OS_LARGE_PAGE) blocks[i][at] = 1;
+    resident += resident_in(blocks[i], BLOCK_SIZE);
+  }
+  CHECK_CMP(resident, >=, MI_OS_LARGE_PAGE);
+  give_back();
+}
+
+int main(void) {
+  mi_option_set(mi_option_purge_delay, 100000);
+  mi_rare_set(mi_rare_large_page, 1);
+  /* In debug builds every block is written, by mi_malloc. */
+  if (MI_DEBUG == 0) untouched_blocks_say_nothing();
+  growing_heaps();
+  blocks_that_are_written();
+  not_beyond_a_block();
+  options();
+  until_a_part_is_purged();
+  until_moved();
+  system_gives_them();
+  if (MI_DEBUG == 0) not_where_little_is_written();
+  return 0;
+}
