@@ -14,9 +14,11 @@ static uint8_t* start_of(half_t at) { return mi_slot_start(at.ref) + at.half * M
 
 /* ---- Where it makes sense ---- */
 
+/* With purge_delay 0, what is free of one would be purged at once. */
 static bool is_allowed(void) {
   return mi_option_is_enabled(mi_option_allow_thp) &&
-         !mi_option_is_enabled(mi_option_allow_large_os_pages);
+         !mi_option_is_enabled(mi_option_allow_large_os_pages) &&
+         mi_option_get(mi_option_purge_delay) != 0;
 }
 
 static bool system_gives_some(void) {
@@ -56,7 +58,7 @@ typedef struct evidence_s {
       per_probe; /* of so many halves, one has ordinary pages in any case; 0: LEAST_PER_PROBE */
 } evidence_t;
 
-static evidence_t evidence[2]; /* for each use */
+static evidence_t evidence[MI_LARGE_USES];
 enum { LEAST_PER_PROBE = 8, MOST_PER_PROBE = 64 };
 
 static uintptr_t number_of(half_t at) {
@@ -116,7 +118,7 @@ static void look_at_probe(evidence_t* of) {
   share_t share = share_of(half_with(number));
   /* A block that nobody has begun to write yet says nothing; nor does what was purged. */
   if (share.resident > 0 && 2 * share.all >= PAGES) {
-    note(of, 8 * share.resident >= 7 * share.all);
+    note(of, 16 * share.resident > 15 * share.all);
   } else if (share.all > 0 && offers < MOST_OFFERS) {
     atomic_store_explicit(&of->probe, number, memory_order_relaxed);
   }
@@ -208,7 +210,8 @@ void mi_large_pages_offer(mi_slot_ref_t ref, unsigned half, mi_large_use_t use) 
   }
 }
 
-void mi_large_pages_taken_to_grow(mi_slot_ref_t ref, uint64_t clean) {
+void mi_large_pages_taken_to_grow(mi_slot_ref_t ref, uint64_t clean, size_t block_size) {
+  bool is_page = block_size <= MI_MEDIUM_BLOCK_MAX;
   if (mi_stat_current(committed) < MI_LARGE_PAGES_LEAST * mi_stat_current(threads)) return;
   uint64_t left = atomic_load_explicit(&mi_slot_state(ref)->clean, memory_order_relaxed);
   for (unsigned half = 0; half < 2; half++) {
@@ -216,7 +219,7 @@ void mi_large_pages_taken_to_grow(mi_slot_ref_t ref, uint64_t clean) {
     uint64_t taken = clean & units;
     bool was_clean = ((clean | left) & units) == units;
     if (taken != 0 && taken != units && was_clean) {
-      mi_large_pages_offer(ref, half, MI_LARGE_FOR_GROWTH);
+      mi_large_pages_offer(ref, half, is_page ? MI_LARGE_FOR_PAGES : MI_LARGE_FOR_LARGE_BLOCKS);
     }
   }
 }

@@ -24,9 +24,12 @@ mi_inline uint64_t mi_large_page_units(unsigned half) {
 
 /* Any thread may call all of these. */
 
+/* Those of one kind are alike: between blocks above MI_MEDIUM_BLOCK_MAX units are left that nobody writes to. */
 typedef enum mi_large_use_e {
-  MI_LARGE_FOR_BLOCK,  /* all of it was taken for one block */
-  MI_LARGE_FOR_GROWTH, /* the first of its units were taken for a page, more will be */
+  MI_LARGE_FOR_HUGE,         /* all of it was taken for one block */
+  MI_LARGE_FOR_LARGE_BLOCKS, /* the first of its units were taken for a page, more will be */
+  MI_LARGE_FOR_PAGES,
+  MI_LARGE_USES
 } mi_large_use_t;
 
 /* A half that was clean comes into use. */
@@ -36,17 +39,18 @@ void mi_large_pages_offer(mi_slot_ref_t ref, unsigned half, mi_large_use_t use);
 mi_inline void mi_large_pages_taken(mi_slot_ref_t ref, uint64_t clean) {
   for (unsigned half = 0; half < 2; half++) {
     uint64_t units = mi_large_page_units(half);
-    if (mi_unlikely((clean & units) == units)) mi_large_pages_offer(ref, half, MI_LARGE_FOR_BLOCK);
+    if (mi_unlikely((clean & units) == units)) mi_large_pages_offer(ref, half, MI_LARGE_FOR_HUGE);
   }
 }
 
-/* The same for a page of a segment, where other pages will follow; for the owner of the segment. In a process that
-   has less memory than this for each of its threads, what is resident but not used yet would be too much of it. */
+/* The same for a page of a segment with such blocks, where other pages will follow; for the owner of the segment. In a
+   process that has less memory than this for each of its threads, what is resident but not used yet would be too much
+   of it. */
 #define MI_LARGE_PAGES_LEAST ((int64_t)32 << 20)
-void mi_large_pages_taken_to_grow(mi_slot_ref_t ref, uint64_t clean);
-mi_inline void mi_large_pages_grow(mi_slot_ref_t ref, uint64_t clean) {
+void mi_large_pages_taken_to_grow(mi_slot_ref_t ref, uint64_t clean, size_t block_size);
+mi_inline void mi_large_pages_grow(mi_slot_ref_t ref, uint64_t clean, size_t block_size) {
   bool is_large = mi_stat_current(committed) >= MI_LARGE_PAGES_LEAST;
-  if (mi_unlikely(is_large)) mi_large_pages_taken_to_grow(ref, clean);
+  if (mi_unlikely(is_large)) mi_large_pages_taken_to_grow(ref, clean, block_size);
 }
 
 /* Those of these units that lie in halves for which a large page was asked. */
