@@ -13,7 +13,7 @@
 
 #define MIB ((size_t)1 << 20)
 
-enum { BLOCKS = 24, HALVES_OF_BLOCK = 4 };
+enum { BLOCKS = 16, HALVES_OF_BLOCK = 4 };
 #define BLOCK_SIZE (HALVES_OF_BLOCK * MI_OS_LARGE_PAGE)
 
 /* Of a block in a run: whether a large page was asked for where p points. */
@@ -132,17 +132,34 @@ static void until_moved(void) {
   mi_collect(true);
 }
 
-/* One unit of a half goes, and with it the request for that half alone. */
-static void until_a_part_is_purged(void) {
-  mi_slot_ref_t slots[BLOCKS];
-  mi_slot_ref_t slot = {NULL, 0};
+static mi_slot_ref_t slots[BLOCKS];
+
+/* Takes some slots, and returns the last of which all is large. */
+static mi_slot_ref_t take_slots(void) {
+  mi_slot_ref_t found = {NULL, 0};
   bool zero;
   for (unsigned i = 0; i < BLOCKS; i++) {
     CHECK(mi_slot_take(NULL, &slots[i], ~(uint64_t)0, &zero));
     memset(mi_slot_start(slots[i]), 1, MI_SEGMENT_SIZE);
-    if (mi_large_pages_among(slots[i], ~(uint64_t)0) == ~(uint64_t)0) slot = slots[i];
+    if (mi_large_pages_among(slots[i], ~(uint64_t)0) == ~(uint64_t)0) found = slots[i];
   }
-  CHECK(slot.chunk != NULL);
+  CHECK(found.chunk != NULL);
+  return found;
+}
+
+static void release_slots(void) {
+  for (unsigned i = 0; i < BLOCKS; i++) {
+    mi_units_release(slots[i], ~(uint64_t)0, 0);
+    mi_slot_release(slots[i]);
+  }
+  mi_purge_all();
+  none_is_left();
+}
+
+/* Two units of a half go, and with them the request for that half alone. */
+static void until_a_part_is_purged(void) {
+  bool zero;
+  mi_slot_ref_t slot = take_slots();
   mi_units_release(slot, mi_bits64(3, 2), 0);
   CHECK_EQ(mi_large_pages_among(slot, ~(uint64_t)0), ~(uint64_t)0);
   mi_purge_all();
@@ -151,12 +168,35 @@ static void until_a_part_is_purged(void) {
   CHECK_EQ(resident, MI_SEGMENT_SIZE - 2 * MI_UNIT_SIZE);
   CHECK(mi_units_take(slot, mi_bits64(3, 2), &zero));
   CHECK(zero);
-  for (unsigned i = 0; i < BLOCKS; i++) {
-    mi_units_release(slots[i], ~(uint64_t)0, 0);
-    mi_slot_release(slots[i]);
+  release_slots();
+}
+
+/* Releases these units, and returns how many delays go by until they are purged. */
+static int delays_until_purged(mi_slot_ref_t slot, uint64_t units) {
+  static int64_t now;
+  bool zero;
+  int delays = 0;
+  if (now == 0) now = mi_os_now();
+  mi_units_release(slot, units, 0);
+  while ((atomic_load(&mi_slot_state(slot)->clean) & units) != units) {
+    CHECK_CMP(++delays, <=, 10);
+    mi_purge_round(now += 2 * mi_option_get(mi_option_purge_delay));
   }
-  mi_purge_all();
-  none_is_left();
+  CHECK(mi_units_take(slot, units, &zero));
+  return delays;
+}
+
+/* A part of a large page stays a while longer than all of it, or than ordinary memory. */
+static void parts_wait(void) {
+  mi_slot_ref_t slot = take_slots();
+  int whole = delays_until_purged(slot, mi_large_page_units(1));
+  int part = delays_until_purged(slot, mi_bits64(3, 2));
+  CHECK_EQ(mi_large_pages_among(slot, mi_large_page_units(0)), 0);
+  int ordinary = delays_until_purged(slot, mi_bits64(3, 2));
+  CHECK_EQ(whole, ordinary);
+  CHECK_CMP(part, >, ordinary);
+  CHECK_CMP(part, <=, ordinary + 2);
+  release_slots();
 }
 
 /* Returns in how many slots large pages were asked for when a heap of so many bytes has grown. */
@@ -215,6 +255,7 @@ int main(void) {
   not_beyond_a_block();
   options();
   until_a_part_is_purged();
+  parts_wait();
   until_moved();
   system_gives_them();
   if (MI_DEBUG == 0) not_where_little_is_written();
