@@ -234,12 +234,15 @@ typedef struct mi_slot_s {
   _Atomic(uint64_t) aged;
   _Atomic(uint64_t) old;
   _Atomic(int64_t) purge_at; /* the next look, in mi_os_now(); 0: nothing is due */
-  _Atomic(uint8_t) large; /* segment/large_pages.h: bit per half for which a large page was asked */
+  /* segment/large_pages.h: bit per half for which a large page is asked; and for which one was, since all of it was
+     clean. */
+  _Atomic(uint8_t) large;
+  _Atomic(uint8_t) was_large;
   /* For how long parts of large pages wait here to be purged with the rest (segment/purge.c). */
   _Atomic(uint8_t) held;
-  _Atomic(bool) clean_is_zero;  /* false once a purge that does not zero has been used here */
-  _Atomic(uint32_t) old_since;  /* the last bits of mi_os_now() */
-  _Atomic(uint32_t) pins;       /* segment/pin.h */
+  _Atomic(bool) clean_is_zero; /* false once a purge that does not zero has been used here */
+  _Atomic(uint32_t) old_since; /* the last bits of mi_os_now() */
+  _Atomic(uint32_t) pins;      /* segment/pin.h */
   uint32_t
       run_units; /* those of the huge segment that starts here; 0: an ordinary one. For who holds
                          the slot, or has ended its segment */

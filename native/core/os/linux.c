@@ -160,6 +160,15 @@ bool mi_os_gives_large_pages(void) {
   return strstr(text, "[madvise]") != NULL;
 }
 
+/* Linux 5.4, or no. What is purged of a large page as such, the system would keep until it is short of memory. */
+void mi_os_split_large_page(void* p) {
+#if defined(MADV_COLD)
+  advise(p, MI_OS_LEAST_PAGE, MADV_COLD);
+#else
+  (void)p;
+#endif
+}
+
 bool mi_os_resident(void* p, size_t size, unsigned char* pages) {
   return mi_linux_call(SYS_mincore, (long)p, (long)size, (long)pages, 0, 0, 0) == 0;
 }

@@ -91,6 +91,9 @@ bool mi_os_move(void* p, size_t size, void* target, size_t target_size);
 /* Asks for no large pages in a mapping of which little will be touched. */
 void mi_os_avoid_large_pages(void* p, size_t size);
 
+/* Of a large page that p is the first page of, the pages become ordinary ones, so that each can be purged by itself. */
+void mi_os_split_large_page(void* p);
+
 /* Which pages are resident: bit 0 of a byte for each. False if the system does not say, or not all of it is mapped. */
 bool mi_os_resident(void* p, size_t size, unsigned char* pages);
 

@@ -12,22 +12,29 @@ typedef struct half_s {
 
 static uint8_t* start_of(half_t at) { return mi_slot_start(at.ref) + at.half * MI_OS_LARGE_PAGE; }
 
+static uint8_t bit_of(half_t at) { return (uint8_t)(1u << at.half); }
+
+static bool has_bit(const _Atomic(uint8_t)* halves, half_t at) {
+  return (atomic_load_explicit(halves, memory_order_relaxed) & bit_of(at)) != 0;
+}
+
 /* ---- Where it makes sense ---- */
 
 /* With purge_delay 0, what is free of one would be purged at once. */
 static bool is_allowed(void) {
-  return mi_option_is_enabled(mi_option_allow_thp) &&
+  return mi_os_page_size() == MI_OS_LEAST_PAGE && mi_option_is_enabled(mi_option_allow_thp) &&
          !mi_option_is_enabled(mi_option_allow_large_os_pages) &&
          mi_option_get(mi_option_purge_delay) != 0;
 }
 
+enum { UNKNOWN, YES, NO };
+static _Atomic(uint8_t) system_gives; /* what it says, or is found to do */
+
 static bool system_gives_some(void) {
-  enum { UNKNOWN, YES, NO };
-  static _Atomic(uint8_t) answer;
-  uint8_t known = atomic_load_explicit(&answer, memory_order_relaxed);
+  uint8_t known = atomic_load_explicit(&system_gives, memory_order_relaxed);
   if (known == UNKNOWN) {
     known = mi_os_gives_large_pages() ? YES : NO;
-    atomic_store_explicit(&answer, known, memory_order_relaxed);
+    atomic_store_explicit(&system_gives, known, memory_order_relaxed);
   }
   return known == YES;
 }
@@ -38,28 +45,31 @@ static bool faults_are_dear(void) {
 }
 
 static bool is_worth_it(void) {
-  return mi_rare(mi_rare_large_page) || (system_gives_some() && faults_are_dear());
+  return mi_rare(mi_rare_large_page) || (faults_are_dear() && system_gives_some());
 }
 
 /* Memory from the system that is purged and committed like any other. */
-static bool is_ordinary(const mi_chunk_t* chunk) {
+static bool is_ordinary(mi_slot_ref_t ref) {
+  const mi_chunk_t* chunk = ref.chunk;
   return mi_arena_of(chunk) == NULL && !chunk->resident && !chunk->uncommitted &&
-         chunk->slot_count == MI_SLOTS_PER_CHUNK;
+         chunk->slot_count == MI_SLOTS_PER_CHUNK &&
+         atomic_load_explicit(&mi_slot_state(ref)->clean_is_zero, memory_order_relaxed);
 }
 
 /* ---- Whether memory is written all over ----
-   A half in ordinary pages, the probe, is looked at when several others came into use after it. */
+   A half in ordinary pages, the probe, is looked at when several others came into use after it. What it shows is good
+   for so many requests. */
 
 typedef struct evidence_s {
-  _Atomic(uintptr_t) probe; /* number_of; 0: none */
-  _Atomic(uint32_t) offers; /* since it is the probe */
-  _Atomic(bool) is_dense;   /* as the last one was */
-  _Atomic(uint32_t)
-      per_probe; /* of so many halves, one has ordinary pages in any case; 0: LEAST_PER_PROBE */
+  _Atomic(uintptr_t) probe;  /* number_of; 0: none */
+  _Atomic(uintptr_t) sample; /* the same of a half for which a large page was asked */
+  _Atomic(uint32_t) offers;  /* since there is this probe */
+  _Atomic(int32_t) left;     /* requests; below 1: none */
+  _Atomic(uint32_t) trust;   /* how many requests the next look is good for; 0: LEAST_TRUST */
 } evidence_t;
 
 static evidence_t evidence[MI_LARGE_USES];
-enum { LEAST_PER_PROBE = 8, MOST_PER_PROBE = 64 };
+enum { LEAST_TRUST = 8, MOST_TRUST = 32 };
 
 static uintptr_t number_of(half_t at) {
   return (at.ref.chunk->number * MI_SLOTS_PER_CHUNK + at.ref.index) * 2 + at.half + 1;
@@ -78,15 +88,16 @@ typedef struct share_s {
 
 enum { PAGES = MI_OS_LARGE_PAGE / MI_OS_LEAST_PAGE, PER_UNIT = PAGES / MI_LARGE_PAGE_UNITS };
 
-/* Of the pages in units that are in use, or were. */
+/* Of the pages in units that are in use, or were; not those of a header. */
 static share_t share_of(half_t at) {
   unsigned char resident[PAGES];
   share_t share = {0, 0};
   /* A chunk may be unmapped at any time. Whatever is there then, this only looks. */
-  if (at.ref.chunk->start == NULL || !mi_os_resident(start_of(at), MI_OS_LARGE_PAGE, resident)) {
-    return share;
-  }
-  uint64_t clean = atomic_load_explicit(&mi_slot_state(at.ref)->clean, memory_order_relaxed);
+  uint8_t* chunk = *(uint8_t* volatile*)&at.ref.chunk->start;
+  if (chunk == NULL) return share;
+  uint8_t* start = chunk + ((size_t)at.ref.index << MI_SEGMENT_SHIFT) + at.half * MI_OS_LARGE_PAGE;
+  if (!mi_os_resident(start, MI_OS_LARGE_PAGE, resident)) return share;
+  uint64_t clean = atomic_load_explicit(&mi_slot_state(at.ref)->clean, memory_order_relaxed) | 1;
   clean >>= at.half * MI_LARGE_PAGE_UNITS;
   for (unsigned i = 0; i < PAGES; i++) {
     if ((clean >> (i / PER_UNIT) & 1) != 0) continue;
@@ -96,17 +107,29 @@ static share_t share_of(half_t at) {
   return share;
 }
 
-static uint32_t per_probe(evidence_t* of) {
-  uint32_t present = atomic_load_explicit(&of->per_probe, memory_order_relaxed);
-  return present > LEAST_PER_PROBE ? present : LEAST_PER_PROBE;
+/* The more often it was so, the longer it is taken for granted. */
+static void note(evidence_t* of, bool is_dense) {
+  uint32_t trust = atomic_load_explicit(&of->trust, memory_order_relaxed);
+  if (trust < LEAST_TRUST || !is_dense) trust = LEAST_TRUST;
+  uint32_t next = 2 * trust < MOST_TRUST ? 2 * trust : MOST_TRUST;
+  atomic_store_explicit(&of->trust, is_dense ? next : LEAST_TRUST, memory_order_relaxed);
+  atomic_store_explicit(&of->left, is_dense ? (int32_t)trust : 0, memory_order_relaxed);
 }
 
-/* The more often it was so, the less often it is asked. */
-static void note(evidence_t* of, bool is_dense) {
-  uint32_t next = is_dense ? 2 * per_probe(of) : LEAST_PER_PROBE;
-  if (next > MOST_PER_PROBE) next = MOST_PER_PROBE;
-  atomic_store_explicit(&of->per_probe, next, memory_order_relaxed);
-  atomic_store_explicit(&of->is_dense, is_dense, memory_order_relaxed);
+/* A request that the system did not heed shows in a half of which a part is resident. */
+static void look_at_sample(evidence_t* of) {
+  enum { MOST_FAILURES = 4 };
+  static _Atomic(uint32_t) failures;
+  uintptr_t number = atomic_exchange_explicit(&of->sample, 0, memory_order_relaxed);
+  if (number == 0) return;
+  half_t at = half_with(number);
+  share_t share = share_of(at);
+  if (share.resident == 0 || !has_bit(&mi_slot_state(at.ref)->large, at)) return;
+  if (share.resident == share.all) {
+    atomic_store_explicit(&failures, 0, memory_order_relaxed);
+  } else if (atomic_fetch_add_explicit(&failures, 1, memory_order_relaxed) >= MOST_FAILURES) {
+    atomic_store_explicit(&system_gives, NO, memory_order_relaxed);
+  }
 }
 
 static void look_at_probe(evidence_t* of) {
@@ -115,72 +138,91 @@ static void look_at_probe(evidence_t* of) {
   if (offers < LEAST_OFFERS) return;
   uintptr_t number = atomic_exchange_explicit(&of->probe, 0, memory_order_relaxed);
   if (number == 0) return;
-  share_t share = share_of(half_with(number));
+  half_t at = half_with(number);
+  share_t share = share_of(at);
+  if (has_bit(&mi_slot_state(at.ref)->was_large, at)) return; /* it came into use once more */
   /* A block that nobody has begun to write yet says nothing; nor does what was purged. */
   if (share.resident > 0 && 2 * share.all >= PAGES) {
     note(of, 16 * share.resident > 15 * share.all);
+    look_at_sample(of);
   } else if (share.all > 0 && offers < MOST_OFFERS) {
     atomic_store_explicit(&of->probe, number, memory_order_relaxed);
   }
 }
 
-static void become_probe(evidence_t* of, half_t at) {
+/* In time for the next requests. True if the half is to have ordinary pages. */
+static bool become_probe(evidence_t* of, half_t at) {
+  enum { FEW_LEFT = 6 };
   uintptr_t none = 0;
-  if (atomic_load_explicit(&of->probe, memory_order_relaxed) != none) return;
+  if (atomic_load_explicit(&of->left, memory_order_relaxed) > FEW_LEFT) return false;
+  if (atomic_load_explicit(&of->probe, memory_order_relaxed) != none) return false;
   atomic_store_explicit(&of->offers, 0, memory_order_relaxed);
-  atomic_compare_exchange_strong_explicit(&of->probe, &none, number_of(at), memory_order_relaxed,
-                                          memory_order_relaxed);
+  return atomic_compare_exchange_strong_explicit(&of->probe, &none, number_of(at),
+                                                 memory_order_relaxed, memory_order_relaxed);
+}
+
+static bool may_ask(evidence_t* of) {
+  if (atomic_load_explicit(&of->left, memory_order_relaxed) <= 0) return false;
+  return atomic_fetch_sub_explicit(&of->left, 1, memory_order_relaxed) > 0;
 }
 
 /* ---- Requests ---- */
 
+_Atomic(size_t) mi_large_pages_requests;
 /* For the system each may be a mapping, and what is between two another one, of which it has 65,530 for a process. */
 enum { MOST_REQUESTS = 16384 };
-static _Atomic(size_t) requests;
 
-static void ask_for(half_t at) {
+/* False if the chunk was not ready for it before: then the half, of which the caller holds a part, gets an ordinary page.
+   For the system the chunk becomes one mapping, which it divides for requests and puts together again; but only parts
+   of what was one when it was first touched can become one again, and be moved in one piece. */
+static bool is_prepared(half_t at) {
   mi_chunk_t* chunk = at.ref.chunk;
-  if (atomic_load_explicit(&requests, memory_order_relaxed) >= MOST_REQUESTS) return;
-  atomic_fetch_add_explicit(&requests, 1, memory_order_relaxed);
-  /* For the system a chunk has two kinds of memory then, and not three: a block can still be moved in one piece once
-     its requests are taken back. */
-  if (!atomic_exchange_explicit(&chunk->has_large, true, memory_order_relaxed)) {
-    mi_os_avoid_large_pages(chunk->start, MI_CHUNK_SIZE);
-  }
-  atomic_fetch_or_explicit(&mi_slot_state(at.ref)->large, (uint8_t)(1u << at.half),
-                           memory_order_relaxed);
+  if (atomic_exchange_explicit(&chunk->has_large, true, memory_order_relaxed)) return true;
+  mi_os_avoid_large_pages(chunk->start, MI_CHUNK_SIZE);
+  *(volatile uint8_t*)start_of(at) = 0;
+  return false;
+}
+
+static bool ask_for(half_t at) {
+  mi_slot_t* slot = mi_slot_state(at.ref);
+  size_t requests = atomic_load_explicit(&mi_large_pages_requests, memory_order_relaxed);
+  if (requests >= MOST_REQUESTS || !is_prepared(at)) return false;
+  atomic_fetch_add_explicit(&mi_large_pages_requests, 1, memory_order_relaxed);
+  atomic_fetch_or_explicit(&slot->was_large, bit_of(at), memory_order_relaxed);
+  atomic_fetch_or_explicit(&slot->large, bit_of(at), memory_order_relaxed);
   mi_os_prefer_large_pages(start_of(at), MI_OS_LARGE_PAGE);
   /* What is free of it comes with the rest. Acquire and the release in there: as where units are taken and given back. */
   uint64_t units = mi_large_page_units(at.half);
-  uint64_t free =
-      atomic_fetch_and_explicit(&mi_slot_state(at.ref)->clean, ~units, memory_order_acquire) &
-      units;
-  if (free == 0) return;
-  mi_stat_up(committed, mi_popcount64(free) * MI_UNIT_SIZE);
-  mi_units_release(at.ref, free, 0);
+  uint64_t free = atomic_fetch_and_explicit(&slot->clean, ~units, memory_order_acquire) & units;
+  if (free != 0) {
+    mi_stat_up(committed, mi_popcount64(free) * MI_UNIT_SIZE);
+    mi_units_release(at.ref, free, 0);
+  }
+  return true;
 }
 
 /* Whether there was a request for that half. */
 static bool forget(half_t at) {
-  uint8_t bit = (uint8_t)(1u << at.half);
   _Atomic(uint8_t)* large = &mi_slot_state(at.ref)->large;
-  uint8_t before = atomic_fetch_and_explicit(large, (uint8_t)~bit, memory_order_relaxed);
-  if ((before & bit) == 0) return false;
-  atomic_fetch_sub_explicit(&requests, 1, memory_order_relaxed);
+  uint8_t before = atomic_fetch_and_explicit(large, (uint8_t)~bit_of(at), memory_order_relaxed);
+  if ((before & bit_of(at)) == 0) return false;
+  atomic_fetch_sub_explicit(&mi_large_pages_requests, 1, memory_order_relaxed);
   return true;
 }
 
 void mi_large_pages_take_back(mi_slot_ref_t ref, uint64_t units) {
   for (unsigned half = 0; half < 2; half++) {
     half_t at = {ref, half};
-    if ((units & mi_large_page_units(half)) != 0 && forget(at)) {
-      mi_os_avoid_large_pages(start_of(at), MI_OS_LARGE_PAGE);
-    }
+    uint64_t all = mi_large_page_units(half);
+    if ((units & all) == 0 || !forget(at)) continue;
+    mi_os_avoid_large_pages(start_of(at), MI_OS_LARGE_PAGE);
+    if ((units & all) != all) mi_os_split_large_page(start_of(at));
   }
 }
 
 void mi_large_pages_forget(mi_slot_ref_t ref) {
   for (unsigned half = 0; half < 2; half++) (void)forget((half_t){ref, half});
+  atomic_store_explicit(&mi_slot_state(ref)->was_large, 0, memory_order_relaxed);
 }
 
 void mi_large_pages_end_between(mi_slot_ref_t ref, const void* from, const void* to) {
@@ -196,17 +238,23 @@ void mi_large_pages_end_between(mi_slot_ref_t ref, const void* from, const void*
   }
 }
 
-void mi_large_pages_offer(mi_slot_ref_t ref, unsigned half, mi_large_use_t use) {
-  half_t at = {ref, half};
-  if (!is_ordinary(ref.chunk) || !is_allowed() || !is_worth_it()) return;
+/* A half that was clean comes into use. */
+static void offer(half_t at, mi_large_use_t use) {
+  _Atomic(uint8_t)* was_large = &mi_slot_state(at.ref)->was_large;
+  if (has_bit(was_large, at)) {
+    atomic_fetch_and_explicit(was_large, (uint8_t)~bit_of(at), memory_order_relaxed);
+  }
+  if (!is_ordinary(at.ref) || !is_allowed() || !is_worth_it()) return;
   evidence_t* of = &evidence[use];
   look_at_probe(of);
-  bool is_dense = atomic_load_explicit(&of->is_dense, memory_order_relaxed);
-  uint32_t offers = atomic_load_explicit(&of->offers, memory_order_relaxed);
-  if (is_dense && offers % per_probe(of) != 0) {
-    ask_for(at);
-  } else {
-    become_probe(of, at);
+  if (become_probe(of, at) || !may_ask(of) || !ask_for(at)) return;
+  atomic_store_explicit(&of->sample, number_of(at), memory_order_relaxed);
+}
+
+void mi_large_pages_taken_whole(mi_slot_ref_t ref, uint64_t clean) {
+  for (unsigned half = 0; half < 2; half++) {
+    uint64_t units = mi_large_page_units(half);
+    if ((clean & units) == units) offer((half_t){ref, half}, MI_LARGE_FOR_HUGE);
   }
 }
 
@@ -219,7 +267,7 @@ void mi_large_pages_taken_to_grow(mi_slot_ref_t ref, uint64_t clean, size_t bloc
     uint64_t taken = clean & units;
     bool was_clean = ((clean | left) & units) == units;
     if (taken != 0 && taken != units && was_clean) {
-      mi_large_pages_offer(ref, half, is_page ? MI_LARGE_FOR_PAGES : MI_LARGE_FOR_LARGE_BLOCKS);
+      offer((half_t){ref, half}, is_page ? MI_LARGE_FOR_PAGES : MI_LARGE_FOR_LARGE_BLOCKS);
     }
   }
 }

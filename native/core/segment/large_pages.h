@@ -6,8 +6,8 @@
    earlier, in ordinary pages, turned out to be written all over. Before any part of it is purged the request is taken
    back, or the system would fill it up again some time.
 
-   There are two in a slot, its halves. Each one may be large that was clean when the first of its units was taken. None
-   of its units is clean then: those that are free are dirty, whether they were written or not. */
+   There are two in a slot, its halves. Each one may be large that was clean when the first of its units was taken. Of one
+   that was large since, units that are given back are dirty, whether they were written or not. */
 #ifndef MI_LARGE_PAGES_H
 #define MI_LARGE_PAGES_H
 
@@ -32,15 +32,13 @@ typedef enum mi_large_use_e {
   MI_LARGE_USES
 } mi_large_use_t;
 
-/* A half that was clean comes into use. */
-void mi_large_pages_offer(mi_slot_ref_t ref, unsigned half, mi_large_use_t use);
-
-/* The caller has taken these units, which were clean, and nobody has touched them yet. */
+/* The caller has taken these units, which were clean, for one block, and nobody has touched them yet. */
+void mi_large_pages_taken_whole(mi_slot_ref_t ref, uint64_t clean);
 mi_inline void mi_large_pages_taken(mi_slot_ref_t ref, uint64_t clean) {
-  for (unsigned half = 0; half < 2; half++) {
-    uint64_t units = mi_large_page_units(half);
-    if (mi_unlikely((clean & units) == units)) mi_large_pages_offer(ref, half, MI_LARGE_FOR_HUGE);
-  }
+  uint64_t last = mi_large_page_units(1);
+  uint64_t first = mi_large_page_units(0);
+  bool some = (clean & last) == last || (clean & first) == first;
+  if (mi_unlikely(some)) mi_large_pages_taken_whole(ref, clean);
 }
 
 /* The same for a page of a segment with such blocks, where other pages will follow; for the owner of the segment. In a
@@ -53,12 +51,25 @@ mi_inline void mi_large_pages_grow(mi_slot_ref_t ref, uint64_t clean, size_t blo
   if (mi_unlikely(is_large)) mi_large_pages_taken_to_grow(ref, clean, block_size);
 }
 
-/* Those of these units that lie in halves for which a large page was asked. */
+/* Requests of this process. */
+extern mi_hidden _Atomic(size_t) mi_large_pages_requests;
+mi_inline bool mi_large_pages_exist(void) {
+  return mi_unlikely(atomic_load_explicit(&mi_large_pages_requests, memory_order_relaxed) != 0);
+}
+
+mi_inline uint64_t mi_large_pages_in(const _Atomic(uint8_t)* halves, uint64_t units) {
+  uint8_t bits = atomic_load_explicit(halves, memory_order_relaxed);
+  if (mi_likely(bits == 0)) return 0;
+  uint64_t first = (bits & 1) != 0 ? mi_large_page_units(0) : 0;
+  return units & ((bits & 2) != 0 ? first | mi_large_page_units(1) : first);
+}
+
+/* Those of these units that lie in halves for which a large page is asked; or was, so that they may be resident. */
 mi_inline uint64_t mi_large_pages_among(mi_slot_ref_t ref, uint64_t units) {
-  uint8_t large = atomic_load_explicit(&mi_slot_state(ref)->large, memory_order_relaxed);
-  if (mi_likely(large == 0)) return 0;
-  uint64_t first = (large & 1) != 0 ? mi_large_page_units(0) : 0;
-  return units & ((large & 2) != 0 ? first | mi_large_page_units(1) : first);
+  return mi_large_pages_in(&mi_slot_state(ref)->large, units);
+}
+mi_inline uint64_t mi_large_pages_resident(mi_slot_ref_t ref, uint64_t units) {
+  return mi_large_pages_in(&mi_slot_state(ref)->was_large, units);
 }
 
 /* Something in these units is to be purged, or moved elsewhere. Also for the helper thread. */

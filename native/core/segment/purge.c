@@ -52,7 +52,7 @@ typedef struct round_s {
    units that wait. */
 static uint64_t hold(mi_slot_ref_t ref, uint64_t due, const round_t* round, bool is_tick) {
   /* In parts of purge_delay: a tick counts less where memory is taken again, as more of it will be. */
-  enum { MOST = 12, QUIET_TICK = 6, OTHER_TICK = 1 };
+  enum { MOST = 12, QUIET_TICK = 6, OTHER_TICK = 4 };
   mi_slot_t* slot = mi_slot_state(ref);
   uint64_t goes = due | atomic_load_explicit(&slot->clean, memory_order_relaxed);
   uint64_t held = 0;
