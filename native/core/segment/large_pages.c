@@ -2,6 +2,7 @@
 
 #include "options/options.h"
 #include "os/rare.h"
+#include "os/track.h"
 #include "segment/arena.h"
 #include "segment/pace.h"
 
@@ -20,9 +21,11 @@ static bool has_bit(const _Atomic(uint8_t)* halves, half_t at) {
 
 /* ---- Where it makes sense ---- */
 
-/* With purge_delay 0, what is free of one would be purged at once. */
+/* With purge_delay 0, what is free of one would be purged at once. A tool that watches each access is told of none to
+   free memory (is_prepared). */
 static bool is_allowed(void) {
-  return mi_os_page_size() == MI_OS_LEAST_PAGE && mi_option_is_enabled(mi_option_allow_thp) &&
+  return !MI_TRACK && mi_os_page_size() == MI_OS_LEAST_PAGE &&
+         mi_option_is_enabled(mi_option_allow_thp) &&
          !mi_option_is_enabled(mi_option_allow_large_os_pages) &&
          mi_option_get(mi_option_purge_delay) != 0;
 }
