@@ -126,7 +126,7 @@ static size_t page_faults(void) {
 
 /* Blocks that outgrow their runs are moved, not copied: in chunks that are new, too. */
 static void until_moved(void) {
-  enum { MOST_FAULTS = 100 };
+  enum { MOST_FAULTS = BLOCK_SIZE / MI_OS_LEAST_PAGE / 2 };
   CHECK_CMP(allocate(MI_OS_LEAST_PAGE), >, 0);
   for (unsigned i = 0; i < BLOCKS; i++) {
     pattern_fill(blocks[i], BLOCK_SIZE, i);
