@@ -48,7 +48,7 @@ mi_cold size_t mi_os_numa_nodes(void);
 bool mi_os_move_contents(void* p, size_t size, void* target);
 
 /* Whether the system has large pages, and gives them to those who ask for them alone. */
-bool mi_os_gives_large_pages(void);
+mi_cold bool mi_os_gives_large_pages(void);
 
 /* Asks for large pages in a mapping where and when the system can find some. */
 void mi_os_prefer_large_pages(void* p, size_t size);
@@ -92,10 +92,10 @@ bool mi_os_move(void* p, size_t size, void* target, size_t target_size);
 void mi_os_avoid_large_pages(void* p, size_t size);
 
 /* Of a large page that p is the first page of, the pages become ordinary ones, so that each can be purged by itself. */
-void mi_os_split_large_page(void* p);
+mi_cold void mi_os_split_large_page(void* p);
 
 /* Which pages are resident: bit 0 of a byte for each. False if the system does not say, or not all of it is mapped. */
-bool mi_os_resident(void* p, size_t size, unsigned char* pages);
+mi_cold bool mi_os_resident(void* p, size_t size, unsigned char* pages);
 
 /* The most bytes of address space that this process may have for memory of ours. */
 size_t mi_os_address_limit(void);

@@ -23,6 +23,6 @@ void mi_segment_unpin(mi_slot_ref_t ref);
 
 /* In a forked child, where the threads that held pins do not exist: all pins but these of the calling thread are
    gone. */
-void mi_pins_forget(const mi_slot_ref_t* mine, size_t count);
+mi_cold void mi_pins_forget(const mi_slot_ref_t* mine, size_t count);
 
 #endif

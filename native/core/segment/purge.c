@@ -50,7 +50,7 @@ typedef struct round_s {
 /* A large page that is split costs a fault for each 4 KiB of what stays of it. So what is due of one that does not go as
    a whole waits for some more ticks: times at which the delay is over for what was there at the last one. Returns the
    units that wait. */
-static uint64_t hold(mi_slot_ref_t ref, uint64_t due, const round_t* round, bool is_tick) {
+static mi_cold uint64_t hold(mi_slot_ref_t ref, uint64_t due, const round_t* round, bool is_tick) {
   /* In parts of purge_delay: a tick counts less where memory is taken again, as more of it will be. */
   enum { MOST = 12, QUIET_TICK = 6, OTHER_TICK = 4 };
   mi_slot_t* slot = mi_slot_state(ref);
@@ -78,7 +78,7 @@ void mi_purge_end(void) { atomic_fetch_sub(&purging, 1); }
 bool mi_purge_was_cut_off(void) { return atomic_exchange(&purging, 0) != 0; }
 
 /* Purges the dirty units of `which` in a slot. */
-static void purge_units(mi_slot_ref_t ref, uint64_t which) {
+static mi_cold void purge_units(mi_slot_ref_t ref, uint64_t which) {
   mi_slot_t* slot = mi_slot_state(ref);
   uint64_t dirty = atomic_fetch_and(&slot->dirty, ~which) & which;
   /* Who sees dirty units sees the chunk. */

@@ -99,7 +99,7 @@ void mi_segment_restore_units(mi_segment_t* segment);
 
 /* In a forked child: of the pages of a segment that nobody owns, one may be half given back, by a thread that is not
    there. It is not in use from then on. */
-void mi_segment_forget_ended_pages(mi_segment_t* segment);
+mi_cold void mi_segment_forget_ended_pages(mi_segment_t* segment);
 
 /* Where the memory of the page begins and ends; any thread that holds a block in it. */
 uint8_t* mi_segment_page_area(const mi_segment_t* segment, const mi_page_t* page, size_t* size);
