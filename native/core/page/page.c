@@ -1,8 +1,6 @@
 #include "page/page.h"
 
 #include "os/rare.h"
-#include "segment/large_pages.h"
-#include "segment/segment.h"
 
 /* In a large heap, most of what is laid out is used soon, and several system pages at once cost half of what they cost
    one by one (bench/NOTES.md). In a small one that would be too much memory for what it saves. */
@@ -11,12 +9,6 @@ static bool may_populate(const mi_page_t* page) {
   const mi_heap_t* heap = atomic_load_explicit(&page->heap, memory_order_relaxed);
   return page->block_size <= MI_SMALL_SIZE_MAX && 4 * mi_os_page_size() <= MOST_BYTES &&
          heap != NULL && heap->page_count >= LARGE_HEAP_PAGES;
-}
-
-static bool is_in_large_page(const mi_page_t* page) {
-  const mi_segment_t* segment = mi_segment_of(page);
-  uint64_t unit = (uint64_t)1 << mi_page_index(segment, page);
-  return mi_large_pages_among(mi_segment_slot(segment), unit) != 0;
 }
 
 void mi_page_extend(mi_page_t* page) {
@@ -31,7 +23,7 @@ void mi_page_extend(mi_page_t* page) {
   if (count > room) count = room;
   uint8_t* first = page->start + page->capacity * block_size;
   uint8_t* last = first + (count - 1) * block_size;
-  if (populates && !is_in_large_page(page)) mi_os_populate(first, last + block_size);
+  if (populates) mi_os_populate(first, last + block_size);
   for (uint8_t* block = first; block < last; block += block_size) {
     mi_block_set_next(page, (mi_block_t*)block, (mi_block_t*)(block + block_size));
   }

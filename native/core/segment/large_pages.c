@@ -71,7 +71,7 @@ typedef struct evidence_s {
   _Atomic(uint32_t) trust;   /* how many requests the next look is good for; 0: LEAST_TRUST */
 } evidence_t;
 
-static evidence_t evidence[MI_LARGE_USES];
+static evidence_t evidence;
 enum { LEAST_TRUST = 8, MOST_TRUST = 32 };
 
 static uintptr_t number_of(half_t at) {
@@ -194,13 +194,6 @@ static bool ask_for(half_t at) {
   atomic_fetch_or_explicit(&slot->was_large, bit_of(at), memory_order_relaxed);
   atomic_fetch_or_explicit(&slot->large, bit_of(at), memory_order_relaxed);
   mi_os_prefer_large_pages(start_of(at), MI_OS_LARGE_PAGE);
-  /* What is free of it comes with the rest. Acquire and the release in there: as where units are taken and given back. */
-  uint64_t units = mi_large_page_units(at.half);
-  uint64_t free = atomic_fetch_and_explicit(&slot->clean, ~units, memory_order_acquire) & units;
-  if (free != 0) {
-    mi_stat_up(committed, mi_popcount64(free) * MI_UNIT_SIZE);
-    mi_units_release(at.ref, free, 0);
-  }
   return true;
 }
 
@@ -242,13 +235,13 @@ void mi_large_pages_end_between(mi_slot_ref_t ref, const void* from, const void*
 }
 
 /* A half that was clean comes into use. */
-static void offer(half_t at, mi_large_use_t use) {
+static void offer(half_t at) {
   _Atomic(uint8_t)* was_large = &mi_slot_state(at.ref)->was_large;
   if (has_bit(was_large, at)) {
     atomic_fetch_and_explicit(was_large, (uint8_t)~bit_of(at), memory_order_relaxed);
   }
   if (!is_ordinary(at.ref) || !is_allowed() || !is_worth_it()) return;
-  evidence_t* of = &evidence[use];
+  evidence_t* of = &evidence;
   look_at_probe(of);
   if (become_probe(of, at) || !may_ask(of) || !ask_for(at)) return;
   atomic_store_explicit(&of->sample, number_of(at), memory_order_relaxed);
@@ -257,20 +250,6 @@ static void offer(half_t at, mi_large_use_t use) {
 void mi_large_pages_taken_whole(mi_slot_ref_t ref, uint64_t clean) {
   for (unsigned half = 0; half < 2; half++) {
     uint64_t units = mi_large_page_units(half);
-    if ((clean & units) == units) offer((half_t){ref, half}, MI_LARGE_FOR_HUGE);
-  }
-}
-
-void mi_large_pages_taken_to_grow(mi_slot_ref_t ref, uint64_t clean, size_t block_size) {
-  bool is_page = block_size <= MI_MEDIUM_BLOCK_MAX;
-  if (mi_stat_current(committed) < MI_LARGE_PAGES_LEAST * mi_stat_current(threads)) return;
-  uint64_t left = atomic_load_explicit(&mi_slot_state(ref)->clean, memory_order_relaxed);
-  for (unsigned half = 0; half < 2; half++) {
-    uint64_t units = mi_large_page_units(half);
-    uint64_t taken = clean & units;
-    bool was_clean = ((clean | left) & units) == units;
-    if (taken != 0 && taken != units && was_clean) {
-      offer((half_t){ref, half}, is_page ? MI_LARGE_FOR_PAGES : MI_LARGE_FOR_LARGE_BLOCKS);
-    }
+    if ((clean & units) == units) offer((half_t){ref, half});
   }
 }

@@ -1,13 +1,12 @@
 /* Large pages of the system (2 MiB), where it gives them on request and ordinary ones are dear: in some virtual
    machines a fault costs 10 us and more, and in a large page a fiftieth of that for each 4 KiB.
 
-   A large page is resident as a whole. So one is asked for only where all of it will most likely be written soon: in the
-   inside of huge blocks, and where the heaps of a large process grow; and only while memory that was taken a little
-   earlier, in ordinary pages, turned out to be written all over. Before any part of it is purged the request is taken
-   back, or the system would fill it up again some time.
+   A large page is resident as a whole. So one is asked for only in the inside of huge blocks, and only while blocks that
+   were allocated a little earlier, in ordinary pages, turned out to be written all over. Before any part of it is purged
+   the request is taken back, or the system would fill it up again some time.
 
-   There are two in a slot, its halves. Each one may be large that was clean when the first of its units was taken. Of one
-   that was large since, units that are given back are dirty, whether they were written or not. */
+   There are two in a slot, its halves. Each one may be large that was clean when all of it was taken. Of one that was
+   large since, units that are given back are dirty, whether they were written or not. */
 #ifndef MI_LARGE_PAGES_H
 #define MI_LARGE_PAGES_H
 
@@ -24,14 +23,6 @@ mi_inline uint64_t mi_large_page_units(unsigned half) {
 
 /* Any thread may call all of these. */
 
-/* Those of one kind are alike: between blocks above MI_MEDIUM_BLOCK_MAX units are left that nobody writes to. */
-typedef enum mi_large_use_e {
-  MI_LARGE_FOR_HUGE,         /* all of it was taken for one block */
-  MI_LARGE_FOR_LARGE_BLOCKS, /* the first of its units were taken for a page, more will be */
-  MI_LARGE_FOR_PAGES,
-  MI_LARGE_USES
-} mi_large_use_t;
-
 /* The caller has taken these units, which were clean, for one block, and nobody has touched them yet. */
 void mi_large_pages_taken_whole(mi_slot_ref_t ref, uint64_t clean);
 mi_inline void mi_large_pages_taken(mi_slot_ref_t ref, uint64_t clean) {
@@ -39,16 +30,6 @@ mi_inline void mi_large_pages_taken(mi_slot_ref_t ref, uint64_t clean) {
   uint64_t first = mi_large_page_units(0);
   bool some = (clean & last) == last || (clean & first) == first;
   if (mi_unlikely(some)) mi_large_pages_taken_whole(ref, clean);
-}
-
-/* The same for a page of a segment with such blocks, where other pages will follow; for the owner of the segment. In a
-   process that has less memory than this for each of its threads, what is resident but not used yet would be too much
-   of it. */
-#define MI_LARGE_PAGES_LEAST ((int64_t)32 << 20)
-void mi_large_pages_taken_to_grow(mi_slot_ref_t ref, uint64_t clean, size_t block_size);
-mi_inline void mi_large_pages_grow(mi_slot_ref_t ref, uint64_t clean, size_t block_size) {
-  bool is_large = mi_stat_current(committed) >= MI_LARGE_PAGES_LEAST;
-  if (mi_unlikely(is_large)) mi_large_pages_taken_to_grow(ref, clean, block_size);
 }
 
 /* Requests of this process. */

@@ -4,7 +4,6 @@
 
 #include "os/rare.h"
 #include "segment/guard.h"
-#include "segment/large_pages.h"
 #include "segment/mark.h"
 #include "segment/page_map.h"
 #include "segment/pin.h"
@@ -106,15 +105,11 @@ void mi_segment_queue_remove(mi_segments_tld_t* tld, mi_segment_t* segment) {
 
 /* A segment with `units`, those of its first page, taken too: a slot whose units are being purged is
    passed over, and does not look like the end of memory. */
-static mi_segment_t*
-segment_alloc(mi_segments_tld_t* tld, uint64_t units, size_t block_size, bool* zero_units) {
+static mi_segment_t* segment_alloc(mi_segments_tld_t* tld, uint64_t units, bool* zero_units) {
   mi_slot_ref_t ref;
   bool zero;
   if (!mi_slot_take(tld->arena, &ref, 1 | units, &zero)) return NULL;
   *zero_units = zero;
-  /* What is left of the header's unit, nobody but the owner may purge, unless it is a page's. */
-  uint64_t of_pages = units == 0 ? 1 : units & mi_large_page_units(1);
-  if (zero) mi_large_pages_grow(ref, of_pages, block_size);
   mi_segment_t* segment = (mi_segment_t*)mi_slot_start(ref);
   unsigned page_count = MI_UNITS_PER_SEGMENT;
   size_t header_size = offsetof(mi_segment_t, pages) + page_count * sizeof(mi_page_t);
@@ -240,7 +235,6 @@ mi_page_t* mi_segment_page_alloc_in(mi_segments_tld_t* tld, mi_segment_t* segmen
     uint64_t mask = units_at(index, block_size);
     bool zero = true;
     if (mask == 0 || mi_units_take(ref, mask, &zero)) {
-      if (zero && mask != 0) mi_large_pages_grow(ref, mask, block_size);
       return page_begin(tld, segment, index, block_size, zero);
     }
     places &= places - 1;
@@ -295,7 +289,7 @@ mi_page_t* mi_segment_page_alloc(mi_segments_tld_t* tld, size_t block_size) {
   if (page != NULL) return page;
   unsigned index = mi_ctz64(places_beside(0, block_size));
   bool zero;
-  mi_segment_t* segment = segment_alloc(tld, units_at(index, block_size), block_size, &zero);
+  mi_segment_t* segment = segment_alloc(tld, units_at(index, block_size), &zero);
   return segment == NULL ? NULL : page_begin(tld, segment, index, block_size, zero);
 }
 

@@ -44,9 +44,8 @@ static void run(size_t start, size_t first, size_t second) {
   void** mine = fill(second);
   char name[100];
   snprintf(name, sizeof(name), "%zu bytes each in the sleeper, then %zu here", first, second);
-  /* The lists of pointers count too; and in large pages what no block fills, up to a sixteenth. */
-  size_t lists = BYTES / second * sizeof(void*);
-  require_rss(name, start, BYTES + BYTES / 16 + lists + 24 * MIB);
+  /* The lists of pointers count too. */
+  require_rss(name, start, BYTES + BYTES / second * sizeof(void*) + 24 * MIB);
   free_all(mine, second);
   pthread_barrier_wait(&step);
   pthread_join(thread, NULL);

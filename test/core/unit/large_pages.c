@@ -223,26 +223,6 @@ static void parts_wait(void) {
   release_slots();
 }
 
-/* Returns in how many slots large pages were asked for when a heap of so many bytes has grown. */
-static unsigned grow(size_t bytes) {
-  enum { SIZE = 1024 };
-  mi_heap_t* heap = mi_heap_new();
-  for (size_t i = 0; i < bytes / SIZE; i++) memset(mi_heap_malloc(heap, SIZE), 1, SIZE);
-  unsigned large = 0;
-  mi_slot_walk_t walk = mi_walk_slots();
-  while (mi_next_slot(&walk)) large += mi_large_pages_among(walk.slot, ~(uint64_t)0) != 0;
-  memory_check();
-  mi_heap_destroy(heap);
-  mi_collect(true);
-  none_is_left();
-  return large;
-}
-
-static void growing_heaps(void) {
-  CHECK_EQ(grow((size_t)MI_LARGE_PAGES_LEAST * 3 / 4), 0);
-  CHECK_CMP(grow((size_t)MI_LARGE_PAGES_LEAST * 4), >, 8);
-}
-
 static void options(void) {
   mi_option_set(mi_option_allow_thp, 0);
   CHECK_EQ(allocate(MI_OS_LEAST_PAGE), 0);
@@ -274,7 +254,6 @@ int main(void) {
   mi_rare_set(mi_rare_large_page, 1);
   /* In debug builds every block is written, by mi_malloc. */
   if (MI_DEBUG == 0) untouched_blocks_say_nothing();
-  growing_heaps();
   blocks_that_are_written();
   not_beyond_a_block();
   options();
