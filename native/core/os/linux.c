@@ -147,17 +147,23 @@ bool mi_prim_protect(void* p, size_t size, mi_access_t access) {
   return done;
 }
 
-bool mi_os_gives_large_pages(void) {
-  static const char path[] = "/sys/kernel/mm/transparent_hugepage/enabled";
-  char text[64];
-  if (mi_os_page_size() != MI_OS_LEAST_PAGE) return false;
+/* What a file of the kernel begins with, up to `size` - 1 bytes of it. False if there is nothing. By plain system calls,
+   since stdio would allocate. */
+static mi_cold bool read_text(const char* path, char* text, size_t size) {
   long fd = mi_linux_call(SYS_openat, AT_FDCWD, (long)path, O_RDONLY | O_CLOEXEC, 0, 0, 0);
   if (fd < 0) return false;
-  long length = mi_linux_call(SYS_read, fd, (long)text, sizeof(text) - 1, 0, 0, 0);
+  long length = mi_linux_call(SYS_read, fd, (long)text, (long)size - 1, 0, 0, 0);
   mi_linux_call(SYS_close, fd, 0, 0, 0, 0, 0);
   if (length <= 0) return false;
   text[length] = 0;
-  return strstr(text, "[madvise]") != NULL;
+  return true;
+}
+
+bool mi_os_gives_large_pages(void) {
+  char text[64];
+  return mi_os_page_size() == MI_OS_LEAST_PAGE &&
+         read_text("/sys/kernel/mm/transparent_hugepage/enabled", text, sizeof(text)) &&
+         strstr(text, "[madvise]") != NULL;
 }
 
 /* Linux 5.4, or no. What is purged of a large page as such, the system would keep until it is short of memory. */
@@ -403,16 +409,10 @@ static size_t milliseconds(struct timeval t) {
   return (size_t)t.tv_sec * 1000 + (size_t)t.tv_usec / 1000;
 }
 
-/* Resident pages: the second number of /proc/self/statm. Reads with plain system calls, since stdio
-   would allocate. */
+/* Resident pages: the second number of /proc/self/statm. */
 static size_t current_rss(void) {
   char text[128];
-  long fd = syscall(SYS_openat, AT_FDCWD, "/proc/self/statm", O_RDONLY | O_CLOEXEC);
-  if (fd < 0) return 0;
-  long length = syscall(SYS_read, fd, text, sizeof(text) - 1);
-  syscall(SYS_close, fd);
-  if (length <= 0) return 0;
-  text[length] = 0;
+  if (!read_text("/proc/self/statm", text, sizeof(text))) return 0;
   const char* second = strchr(text, ' ');
   return second == NULL ? 0 : strtoul(second + 1, NULL, 10) * mi_os_page_size();
 }

@@ -175,7 +175,7 @@ _Atomic(size_t) mi_large_pages_requests;
 /* For the system each may be a mapping, and what is between two another one, of which it has 65,530 for a process. */
 enum { MOST_REQUESTS = 16384 };
 
-/* False if the chunk was not ready for it before: then the half, of which the caller holds a part, gets an ordinary page.
+/* False if the chunk was not ready for it before: then the half, which the caller holds, gets an ordinary page.
    For the system the chunk becomes one mapping, which it divides for requests and puts together again; but only parts
    of what was one when it was first touched can become one again, and be moved in one piece. */
 static bool is_prepared(half_t at) {
