@@ -4,6 +4,7 @@
 #include "os/rare.h"
 #include "os/track.h"
 #include "segment/arena.h"
+#include "segment/map.h"
 #include "segment/pace.h"
 
 typedef struct half_s {
@@ -64,24 +65,33 @@ static bool is_ordinary(mi_slot_ref_t ref) {
    for so many requests. */
 
 typedef struct evidence_s {
-  _Atomic(uintptr_t) probe;  /* number_of; 0: none */
-  _Atomic(uintptr_t) sample; /* the same of a half for which a large page was asked */
-  _Atomic(uint32_t) offers;  /* since there is this probe */
-  _Atomic(int32_t) left;     /* requests; below 1: none */
-  _Atomic(uint32_t) trust;   /* how many requests the next look is good for; 0: LEAST_TRUST */
+  _Atomic(uint64_t) probe;  /* word_of; 0: none */
+  _Atomic(uint64_t) sample; /* the same of a half for which a large page was asked */
+  _Atomic(uint32_t) offers; /* since there is this probe */
+  _Atomic(int32_t) left;    /* requests; below 1: none */
+  _Atomic(uint32_t) trust;  /* how many requests the next look is good for; 0: LEAST_TRUST */
 } evidence_t;
 
 static evidence_t evidence;
 enum { LEAST_TRUST = 8, MOST_TRUST = 32 };
 
-static uintptr_t number_of(half_t at) {
-  return (at.ref.chunk->number * MI_SLOTS_PER_CHUNK + at.ref.index) * 2 + at.half + 1;
+/* Where a half is, and its chunk's number: the chunk may be unmapped at any time, and its own word for the place is then
+   somebody else's to write. */
+enum { PLACE_SHIFT = 21, PLACE_BITS = MI_ADDRESS_BITS - PLACE_SHIFT };
+_Static_assert((size_t)1 << PLACE_SHIFT == MI_OS_LARGE_PAGE, "a place is a half");
+
+static uint64_t word_of(half_t at) {
+  return at.ref.chunk->number << PLACE_BITS | (uintptr_t)start_of(at) >> PLACE_SHIFT;
 }
 
-static half_t half_with(uintptr_t number) {
-  size_t slot = (number - 1) / 2;
-  mi_slot_ref_t ref = {mi_chunk_at(slot / MI_SLOTS_PER_CHUNK), slot % MI_SLOTS_PER_CHUNK};
-  return (half_t){ref, (number - 1) % 2};
+static uint8_t* place_in(uint64_t word) {
+  return (uint8_t*)((word & (((uint64_t)1 << PLACE_BITS) - 1)) << PLACE_SHIFT);
+}
+
+static half_t half_in(uint64_t word) {
+  size_t offset = (uintptr_t)place_in(word) % MI_CHUNK_SIZE;
+  mi_slot_ref_t ref = {mi_chunk_at(word >> PLACE_BITS), (unsigned)(offset >> MI_SEGMENT_SHIFT)};
+  return (half_t){ref, (unsigned)(offset >> PLACE_SHIFT) % 2};
 }
 
 typedef struct share_s {
@@ -91,14 +101,10 @@ typedef struct share_s {
 
 enum { PAGES = MI_OS_LARGE_PAGE / MI_OS_LEAST_PAGE, PER_UNIT = PAGES / MI_LARGE_PAGE_UNITS };
 
-/* Of the pages in units that are in use, or were; not those of a header. */
-static share_t share_of(half_t at) {
+/* Of the pages in units that are in use, or were; not those of a header. Whatever is there by now, this only looks. */
+static share_t share_of(uint8_t* start, half_t at) {
   unsigned char resident[PAGES];
   share_t share = {0, 0};
-  /* A chunk may be unmapped at any time. Whatever is there then, this only looks. */
-  uint8_t* chunk = *(uint8_t* volatile*)&at.ref.chunk->start;
-  if (chunk == NULL) return share;
-  uint8_t* start = chunk + ((size_t)at.ref.index << MI_SEGMENT_SHIFT) + at.half * MI_OS_LARGE_PAGE;
   if (!mi_os_resident(start, MI_OS_LARGE_PAGE, resident)) return share;
   uint64_t clean = atomic_load_explicit(&mi_slot_state(at.ref)->clean, memory_order_relaxed) | 1;
   clean >>= at.half * MI_LARGE_PAGE_UNITS;
@@ -123,10 +129,10 @@ static void note(evidence_t* of, bool is_dense) {
 static void look_at_sample(evidence_t* of) {
   enum { MOST_FAILURES = 4 };
   static _Atomic(uint32_t) failures;
-  uintptr_t number = atomic_exchange_explicit(&of->sample, 0, memory_order_relaxed);
-  if (number == 0) return;
-  half_t at = half_with(number);
-  share_t share = share_of(at);
+  uint64_t word = atomic_exchange_explicit(&of->sample, 0, memory_order_relaxed);
+  if (word == 0) return;
+  half_t at = half_in(word);
+  share_t share = share_of(place_in(word), at);
   if (share.resident == 0 || !has_bit(&mi_slot_state(at.ref)->large, at)) return;
   if (share.resident == share.all) {
     atomic_store_explicit(&failures, 0, memory_order_relaxed);
@@ -139,28 +145,28 @@ static void look_at_probe(evidence_t* of) {
   enum { LEAST_OFFERS = 4, MOST_OFFERS = 64 };
   uint32_t offers = atomic_fetch_add_explicit(&of->offers, 1, memory_order_relaxed);
   if (offers < LEAST_OFFERS) return;
-  uintptr_t number = atomic_exchange_explicit(&of->probe, 0, memory_order_relaxed);
-  if (number == 0) return;
-  half_t at = half_with(number);
-  share_t share = share_of(at);
+  uint64_t word = atomic_exchange_explicit(&of->probe, 0, memory_order_relaxed);
+  if (word == 0) return;
+  half_t at = half_in(word);
+  share_t share = share_of(place_in(word), at);
   if (has_bit(&mi_slot_state(at.ref)->was_large, at)) return; /* it came into use once more */
   /* A block that nobody has begun to write yet says nothing; nor does what was purged. */
   if (share.resident > 0 && 2 * share.all >= PAGES) {
     note(of, 16 * share.resident > 15 * share.all);
     look_at_sample(of);
   } else if (share.all > 0 && offers < MOST_OFFERS) {
-    atomic_store_explicit(&of->probe, number, memory_order_relaxed);
+    atomic_store_explicit(&of->probe, word, memory_order_relaxed);
   }
 }
 
 /* In time for the next requests. True if the half is to have ordinary pages. */
 static bool become_probe(evidence_t* of, half_t at) {
   enum { FEW_LEFT = 6 };
-  uintptr_t none = 0;
+  uint64_t none = 0;
   if (atomic_load_explicit(&of->left, memory_order_relaxed) > FEW_LEFT) return false;
   if (atomic_load_explicit(&of->probe, memory_order_relaxed) != none) return false;
   atomic_store_explicit(&of->offers, 0, memory_order_relaxed);
-  return atomic_compare_exchange_strong_explicit(&of->probe, &none, number_of(at),
+  return atomic_compare_exchange_strong_explicit(&of->probe, &none, word_of(at),
                                                  memory_order_relaxed, memory_order_relaxed);
 }
 
@@ -244,7 +250,7 @@ static void offer(half_t at) {
   evidence_t* of = &evidence;
   look_at_probe(of);
   if (become_probe(of, at) || !may_ask(of) || !ask_for(at)) return;
-  atomic_store_explicit(&of->sample, number_of(at), memory_order_relaxed);
+  atomic_store_explicit(&of->sample, word_of(at), memory_order_relaxed);
 }
 
 void mi_large_pages_taken_whole(mi_slot_ref_t ref, uint64_t clean) {
