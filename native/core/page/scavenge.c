@@ -2,8 +2,6 @@
 
 #include "os/rare.h"
 #include "page/page.h"
-#include "segment/large_pages.h"
-#include "segment/memory.h"
 #include "segment/pin.h"
 #include "segment/purge.h"
 #include "segment/purger.h"
@@ -38,8 +36,7 @@ void mi_scavenge_hint(mi_slot_ref_t ref) {
 static void purge_page(const mi_segment_t* segment, mi_page_t* page) {
   size_t size;
   uint8_t* area = mi_segment_page_area(segment, page, &size);
-  mi_large_pages_end_between(mi_segment_slot(segment), area, area + size);
-  mi_memory_purge_inside(area, area + size);
+  mi_purge_inside(mi_segment_slot(segment), area, area + size);
   mi_race_window();
   /* Nobody has pushed meanwhile, since there is no other block. Release: the owner finds the
      purge over. */
@@ -71,11 +68,7 @@ static void purge_blocks(mi_page_t* page, mi_block_t* list, size_t count, size_t
   mi_slot_ref_t slot = mi_segment_slot(mi_segment_of(page));
   for (mi_block_t* block = list; block != NULL && count > purged; count--) {
     mi_block_t* next = next_of(page, block);
-    uint8_t* end = (uint8_t*)block + page->block_size;
-    if (count <= due) {
-      mi_large_pages_end_between(slot, block, end);
-      mi_memory_purge_inside(block + 1, end);
-    }
+    if (count <= due) mi_purge_inside(slot, block + 1, (uint8_t*)block + page->block_size);
     block = next;
   }
   atomic_store_explicit(&page->purged, (uint8_t)due, memory_order_relaxed);

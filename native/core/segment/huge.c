@@ -10,6 +10,7 @@
 #include "segment/large_pages.h"
 #include "segment/memory.h"
 #include "segment/pin.h"
+#include "segment/purge.h"
 #include "segment/run.h"
 #include "segment/track.h"
 #include "stats/stats.h"
@@ -165,11 +166,8 @@ void mi_huge_unpin(mi_segment_t* segment, size_t place) {
 
 void mi_huge_page_purge(mi_page_t* page) {
   /* The rest of the system page that holds the first word stays; so does the header. */
-  const mi_segment_t* segment = mi_segment_of(page);
   uint8_t* end = page->start + page->block_size;
-  if (segment->chunk != NULL)
-    mi_large_pages_end_between(mi_segment_slot(segment), page->start, end);
-  mi_memory_purge_inside(page->start + sizeof(mi_block_t), end);
+  mi_purge_inside(mi_segment_slot(mi_segment_of(page)), page->start + sizeof(mi_block_t), end);
 }
 
 /* The segment is at `target` now. */

@@ -109,6 +109,11 @@ static mi_cold void purge_units(mi_slot_ref_t ref, uint64_t which) {
   }
 }
 
+void mi_purge_inside(mi_slot_ref_t ref, void* from, void* to) {
+  if (ref.chunk != NULL) mi_large_pages_end_between(ref, from, to);
+  mi_memory_purge_inside(from, to);
+}
+
 static void purge_slot(mi_slot_ref_t ref) {
   /* In this order: a unit that becomes dirty in between is either purged now or scheduled anew. */
   atomic_store(&mi_slot_state(ref)->purge_at, 0);

@@ -20,6 +20,10 @@ extern mi_hidden _Atomic(int64_t) mi_purge_retaken_at;
 /* Purges every dirty unit of the process, and returns the addresses of what is wholly free. */
 void mi_purge_all(void);
 
+/* Purges the system pages that lie wholly between two addresses in a slot, in a run of slots that begins there, or, if
+   its chunk is NULL, in a mapping. The caller holds what is there. */
+void mi_purge_inside(mi_slot_ref_t ref, void* from, void* to);
+
 /* Around what takes units or blocks away to purge them. */
 void mi_purge_begin(void);
 void mi_purge_end(void);
