@@ -64,15 +64,13 @@ static bool is_ordinary(mi_slot_ref_t ref) {
    A half in ordinary pages, the probe, is looked at when several others came into use after it. What it shows is good
    for so many requests. */
 
-typedef struct evidence_s {
+static struct {
   _Atomic(uint64_t) probe;  /* word_of; 0: none */
   _Atomic(uint64_t) sample; /* the same of a half for which a large page was asked */
   _Atomic(uint32_t) offers; /* since there is this probe */
   _Atomic(int32_t) left;    /* requests; below 1: none */
   _Atomic(uint32_t) trust;  /* how many requests the next look is good for; 0: LEAST_TRUST */
-} evidence_t;
-
-static evidence_t evidence;
+} evidence;
 enum { LEAST_TRUST = 8, MOST_TRUST = 32 };
 
 /* Where a half is, and its chunk's number: the chunk may be unmapped at any time, and its own word for the place is then
@@ -117,19 +115,19 @@ static share_t share_of(uint8_t* start, half_t at) {
 }
 
 /* The more often it was so, the longer it is taken for granted. */
-static void note(evidence_t* of, bool is_dense) {
-  uint32_t trust = atomic_load_explicit(&of->trust, memory_order_relaxed);
+static void note(bool is_dense) {
+  uint32_t trust = atomic_load_explicit(&evidence.trust, memory_order_relaxed);
   if (trust < LEAST_TRUST || !is_dense) trust = LEAST_TRUST;
   uint32_t next = 2 * trust < MOST_TRUST ? 2 * trust : MOST_TRUST;
-  atomic_store_explicit(&of->trust, is_dense ? next : LEAST_TRUST, memory_order_relaxed);
-  atomic_store_explicit(&of->left, is_dense ? (int32_t)trust : 0, memory_order_relaxed);
+  atomic_store_explicit(&evidence.trust, is_dense ? next : LEAST_TRUST, memory_order_relaxed);
+  atomic_store_explicit(&evidence.left, is_dense ? (int32_t)trust : 0, memory_order_relaxed);
 }
 
 /* A request that the system did not heed shows in a half of which a part is resident. */
-static void look_at_sample(evidence_t* of) {
+static void look_at_sample(void) {
   enum { MOST_FAILURES = 4 };
   static _Atomic(uint32_t) failures;
-  uint64_t word = atomic_exchange_explicit(&of->sample, 0, memory_order_relaxed);
+  uint64_t word = atomic_exchange_explicit(&evidence.sample, 0, memory_order_relaxed);
   if (word == 0) return;
   half_t at = half_in(word);
   share_t share = share_of(place_in(word), at);
@@ -141,38 +139,38 @@ static void look_at_sample(evidence_t* of) {
   }
 }
 
-static void look_at_probe(evidence_t* of) {
+static void look_at_probe(void) {
   enum { LEAST_OFFERS = 4, MOST_OFFERS = 64 };
-  uint32_t offers = atomic_fetch_add_explicit(&of->offers, 1, memory_order_relaxed);
+  uint32_t offers = atomic_fetch_add_explicit(&evidence.offers, 1, memory_order_relaxed);
   if (offers < LEAST_OFFERS) return;
-  uint64_t word = atomic_exchange_explicit(&of->probe, 0, memory_order_relaxed);
+  uint64_t word = atomic_exchange_explicit(&evidence.probe, 0, memory_order_relaxed);
   if (word == 0) return;
   half_t at = half_in(word);
   share_t share = share_of(place_in(word), at);
   if (has_bit(&mi_slot_state(at.ref)->was_large, at)) return; /* it came into use once more */
   /* A block that nobody has begun to write yet says nothing; nor does what was purged. */
   if (share.resident > 0 && 2 * share.all >= PAGES) {
-    note(of, 16 * share.resident > 15 * share.all);
-    look_at_sample(of);
+    note(16 * share.resident > 15 * share.all);
+    look_at_sample();
   } else if (share.all > 0 && offers < MOST_OFFERS) {
-    atomic_store_explicit(&of->probe, word, memory_order_relaxed);
+    atomic_store_explicit(&evidence.probe, word, memory_order_relaxed);
   }
 }
 
 /* In time for the next requests. True if the half is to have ordinary pages. */
-static bool become_probe(evidence_t* of, half_t at) {
+static bool become_probe(half_t at) {
   enum { FEW_LEFT = 6 };
   uint64_t none = 0;
-  if (atomic_load_explicit(&of->left, memory_order_relaxed) > FEW_LEFT) return false;
-  if (atomic_load_explicit(&of->probe, memory_order_relaxed) != none) return false;
-  atomic_store_explicit(&of->offers, 0, memory_order_relaxed);
-  return atomic_compare_exchange_strong_explicit(&of->probe, &none, word_of(at),
+  if (atomic_load_explicit(&evidence.left, memory_order_relaxed) > FEW_LEFT) return false;
+  if (atomic_load_explicit(&evidence.probe, memory_order_relaxed) != none) return false;
+  atomic_store_explicit(&evidence.offers, 0, memory_order_relaxed);
+  return atomic_compare_exchange_strong_explicit(&evidence.probe, &none, word_of(at),
                                                  memory_order_relaxed, memory_order_relaxed);
 }
 
-static bool may_ask(evidence_t* of) {
-  if (atomic_load_explicit(&of->left, memory_order_relaxed) <= 0) return false;
-  return atomic_fetch_sub_explicit(&of->left, 1, memory_order_relaxed) > 0;
+static bool may_ask(void) {
+  if (atomic_load_explicit(&evidence.left, memory_order_relaxed) <= 0) return false;
+  return atomic_fetch_sub_explicit(&evidence.left, 1, memory_order_relaxed) > 0;
 }
 
 /* ---- Requests ---- */
@@ -247,10 +245,9 @@ static void offer(half_t at) {
     atomic_fetch_and_explicit(was_large, (uint8_t)~bit_of(at), memory_order_relaxed);
   }
   if (!is_ordinary(at.ref) || !is_allowed() || !is_worth_it()) return;
-  evidence_t* of = &evidence;
-  look_at_probe(of);
-  if (become_probe(of, at) || !may_ask(of) || !ask_for(at)) return;
-  atomic_store_explicit(&of->sample, word_of(at), memory_order_relaxed);
+  look_at_probe();
+  if (become_probe(at) || !may_ask() || !ask_for(at)) return;
+  atomic_store_explicit(&evidence.sample, word_of(at), memory_order_relaxed);
 }
 
 void mi_large_pages_taken_whole(mi_slot_ref_t ref, uint64_t clean) {
