@@ -2,6 +2,7 @@ module.exports = {
   testEnvironment: 'node',
   testMatch: ['js', 'package', 'bench'].map((name) => `<rootDir>/test/${name}/**/*.test.ts`),
   modulePathIgnorePatterns: ['<rootDir>/build', '<rootDir>/build-ctest'],
+  maxWorkers: '100%', // they wait more than they work
   testTimeout: 60_000,
   transform: {
     '\\.ts$': [

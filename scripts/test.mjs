@@ -1,7 +1,7 @@
 // Builds and runs the C tests and the TypeScript tests, and counts. The last line is
 // "N passed, N failed"; the exit code is 0 only if there were tests of both kinds and none failed.
 import { spawn, spawnSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -34,6 +34,13 @@ function capture(command, args, env = {}) {
 /** What a suite that did not get as far as counting, or found nothing to run, counts as. */
 const broken = { passed: 0, failed: 1 };
 
+/** Ninja, if it is there, builds in two thirds of the time; a folder stays with what it began with. */
+function generator() {
+  const begun = existsSync(join(root, 'build-ctest', 'CMakeCache.txt'));
+  const ninja = !begun && spawnSync('ninja', ['--version']).status === 0;
+  return ninja ? ['-G', 'Ninja'] : [];
+}
+
 async function runCtest() {
   const strict = process.env.CI === 'true' ? 'ON' : 'OFF';
   const configured = run(
@@ -42,6 +49,7 @@ async function runCtest() {
     '.',
     '-B',
     'build-ctest',
+    ...generator(),
     '-DMI_BUILD_TESTS=ON',
     `-DMI_WERROR=${strict}`,
   );

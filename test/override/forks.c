@@ -1,4 +1,4 @@
-/* A thousand forks while other threads allocate; from main and from another thread; with fork handlers that
+/* A thousand forks, or TEST_FORKS, while other threads allocate; from main and from another thread; with fork handlers that
    allocate and free, and handlers that are added meanwhile. Every child allocates, frees blocks of threads that
    it does not have, and ends as a program does. */
 #include <pthread.h>
@@ -20,6 +20,7 @@ typedef struct block_s {
 static _Atomic(block_t*) shared[PLACES];
 static _Atomic(bool) stop;
 static _Atomic(int) handlers_run;
+static int forks;
 
 static void exchange(random_t* rng) {
   block_t* b = NULL;
@@ -79,7 +80,7 @@ static void fork_some(random_t* rng, int count) {
 
 static void* fork_in_thread(void* arg) {
   random_t rng = {*(uint64_t*)arg};
-  fork_some(&rng, FORKS / 2);
+  fork_some(&rng, forks / 2);
   return NULL;
 }
 
@@ -93,17 +94,18 @@ int main(void) {
   pthread_t adder, forker;
   random_t rng = {test_seed()};
   uint64_t seed = random_next(&rng);
+  forks = (int)test_number("TEST_FORKS", FORKS);
   for (uintptr_t i = 0; i < THREADS; i++) {
     CHECK_EQ(pthread_create(&threads[i], NULL, churn, (void*)(i + 1)), 0);
   }
   CHECK_EQ(pthread_create(&adder, NULL, add_handlers, NULL), 0);
   CHECK_EQ(pthread_create(&forker, NULL, fork_in_thread, &seed), 0);
-  fork_some(&rng, FORKS / 2);
+  fork_some(&rng, forks / 2);
   pthread_join(forker, NULL);
   pthread_join(adder, NULL);
   atomic_store(&stop, true);
   for (int i = 0; i < THREADS; i++) pthread_join(threads[i], NULL);
   for (int i = 0; i < PLACES; i++) free(atomic_exchange(&shared[i], NULL));
-  CHECK_CMP(atomic_load(&handlers_run), >=, 2 * FORKS);
+  CHECK_CMP(atomic_load(&handlers_run), >=, 2 * forks);
   return 0;
 }

@@ -11,7 +11,7 @@
 #include "ours.h"
 #include "proc.h"
 
-enum { COUNT = 256, SIZE = 256 << 10 };
+enum { COUNT = 128, SIZE = 256 << 10 };
 #define BYTES ((size_t)COUNT * SIZE)
 #define FEW (8 * MIB)
 
@@ -112,7 +112,7 @@ static void gets_no_signal(void) {
 
 /* Children have no purger until they need one; one that purges is not cut off in a way that matters. */
 static void is_not_inherited(void) {
-  for (int i = 0; i < 20; i++) {
+  for (int i = 0; i < 8; i++) {
     churn();
     sleep_ms(i % 4 * 30); /* purging, about to, or just done */
     pid_t pid = fork();
@@ -121,7 +121,7 @@ static void is_not_inherited(void) {
       take();
       give_back();
       wait_until_there();
-      if (i % 5 == 0) wait_until_back();
+      if (i % 4 == 0) wait_until_back();
       exit(0);
     }
     int status;

@@ -1,8 +1,8 @@
-/* A library that has miheap inside is opened, used by several threads, and closed: a thousand times. The threads
+/* A library that has miheap inside is opened, used by several threads, and closed: TIMES times. The threads
    live on and end much later. Neither mappings nor keys nor memory are lost; what was alive at dlclose can be read
    ever after. With destroy_on_exit that goes too.
 
-   unload PLUGIN */
+   unload PLUGIN TIMES */
 #include <dlfcn.h>
 #include <pthread.h>
 #include <sys/mman.h>
@@ -13,7 +13,7 @@
 #include "pattern.h"
 #include "plugin.h"
 
-enum { TIMES = 1000, KEPT = 50, THREADS = 2, EXCHANGED = 30 };
+enum { KEPT = 50, THREADS = 2, EXCHANGED = 30 };
 
 static const char* path;
 static plugin_work_t* plugin_work;
@@ -95,12 +95,12 @@ static void check_keys(void) {
   for (int i = 0; i < 900; i++) pthread_key_delete(keys[i]);
 }
 
-static void nothing_is_lost(void) {
+static void nothing_is_lost(int times) {
   long addresses[2], resident[2];
   for (int i = 0; i < 20; i++) use_once(0);
   size_t mappings = count_mappings();
   sizes(&addresses[0], &resident[0]);
-  for (int i = 0; i < TIMES / TEST_SLOWNESS; i++) use_once(0);
+  for (int i = 0; i < times / TEST_SLOWNESS; i++) use_once(0);
   sizes(&addresses[1], &resident[1]);
   CHECK_CMP(count_mappings(), <=, mappings + 10);
   CHECK_CMP(addresses[1], <=, addresses[0] + 8 * 1024);
@@ -148,13 +148,13 @@ static void fork_afterwards(void) {
 }
 
 int main(int argc, char** argv) {
-  CHECK_EQ(argc, 2);
+  CHECK_EQ(argc, 3);
   path = argv[1];
   pthread_t threads[THREADS];
   pthread_barrier_init(&begin, NULL, THREADS + 1);
   pthread_barrier_init(&end, NULL, THREADS + 1);
   for (int i = 0; i < THREADS; i++) CHECK_EQ(pthread_create(&threads[i], NULL, work, NULL), 0);
-  nothing_is_lost();
+  nothing_is_lost(atoi(argv[2]));
   what_lives_stays();
   or_goes_too();
   fork_afterwards();

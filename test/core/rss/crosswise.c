@@ -2,9 +2,10 @@
    asleep. The memory comes back, by the hand of a thread that calls the allocator now and then. */
 #include "rss.h"
 
-enum { THREADS = 4, SLOTS = 1 << 16, REPLACEMENTS = 250000, MOST_LEFT = 48 };
+enum { THREADS = 4, MOST_SLOTS = 1 << 16, MOST_LEFT = 48 };
 
-static void* _Atomic slots[SLOTS];
+static void* _Atomic slots[MOST_SLOTS];
+static size_t used_slots;
 static size_t least, most;
 static uint64_t seed;
 static pthread_barrier_t step;
@@ -12,20 +13,21 @@ static pthread_barrier_t step;
 static void* work(void* arg) {
   size_t me = (size_t)(uintptr_t)arg;
   random_t r = {seed + me};
-  for (int i = 0; i < REPLACEMENTS; i++) {
+  for (int i = 0; i < (int)used_slots * 4; i++) {
     size_t size = least + random_below(&r, most - least);
     char* p = mi_malloc(size);
     for (size_t k = 0; k < size; k += 4096) p[k] = 1;
-    mi_free(atomic_exchange(&slots[random_below(&r, SLOTS)], p));
+    mi_free(atomic_exchange(&slots[random_below(&r, used_slots)], p));
   }
   pthread_barrier_wait(&step);
-  for (size_t i = me; i < SLOTS; i += THREADS) mi_free(atomic_exchange(&slots[i], NULL));
+  for (size_t i = me; i < used_slots; i += THREADS) mi_free(atomic_exchange(&slots[i], NULL));
   pthread_barrier_wait(&step);
   pthread_barrier_wait(&step); /* asleep */
   return NULL;
 }
 
-static void run(size_t smallest, size_t largest) {
+static void run(size_t count, size_t smallest, size_t largest) {
+  used_slots = count;
   least = smallest;
   most = largest;
   pthread_t threads[THREADS];
@@ -33,7 +35,7 @@ static void run(size_t smallest, size_t largest) {
     CHECK_EQ(pthread_create(&threads[i], NULL, work, (void*)(uintptr_t)i), 0);
   }
   pthread_barrier_wait(&step);
-  CHECK_CMP(memory_resident(), >=, SLOTS * (least + most) / 4);
+  CHECK_CMP(memory_resident(), >=, used_slots * (least + most) / 4);
   pthread_barrier_wait(&step);
   for (int ms = 0; ms < 1000; ms += 10) {
     mi_free(mi_malloc(3 * MIB)); /* not on a fast path */
@@ -52,9 +54,9 @@ static void run(size_t smallest, size_t largest) {
 int main(void) {
   seed = test_seed();
   pthread_barrier_init(&step, NULL, THREADS + 1);
-  run(16, 1024);
-  run(16, 8192);
-  run(1024, 8192);
-  run(4096, 32768);
+  run(MOST_SLOTS, 16, 1024);
+  run(MOST_SLOTS / 2, 16, 8192);
+  run(MOST_SLOTS / 2, 1024, 8192);
+  run(MOST_SLOTS / 4, 4096, 32768);
   return 0;
 }

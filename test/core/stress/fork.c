@@ -13,7 +13,7 @@
 #include "random.h"
 #include "segment/purger.h"
 
-enum { THREADS = 2, FORKS = 50, PLACES = 64, STEPS = 300 };
+enum { THREADS = 2, FORKS = 32, PLACES = 64, STEPS = 300 };
 
 typedef struct block_s {
   size_t size;

@@ -18,7 +18,7 @@ enum {
   OWN = 64,
   GENERATIONS = 6,
   PHASES = 3,
-  STEPS = 12000
+  STEPS = 6000
 };
 
 /* At the front of each block of this size or more; smaller ones are all pattern. */
@@ -170,7 +170,7 @@ int main(void) {
   unsigned count = (unsigned)test_number("MIHEAP_TEST_THREADS", THREADS);
   CHECK_CMP(count, <=, MOST_THREADS);
   steps = test_number("MIHEAP_TEST_STEPS",
-                      STEPS / (TEST_SLOWNESS > 1 ? 3 : 1) / (TEST_VARIANT_CHECKED ? 4 : 1));
+                      STEPS / (TEST_SLOWNESS > 1 ? 3 : 1) / (TEST_VARIANT_CHECKED ? 2 : 1));
   if (random_one_in(&rng, 2)) mi_option_set(mi_option_purge_delay, (long)random_below(&rng, 3));
   if (random_one_in(&rng, 4)) mi_option_set(mi_option_abandoned_reclaim_on_free, 0);
   pthread_barrier_init(&barrier, NULL, count);

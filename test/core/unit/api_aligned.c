@@ -100,23 +100,21 @@ static void others(void) {
   CHECK_EQ(errno, EINVAL);
 }
 
-static void realloc_keeps_contents(void) {
-  for (size_t align = 16; align <= 8 * MIB; align *= 2) {
-    size_t size = 100;
-    uint8_t* p = mi_malloc_aligned(size, align);
+/* From 100 bytes to what is larger than `largest`, and back. */
+static void realloc_keeps_contents(size_t align, size_t largest) {
+  size_t size = 100;
+  uint8_t* p = mi_malloc_aligned(size, align);
+  pattern_fill(p, size, align);
+  for (bool grows = true; grows || size > 100; grows = grows && size <= largest) {
+    size_t next = grows ? size * 7 : size / 7;
+    p = mi_realloc_aligned(p, next, align);
+    CHECK(p != NULL);
+    CHECK_EQ((uintptr_t)p % align, 0);
+    CHECK(pattern_holds_prefix(p, next < size ? next : size, size, align));
+    size = next;
     pattern_fill(p, size, align);
-    for (int i = 0; i < 16; i++) {
-      size_t next = i < 8 ? size * 7 : size / 7;
-      p = mi_realloc_aligned(p, next, align);
-      CHECK(p != NULL);
-      CHECK_EQ((uintptr_t)p % align, 0);
-      CHECK(pattern_holds_prefix(p, next < size ? next : size, size, align));
-      size = next;
-      pattern_fill(p, size, align);
-      if (size > 20 * MIB) break;
-    }
-    mi_free(p);
   }
+  mi_free(p);
 }
 
 static void at_offsets(void) {
@@ -126,7 +124,7 @@ static void at_offsets(void) {
     CHECK(is_all_zero(p, 1000));
     check_block(p, 1000, align, offset);
     size_t size = mi_usable_size(p);
-    if (size > MIB) size = 1000;
+    if (size > 2000) size = 1000;
     for (int i = 0; i < 8; i++) {
       pattern_fill(p, size, align);
       size_t next = i < 5 ? size * 5 + 1 : size / 6;
@@ -163,7 +161,9 @@ int main(void) {
   at_offsets();
   posix();
   others();
-  realloc_keeps_contents();
+  for (size_t align = 16; align <= 8 * MIB; align *= 2) {
+    realloc_keeps_contents(align, align == 16 || align == 8 * MIB ? 20 * MIB : MIB);
+  }
   mi_collect(true);
   memory_check();
   CHECK_EQ(memory_gauges().committed, 0);

@@ -164,8 +164,8 @@ static void huge_pages(void) {
   CHECK_CMP(memory_gauges().reserved - reserved, >=, (int64_t)area.size);
   CHECK_CMP(memory_gauges().reserved - reserved, <, (int64_t)(area.size + 2 * MIB));
   mi_heap_t* heap = mi_heap_new_in_arena(id);
-  void* p = mi_heap_malloc(heap, 1500 * MIB);
-  CHECK(area_has(area, p, 1500 * MIB));
+  void* p = mi_heap_malloc(heap, 1030 * MIB);
+  CHECK(area_has(area, p, 1030 * MIB));
   mi_heap_destroy(heap);
   mi_os_offer_huge_pages(5);
   CHECK_EQ(mi_reserve_huge_os_pages_interleave(3, 2, 1000), 0);
@@ -173,7 +173,7 @@ static void huge_pages(void) {
   CHECK_EQ(had, 2);
   CHECK_EQ(errno, 7);
   /* These are shared. */
-  p = mi_malloc(700 * MIB);
+  p = mi_malloc(70 * MIB);
   CHECK_CMP(memory_gauges().reserved - reserved, <, (int64_t)(area.size + 5200 * MIB));
   mi_free(p);
 }

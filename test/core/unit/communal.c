@@ -317,7 +317,7 @@ static void visitor_frees_and_forks(void) {
 
 /* Blocks that come and go take no more segments than they need, in however many chunks. */
 static void compact(void) {
-  enum { MANY = 4000, TIMES = 8000 };
+  enum { MANY = TEST_VARIANT_CHECKED ? 1500 : 4000, TIMES = 2 * MANY };
   static void* many[MANY];
   for (size_t i = 0; i < MANY; i++) many[i] = mi_malloc((size_t)(70 + i * 37 % 200) * KIB);
   size_t segments = mi_communal_count();
@@ -377,8 +377,8 @@ _Noreturn static void child(void* p) {
   free_all((void*)SIZE);
   mi_free(p);
   size_t segments = mi_communal_count();
-  for (size_t i = 0; i < COUNT; i++) mi_malloc(1100 * KIB);
-  CHECK_CMP(mi_communal_count(), <=, segments + COUNT / 3 + 1); /* three in each */
+  for (size_t i = 0; i < COUNT / 4; i++) mi_malloc(1100 * KIB);
+  CHECK_CMP(mi_communal_count(), <=, segments + COUNT / 12 + 1); /* three in each */
   mi_collect(true);
   heaps_check();
   _exit(0);
@@ -390,7 +390,7 @@ static void forked(void) {
   pattern_fill(p, SIZE, 7);
   CHECK_EQ(pthread_create(&thread, NULL, churn, NULL), 0);
   mi_rare_set(mi_rare_race, 2);
-  for (int i = 0; i < 60 / TEST_SLOWNESS; i++) {
+  for (int i = 0; i < 24 / TEST_SLOWNESS; i++) {
     pid_t pid = fork();
     if (pid == 0) child(p);
     int status;

@@ -11,7 +11,7 @@
 #include "segment/abandoned.h"
 #include "segment/purger.h"
 
-enum { PLACES = 4096, SIZE = 1024, ROUNDS = 60 / TEST_SLOWNESS, FORKS = 8 };
+enum { PLACES = 4096, SIZE = 1024, ROUNDS = 16 / TEST_SLOWNESS, FORKS = 8 };
 
 static _Atomic(void*) places[PLACES];
 static _Atomic(bool) running;

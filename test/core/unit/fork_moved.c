@@ -8,7 +8,7 @@
 #include "memory.h"
 #include "os/rare.h"
 
-enum { MIB = 1 << 20, FORKS = 100 / TEST_SLOWNESS };
+enum { MIB = 1 << 20, FORKS = 48 / TEST_SLOWNESS };
 
 static _Atomic(bool) over;
 

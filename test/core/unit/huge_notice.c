@@ -7,7 +7,7 @@
 #include "os/rare.h"
 #include "page/scavenge.h"
 
-enum { PLACES = 8, SIZE = 3 << 20, BLOCKS = 1200 / TEST_SLOWNESS };
+enum { PLACES = 8, SIZE = 3 << 20, BLOCKS = 400 / TEST_SLOWNESS };
 
 static _Atomic(void*) places[PLACES];
 static _Atomic(bool) over;

@@ -114,7 +114,7 @@ static void not_small_nor_large(void) {
 static void holds_no_page(size_t size) {
   enum { COUNT = 400 };
   void* blocks[COUNT];
-  for (int round = 0; round < 10; round++) {
+  for (int round = 0; round < 3; round++) {
     mi_collect(true);
     CHECK_EQ(pages_of(size), 0);
     fill(blocks, COUNT, size);
@@ -443,7 +443,7 @@ static void threads_end_under_looks(void) {
   for (int i = 0; i < 2; i++) {
     CHECK_EQ(pthread_create(&lookers[i], NULL, look_all_the_time, NULL), 0);
   }
-  for (int i = 0; i < 300 / TEST_SLOWNESS; i++) {
+  for (int i = 0; i < 120 / TEST_SLOWNESS; i++) {
     pthread_t thread;
     CHECK_EQ(pthread_create(&thread, NULL, end_under_looks, NULL), 0);
     pthread_join(thread, NULL);

@@ -7,12 +7,12 @@ declare -A squares
 for i in {1..5000}; do squares[$i]=$((i * i)); done
 
 sum=0
-for i in {1..300}; do
+for i in {1..120}; do
   sum=$((sum + $(printf "%s" "${squares[$i]}")))
 done
 echo "subshells: $sum"
 
-for i in {1..40}; do
+for i in {1..20}; do
   (
     for j in {1..50}; do squares[$j]="$i:$j:$(printf '%*s' "$j" '')"; done
     unset 'squares[51]'
