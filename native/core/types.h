@@ -238,8 +238,6 @@ typedef struct mi_slot_s {
      clean. */
   _Atomic(uint8_t) large;
   _Atomic(uint8_t) was_large;
-  /* For how long parts of large pages wait here to be purged with the rest (segment/purge.c). */
-  _Atomic(uint8_t) held;
   _Atomic(bool) clean_is_zero; /* false once a purge that does not zero has been used here */
   _Atomic(uint32_t) old_since; /* the last bits of mi_os_now() */
   _Atomic(uint32_t) pins;      /* segment/pin.h */

@@ -133,9 +133,6 @@ bool mi_units_take(mi_slot_ref_t ref, uint64_t mask, bool* zero) {
   if ((atomic_load_explicit(&slot->aged, memory_order_relaxed) & mask) != 0) {
     atomic_fetch_and_explicit(&slot->aged, ~mask, memory_order_relaxed);
     atomic_fetch_and_explicit(&slot->old, ~mask, memory_order_relaxed);
-    if (mi_large_pages_exist()) {
-      atomic_store_explicit(&mi_purge_retaken_at, mi_os_now(), memory_order_relaxed);
-    }
   }
   mi_race_window();
   if (was_dirty != mask) {

@@ -23,6 +23,9 @@ mi_inline uint64_t mi_large_page_units(unsigned half) {
 
 /* Any thread may call all of these. */
 
+/* Requests of this process. */
+extern mi_hidden _Atomic(size_t) mi_large_pages_requests;
+
 /* The caller has taken these units, which were clean, for one block, and nobody has touched them yet. */
 void mi_large_pages_taken_whole(mi_slot_ref_t ref, uint64_t clean);
 mi_inline void mi_large_pages_taken(mi_slot_ref_t ref, uint64_t clean) {
@@ -30,12 +33,6 @@ mi_inline void mi_large_pages_taken(mi_slot_ref_t ref, uint64_t clean) {
   uint64_t first = mi_large_page_units(0);
   bool some = (clean & last) == last || (clean & first) == first;
   if (mi_unlikely(some)) mi_large_pages_taken_whole(ref, clean);
-}
-
-/* Requests of this process. */
-extern mi_hidden _Atomic(size_t) mi_large_pages_requests;
-mi_inline bool mi_large_pages_exist(void) {
-  return mi_unlikely(atomic_load_explicit(&mi_large_pages_requests, memory_order_relaxed) != 0);
 }
 
 mi_inline uint64_t mi_large_pages_in(const _Atomic(uint8_t)* halves, uint64_t units) {

@@ -21,11 +21,6 @@ mi_inline long mi_pace_delay(void) {
   return mi_option_get(mi_option_purge_delay) * stretch / MI_PACE_SHORTEST;
 }
 
-/* How many times purge_delay that is. */
-mi_inline unsigned mi_pace_times(void) {
-  return atomic_load_explicit(&mi_pace_stretch, memory_order_relaxed) / MI_PACE_SHORTEST;
-}
-
 /* Bytes that were purged within the last second or so, and are not known to have been taken again. May be negative for a
    while, where several threads take some. */
 extern mi_hidden _Atomic(int64_t) mi_pace_purged_bytes;

@@ -38,37 +38,11 @@ static uint64_t afford(uint64_t units, int64_t now) {
   return units;
 }
 
-_Atomic(int64_t) mi_purge_retaken_at;
-
 typedef struct round_s {
   int64_t now;
   int64_t next_look;
   uint32_t delay;
-  bool retaken; /* some memory that waited, since the last tick */
 } round_t;
-
-/* A large page that is split costs a fault for each 4 KiB of what stays of it. So what is due of one that does not go as
-   a whole waits for some more ticks: times at which the delay is over for what was there at the last one. Returns the
-   units that wait. */
-static mi_cold uint64_t hold(mi_slot_ref_t ref, uint64_t due, const round_t* round, bool is_tick) {
-  /* In parts of purge_delay: a tick counts less where memory is taken again, as more of it will be. */
-  enum { MOST = 12, QUIET_TICK = 6, OTHER_TICK = 4 };
-  mi_slot_t* slot = mi_slot_state(ref);
-  uint64_t goes = due | atomic_load_explicit(&slot->clean, memory_order_relaxed);
-  uint64_t held = 0;
-  for (unsigned half = 0; half < 2; half++) {
-    uint64_t large = mi_large_pages_among(ref, mi_large_page_units(half));
-    /* The header of a segment may stay alone. */
-    if ((large & ~goes & ~(uint64_t)1) != 0) held |= due & large;
-  }
-  if (!is_tick) return held;
-  unsigned tick = round->retaken ? OTHER_TICK : QUIET_TICK;
-  unsigned waited =
-      atomic_load_explicit(&slot->held, memory_order_relaxed) + tick * mi_pace_times();
-  if (waited >= MOST) held = 0;
-  atomic_store_explicit(&slot->held, held == 0 ? 0 : (uint8_t)waited, memory_order_relaxed);
-  return held;
-}
 
 /* Threads that are purging now. */
 static _Atomic(size_t) purging;
@@ -132,8 +106,8 @@ static int64_t look_at_slot(mi_slot_ref_t ref, const round_t* round) {
   uint32_t since = atomic_load_explicit(&slot->old_since, memory_order_relaxed);
   bool is_time = (uint32_t)round->now - since >= round->delay;
   uint64_t due = is_time ? old : 0;
+  /* Of a large page only so many as there are, or it would be split for the others. */
   due |= afford(aged & ~due & ~mi_large_pages_among(ref, aged), round->now);
-  due &= ~hold(ref, due, round, is_time);
   mi_purge_begin();
   if (due != 0) purge_units(ref, due);
   mi_purge_end();
@@ -174,9 +148,7 @@ void mi_purge_schedule(mi_slot_ref_t ref, size_t units) {
    take before. */
 static int64_t purge_slots_until(int64_t now, size_t* left) {
   long delay = mi_pace_delay();
-  int64_t retaken_at = atomic_load_explicit(&mi_purge_retaken_at, memory_order_relaxed);
-  round_t round = {now, mi_purge_time(1), delay < 0 ? UINT32_MAX : (uint32_t)delay,
-                   now - retaken_at <= delay};
+  round_t round = {now, mi_purge_time(1), delay < 0 ? UINT32_MAX : (uint32_t)delay};
   int64_t next = 0;
   size_t count = mi_chunk_count();
   for (size_t i = 0; i < count; i++) {

@@ -14,9 +14,6 @@ int64_t mi_purge_next(void);
 /* Purges what is due at `now`, of any thread, and returns when more is; 0: nothing is. */
 int64_t mi_purge_round(int64_t now);
 
-/* When memory that waited to be purged was last taken again; where it is taken. */
-extern mi_hidden _Atomic(int64_t) mi_purge_retaken_at;
-
 /* Purges every dirty unit of the process, and returns the addresses of what is wholly free. */
 void mi_purge_all(void);
 
