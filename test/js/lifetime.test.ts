@@ -1,7 +1,6 @@
 // ARCHITECTURE.md lists every way in which the life of a block ends; these tests go through them. All
 // run on a core that stops the process when a block is freed twice.
 import { spawnSync } from 'node:child_process';
-import { join } from 'node:path';
 import { describe, expect, test } from '@jest/globals';
 import {
   checkedEnvironment,
@@ -71,62 +70,6 @@ describe('random operations', () => {
   test(`of threads that end at any moment leave nothing (seed ${seed})`, () => {
     const args = [seed, '1500'];
     expect(runProgram('worker-storm', { ...withGc, args })).toMatchObject(nothing);
-  });
-});
-
-describe('workers', () => {
-  test('the addon may be loaded only in workers that then end', () => {
-    expect(runProgram('worker-only')).toEqual({
-      ends: Array.from({ length: 6 }, () => [0, 500]),
-      heldBytes: 0,
-      heldBlocks: 0,
-    });
-  });
-
-  test('a worker may be terminated with live buffers at any moment', () => {
-    const result = runProgram<{ heldMeanwhile: number }>('worker-terminated');
-    expect(result).toMatchObject({
-      codes: Array.from({ length: 12 }, () => 1),
-      untouched: true,
-      heldBytes: 0,
-      heldBlocks: 0,
-    });
-    expect(result.heldMeanwhile).toBeGreaterThan(100_000);
-  });
-});
-
-test('a worker may be terminated while a call clears or copies memory', () => {
-  expect(runProgram('native-call')).toEqual({
-    codes: Array.from({ length: 9 }, () => 1),
-    heldBytes: 0,
-    heldBlocks: 0,
-  });
-});
-
-const steps = [
-  ['made', 7],
-  ['allocated', 7],
-  ['freed', 7],
-  ['reallocated', 7],
-  ['offered', 7],
-  ['adopted', 7],
-  ['collected', 7],
-  ['finalised', 7],
-  ['thrown', 1],
-  ['destroyed', 7],
-  ['end', 7],
-] as const;
-
-describe.each(['process', 'worker'])('a %s may end', (where) => {
-  test.each(steps)('when the heap is %s', (step, code) => {
-    const program = join(__dirname, 'programs', 'exit-at.js');
-    const { status, stderr } = spawnSync(process.execPath, ['--expose-gc', program, step, where], {
-      encoding: 'utf8',
-      env: { ...process.env, ...env },
-    });
-    expect(status).toBe(code);
-    if (step === 'thrown' && where === 'process') expect(stderr).toMatch(/Error: not caught\n/);
-    else expect(stderr).toBe('');
   });
 });
 
