@@ -36,6 +36,7 @@ static void run(size_t count, size_t smallest, size_t largest) {
   }
   pthread_barrier_wait(&step);
   CHECK_CMP(memory_resident(), >=, used_slots * (least + most) / 4);
+  CHECK_CMP(memory_resident(), >, MOST_LEFT * MIB); /* or nothing would be tested below */
   pthread_barrier_wait(&step);
   for (int ms = 0; ms < 1000; ms += 10) {
     mi_free(mi_malloc(3 * MIB)); /* not on a fast path */
