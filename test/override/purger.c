@@ -121,7 +121,7 @@ static void is_not_inherited(void) {
       take();
       give_back();
       wait_until_there();
-      if (i % 4 == 0) wait_until_back();
+      if (i % 5 == 0) wait_until_back();
       exit(0);
     }
     int status;

@@ -27,7 +27,7 @@ normalise() {
 }
 compare 'python: its own tests, PYTHONMALLOC=malloc' env PYTHONMALLOC=malloc \
   "$python" -m test -r --randseed 1 test_json test_re test_dict test_bytes test_unicode test_gc \
-  test_zlib
+  test_weakref test_zlib
 # One test is left out: it requires that nothing imported threading at startup, and a site's own
 # packages may. The classes left out spend their time asleep.
 compare 'python: its own thread tests' "$python" -m test -r --randseed 1 test_thread test_threading \

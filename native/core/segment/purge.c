@@ -106,7 +106,7 @@ static int64_t look_at_slot(mi_slot_ref_t ref, const round_t* round) {
   uint32_t since = atomic_load_explicit(&slot->old_since, memory_order_relaxed);
   bool is_time = (uint32_t)round->now - since >= round->delay;
   uint64_t due = is_time ? old : 0;
-  /* Of a large page only so many as there are, or it would be split for the others. */
+  /* Nothing of a large page goes before its time: the allowance may be for a part, which would split it. */
   due |= afford(aged & ~due & ~mi_large_pages_among(ref, aged), round->now);
   mi_purge_begin();
   if (due != 0) purge_units(ref, due);
