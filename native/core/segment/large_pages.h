@@ -21,10 +21,10 @@ mi_inline uint64_t mi_large_page_units(unsigned half) {
   return mi_bits64(half * MI_LARGE_PAGE_UNITS, MI_LARGE_PAGE_UNITS);
 }
 
-/* Any thread may call all of these. */
-
-/* Requests of this process. */
+/* Requests of this process. Only tests look at it from outside. */
 extern mi_hidden _Atomic(size_t) mi_large_pages_requests;
+
+/* Any thread may call all of these. */
 
 /* The caller has taken these units, which were clean, for one block, and nobody has touched them yet. */
 void mi_large_pages_taken_whole(mi_slot_ref_t ref, uint64_t clean);
