@@ -1,6 +1,6 @@
-/* A thousand forks, or TEST_FORKS, while other threads allocate; from main and from another thread; with fork handlers that
-   allocate and free, and handlers that are added meanwhile. Every child allocates, frees blocks of threads that
-   it does not have, and ends as a program does. */
+/* A thousand forks, or TEST_FORKS, while other threads allocate; from main and from another thread; with fork
+   handlers that allocate and free, and handlers that are added meanwhile. Every child allocates, frees blocks of
+   threads that it does not have, and ends as a program does. */
 #include <pthread.h>
 #include <stdatomic.h>
 #include <sys/wait.h>

@@ -69,8 +69,18 @@ static bool op_heap_delete(size_t size) {
   return done(p);
 }
 
-/* Of a large block, what is written and looked at again. */
-static size_t front(size_t size) { return size < MIB ? size : MIB; }
+/* Of a large block, the first and the last part are written and looked at again. */
+static size_t part(size_t size) { return size < MIB ? size : MIB / 2; }
+
+static void fill(uint8_t* block, size_t size, uint64_t seed) {
+  pattern_fill(block, part(size), seed);
+  if (size >= MIB) pattern_fill(block + size - part(size), part(size), seed + 1);
+}
+
+static bool holds(const uint8_t* block, size_t size, uint64_t seed) {
+  return pattern_holds(block, part(size), seed) &&
+         (size < MIB || pattern_holds(block + size - part(size), part(size), seed + 1));
+}
 
 /* Several, so that pages and segments of their own are needed. */
 static bool op_many(size_t size) {
@@ -80,38 +90,30 @@ static bool op_many(size_t size) {
   while (n < count && (blocks[n] = mi_malloc(size)) != NULL) n++;
   bool all = n == count;
   if (!all) CHECK_EQ(errno, ENOMEM);
-  for (size_t i = 0; i < n; i++) pattern_fill(blocks[i], front(size), i);
-  for (size_t i = 0; i < n; i++) CHECK(pattern_holds(blocks[i], front(size), i));
+  for (size_t i = 0; i < n; i++) fill(blocks[i], size, i);
+  for (size_t i = 0; i < n; i++) CHECK(holds(blocks[i], size, i));
   while (n > 0) mi_free(blocks[--n]);
   return all;
 }
 
 static void* reallocated; /* of `size` / 2 bytes, made before the failures begin */
 
-static bool op_realloc(size_t size) {
-  size_t old = front(size / 2);
-  void* p = mi_realloc(reallocated, size);
-  if (p == NULL) {
-    CHECK_EQ(errno, ENOMEM);
-    CHECK(pattern_holds(reallocated, old, old));
-    return false;
-  }
-  CHECK(pattern_holds(p, old, old));
-  reallocated = p;
-  return true;
+static void make_reallocated(size_t size) {
+  reallocated = mi_malloc(size / 2);
+  fill(reallocated, size / 2, size);
 }
 
+/* `p` is what it was made to be of `size` bytes, or NULL. */
+static bool was_reallocated(void* p, size_t size) {
+  if (p == NULL) CHECK_EQ(errno, ENOMEM);
+  if (p != NULL) reallocated = p;
+  CHECK(holds(reallocated, size / 2, size));
+  return p != NULL;
+}
+
+static bool op_realloc(size_t size) { return was_reallocated(mi_realloc(reallocated, size), size); }
 static bool op_realloc_aligned(size_t size) {
-  size_t old = front(size / 2);
-  void* p = mi_realloc_aligned(reallocated, size, 1 << 14);
-  if (p == NULL) {
-    CHECK_EQ(errno, ENOMEM);
-    CHECK(pattern_holds(reallocated, old, old));
-    return false;
-  }
-  CHECK(pattern_holds(p, old, old));
-  reallocated = p;
-  return true;
+  return was_reallocated(mi_realloc_aligned(reallocated, size, 1 << 14), size);
 }
 
 typedef struct in_thread_s {
@@ -160,18 +162,14 @@ static unsigned long each_step(const char* name, operation_t* op, size_t size) {
   bool with_block = op == op_realloc || op == op_realloc_aligned;
   /* The first time, tables and chunks come into being that stay. */
   for (int warm = 0; warm < 2; warm++) {
-    if (with_block) reallocated = mi_malloc(size / 2);
-    if (with_block) pattern_fill(reallocated, front(size / 2), front(size / 2));
+    if (with_block) make_reallocated(size);
     CHECK(op(size));
     if (with_block) mi_free(reallocated);
     mi_collect(true);
   }
   memory_t before = memory_gauges();
   for (unsigned long n = 1; n < MOST_STEPS; n++) {
-    if (with_block) {
-      reallocated = mi_malloc(size / 2);
-      pattern_fill(reallocated, front(size / 2), front(size / 2));
-    }
+    if (with_block) make_reallocated(size);
     mi_os_fail_from(n);
     errno = 0;
     bool ok = op(size);

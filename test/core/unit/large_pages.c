@@ -8,6 +8,7 @@
 #include "os/rare.h"
 #include "pattern.h"
 #include "resident.h"
+#include "segment/pace.h"
 #include "segment/purge.h"
 #include "segment/segment.h"
 
@@ -195,30 +196,44 @@ static void clean_is_not_resident(void) {
   release_slots();
 }
 
-/* Releases these units, and returns how many delays go by until they are purged. */
-static int delays_until_purged(mi_slot_ref_t slot, uint64_t units) {
+/* Releases these units, and returns in which of some rounds they are purged: one each `step` milliseconds. */
+static int rounds_until_purged(mi_slot_ref_t slot, uint64_t units, int64_t step) {
   static int64_t now;
   bool zero;
-  int delays = 0;
+  int rounds = 0;
   if (now == 0) now = mi_os_now();
   mi_units_release(slot, units, 0);
   while ((atomic_load(&mi_slot_state(slot)->clean) & units) != units) {
-    CHECK_CMP(++delays, <=, 10);
-    mi_purge_round(now += 2 * mi_option_get(mi_option_purge_delay));
+    CHECK_CMP(++rounds, <=, 20);
+    atomic_store(&mi_pace_stretch, MI_PACE_SHORTEST);
+    mi_purge_round(now += step);
   }
   CHECK(mi_units_take(slot, units, &zero));
-  return delays;
+  return rounds;
 }
 
 /* All of a large page, or a part of it, goes no later than ordinary memory. */
 static void purged_in_time(void) {
+  int64_t step = 2 * mi_option_get(mi_option_purge_delay);
   mi_slot_ref_t slot = take_slots();
-  int whole = delays_until_purged(slot, mi_large_page_units(1));
-  int part = delays_until_purged(slot, mi_bits64(3, 2));
+  int whole = rounds_until_purged(slot, mi_large_page_units(1), step);
+  int part = rounds_until_purged(slot, mi_bits64(3, 2), step);
   CHECK_EQ(mi_large_pages_among(slot, mi_large_page_units(0)), 0);
-  int ordinary = delays_until_purged(slot, mi_bits64(3, 2));
+  int ordinary = rounds_until_purged(slot, mi_bits64(3, 2), step);
   CHECK_EQ(whole, ordinary);
   CHECK_EQ(part, ordinary);
+  release_slots();
+}
+
+/* A part of a large page goes no earlier than that, whatever ordinary memory may. */
+static void not_before_its_time(void) {
+  int64_t step = mi_option_get(mi_option_purge_delay) / MI_PURGE_LOOKS;
+  mi_slot_ref_t slot = take_slots();
+  int part = rounds_until_purged(slot, mi_bits64(3, 2), step);
+  CHECK_EQ(mi_large_pages_among(slot, mi_large_page_units(0)), 0);
+  int ordinary = rounds_until_purged(slot, mi_bits64(3, 2), step);
+  CHECK_CMP(part, >=, MI_PURGE_LOOKS);
+  CHECK_EQ(ordinary, 2);
   release_slots();
 }
 
@@ -258,6 +273,7 @@ int main(void) {
   options();
   until_a_part_is_purged();
   purged_in_time();
+  not_before_its_time();
   clean_is_not_resident();
   until_moved();
   system_gives_them();
