@@ -62,9 +62,11 @@
 #define MI_UNITS_PER_SEGMENT (1u << (MI_SEGMENT_SHIFT - MI_UNIT_SHIFT))
 #define MI_SLOTS_PER_CHUNK (1u << (MI_CHUNK_SHIFT - MI_SEGMENT_SHIFT))
 
-/* The largest block of each kind of page. */
+/* The largest block of each kind of page. A large one has its page to itself: any size, and where threads share them
+   any thread, finds its memory at once when it is freed, but malloc and free take 80 ns instead of 10 to 40. With medium
+   blocks of up to 64 KiB programs need up to a fifth more memory, with no more than 16 KiB hardly less (bench/NOTES.md). */
 #define MI_SMALL_BLOCK_MAX ((size_t)8 << 10)
-#define MI_MEDIUM_BLOCK_MAX ((size_t)64 << 10)
+#define MI_MEDIUM_BLOCK_MAX ((size_t)32 << 10)
 #define MI_LARGE_BLOCK_MAX (MI_SEGMENT_SIZE / 2)
 
 /* Blocks in a medium page at least. With few, each page would touch fresh memory for itself. With many, a
@@ -80,7 +82,7 @@
 /* Size classes: 8, then every 16 up to 128, then eight to each doubling up to
    MI_LARGE_BLOCK_MAX, so that a block wastes at most an eighth once its size is rounded to 16,
    unless its class borrows (heap/find.c), or it grew (api/realloc.c). See page/size_class.h. */
-#define MI_BIN_LARGE 82u /* the first of those whose pages have one block */
+#define MI_BIN_LARGE 74u /* the first of those whose pages have one block */
 #define MI_BIN_HUGE 122u
 #define MI_BIN_FULL 123u
 #define MI_BIN_COUNT 124u
@@ -357,7 +359,7 @@ typedef struct mi_thread_stats_s {
 
 /* What a thread freed last, of blocks above MI_SMALL_SIZE_MAX and up to MI_MEDIUM_BLOCK_MAX: heap/magazine.h. For
    its page each block in here is alive. Not unmapped before the library is, so that it may be read at any time. */
-enum { MI_MAGAZINE_CLASSES = 48, MI_MAGAZINE_DEPTH = 8 };
+enum { MI_MAGAZINE_CLASSES = 40, MI_MAGAZINE_DEPTH = 8 };
 _Static_assert(MI_SMALL_SIZE_MAX << (MI_MAGAZINE_CLASSES / 8) == MI_MEDIUM_BLOCK_MAX,
                "there are eight classes to a doubling");
 typedef struct mi_magazine_s {

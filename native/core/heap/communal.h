@@ -1,4 +1,4 @@
-/* Pages of one block that belong to no thread. Where the threads of a program free each other's blocks of 64 KiB to
+/* Pages of one block that belong to no thread. Where the threads of a program free each other's blocks of 32 KiB to
    2 MiB (a pipeline for pictures, say), each of them would keep such memory for itself, and what others freed
    in it would wait until it looks. So there, these pages are in segments that are nobody's, as abandoned ones
    are, but which nobody adopts. Who allocates holds one that has room, for a moment; who frees the block gives

@@ -18,9 +18,6 @@
 
 enum { MI_MAGAZINE_SEEN = 1 }; /* in a slot */
 
-/* Of each class no more than this. */
-#define MI_MAGAZINE_BYTES ((size_t)256 << 10)
-
 /* For the heap's thread, all of these. Most programs are small, and run none of magazine.c: what is asked on the way
    of each of them is asked here (cmake/layout.ld). */
 
@@ -137,9 +134,7 @@ mi_inline bool mi_magazine_push(mi_heap_t* heap, mi_page_t* page, mi_block_t* bl
       mi_magazine_lets_go(magazine, page)) {
     return false;
   }
-  size_t count = magazine->count[size_class];
-  if (count == MI_MAGAZINE_DEPTH || (count + 1) * page->block_size > MI_MAGAZINE_BYTES)
-    return false;
+  if (magazine->count[size_class] == MI_MAGAZINE_DEPTH) return false;
   mi_magazine_put(magazine, page, block);
   page->in_magazine++;
   /* The block is in there before the question is asked, but for what the processor makes of it: mi_magazine_round. */

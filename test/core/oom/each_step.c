@@ -85,7 +85,7 @@ static bool holds(const uint8_t* block, size_t size, uint64_t seed) {
 /* Several, so that pages and segments of their own are needed. */
 static bool op_many(size_t size) {
   void* blocks[200];
-  size_t count = size > MIB ? 3 : size > MIB / 8 ? 20 : 200;
+  size_t count = size > MIB ? 3 : size > MI_MEDIUM_BLOCK_MAX ? 20 : 200;
   size_t n = 0;
   while (n < count && (blocks[n] = mi_malloc(size)) != NULL) n++;
   bool all = n == count;

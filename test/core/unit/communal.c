@@ -54,7 +54,7 @@ static void learn(void) {
   }
   void* p = mi_malloc(SIZE);
   CHECK(is_communal(p));
-  void* small = mi_malloc(64 * KIB);
+  void* small = mi_malloc(MI_MEDIUM_BLOCK_MAX);
   void* huge = mi_malloc(LARGEST + 1);
   CHECK(!is_communal(small) && !is_communal(huge));
   memory_check();

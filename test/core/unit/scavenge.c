@@ -115,7 +115,7 @@ static void free_in_other_thread(size_t from, size_t to) {
 
 /* A page of which first one block was purged, and then all, is one like any other. */
 static void again(void) {
-  size = 60000;
+  size = 30000;
   mi_heap_t* heap = mi_heap_new();
   for (int round = 0; round < 2; round++) {
     for (size_t i = 0; i < 8; i++) {
@@ -141,7 +141,7 @@ static bool is_purged(const void* block) {
 /* A block is purged at the second look: what was freed just before the first one may be needed again. */
 static void at_the_second_look(void) {
   enum { FREED = 3 };
-  size = 60000;
+  size = 30000;
   mi_heap_t* heap = mi_heap_new();
   for (size_t i = 0; i < 8; i++) {
     blocks[i] = mi_heap_malloc(heap, size);

@@ -135,7 +135,8 @@ int main(void) {
   kind(8, 64);
   kind(MI_SMALL_BLOCK_MAX, 64);
   kind(mi_align_up(MI_SMALL_BLOCK_MAX + 1, 1024), 63 / 2);
-  kind(MI_MEDIUM_BLOCK_MAX, 63 / MI_MEDIUM_BLOCKS);
+  kind(MI_MEDIUM_BLOCK_MAX, 63 / (MI_MEDIUM_BLOCKS * MI_MEDIUM_BLOCK_MAX / MI_UNIT_SIZE));
+  kind(5 << 13, 63);
   kind(5 << 14, 31);
   kind(3 << 16, 21);
   kind(1 << 20, 3);
