@@ -63,8 +63,9 @@
 #define MI_SLOTS_PER_CHUNK (1u << (MI_CHUNK_SHIFT - MI_SEGMENT_SHIFT))
 
 /* The largest block of each kind of page. A large one has its page to itself: any size, and where threads share them
-   any thread, finds its memory at once when it is freed, but malloc and free take 80 ns instead of 10 to 40. With medium
-   blocks of up to 64 KiB programs need up to a fifth more memory, with no more than 16 KiB hardly less (bench/NOTES.md). */
+   any thread, finds its memory at once when it is freed, but malloc and free take 100 ns instead of 10 to 40, and it has
+   a whole unit of an arena. With medium blocks of up to 64 KiB programs need up to a fifth more memory, with no more
+   than 16 KiB hardly less (bench/NOTES.md). */
 #define MI_SMALL_BLOCK_MAX ((size_t)8 << 10)
 #define MI_MEDIUM_BLOCK_MAX ((size_t)32 << 10)
 #define MI_LARGE_BLOCK_MAX (MI_SEGMENT_SIZE / 2)
@@ -284,8 +285,8 @@ typedef struct mi_segment_s {
   uint8_t page_shift;
   bool huge;
   uint8_t slot_index;
-  /* The owner's queue that it is in: of its runs of free units, the longest one has 2^room to
-     2^(room+1) - 1; or MI_ROOM_NONE. */
+  /* The owner's queue that it is in: 0, if only the unit of the header is free, which no page but a small one can use.
+     Else the longest of its other runs of free units has 2^(room-1) to 2^room - 1. Or MI_ROOM_NONE. */
   int8_t room;
   uint32_t page_count;      /* pages that fit */
   uint32_t used;            /* pages in use */
@@ -308,7 +309,7 @@ typedef struct mi_segment_s {
   mi_page_t pages[MI_UNITS_PER_SEGMENT]; /* the first page_count exist */
 } mi_segment_t;
 
-enum { MI_ROOM_NONE = -1, MI_ROOM_COUNT = 6 };
+enum { MI_ROOM_NONE = -1, MI_ROOM_COUNT = 7 };
 
 /* 32 MiB, from the system or of an arena. The descriptor is never freed, so that it may be read at
    any time. That of an arena's chunk is never another chunk's, before or after. */
@@ -340,9 +341,10 @@ typedef struct mi_chunk_s {
 typedef struct mi_segments_tld_s {
   /* Segments with free units by their `room`: the first one of each queue. */
   mi_segment_t* free[MI_ROOM_COUNT];
-  size_t count;
-  size_t adopt_cursor;          /* the chunk at which to look for abandoned segments next */
-  mi_arena_t* arena;            /* where all of them are; NULL: anywhere but in exclusive arenas */
+  uint32_t count;
+  uint16_t adopt_cursor; /* the chunk, of 2 TiB, at which to look for abandoned segments next */
+  uint16_t left;     /* the slot that the thread left last, from 1; 0: none, or beyond 256 GiB */
+  mi_arena_t* arena; /* where all of them are; NULL: anywhere but in exclusive arenas */
   struct mi_subproc_s* subproc; /* the sub-process of the thread; NULL: the first one */
 } mi_segments_tld_t;
 

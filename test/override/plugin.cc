@@ -18,7 +18,7 @@ struct static_t {
   }
 } of_library;
 
-const size_t sizes[] = {16, 100, 5000, 60000, 300000, 3000000};
+const size_t sizes[] = {16, 100, 5000, 30000, 300000, 3000000};
 
 } // namespace
 

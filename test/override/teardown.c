@@ -13,7 +13,7 @@
 #define PTHREAD_DESTRUCTOR_ITERATIONS 4
 #endif
 enum { KEYS = 2, ROUNDS = PTHREAD_DESTRUCTOR_ITERATIONS, SIZES = 6, THREADS = 200 };
-static const size_t sizes[SIZES] = {10, 100, 3000, 40000, 700000, 4000000};
+static const size_t sizes[SIZES] = {10, 100, 3000, 20000, 700000, 4000000};
 
 static pthread_key_t keys[KEYS]; /* the first is older than anything */
 static _Atomic(int) destructors_run;

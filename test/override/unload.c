@@ -95,7 +95,7 @@ static void check_keys(void) {
   for (int i = 0; i < 900; i++) pthread_key_delete(keys[i]);
 }
 
-/* What grows by less than a mapping in a hundred rounds, and 8 KiB in each, may be how memory happens to lie. */
+/* What grows by less than a mapping in 125 rounds, and 6 KiB in each, may be how memory happens to lie. */
 static void nothing_is_lost(int times) {
   long addresses[2], resident[2];
   for (int i = 0; i < 20; i++) use_once(0);
@@ -103,8 +103,8 @@ static void nothing_is_lost(int times) {
   sizes(&addresses[0], &resident[0]);
   for (int i = 0; i < times; i++) use_once(0);
   sizes(&addresses[1], &resident[1]);
-  long most = 2048 + 8 * times;
-  CHECK_CMP(count_mappings(), <=, mappings + 2 + (size_t)times / 100);
+  long most = 2048 + 6 * times;
+  CHECK_CMP(count_mappings(), <=, mappings + 2 + (size_t)times / 125);
   CHECK_CMP(addresses[1], <=, addresses[0] + most);
   CHECK_CMP(resident[1], <=, resident[0] + most);
   check_keys();

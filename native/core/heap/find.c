@@ -44,7 +44,7 @@ static mi_page_t* page_fresh(mi_heap_t* heap, unsigned bin) {
   if (mi_communal_serves(heap, block_size)) page = mi_communal_page_alloc(heap, bin);
   if (page == NULL) page = mi_heap_reclaim(heap, bin);
   if (page != NULL) return page;
-  if (block_size <= MI_MEDIUM_BLOCK_MAX) page = page_in_resident(heap, block_size);
+  if (block_size <= MI_UNIT_SIZE) page = page_in_resident(heap, block_size);
   if (page == NULL) page = mi_segment_page_alloc(heap->segments, block_size);
   if (page == NULL) return NULL;
   adopt_fresh(heap, page, bin);

@@ -50,8 +50,7 @@ uintptr_t mi_segment_cookie(const mi_segment_t* segment) {
 
 static int room_of(const mi_segment_t* segment) {
   uint64_t free = ~segment->units_used;
-  int longest = mi_longest_run(free & ~(uint64_t)1);
-  return longest < 0 && (free & 1) != 0 ? 0 : longest;
+  return free == 0 ? MI_ROOM_NONE : 1 + mi_longest_run(free & ~(uint64_t)1);
 }
 
 static void queue_append(mi_segment_t** queue, mi_segment_t* segment) {
@@ -103,13 +102,8 @@ void mi_segment_queue_remove(mi_segments_tld_t* tld, mi_segment_t* segment) {
 
 /* ---- Segments ---- */
 
-/* A segment with `units`, those of its first page, taken too: a slot whose units are being purged is
-   passed over, and does not look like the end of memory. */
-static mi_segment_t* segment_alloc(mi_segments_tld_t* tld, uint64_t units, bool* zero_units) {
-  mi_slot_ref_t ref;
-  bool zero;
-  if (!mi_slot_take(tld->arena, &ref, 1 | units, &zero)) return NULL;
-  *zero_units = zero;
+/* In a slot that was taken, with the unit of the header and those of its first page. `zero`: these are. */
+static mi_segment_t* segment_begin(mi_segments_tld_t* tld, mi_slot_ref_t ref, bool zero) {
   mi_segment_t* segment = (mi_segment_t*)mi_slot_start(ref);
   unsigned page_count = MI_UNITS_PER_SEGMENT;
   size_t header_size = offsetof(mi_segment_t, pages) + page_count * sizeof(mi_page_t);
@@ -135,11 +129,45 @@ static mi_segment_t* segment_alloc(mi_segments_tld_t* tld, uint64_t units, bool*
   return segment;
 }
 
+/* A segment with `units`, those of its first page, taken too: a slot whose units are being purged is
+   passed over, and does not look like the end of memory. */
+static mi_segment_t* segment_alloc(mi_segments_tld_t* tld, uint64_t units, bool* zero) {
+  mi_slot_ref_t ref;
+  return mi_slot_take(tld->arena, &ref, 1 | units, zero) ? segment_begin(tld, ref, *zero) : NULL;
+}
+
+/* ---- The slot that the thread left last ----
+   A thread that has another segment would touch clean memory there, while what it wrote before lies in a free slot. */
+
+enum { WORTH_TAKING_BACK = 8 }; /* dirty units */
+
+static unsigned dirty_units(mi_slot_ref_t ref) {
+  return mi_popcount64(atomic_load_explicit(&mi_slot_state(ref)->dirty, memory_order_relaxed));
+}
+
+static void remember_left(mi_segments_tld_t* tld, mi_slot_ref_t ref) {
+  size_t number = ref.chunk->number * MI_SLOTS_PER_CHUNK + ref.index + 1;
+  bool worth = dirty_units(ref) >= WORTH_TAKING_BACK && number <= UINT16_MAX &&
+               mi_arena_of(ref.chunk) == NULL;
+  if (worth) tld->left = (uint16_t)number;
+}
+
+/* Whether it is still there to be taken back; if not, it is forgotten. */
+static bool has_left(mi_segments_tld_t* tld, mi_slot_ref_t* ref) {
+  if (mi_likely(tld->left == 0)) return false;
+  size_t number = tld->left - 1u;
+  *ref = (mi_slot_ref_t){mi_chunk_at(number / MI_SLOTS_PER_CHUNK), number % MI_SLOTS_PER_CHUNK};
+  uint32_t free = atomic_load_explicit(&ref->chunk->free, memory_order_relaxed);
+  if ((free >> ref->index & 1) == 0 || dirty_units(*ref) < WORTH_TAKING_BACK) tld->left = 0;
+  return tld->left != 0;
+}
+
 static void segment_free(mi_segments_tld_t* tld, mi_segment_t* segment) {
   mi_assert(segment->used == 0 && mi_segment_pages(segment) == 0);
   mi_segment_queue_remove(tld, segment);
   tld->count--;
   mi_slot_ref_t ref = mi_segment_slot(segment);
+  remember_left(tld, ref);
   segment->cookie = 0;
   atomic_store_explicit(&segment->thread_id, 0, memory_order_relaxed);
   /* Who held an abandoned segment ends it: in a forked child it is still held, or has no cookie. */
@@ -247,7 +275,23 @@ mi_page_t* mi_segment_page_alloc_in(mi_segments_tld_t* tld, mi_segment_t* segmen
 enum { TRIES = 8 };
 
 /* The first queue in which a page for such blocks may have room. */
-static unsigned least_room(size_t block_size) { return mi_bsr64(mi_units_for(block_size)); }
+static unsigned least_room(size_t block_size) {
+  return block_size <= MI_SMALL_BLOCK_MAX ? 0 : 1 + mi_bsr64(mi_units_for(block_size));
+}
+
+static mi_page_t* page_alloc_left(mi_segments_tld_t* tld, size_t block_size) {
+  mi_slot_ref_t ref;
+  bool zero, busy;
+  if (!has_left(tld, &ref)) return NULL;
+  uint64_t dirty = atomic_load_explicit(&mi_slot_state(ref)->dirty, memory_order_relaxed);
+  uint64_t places = places_beside(0, block_size) & (dirty | 1);
+  if (places == 0) return NULL;
+  unsigned index = mi_ctz64(places);
+  if (!mi_slot_take_this(ref, 1 | units_at(index, block_size), &zero, &busy)) return NULL;
+  tld->left = 0;
+  mi_slot_enter(mi_slot_start(ref), true);
+  return page_begin(tld, segment_begin(tld, ref, zero), index, block_size, zero);
+}
 
 mi_page_t* mi_segment_page_alloc_resident(mi_segments_tld_t* tld, size_t block_size) {
   unsigned tries = 0;
@@ -258,7 +302,7 @@ mi_page_t* mi_segment_page_alloc_resident(mi_segments_tld_t* tld, size_t block_s
       if (page != NULL) return page;
     }
   }
-  return NULL;
+  return page_alloc_left(tld, block_size);
 }
 
 static mi_page_t* page_alloc_any(mi_segments_tld_t* tld, size_t block_size) {

@@ -7,8 +7,8 @@
 #include "miheap.h"
 #include "pattern.h"
 
-enum { WITNESSES = 6 };
-static const size_t witness_sizes[WITNESSES] = {16, 100, 5000, 50000, 500000, 3000000};
+enum { WITNESSES = 7 };
+static const size_t witness_sizes[WITNESSES] = {16, 100, 5000, 20000, 50000, 500000, 3000000};
 static void* witnesses[WITNESSES];
 
 static inline void prepare(void) {

@@ -72,7 +72,7 @@ int main(void) {
   limit(address_space() + 30 * MIB); /* less than a chunk */
   size_t n = 0;
   for (; n < BLOCKS; n++) {
-    static const size_t kinds[] = {100, 5000, 50000, 500000, 3000000};
+    static const size_t kinds[] = {100, 5000, 30000, 500000, 3000000};
     sizes[n] = 1 + random_below(&rng, kinds[n % 5]);
     errno = 0;
     blocks[n] = n % 7 == 0 ? mi_malloc_aligned(sizes[n], (size_t)4 * MIB) : mi_malloc(sizes[n]);

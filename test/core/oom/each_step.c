@@ -10,10 +10,10 @@
 #include "pattern.h"
 
 #define MIB ((size_t)1 << 20)
-enum { MOST_STEPS = 100, SIZES = TEST_SLOWNESS == 1 ? 8 : 7 };
+enum { MOST_STEPS = 100, SIZES = TEST_SLOWNESS == 1 ? 9 : 8 };
 
 /* The last one is too large for the cache of mappings. */
-static const size_t sizes[] = {1, 100, 5000, 50000, 500000, 2 * MIB, 3 * MIB, 40 * MIB};
+static const size_t sizes[] = {1, 100, 5000, 20000, 50000, 500000, 2 * MIB, 3 * MIB, 40 * MIB};
 
 /* Returns true if it succeeded, and has then undone what it did. */
 typedef bool operation_t(size_t size);

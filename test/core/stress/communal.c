@@ -9,7 +9,7 @@
 #include "random.h"
 
 enum { THREADS = 3, GENERATIONS = 4, PLACES = 60, STEPS = 6000 / TEST_SLOWNESS };
-enum { KIB = 1024, LEAST = 65 * KIB, MOST = 700 * KIB };
+enum { KIB = 1024, LEAST = 33 * KIB, MOST = 700 * KIB };
 
 typedef struct block_s {
   size_t size;

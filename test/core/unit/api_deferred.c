@@ -47,7 +47,8 @@ static void comes_in_time(mi_heap_t* heap, size_t size, int together, int most) 
 }
 
 static void is_certain(void) {
-  static const size_t larger[] = {1025, 1500, 4000, 8192, 9000, 65536, 65537, 200000};
+  static const size_t larger[] = {
+      1025, 1500, 4000, 8192, 9000, MI_MEDIUM_BLOCK_MAX, MI_MEDIUM_BLOCK_MAX + 1, 65537, 200000};
   static const int together[] = {1, 7, 100};
   mi_heap_t* heaps[] = {mi_heap_get_default(), mi_heap_new()};
   for (size_t h = 0; h < 2; h++) {

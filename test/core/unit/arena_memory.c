@@ -84,7 +84,7 @@ static void not_zero(void) {
   area_t area = manage(p, size, true, false, false);
   for (int round = 0; round < 3; round++) {
     mi_heap_t* heap = mi_heap_new_in_arena(area.id);
-    static const size_t sizes[] = {8, 1000, 50000, 500000, 3 * MIB};
+    static const size_t sizes[] = {8, 1000, 20000, 50000, 500000, 3 * MIB};
     for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
       for (int n = 0; n < 3; n++) {
         void* q = mi_heap_zalloc(heap, sizes[i]);

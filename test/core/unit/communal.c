@@ -10,7 +10,14 @@
 #include "pattern.h"
 #include "segment/purge.h"
 
-enum { KIB = 1024, SIZE = 100 * KIB, LARGEST = 2048 * KIB, ENOUGH = 32, COUNT = 200 };
+enum {
+  KIB = 1024,
+  SIZE = 100 * KIB,
+  WITHIN_UNIT = 40 * KIB,
+  LARGEST = 2048 * KIB,
+  ENOUGH = 32,
+  COUNT = 200
+};
 
 static void* blocks[COUNT];
 
@@ -64,20 +71,20 @@ static void learn(void) {
 }
 
 /* What one thread freed the next one gets, though the first one sleeps. */
-static void shared(void) {
-  in_thread(take_all, (void*)SIZE);
+static void shared(size_t size) {
+  in_thread(take_all, (void*)size);
   int64_t segments = memory_gauges().segments;
   for (size_t i = 0; i < COUNT; i++) CHECK(is_communal(blocks[i]));
   memory_check();
   for (int round = 0; round < 5; round++) {
-    free_all((void*)SIZE);
-    in_thread(take_all, (void*)SIZE);
+    free_all((void*)size);
+    in_thread(take_all, (void*)size);
     CHECK_CMP(memory_gauges().segments, <=, segments + 1);
-    in_thread(free_all, (void*)SIZE);
-    take_all((void*)SIZE);
+    in_thread(free_all, (void*)size);
+    take_all((void*)size);
     CHECK_CMP(memory_gauges().segments, <=, segments + 1);
   }
-  free_all((void*)SIZE);
+  free_all((void*)size);
   memory_check();
   CHECK_EQ(mi_communal_count(), 0);
 }
@@ -90,7 +97,7 @@ static bool is_zero(const uint8_t* p, size_t size) {
 }
 
 static void zero_and_aligned(void) {
-  for (size_t size = 64 * KIB + 1; size <= LARGEST; size += size / 3) {
+  for (size_t size = MI_MEDIUM_BLOCK_MAX + 1; size <= LARGEST; size += size / 3) {
     uint8_t* p = mi_malloc(size);
     memset(p, 1, size);
     mi_free(p);
@@ -133,9 +140,11 @@ static void resized(void) {
   CHECK(pattern_holds(p, 4 * SIZE, 2));
   p = mi_realloc(p, 2 * SIZE);
   CHECK(pattern_holds_prefix(p, 2 * SIZE, 4 * SIZE, 2));
-  uint8_t* zero = mi_zalloc(SIZE);
-  zero = mi_rezalloc(zero, 6 * SIZE);
-  CHECK(is_zero(zero, 6 * SIZE));
+  uint8_t* zero = mi_zalloc(WITHIN_UNIT);
+  for (size_t size = WITHIN_UNIT; size < 6 * SIZE; size += 10 * KIB) {
+    zero = mi_rezalloc(zero, size);
+    CHECK(is_zero(zero, size));
+  }
   memory_check();
   mi_free(zero);
   mi_free(behind);
@@ -148,7 +157,7 @@ static void resized(void) {
 static bool count_block(const mi_heap_t* heap, const mi_heap_area_t* area, void* block, size_t size,
                         void* seen) {
   (void)heap, (void)area;
-  if (block != NULL && size > 64 * KIB) ++*(size_t*)seen;
+  if (block != NULL && size > MI_MEDIUM_BLOCK_MAX) ++*(size_t*)seen;
   return true;
 }
 
@@ -161,7 +170,7 @@ static size_t large_blocks_seen(void) {
 static bool free_block(const mi_heap_t* heap, const mi_heap_area_t* area, void* block, size_t size,
                        void* seen) {
   count_block(heap, area, block, size, seen);
-  if (block != NULL && size > 64 * KIB) mi_free(block);
+  if (block != NULL && size > MI_MEDIUM_BLOCK_MAX) mi_free(block);
   return true;
 }
 
@@ -203,7 +212,7 @@ static void owned(void) {
 static bool
 free_area(const mi_heap_t* heap, const mi_heap_area_t* area, void* block, size_t size, void* seen) {
   count_block(heap, area, block, size, seen);
-  if (block == NULL && size > 64 * KIB) mi_free(area->blocks);
+  if (block == NULL && size > MI_MEDIUM_BLOCK_MAX) mi_free(area->blocks);
   return true;
 }
 
@@ -219,7 +228,7 @@ static void freed_before_its_turn(void) {
 static bool
 end_thread(const mi_heap_t* heap, const mi_heap_area_t* area, void* block, size_t size, void* p) {
   (void)heap, (void)area, (void)block;
-  if (size > 64 * KIB) pthread_exit(p);
+  if (size > MI_MEDIUM_BLOCK_MAX) pthread_exit(p);
   return true;
 }
 
@@ -241,7 +250,7 @@ static void visitor_ends(void) {
 static bool fork_and_go_on(const mi_heap_t* heap, const mi_heap_area_t* area, void* block,
                            size_t size, void* pid) {
   (void)heap, (void)area, (void)block;
-  if (size > 64 * KIB && *(pid_t*)pid < 0) *(pid_t*)pid = fork();
+  if (size > MI_MEDIUM_BLOCK_MAX && *(pid_t*)pid < 0) *(pid_t*)pid = fork();
   return true;
 }
 
@@ -266,8 +275,8 @@ static void visitor_forks(void) {
   if (grandchild > 0) wait_for(grandchild);
   take_all((void*)SIZE);
   free_all((void*)SIZE);
-  void* small = mi_malloc(60 * KIB);
-  memset(small, 1, 60 * KIB);
+  void* small = mi_malloc(20 * KIB);
+  memset(small, 1, 20 * KIB);
   CHECK(pattern_holds(p, SIZE, 8));
   mi_free(small);
   mi_free(p);
@@ -405,7 +414,8 @@ static void forked(void) {
 
 int main(void) {
   learn();
-  shared();
+  shared(SIZE);
+  shared(WITHIN_UNIT);
   zero_and_aligned();
   resized();
   owned();

@@ -7,7 +7,7 @@
 #include "memory.h"
 #include "os/rare.h"
 
-enum { KIB = 1024, SIZE = 100 * KIB, LEAST = 72 * KIB, MOST = 4096, THREADS = 4 };
+enum { KIB = 1024, SIZE = 100 * KIB, LEAST = 36 * KIB, MOST = 4096, THREADS = 4 };
 enum { ROUNDS = 3000 / TEST_SLOWNESS };
 
 static void* blocks[MOST];

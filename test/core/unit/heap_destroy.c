@@ -87,7 +87,7 @@ static void freed_by_owner(size_t count) {
 static void same_pages(void) {
   for (int large = 0; large < 2; large++) {
     mi_heap_t* heap = mi_heap_new();
-    size_t size = large ? 60000 : 8;
+    size_t size = large ? 30000 : 8;
     for (size_t i = 0; heap->page_count < 3; i++) CHECK(mi_heap_malloc(heap, size) != NULL);
     int64_t before = heap->tld->stats.pages.current;
     mi_heap_destroy(heap);

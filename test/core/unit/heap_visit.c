@@ -179,7 +179,7 @@ busy(const mi_heap_t* heap, const mi_heap_area_t* area, void* block, size_t size
 }
 
 static void busy_visitor(bool frees_what_it_sees) {
-  static const size_t sizes[] = {8, 16, 100, 5000, 40000, 200000, 3000000};
+  static const size_t sizes[] = {8, 16, 100, 5000, 20000, 200000, 3000000};
   mi_heap_t* heap = mi_heap_new();
   start(heap);
   for (size_t i = 0; i < 7; i++) {
@@ -334,10 +334,10 @@ static void ownership_of_delayed(void) {
 }
 
 /* While the first block is shown, others free all and the page is purged; then the visitor takes a new one. */
-static void* purged_blocks[8];
+static void* purged_blocks[MI_MEDIUM_BLOCKS];
 
 static void* free_purged(void* arg) {
-  for (int i = 0; i < 8; i++) mi_free(purged_blocks[i]);
+  for (int i = 0; i < MI_MEDIUM_BLOCKS; i++) mi_free(purged_blocks[i]);
   mi_collect(true);
   return arg;
 }
@@ -349,14 +349,17 @@ static bool purge_under_visit(const mi_heap_t* heap, const mi_heap_area_t* area,
   if (block == NULL) return true;
   ++*(int*)shown;
   run(free_purged, NULL);
-  CHECK_PTR(mi_heap_malloc((mi_heap_t*)heap, 60000), !=, NULL);
+  CHECK_PTR(mi_heap_malloc((mi_heap_t*)heap, MI_MEDIUM_BLOCK_MAX), !=, NULL);
   return true;
 }
 
 static void purged_meanwhile(void) {
-  if (MI_GUARDED) return; /* eight guarded blocks are not one page */
+  if (MI_GUARDED) return; /* so many guarded blocks are not one page */
   mi_heap_t* heap = mi_heap_new();
-  for (int i = 0; i < 8; i++) purged_blocks[i] = mi_heap_malloc(heap, 60000);
+  for (int i = 0; i < MI_MEDIUM_BLOCKS; i++) {
+    purged_blocks[i] = mi_heap_malloc(heap, MI_MEDIUM_BLOCK_MAX);
+  }
+  CHECK_EQ(heap->page_count, 1);
   int shown = 0;
   CHECK(mi_heap_visit_blocks(heap, true, purge_under_visit, &shown));
   CHECK_EQ(shown, 1);

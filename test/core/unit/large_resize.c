@@ -88,14 +88,24 @@ static void zeroed(bool dirty) {
 }
 
 /* What was given up and is gained again is zero too, and so is the rest of the unit at which it was given up. */
-static void zeroed_again(void) {
-  enum { SHORT = 72 * KIB, LONG = 192 * KIB };
-  uint8_t* p = mi_zalloc(LONG);
-  memset(p, 0xee, LONG);
-  CHECK_PTR(mi_rezalloc(p, SHORT), ==, p);
+static void zeroed_again(size_t longer, size_t shorter) {
+  uint8_t* p = mi_zalloc(longer);
+  memset(p, 0xee, longer);
+  CHECK_PTR(mi_rezalloc(p, shorter), ==, p);
   mi_purge_all();
-  CHECK_PTR(mi_rezalloc(p, LONG - SHORT / 2), ==, p);
-  CHECK(is_all_zero(p + SHORT, mi_usable_size(p) - SHORT));
+  CHECK_PTR(mi_rezalloc(p, longer - 8 * KIB), ==, p);
+  CHECK(is_all_zero(p + shorter, mi_usable_size(p) - shorter));
+  mi_free(p);
+}
+
+static void zeroed_in_a_unit(void) {
+  uint8_t* before = mi_malloc(64 * KIB);
+  memset(before, 0xee, 64 * KIB);
+  mi_free(before);
+  uint8_t* p = mi_zalloc(36 * KIB);
+  CHECK_PTR(p, ==, before);
+  CHECK_PTR(mi_rezalloc(p, 60 * KIB), ==, p);
+  CHECK(is_all_zero(p, mi_usable_size(p)));
   mi_free(p);
 }
 
@@ -248,7 +258,9 @@ int main(void) {
   moves();
   zeroed(true);
   zeroed(false);
-  zeroed_again();
+  zeroed_again(192 * KIB, 72 * KIB);
+  zeroed_again(80 * KIB, 36 * KIB); /* to less than a unit */
+  zeroed_in_a_unit();
   static const size_t sizes[] = {LEAST,           128 * KIB,      129 * KIB, 512 * KIB,
                                  MOST - 16 * KIB, MOST - 8 * KIB, MOST};
   for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) inside(sizes[i]);

@@ -115,16 +115,18 @@ static void free_in_other_thread(size_t from, size_t to) {
 
 /* A page of which first one block was purged, and then all, is one like any other. */
 static void again(void) {
-  size = 30000;
+  size = MI_MEDIUM_BLOCK_MAX; /* a page of its class: it borrows from none */
   mi_heap_t* heap = mi_heap_new();
   for (int round = 0; round < 2; round++) {
-    for (size_t i = 0; i < 8; i++) {
+    for (size_t i = 0; i < MI_MEDIUM_BLOCKS; i++) {
       blocks[i] = mi_heap_malloc(heap, size);
       memset(blocks[i], 1, size);
     }
+    CHECK_EQ(heap->page_count, 1);
     free_in_other_thread(0, 1);
     CHECK_CMP(resident_in(blocks[0], size), <=, 2 * mi_os_page_size());
-    free_in_other_thread(1, 8);
+    free_in_other_thread(1, MI_MEDIUM_BLOCKS);
+    CHECK_CMP(resident_in(blocks[0], MI_MEDIUM_BLOCKS * size), <=, 2 * mi_os_page_size());
   }
   mi_heap_destroy(heap);
 }
@@ -170,6 +172,7 @@ int main(void) {
     run(48, (size_t)4 << 20, heap != 0);
     run(1024, (size_t)16 << 20, heap != 0);
     run(8 << 10, (size_t)16 << 20, heap != 0);
+    run(MI_MEDIUM_BLOCK_MAX, (size_t)32 << 20, heap != 0);
     run(40 << 10, (size_t)32 << 20, heap != 0);
     run(1 << 20, (size_t)64 << 20, heap != 0);
     run(2 << 20, (size_t)64 << 20, heap != 0);

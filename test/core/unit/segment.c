@@ -98,6 +98,12 @@ static void make_hole(mi_segment_t* segment, unsigned first, unsigned units) {
   for (unsigned i = first; i < first + units; i++) mi_segment_page_free(&tld, &segment->pages[i]);
 }
 
+static void free_pages(mi_segment_t* segment) {
+  for (uint64_t left = mi_segment_pages(segment); left != 0; left &= left - 1) {
+    mi_segment_page_free(&tld, &segment->pages[mi_ctz64(left)]);
+  }
+}
+
 /* Long pages find their place behind any number of segments where they do not fit, and short ones leave it to them. */
 static void where_it_fits(void) {
   enum { LONG = 3 << 16 }; /* 3 units */
@@ -122,11 +128,79 @@ static void where_it_fits(void) {
   mi_page_t* page = mi_segment_page_alloc(&tld, 64);
   CHECK_PTR(mi_segment_of(page), !=, last);
   mi_segment_page_free(&tld, page);
+  for (unsigned s = 0; s < SEGMENTS; s++) free_pages(full[s]);
+  CHECK_EQ(tld.count, 0);
+}
+
+/* Where only the unit of the header is free, no page of one large block fits, however short. */
+static void not_with_the_header(void) {
+  enum { SHORT = 5 << 13 };
+  mi_segment_t* full[SEGMENTS];
   for (unsigned s = 0; s < SEGMENTS; s++) {
-    for (uint64_t left = mi_segment_pages(full[s]); left != 0; left &= left - 1) {
-      mi_segment_page_free(&tld, &full[s]->pages[mi_ctz64(left)]);
+    for (unsigned i = 1; i < MI_UNITS_PER_SEGMENT; i++) {
+      full[s] = mi_segment_of(mi_segment_page_alloc(&tld, SHORT));
     }
+    CHECK_EQ(full[s]->used, MI_UNITS_PER_SEGMENT - 1);
   }
+  for (unsigned s = SEGMENTS; s-- > 0;) {
+    CHECK(!mi_segment_has_free_page(&tld, SHORT));
+    mi_segment_page_free(&tld, &full[s]->pages[17]);
+    CHECK_PTR(mi_segment_page_alloc(&tld, SHORT), ==, &full[s]->pages[17]);
+  }
+  mi_page_t* small = mi_segment_page_alloc(&tld, 64);
+  CHECK_PTR(small, ==, &mi_segment_of(small)->pages[0]);
+  for (unsigned s = 0; s < SEGMENTS; s++) free_pages(full[s]);
+  CHECK_EQ(tld.count, 0);
+}
+
+/* Leaves a slot with so many dirty units, while another segment has room. */
+static mi_slot_ref_t leave(unsigned units, mi_page_t** other) {
+  mi_page_t* pages[MI_UNITS_PER_SEGMENT];
+  mi_purge_all();
+  for (unsigned i = 0; i < MI_UNITS_PER_SEGMENT; i++) {
+    pages[i] = mi_segment_page_alloc(&tld, 64);
+    if (i < units) pages[i]->capacity = 1; /* or it would be given back as never written */
+  }
+  mi_slot_ref_t ref = mi_segment_slot(mi_segment_of(pages[0]));
+  *other = mi_segment_page_alloc(&tld, 64);
+  CHECK_PTR(mi_segment_of(*other), !=, mi_slot_start(ref));
+  for (unsigned i = 0; i < MI_UNITS_PER_SEGMENT; i++) mi_segment_page_free(&tld, pages[i]);
+  CHECK_EQ(tld.count, 1);
+  return ref;
+}
+
+static mi_page_t* not_in_the_first_unit(void) {
+  mi_page_t* page = mi_segment_page_alloc_resident(&tld, MI_SMALL_BLOCK_MAX + 1024);
+  if (page != NULL) mi_segment_page_free(&tld, page);
+  return page;
+}
+
+/* What a thread left is taken back before clean memory is touched: while it is resident, and nobody else has it. */
+static void taken_back(void) {
+  mi_page_t* other;
+  mi_slot_ref_t ref = leave(40, &other);
+  mi_page_t* page = not_in_the_first_unit();
+  CHECK_PTR(mi_segment_of(page), ==, mi_slot_start(ref));
+  CHECK_CMP(mi_page_index(mi_segment_of(page), page), <, 40);
+  mi_segment_page_free(&tld, other);
+
+  leave(4, &other); /* not worth it */
+  CHECK_PTR(not_in_the_first_unit(), ==, NULL);
+  mi_segment_page_free(&tld, other);
+
+  leave(40, &other);
+  mi_purge_all();
+  CHECK_PTR(not_in_the_first_unit(), ==, NULL);
+  mi_segment_page_free(&tld, other);
+
+  ref = leave(40, &other);
+  bool zero, busy;
+  CHECK(mi_slot_take_this(ref, mi_bits64(5, 1), &zero, &busy));
+  CHECK_PTR(not_in_the_first_unit(), ==, NULL);
+  mi_units_release(ref, mi_bits64(5, 1), 0);
+  mi_slot_release(ref);
+  CHECK_PTR(not_in_the_first_unit(), ==, NULL); /* it was forgotten */
+  mi_segment_page_free(&tld, other);
   CHECK_EQ(tld.count, 0);
 }
 
@@ -142,6 +216,8 @@ int main(void) {
   kind(1 << 20, 3);
   kind(MI_LARGE_BLOCK_MAX, 1);
   where_it_fits();
+  not_with_the_header();
+  taken_back();
   zero();
   only_what_was_laid_out_is_dirty();
   mi_purge_all();

@@ -18,6 +18,7 @@ int main(void) {
     previous = bin;
   }
   CHECK_EQ(previous, MI_BIN_HUGE - 1);
+  CHECK_EQ(mi_bin_of(MI_MEDIUM_BLOCK_MAX), MI_BIN_LARGE - 1);
   for (unsigned bin = 1; bin < MI_BIN_HUGE; bin++) {
     size_t block = mi_bin_block_size(bin);
     CHECK_EQ(mi_bin_of(block), bin);

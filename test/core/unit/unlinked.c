@@ -4,7 +4,7 @@
 
 enum { COUNT = 1000, SIZES = 6 };
 
-static const size_t sizes[SIZES] = {8, 48, 1000, 1100, 8000, 60000};
+static const size_t sizes[SIZES] = {8, 48, 1000, 1100, 8000, 30000};
 static void* blocks[COUNT];
 
 /* What a former page left in this memory was encoded in another way. */
