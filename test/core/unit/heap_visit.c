@@ -333,7 +333,7 @@ static void ownership_of_delayed(void) {
   mi_heap_destroy(heap);
 }
 
-/* While the first block is shown, others free all and the page is purged; then the visitor takes a new one. */
+/* While the first block is shown, others free all and the page is purged; then the visitor takes new ones there. */
 static void* purged_blocks[MI_MEDIUM_BLOCKS];
 
 static void* free_purged(void* arg) {
@@ -349,7 +349,10 @@ static bool purge_under_visit(const mi_heap_t* heap, const mi_heap_area_t* area,
   if (block == NULL) return true;
   ++*(int*)shown;
   run(free_purged, NULL);
-  CHECK_PTR(mi_heap_malloc((mi_heap_t*)heap, MI_MEDIUM_BLOCK_MAX), !=, NULL);
+  for (int i = 0; i < MI_MEDIUM_BLOCKS; i++) {
+    void* p = mi_heap_malloc((mi_heap_t*)heap, MI_MEDIUM_BLOCK_MAX);
+    CHECK_PTR(mi_page_of(p), ==, mi_page_of(block));
+  }
   return true;
 }
 
