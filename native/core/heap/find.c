@@ -31,10 +31,13 @@ static void add_single(mi_heap_t* heap, mi_page_t* page) {
 static mi_page_t* page_in_resident(mi_heap_t* heap, size_t block_size) {
   const size_t few = 256 << 10;
   mi_page_t* page = mi_segment_page_alloc_resident(heap->segments, block_size);
-  if (page != NULL || block_size > MI_SMALL_BLOCK_MAX || heap->retired_bytes <= few) return page;
-  mi_segment_t* segment = mi_heap_give_up_retired(heap);
-  return segment == NULL ? NULL
-                         : mi_segment_page_alloc_in(heap->segments, segment, block_size, true);
+  if (page == NULL && block_size <= MI_SMALL_BLOCK_MAX && heap->retired_bytes > few) {
+    mi_segment_t* segment = mi_heap_give_up_retired(heap);
+    if (segment != NULL) {
+      page = mi_segment_page_alloc_in(heap->segments, segment, block_size, true);
+    }
+  }
+  return page != NULL ? page : mi_segment_page_alloc_left(heap->segments, block_size);
 }
 
 /* A page that the queue did not have: what an ended thread left, or a new one. */

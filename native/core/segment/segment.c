@@ -279,7 +279,7 @@ static unsigned least_room(size_t block_size) {
   return block_size <= MI_SMALL_BLOCK_MAX ? 0 : 1 + mi_bsr64(mi_units_for(block_size));
 }
 
-static mi_page_t* page_alloc_left(mi_segments_tld_t* tld, size_t block_size) {
+mi_page_t* mi_segment_page_alloc_left(mi_segments_tld_t* tld, size_t block_size) {
   mi_slot_ref_t ref;
   bool zero, busy;
   if (!has_left(tld, &ref)) return NULL;
@@ -302,7 +302,7 @@ mi_page_t* mi_segment_page_alloc_resident(mi_segments_tld_t* tld, size_t block_s
       if (page != NULL) return page;
     }
   }
-  return page_alloc_left(tld, block_size);
+  return NULL;
 }
 
 static mi_page_t* page_alloc_any(mi_segments_tld_t* tld, size_t block_size) {

@@ -75,9 +75,12 @@ uintptr_t mi_segment_cookie(const mi_segment_t* segment);
    or a new one. Its descriptor is zero but for start, block_size, reserved, memory_is_zero, key. NULL and
    ENOMEM if there is no memory. */
 mi_page_t* mi_segment_page_alloc(mi_segments_tld_t* tld, size_t block_size);
-/* The same from a segment of this thread, or in the slot that it left last, and beginning where memory is resident
-   already; NULL if there is no such place. */
+/* The same from a segment of this thread, and beginning where memory is resident already; NULL if there is no
+   such place. */
 mi_page_t* mi_segment_page_alloc_resident(mi_segments_tld_t* tld, size_t block_size);
+/* The same in a new segment in the slot that this thread left last; NULL if that is not free, or not much of it is
+   resident any more. */
+mi_page_t* mi_segment_page_alloc_left(mi_segments_tld_t* tld, size_t block_size);
 /* A page from this segment; `only_resident`: if it begins where memory is resident. */
 mi_page_t* mi_segment_page_alloc_in(mi_segments_tld_t* tld, mi_segment_t* segment,
                                     size_t block_size, bool only_resident);

@@ -169,8 +169,8 @@ static mi_slot_ref_t leave(unsigned units, mi_page_t** other) {
   return ref;
 }
 
-static mi_page_t* not_in_the_first_unit(void) {
-  mi_page_t* page = mi_segment_page_alloc_resident(&tld, MI_SMALL_BLOCK_MAX + 1024);
+static mi_page_t* take_back(void) {
+  mi_page_t* page = mi_segment_page_alloc_left(&tld, MI_SMALL_BLOCK_MAX + 1024);
   if (page != NULL) mi_segment_page_free(&tld, page);
   return page;
 }
@@ -179,27 +179,27 @@ static mi_page_t* not_in_the_first_unit(void) {
 static void taken_back(void) {
   mi_page_t* other;
   mi_slot_ref_t ref = leave(40, &other);
-  mi_page_t* page = not_in_the_first_unit();
+  mi_page_t* page = take_back();
   CHECK_PTR(mi_segment_of(page), ==, mi_slot_start(ref));
   CHECK_CMP(mi_page_index(mi_segment_of(page), page), <, 40);
   mi_segment_page_free(&tld, other);
 
   leave(4, &other); /* not worth it */
-  CHECK_PTR(not_in_the_first_unit(), ==, NULL);
+  CHECK_PTR(take_back(), ==, NULL);
   mi_segment_page_free(&tld, other);
 
   leave(40, &other);
   mi_purge_all();
-  CHECK_PTR(not_in_the_first_unit(), ==, NULL);
+  CHECK_PTR(take_back(), ==, NULL);
   mi_segment_page_free(&tld, other);
 
   ref = leave(40, &other);
   bool zero, busy;
   CHECK(mi_slot_take_this(ref, mi_bits64(5, 1), &zero, &busy));
-  CHECK_PTR(not_in_the_first_unit(), ==, NULL);
+  CHECK_PTR(take_back(), ==, NULL);
   mi_units_release(ref, mi_bits64(5, 1), 0);
   mi_slot_release(ref);
-  CHECK_PTR(not_in_the_first_unit(), ==, NULL); /* it was forgotten */
+  CHECK_PTR(take_back(), ==, NULL); /* it was forgotten */
   mi_segment_page_free(&tld, other);
   CHECK_EQ(tld.count, 0);
 }
