@@ -342,9 +342,9 @@ typedef struct mi_segments_tld_s {
   /* Segments with free units by their `room`: the first one of each queue. */
   mi_segment_t* free[MI_ROOM_COUNT];
   uint32_t count;
-  uint16_t adopt_cursor; /* the chunk, of 2 TiB, at which to look for abandoned segments next */
-  uint16_t left;     /* the slot that the thread left last, from 1; 0: none, or beyond 256 GiB */
-  mi_arena_t* arena; /* where all of them are; NULL: anywhere but in exclusive arenas */
+  uint16_t adopt_cursor; /* about the chunk at which to look for abandoned segments next */
+  uint16_t left; /* the slot, from 1, that the thread left last with much in it resident; 0: none */
+  mi_arena_t* arena;            /* where all of them are; NULL: anywhere but in exclusive arenas */
   struct mi_subproc_s* subproc; /* the sub-process of the thread; NULL: the first one */
 } mi_segments_tld_t;
 

@@ -27,7 +27,7 @@ static void add_single(mi_heap_t* heap, mi_page_t* page) {
 
 /* Where memory is resident, or NULL. Before a small page touches fresh memory, one that another class has retired
    is given back, if there are more than a few: programs that use one class after another need a fifth less memory
-   so. */
+   so. At last the slot that the thread left is taken back. */
 static mi_page_t* page_in_resident(mi_heap_t* heap, size_t block_size) {
   const size_t few = 256 << 10;
   mi_page_t* page = mi_segment_page_alloc_resident(heap->segments, block_size);
@@ -37,7 +37,10 @@ static mi_page_t* page_in_resident(mi_heap_t* heap, size_t block_size) {
       page = mi_segment_page_alloc_in(heap->segments, segment, block_size, true);
     }
   }
-  return page != NULL ? page : mi_segment_page_alloc_left(heap->segments, block_size);
+  if (page == NULL && block_size <= MI_MEDIUM_BLOCK_MAX) {
+    page = mi_segment_page_alloc_left(heap->segments, block_size);
+  }
+  return page;
 }
 
 /* A page that the queue did not have: what an ended thread left, or a new one. */

@@ -92,16 +92,17 @@ static size_t chunks_for(const mi_segments_tld_t* tld, size_t* first) {
 mi_segment_t* mi_segment_adopt_next(mi_segments_tld_t* tld) {
   size_t first;
   size_t chunks = chunks_for(tld, &first);
+  size_t cursor = tld->adopt_cursor;
+  mi_segment_t* segment = NULL;
   for (size_t looked_at = 0; looked_at < chunks && mi_abandoned_count(tld) > 0; looked_at++) {
-    if (tld->adopt_cursor >= chunks) tld->adopt_cursor = 0;
-    mi_slot_walk_t walk = mi_walk_slots_of(first + tld->adopt_cursor, 1);
-    while (mi_next_slot(&walk)) {
-      mi_segment_t* segment = adopt_at(tld, walk.slot);
-      if (segment != NULL) return segment;
-    }
-    tld->adopt_cursor++;
+    if (cursor >= chunks) cursor = 0;
+    mi_slot_walk_t walk = mi_walk_slots_of(first + cursor, 1);
+    while (segment == NULL && mi_next_slot(&walk)) segment = adopt_at(tld, walk.slot);
+    if (segment != NULL) break;
+    cursor++;
   }
-  return NULL;
+  tld->adopt_cursor = (uint16_t)cursor; /* a hint: any value is right */
+  return segment;
 }
 
 /* ---- Holding ---- */

@@ -79,7 +79,8 @@ mi_page_t* mi_segment_page_alloc(mi_segments_tld_t* tld, size_t block_size);
    such place. */
 mi_page_t* mi_segment_page_alloc_resident(mi_segments_tld_t* tld, size_t block_size);
 /* The same in a new segment in the slot that this thread left last; NULL if that is not free, or not much of it is
-   resident any more. */
+   resident any more, or is just being purged. For pages that are retired: else a malloc and its free could begin and
+   end a segment each time. */
 mi_page_t* mi_segment_page_alloc_left(mi_segments_tld_t* tld, size_t block_size);
 /* A page from this segment; `only_resident`: if it begins where memory is resident. */
 mi_page_t* mi_segment_page_alloc_in(mi_segments_tld_t* tld, mi_segment_t* segment,
