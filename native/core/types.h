@@ -295,6 +295,9 @@ typedef struct mi_segment_s {
   /* Bit per page in use, at its first unit; written by the owner, read by all who hold a block here. */
   _Atomic(uint64_t) pages_used;
   uint64_t units_used; /* bit per unit of these */
+  /* Bit per page whose descriptor is all zero, or was cleared; the owner's. The others hold what was in this memory
+     before: each is cleared when its page first comes into use, and nobody reads it until then. Page 0's always is. */
+  uint64_t cleared;
   /* Bit per page with blocks above MI_SMALL_BLOCK_MAX, also for who has pinned the segment. */
   _Atomic(uint64_t) long_pages;
   struct mi_chunk_s* chunk;  /* NULL: huge, and a mapping of its own */

@@ -153,8 +153,8 @@ static bool scavenge_page(mi_segment_t* segment, mi_page_t* page, bool all) {
 
 static bool scavenge_segment(mi_segment_t* segment, bool all) {
   bool done = true;
-  for (unsigned i = 0; i < segment->page_count; i++) {
-    if (!scavenge_page(segment, &segment->pages[i], all)) done = false;
+  for (uint64_t pages = mi_segment_pages_of_other(segment); pages != 0; pages &= pages - 1) {
+    if (!scavenge_page(segment, &segment->pages[mi_ctz64(pages)], all)) done = false;
   }
   return done;
 }

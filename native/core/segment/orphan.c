@@ -40,8 +40,8 @@ static void orphan(mi_segment_t* segment, void* arg) {
   (void)arg;
   if (!is_of_another(segment)) return;
   atomic_store_explicit(&segment->thread_id, ORPHAN, memory_order_relaxed);
-  for (unsigned i = 0; i < segment->page_count; i++) {
-    atomic_store_explicit(&segment->pages[i].freer, 0, memory_order_relaxed);
+  for (uint64_t pages = mi_segment_pages(segment); pages != 0; pages &= pages - 1) {
+    atomic_store_explicit(&segment->pages[mi_ctz64(pages)].freer, 0, memory_order_relaxed);
   }
 }
 
@@ -86,7 +86,9 @@ static void orphan_slot(mi_slot_ref_t ref, void* arg) {
     return;
   }
   void (**fn)(mi_page_t * page) = arg;
-  for (unsigned i = 0; i < segment->page_count; i++) (*fn)(&segment->pages[i]);
+  for (uint64_t pages = mi_segment_pages(segment); pages != 0; pages &= pages - 1) {
+    (*fn)(&segment->pages[mi_ctz64(pages)]);
+  }
   uintptr_t owner = mi_segment_owner(segment);
   if (owner == 0 || owner == mi_os_thread_id()) mi_segment_restore_units(segment);
   mi_segment_unpin(ref);

@@ -111,9 +111,10 @@ static mi_segment_t* segment_begin(mi_segments_tld_t* tld, mi_slot_ref_t ref, bo
   /* thread_id last and apart: a stale pointer may be looked up here by another thread at any
      time. */
   if (!zero) {
-    size_t first = offsetof(mi_segment_t, page_shift);
-    memset((uint8_t*)segment + first, 0, header_size - first);
+    enum { FIRST = offsetof(mi_segment_t, page_shift), END = offsetof(mi_segment_t, pages[1]) };
+    memset((uint8_t*)segment + FIRST, 0, END - FIRST);
   }
+  segment->cleared = zero ? ~(uint64_t)0 : 1;
   segment->page_shift = MI_UNIT_SHIFT;
   segment->slot_index = (uint8_t)ref.index;
   segment->page_count = page_count;
@@ -186,6 +187,13 @@ static void set_owner(mi_segment_t* segment, unsigned first, unsigned end, mi_pa
   mi_page_map_set((uint8_t*)segment + ((size_t)first << MI_UNIT_SHIFT), end - first, page);
 }
 
+/* Of a word that only the owner writes. Release: who finds a page by its bit sees that its descriptor was cleared. */
+static void set_bit(_Atomic(uint64_t)* word, unsigned index, bool value) {
+  uint64_t bit = (uint64_t)1 << index;
+  uint64_t others = atomic_load_explicit(word, memory_order_relaxed) & ~bit;
+  atomic_store_explicit(word, value ? others | bit : others, memory_order_release);
+}
+
 /* Of a page that is not in use any more. All but thread_free, which is empty and which others may be looking at, as
    at the words behind it. */
 static void clear_descriptor(mi_page_t* page) {
@@ -200,7 +208,18 @@ static void clear_descriptor(mi_page_t* page) {
   atomic_store_explicit(&page->flags, MI_PAGE_UNUSED, memory_order_relaxed);
 }
 
-/* Its descriptor has been cleared since it was last in use, or never was. */
+/* Makes a page that nobody knows of yet one in use. */
+static mi_page_t* enter_page(mi_segment_t* segment, unsigned index) {
+  mi_page_t* page = &segment->pages[index];
+  if ((segment->cleared >> index & 1) == 0) {
+    memset(page, 0, sizeof(*page));
+    segment->cleared |= (uint64_t)1 << index;
+  }
+  set_bit(&segment->pages_used, index, true);
+  segment->used++;
+  return page;
+}
+
 static void init_page(mi_segment_t* segment, mi_page_t* page, size_t block_size, bool zero) {
   mi_assert(page->block_size == 0 && page->used == 0 && page->capacity == 0 && page->free == NULL);
   atomic_store_explicit(&page->flags, 0, memory_order_relaxed);
@@ -220,22 +239,13 @@ static void init_page(mi_segment_t* segment, mi_page_t* page, size_t block_size,
   mi_assert((page->reserved == 1) == (block_size > MI_MEDIUM_BLOCK_MAX));
 }
 
-/* Of a word that only the owner writes. */
-static void set_bit(_Atomic(uint64_t)* word, unsigned index, bool value) {
-  uint64_t bit = (uint64_t)1 << index;
-  uint64_t others = atomic_load_explicit(word, memory_order_relaxed) & ~bit;
-  atomic_store_explicit(word, value ? others | bit : others, memory_order_relaxed);
-}
-
 /* The units of the page are taken; `zero`: all of them read as zero, but for a header. */
 static mi_page_t* page_begin(mi_segments_tld_t* tld, mi_segment_t* segment, unsigned index,
                              size_t block_size, bool zero) {
   if (index == 0 && !segment->first_page_zero) zero = false;
   if (index == 0) segment->first_page_zero = false;
-  set_bit(&segment->pages_used, index, true);
-  segment->used++;
+  mi_page_t* page = enter_page(segment, index);
   if (block_size > MI_SMALL_BLOCK_MAX) set_bit(&segment->long_pages, index, true);
-  mi_page_t* page = &segment->pages[index];
   init_page(segment, page, block_size, zero);
   set_owner(segment, index, index + mi_units_for(block_size), page);
   mi_segment_queue_update(tld, segment);

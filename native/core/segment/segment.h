@@ -18,6 +18,12 @@ mi_inline uint64_t mi_segment_pages(mi_segment_t* segment) {
   return atomic_load_explicit(&segment->pages_used, memory_order_relaxed);
 }
 
+/* The same for any other thread that has pinned the segment, to look at each: it sees that their descriptors were
+   cleared, if no more. */
+mi_inline uint64_t mi_segment_pages_of_other(mi_segment_t* segment) {
+  return atomic_load_explicit(&segment->pages_used, memory_order_acquire);
+}
+
 /* The page of a block in the segment: the last one in use that begins not behind it. A huge segment has the
    page_shift that always gives page 0. Of what is no block, any page. Relaxed: no page between the block and the
    start of its page can come or go as long as the block is held. */

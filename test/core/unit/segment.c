@@ -1,8 +1,11 @@
 /* Pages of each kind from segments, and the segments' end. */
 #include "segment/segment.h"
 
+#include <string.h>
+
 #include "check.h"
 #include "memory.h"
+#include "page/scavenge.h"
 #include "segment/purge.h"
 
 static mi_segments_tld_t tld;
@@ -204,6 +207,31 @@ static void taken_back(void) {
   CHECK_EQ(tld.count, 0);
 }
 
+/* Descriptors lie where anything may have been before. Nobody looks at those of pages that never were in use. */
+static void where_others_wrote(void) {
+  mi_page_t* first = mi_segment_page_alloc(&tld, 1024);
+  mi_segment_t* segment = mi_segment_of(first);
+  size_t header_size = segment->header_size;
+  mi_segment_page_free(&tld, first);
+  /* As thread_free: all blocks of the page came back. */
+  memset((uint8_t*)segment + sizeof(segment->thread_id), 0x9c,
+         header_size - sizeof(segment->thread_id));
+  mi_page_t* pages[3];
+  for (unsigned i = 0; i < 3; i++) {
+    pages[i] = mi_segment_page_alloc(&tld, i == 1 ? 3 << 16 : 1024);
+    CHECK_PTR(mi_segment_of(pages[i]), ==, segment);
+    check_page(pages[i], i == 1 ? 3 << 16 : 1024);
+    CHECK_EQ(atomic_load(&pages[i]->thread_free), 0);
+    CHECK_PTR(pages[i]->next, ==, NULL);
+  }
+  mi_scavenge_announce(mi_segment_slot(segment));
+  mi_scavenge_all();
+  CHECK_EQ(memcmp(&segment->pages[62], &segment->pages[63], sizeof(mi_page_t)), 0);
+  CHECK_EQ(*(const uint8_t*)&segment->pages[63].thread_free, 0x9c);
+  for (unsigned i = 0; i < 3; i++) mi_segment_page_free(&tld, pages[i]);
+  CHECK_EQ(tld.count, 0);
+}
+
 int main(void) {
   mi_option_set(mi_option_purge_delay, 3600000);
   kind(8, 64);
@@ -218,6 +246,7 @@ int main(void) {
   where_it_fits();
   not_with_the_header();
   taken_back();
+  where_others_wrote();
   zero();
   only_what_was_laid_out_is_dirty();
   mi_purge_all();
