@@ -30,6 +30,7 @@ bool mi_heap_retired_is_valid(const mi_heap_t* heap) {
     for (const mi_page_t* page = heap->pages[bin].first; page != NULL; page = page->next) {
       if (page->retire_expire == 0) continue;
       if (page->next != NULL || bin < heap->retired_min || bin > heap->retired_max) return false;
+      if (mi_page_is_watched(page)) return false;
       bytes += retired_bytes(page);
     }
   }
@@ -75,6 +76,8 @@ static bool others_told(mi_heap_t* heap) {
 
 bool mi_page_watch(mi_heap_t* heap, mi_page_t* page) {
   enum { FEW = 16 };
+  /* In use again, if it was retired: with `used` 0 it would be given back. */
+  mi_heap_unretire(heap, page);
   mi_page_count_all(page);
   size_t others = mi_page_others_freed(page);
   size_t alive = page->used > others ? page->used - others : 0;

@@ -444,6 +444,41 @@ static void freed_behind_the_old(void) {
   mi_heap_destroy(heap);
 }
 
+enum { IN_RETIRED = 20 };
+
+static bool use_retired(const mi_heap_t* heap, const mi_heap_area_t* area, void* block, size_t size,
+                        void* arg) {
+  (void)area;
+  (void)size;
+  void** taken = arg;
+  if (taken[0] != NULL || block == NULL) return true;
+  for (int i = 0; i < IN_RETIRED; i++) taken[i] = mi_heap_malloc((mi_heap_t*)heap, 640);
+  mi_heap_collect((mi_heap_t*)heap, true);
+  for (int i = IN_RETIRED / 2; i < IN_RETIRED; i++) mi_free(taken[i]);
+  return true;
+}
+
+/* A retired page that is in use again when the visit ends stays, however few of its blocks are left. */
+static void retired_and_used_again(void) {
+  if (MI_GUARDED) return;
+  mi_heap_t* heap = mi_heap_new();
+  void* other = mi_heap_malloc(heap, 2000); /* the visit begins here */
+  void* before[3 * IN_RETIRED];
+  for (int i = 0; i < 3 * IN_RETIRED; i++) before[i] = mi_heap_malloc(heap, 640);
+  for (int i = 0; i < 3 * IN_RETIRED; i++) mi_free(before[i]);
+  void* taken[IN_RETIRED] = {NULL};
+  CHECK(mi_heap_visit_blocks(heap, true, use_retired, taken));
+  const mi_page_t* page = mi_page_of(taken[0]);
+  mi_heap_collect(heap, true);
+  for (int i = 0; i < IN_RETIRED / 2; i++) {
+    CHECK_PTR(mi_page_of(taken[i]), ==, page);
+    CHECK(mi_heap_contains_block(heap, taken[i]));
+    mi_free(taken[i]);
+  }
+  mi_free(other);
+  mi_heap_delete(heap);
+}
+
 int main(void) {
   random_t r = {test_seed()};
   static const struct {
@@ -466,6 +501,7 @@ int main(void) {
   purged_meanwhile();
   freed_in_front_of_the_old();
   freed_behind_the_old();
+  retired_and_used_again();
   mi_collect(true);
   memory_check();
   CHECK_EQ(memory_gauges().huge, 0);
