@@ -243,11 +243,15 @@ static bool resize_in_place(mi_segment_t* segment, size_t total) {
   uint8_t* block = segment->pages[0].start;
   size_t old_total = segment->huge_size;
   size_t kept = mi_align_up(total, MI_SEGMENT_SIZE);
-  if (!mi_segment_table_prepare(segment, total) || !mi_segment_table_try_remove(block))
-    return false;
+  if (!mi_segment_table_try_remove(block)) return false;
   /* What is given up is soon somebody else's, and what is added is ours only afterwards. */
   if (kept < old_total) mi_segment_table_remove((uint8_t*)segment + kept, old_total - kept);
   bool done = mi_os_resize(segment, old_total, total);
+  /* Not for sizes that nobody can have. */
+  if (done && total > old_total && !mi_segment_table_prepare(segment, total)) {
+    mi_os_unmap((uint8_t*)segment + old_total, total - old_total);
+    done = false;
+  }
   if (done) segment->huge_size = total; /* before it is in the table, where a visitor may pin it */
   mi_segment_table_add(block, segment, segment->huge_size);
   return done;

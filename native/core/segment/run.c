@@ -106,6 +106,7 @@ bool mi_run_resize(mi_slot_ref_t first, size_t units, bool* zero) {
   uint32_t old = *units_of(first);
   *zero = false;
   if (mi_arena_of(first.chunk) != NULL) return units <= old; /* it keeps its slots */
+  if (units > MI_RUN_UNITS_MAX) return false;
   unsigned slots = slots_for(units);
   unsigned old_slots = slots_for(old);
   if (units <= old) {

@@ -79,6 +79,26 @@ static void failing(size_t size, size_t newsize) {
 }
 
 /* The old block stays with mi_realloc, and goes with mi_reallocf. */
+/* No machine has so many addresses; and looking for them must not cost any. */
+static void absurd(size_t size) {
+  enum { LOGS = 63, STEP = 6 * MIB };
+  char* p = mi_malloc(size);
+  memset(p, 7, size);
+  int64_t reserved = memory_gauges().reserved;
+  for (unsigned log = 48; log < LOGS; log++) {
+    for (size_t more = 0; more < 4 * (size_t)STEP; more += STEP) {
+      errno = 0;
+      CHECK_PTR(mi_realloc(p, ((size_t)1 << log) + more), ==, NULL);
+      CHECK_EQ(errno, ENOMEM);
+      CHECK_PTR(mi_expand(p, ((size_t)1 << log) + more), ==, NULL);
+    }
+  }
+  CHECK_EQ(p[0], 7);
+  CHECK_EQ(p[size - 1], 7);
+  CHECK_CMP(memory_gauges().reserved, <=, reserved);
+  mi_free(p);
+}
+
 static void reallocf(void) {
   mi_collect(true);
   int64_t committed = memory_gauges().committed;
@@ -128,6 +148,8 @@ int main(void) {
   failing(3 * MIB, 300 * MIB);
   failing(100000, (size_t)PTRDIFF_MAX);
   failing(3 * MIB, (size_t)PTRDIFF_MAX + 1);
+  static const size_t sizes[] = {100, 20000, 100000, MIB, 5 * MIB, 40 * MIB};
+  for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) absurd(sizes[i]);
   reallocf();
   counts();
   mi_collect(true);
