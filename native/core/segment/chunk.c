@@ -328,7 +328,6 @@ bool mi_slots_take_new(unsigned count, mi_slot_ref_t* ref) {
     if (!taken) {
       *ref = (mi_slot_ref_t){chunk, 0};
       all &= ~(uint32_t)mi_bits64(0, count);
-      atomic_store_explicit(&search_start, chunk->number, memory_order_relaxed);
       taken = true;
     }
     publish_slots(chunk, all);
@@ -340,6 +339,7 @@ bool mi_slots_take_new(unsigned count, mi_slot_ref_t* ref) {
 
 static bool take_slot_in_new_chunk(mi_slot_ref_t* ref, uint64_t mask, bool* zero) {
   if (!mi_slots_take_new(1, ref)) return false;
+  atomic_store_explicit(&search_start, ref->chunk->number, memory_order_relaxed);
   if (mi_units_take(*ref, mask, zero)) return true;
   free_slot(*ref);
   return false;

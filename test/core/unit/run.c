@@ -41,6 +41,22 @@ static void places(void) {
   mi_free(large);
 }
 
+/* A run that needed a new chunk does not hide what is free in those before. */
+static void beside_longer_ones(void) {
+  mi_collect(true);
+  enum { COUNT = 4 };
+  void* longer[COUNT]; /* five slots of eight */
+  void* shorter[COUNT];
+  for (int i = 0; i < COUNT; i++) longer[i] = mi_malloc(17 * MIB);
+  int64_t reserved = memory_gauges().reserved;
+  for (int i = 0; i < COUNT; i++) shorter[i] = mi_malloc(11 * MIB);
+  CHECK_CMP(memory_gauges().reserved, <=, reserved);
+  for (int i = 0; i < COUNT; i++) {
+    mi_free(longer[i]);
+    mi_free(shorter[i]);
+  }
+}
+
 /* What was freed is taken again, by blocks of any size, and known not to be zero. */
 static void reuse(void) {
   mi_collect(true);
@@ -212,6 +228,7 @@ static void fork_beside_protected(void) {
 
 int main(void) {
   places();
+  beside_longer_ones();
   reuse();
   grows_in_place();
   moves_out();
