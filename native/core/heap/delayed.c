@@ -15,27 +15,6 @@ static void push_delayed(mi_heap_t* heap, mi_page_t* page) {
                                                   memory_order_relaxed));
 }
 
-/* Bytes of huge blocks that other threads freed and whose owners have not noticed yet. An owner
-   that allocates soon uses that memory again; one that sleeps would hold it for ever. So no more
-   than this is left to wait; of the rest only the addresses are. */
-enum { HUGE_WAITING_MAX = 4 << 20 };
-static _Atomic(size_t) huge_waiting;
-
-/* Only mappings: what is in slots is left to page/scavenge.h. */
-static bool can_wait(mi_page_t* page) { return mi_segment_of(page)->chunk == NULL; }
-
-static void start_waiting(mi_page_t* page) {
-  size_t size = page->block_size;
-  size_t before = atomic_fetch_add_explicit(&huge_waiting, size, memory_order_relaxed);
-  if (before + size > HUGE_WAITING_MAX && mi_option_get(mi_option_purge_delay) >= 0) {
-    mi_huge_page_purge(page);
-  }
-}
-
-static void stop_waiting(const mi_page_t* page) {
-  atomic_fetch_sub_explicit(&huge_waiting, page->block_size, memory_order_relaxed);
-}
-
 /* Blocks linked from `first` to `last`. */
 typedef struct blocks_s {
   mi_block_t* first;
@@ -65,19 +44,21 @@ static void notify(mi_page_t* page) {
   atomic_fetch_and_explicit(&page->thread_free, ~(uintptr_t)MI_TF_STATE_MASK, memory_order_release);
 }
 
+/* An owner that sleeps would hold a mapping of its own for ever; what is in slots is left to page/scavenge.c. */
+static void purge_mapping(mi_page_t* page) {
+  if (mi_option_get(mi_option_purge_delay) >= 0) mi_huge_page_purge(page);
+}
+
 static mi_noinline void free_huge_mt(mi_page_t* page, mi_block_t* block) {
-  /* Acquire: of an UNOWNED page we see the header as its owner left it. */
-  uintptr_t word = atomic_load_explicit(&page->thread_free, memory_order_acquire);
   mi_slot_ref_t slot = mi_segment_slot(mi_segment_of(page)); /* after the push all may be gone */
-  bool waiting = false;
+  uintptr_t word = atomic_load_explicit(&page->thread_free, memory_order_relaxed);
+  if (slot.chunk == NULL && mi_tf_state(word) == MI_TF_FULL) {
+    purge_mapping(page); /* may take a while, so not as NOTIFYING, for which others wait */
+  }
+  /* Acquire: of an UNOWNED page we see the header as its owner left it. */
+  word = atomic_load_explicit(&page->thread_free, memory_order_acquire);
   const blocks_t blocks = only(block);
   do {
-    while (slot.chunk == NULL && waiting != (mi_tf_state(word) == MI_TF_FULL)) {
-      /* May take a while, so it is done before NOTIFYING, for which others wait. */
-      waiting = !waiting;
-      waiting ? start_waiting(page) : stop_waiting(page);
-      word = atomic_load_explicit(&page->thread_free, memory_order_acquire);
-    }
     if (mi_unlikely(mi_tf_state(word) == MI_TF_UNOWNED)) {
       mi_huge_page_free(page);
       return;
@@ -178,7 +159,6 @@ void mi_page_share(mi_page_t* page) {
 /* As below, of a page of one block. It stays in the full queue until it is given back. */
 static bool complete_single(mi_page_t* page) {
   if (!mi_page_collect_single(page)) return false;
-  if (page->bin == MI_BIN_HUGE && can_wait(page)) stop_waiting(page);
   if (mi_page_is_empty(page)) mi_page_retire(page);
   return true;
 }
@@ -214,10 +194,7 @@ void mi_heap_delayed_free(mi_heap_t* heap) {
 }
 
 void mi_heap_delayed_drop(mi_heap_t* heap) {
-  mi_page_t* page = atomic_exchange_explicit(&heap->delayed, NULL, memory_order_acquire);
-  for (; page != NULL; page = mi_page_delayed_next(page)) {
-    if (page->bin == MI_BIN_HUGE && can_wait(page)) stop_waiting(page);
-  }
+  (void)atomic_exchange_explicit(&heap->delayed, NULL, memory_order_acquire); /* as above */
 }
 
 static void complete_in_child(mi_heap_t* heap, mi_page_t* page, void* arg) {
@@ -232,5 +209,3 @@ void mi_heap_delayed_free_in_child(mi_heap_t* heap) {
   atomic_store_explicit(&heap->delayed, NULL, memory_order_relaxed);
   mi_heap_for_each_page(heap, MI_BIN_COUNT, complete_in_child, NULL);
 }
-
-void mi_waiting_forked(void) { atomic_store_explicit(&huge_waiting, 0, memory_order_relaxed); }

@@ -3,6 +3,7 @@
 
 #include "heap/heap.h"
 #include "os/rare.h"
+#include "segment/purge.h"
 #include "stats/stats.h"
 
 static _Atomic(mi_deferred_free_fun*) deferred_fun;
@@ -73,6 +74,17 @@ static mi_page_t* retry(mi_heap_t* heap, const mi_request_t* request) {
   return page;
 }
 
+/* What another thread is just giving back to the system cannot be had at this moment, but it can in the next. */
+static mi_page_t* find_beside_purges(mi_heap_t* heap, const mi_request_t* request) {
+  enum { MOST_ROUNDS = 400 };
+  for (unsigned round = 0;; round++) {
+    bool purging = mi_purge_is_running();
+    mi_page_t* page = find_any(heap, request);
+    if (page != NULL || !(purging || mi_purge_is_running()) || round == MOST_ROUNDS) return page;
+    mi_os_yield(round);
+  }
+}
+
 /* Out of memory: what can be freed is freed, and one more try made. */
 static mi_cold mi_page_t* find_at_last(mi_heap_t* heap, const mi_request_t* request) {
   mi_deferred_free(heap, true);
@@ -82,7 +94,7 @@ static mi_cold mi_page_t* find_at_last(mi_heap_t* heap, const mi_request_t* requ
   } else {
     mi_heap_reclaim_arena(heap, !is_huge(request));
   }
-  mi_page_t* page = find_any(heap, request);
+  mi_page_t* page = find_beside_purges(heap, request);
   if (page == NULL) page = retry(heap, request);
   if (page == NULL) errno = ENOMEM;
   return page;

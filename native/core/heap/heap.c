@@ -11,7 +11,6 @@ void mi_heap_init(mi_heap_t* heap, mi_tld_t* tld, uint8_t tag, bool allow_destro
   memcpy(heap, &mi_heap_empty, sizeof(*heap));
   heap->tld = tld;
   heap->segments = &tld->segments;
-  heap->thread_id = mi_os_thread_id();
   heap->retired_min = MI_BIN_FULL;
   heap->tag = tag;
   heap->allow_destroy = allow_destroy;

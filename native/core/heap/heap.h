@@ -206,8 +206,6 @@ void mi_heap_delayed_free(mi_heap_t* heap);
 void mi_heap_delayed_drop(mi_heap_t* heap);
 /* The same in a forked child, where nobody will ever finish what other threads were doing. */
 void mi_heap_delayed_free_in_child(mi_heap_t* heap);
-/* After that: no huge block waits for its owner, but where the owner is not there. */
-void mi_waiting_forked(void);
 
 /* ---- Collecting, reclaiming (collect.c, reclaim.c) ---- */
 

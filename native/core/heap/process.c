@@ -84,7 +84,6 @@ static void in_forked_child(void) {
   mi_heap_t* heap = has_heap ? mi_heap_default->tld->heaps : NULL;
   mi_retired_forked(heap);
   for (; heap != NULL; heap = heap->next) mi_heap_delayed_free_in_child(heap);
-  mi_waiting_forked();
   mi_magazines_forked(has_heap ? &mi_heap_default->tld->backing : NULL);
   /* Who made a round of purging may not be there: another one looks for what that had not come to. */
   mi_purge_announce(mi_purge_time(1));

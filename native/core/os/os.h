@@ -162,7 +162,7 @@ void mi_os_yield(unsigned round);
    One that is none of the program's: it gets no signal, nothing waits for it, neither at exit nor in
    pthread_exit, and the C library does not count it. Starting it allocates nothing and takes no lock,
    so that may happen in the middle of malloc. `fn` may call of this file only what asks for the time, mi_os_purge,
-   mi_os_unmap, mi_os_avoid_large_pages, mi_os_split_large_page, mi_os_yield, mi_os_wait and mi_os_wake; nothing that
+   mi_os_unmap, mi_os_avoid_large_pages, mi_os_split_large_page, mi_os_wait and mi_os_wake; nothing that
    is thread-local, or of the C library, is there. */
 
 /* The user and group that the calling thread acts for: real, effective and saved. A helper has those of the

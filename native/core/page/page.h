@@ -154,6 +154,7 @@ mi_inline size_t mi_page_used(const mi_page_t* page) {
 }
 /* Leaves the rest of them out of `used`. */
 mi_inline void mi_page_count_only(mi_page_t* page, size_t blocks) {
+  mi_assert(!mi_page_is_shared(page)); /* the word counts something else there */
   page->uncounted = (uint16_t)(page->used - blocks);
   page->used = (uint16_t)blocks;
 }

@@ -49,6 +49,7 @@ static _Atomic(size_t) purging;
 
 void mi_purge_begin(void) { atomic_fetch_add(&purging, 1); }
 void mi_purge_end(void) { atomic_fetch_sub(&purging, 1); }
+bool mi_purge_is_running(void) { return atomic_load_explicit(&purging, memory_order_relaxed) != 0; }
 bool mi_purge_was_cut_off(void) { return atomic_exchange(&purging, 0) != 0; }
 
 /* Purges the dirty units of `which` in a slot. */
@@ -189,7 +190,9 @@ int64_t mi_purge_round(int64_t now) {
 
 void mi_purge_all(void) {
   mi_huge_cache_drop_until(INT64_MAX);
+  mi_purge_begin();
   mi_chunks_unmap_free();
+  mi_purge_end();
   size_t left = 0;
   purge_slots_until(INT64_MAX, &left);
 }

@@ -21,9 +21,11 @@ void mi_purge_all(void);
    its chunk is NULL, in a mapping. The caller holds what is there. */
 void mi_purge_inside(mi_slot_ref_t ref, void* from, void* to);
 
-/* Around what takes units or blocks away to purge them. */
+/* Around what takes slots, units or blocks away to give their memory back. */
 void mi_purge_begin(void);
 void mi_purge_end(void);
+/* Whether any thread is between the two at this moment. */
+bool mi_purge_is_running(void);
 /* In a forked child: whether a thread that is not there was between the two. */
 bool mi_purge_was_cut_off(void);
 
