@@ -217,6 +217,9 @@ export class Heap {
    * beyond the old size are zero. The old buffer and every view of it are detached; use the one returned.
    * The block keeps its alignment.
    *
+   * A buffer of a megabyte or more that is to grow, and that cannot be detached, ends the process: its
+   * memory has moved by then.
+   *
    * @returns An ArrayBuffer if an ArrayBuffer was given, else a Buffer over the whole block.
    * @throws As `alloc` and `free` do; the old buffer is untouched then.
    *
@@ -251,7 +254,8 @@ export class Heap {
    *
    * @param buffer The Buffer, any view of the block, or its ArrayBuffer.
    * @throws {@link InvalidTypeError} if it is none of these; {@link NotOwnedError} if it is not of this
-   *   heap; {@link AlreadyFreedError}.
+   *   heap; {@link AlreadyFreedError}; {@link InvalidValueError} if it cannot be detached, since it is the
+   *   heap of an asm.js module.
    *
    * @example
    * ```ts
@@ -430,7 +434,8 @@ export class Heap {
   /**
    * Frees every block and detaches its buffer; if that is a megabyte or more, the memory goes back to the
    * system at once. The same warning as for `free` holds. Blocks that the garbage collector has found
-   * already come back when the event loop turns. Again, it does nothing.
+   * already come back when the event loop turns. What cannot be detached, the heap of an asm.js module,
+   * stays until the garbage collector finds it. Again, it does nothing.
    *
    * @example
    * ```ts

@@ -15,6 +15,7 @@ export enum Status {
   Unaligned = -6,
   NoBuffer = -7,
   NoToken = -8,
+  NotDetachable = -9,
 }
 
 /**

@@ -1,5 +1,6 @@
 import { dispose } from './dispose';
 import { InvalidTypeError, NotOwnedError, RegionDestroyedError, StaleMarkError } from './errors';
+import { freeOrLeave } from './free-or-leave';
 import { Heap } from './heap';
 import type { TypedArrayConstructor } from './heap-types';
 import { regionLimitReached } from './limit';
@@ -36,7 +37,9 @@ let commonHeap: Heap | undefined;
  * Buffers are cut from chunks, one behind the other, which takes less time than `Buffer.allocUnsafe` does.
  * All memory is zero. As with Node's own small Buffers, `buffer.buffer` shows the whole chunk: give away
  * `buffer`, not `buffer.buffer`. A chunk that is transferred, or moved by `ArrayBuffer.prototype.transfer`,
- * takes all buffers in it along. It is no longer the region's to free; the garbage collector does it.
+ * takes all buffers in it along. It is no longer the region's to free; the garbage collector does it. The
+ * heap of an asm.js module cannot be detached: a chunk that is one stays with its buffers, until the
+ * garbage collector finds it.
  *
  * Do not release a region while a pending operation (`fs.read`, a stream, `crypto`) still uses a buffer
  * of it. A region that is dropped comes back when the garbage collector has found it and all its buffers.
@@ -381,7 +384,7 @@ export class Region {
     this.#usedElsewhere = place.used;
     for (const chunk of chunks) {
       // Others are gone already: transferred, moved, or freed through the heap they came from.
-      if (chunk.length !== 0) heap.free(chunk);
+      if (chunk.length !== 0 && !heap.destroyed) freeOrLeave(heap, chunk);
     }
   }
 }

@@ -91,7 +91,7 @@ async function runJest(patterns, env) {
 const ctest = await runCtest();
 const jest = await runJest([]);
 // The façades once more, as where a runtime forbids external buffers.
-const internal = await runJest(['test/js/(heap|token|limit|misuse|lifetime|ends|pool|region)'], {
+const internal = await runJest(['test/js/(heap|token|limit|misuse|lifetime|ends|pool|region|undetachable)'], {
   MIHEAP_EXTERNAL_BUFFERS: '0',
 });
 const passed = ctest.passed + jest.passed + internal.passed;

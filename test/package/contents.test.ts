@@ -12,6 +12,7 @@ const modules = [
   'empty',
   'errors',
   'failure',
+  'free-or-leave',
   'heap',
   'heap-blocks',
   'heap-types',
