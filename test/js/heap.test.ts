@@ -1,6 +1,7 @@
 import { constants } from 'node:buffer';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { Heap, processStats } from '../../lib';
+import { native, Status } from '../../lib/native';
 import { codeOf, external, runProgram } from './support';
 
 let heap: Heap;
@@ -437,5 +438,44 @@ test('one native module serves require and import', () => {
   expect(runProgram('both-modules')).toEqual({
     sameHeap: true,
     names: Object.keys(require('../../lib')).sort(),
+  });
+});
+
+describe('a buffer of no bytes', () => {
+  /** Node before 18.13 takes every such buffer for a detached one. */
+  function asOldNode(action: () => void): void {
+    const { find, free, transfer, usableSize } = native;
+    const old = (status: number) => (status === Status.NotOwned ? Status.Detached : status);
+    native.find = (...args) => old(find(...args));
+    native.free = (...args) => old(free(...args));
+    native.transfer = (...args) => old(transfer(...args));
+    native.usableSize = (...args) => old(usableSize(...args));
+    try {
+      action();
+    } finally {
+      Object.assign(native, { find, free, transfer, usableSize });
+    }
+  }
+
+  test('is alive where the runtime says that it is detached', () => {
+    asOldNode(() => {
+      expect(heap.owns(heap.alloc(0))).toBe(true);
+      expect(heap.usableSize(heap.alloc(0))).toBe(0);
+      expect(heap.realloc(heap.alloc(0), 5).length).toBe(5);
+      expect(heap.transfer(heap.alloc(0)).byteLength).toBe(0);
+      const buffer = heap.alloc(0);
+      heap.free(buffer);
+      expect(codeOf(() => heap.free(buffer))).toBe('ERR_MIHEAP_ALREADY_FREED');
+    });
+  });
+
+  test('that was transferred away is not alive', () => {
+    const buffer = heap.allocArrayBuffer(0);
+    structuredClone(buffer, { transfer: [buffer] });
+    expect(heap.owns(buffer)).toBe(false);
+    for (const method of ['free', 'usableSize', 'transfer', 'share'] as const) {
+      expect(codeOf(() => heap[method](buffer))).toBe('ERR_MIHEAP_ALREADY_FREED');
+    }
+    expect(codeOf(() => heap.realloc(buffer, 5))).toBe('ERR_MIHEAP_ALREADY_FREED');
   });
 });
