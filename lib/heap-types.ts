@@ -55,8 +55,11 @@ export interface SizeClassStats {
   bytes: number;
 }
 
-/** An ArrayBuffer, or any view of one. */
-export type BufferLike = ArrayBuffer | NodeJS.ArrayBufferView;
+/**
+ * An ArrayBuffer, or any view of one. TypeScript cannot tell the ArrayBuffer that `buffer.buffer` is from a
+ * SharedArrayBuffer; that is an {@link InvalidTypeError}.
+ */
+export type BufferLike = ArrayBufferLike | NodeJS.ArrayBufferView;
 
 /** Float64Array, Uint8Array, and so on. */
 export interface TypedArrayConstructor<T> {

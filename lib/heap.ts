@@ -236,7 +236,7 @@ export class Heap {
    */
   realloc(buffer: NodeJS.ArrayBufferView, newSize: number): Buffer;
   /** The same for an ArrayBuffer. */
-  realloc(buffer: ArrayBuffer, newSize: number): ArrayBuffer;
+  realloc(buffer: ArrayBufferLike, newSize: number): ArrayBuffer;
   /** The same where only the program knows which of them it has. */
   realloc(buffer: BufferLike, newSize: number): Buffer | ArrayBuffer;
   realloc(buffer: BufferLike, newSize: number): Buffer | ArrayBuffer {

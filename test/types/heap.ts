@@ -49,6 +49,13 @@ expectTypeOf(heap.realloc(new DataView(new ArrayBuffer(8)), 20)).toEqualTypeOf<B
 expectTypeOf(heap.realloc(heap.allocArrayBuffer(8), 20)).toEqualTypeOf<ArrayBuffer>();
 expectTypeOf(heap.realloc(buffer as BufferLike, 20)).toEqualTypeOf<Buffer | ArrayBuffer>();
 
+// The ArrayBuffer of a Buffer stands for it.
+expectTypeOf(heap.free(buffer.buffer)).toEqualTypeOf<void>();
+expectTypeOf(heap.usableSize(doubles.buffer)).toEqualTypeOf<number>();
+expectTypeOf(heap.transfer(buffer.buffer)).toEqualTypeOf<Token>();
+expectTypeOf(heap.share(buffer.buffer)).toEqualTypeOf<Token>();
+expectTypeOf(heap.realloc(buffer.buffer, 20)).toEqualTypeOf<ArrayBuffer>();
+
 expectTypeOf(heap.free(words)).toEqualTypeOf<void>();
 expectTypeOf(heap.usableSize(buffer)).toEqualTypeOf<number>();
 expectTypeOf(heap.owns).parameter(0).toEqualTypeOf<unknown>();
