@@ -2,6 +2,7 @@ import { constants } from 'node:buffer';
 import { types } from 'node:util';
 import { InvalidTypeError, InvalidValueError, OutOfRangeError } from './errors';
 import type { Shown } from './native';
+import { bytesOfView, memoryOfView } from './views';
 
 /** The most bytes that a buffer can have. */
 export const MAX_SIZE = constants.MAX_LENGTH;
@@ -36,28 +37,14 @@ export function checkEncoding(value: unknown): asserts value is BufferEncoding {
 }
 
 export function checkTypedArray(value: unknown): asserts value is { BYTES_PER_ELEMENT: number } {
-  if (typeof value !== 'function' || getPrototypeOf(value)?.name !== 'TypedArray') {
+  if (typeof value !== 'function' || Object.getPrototypeOf(value)?.name !== 'TypedArray') {
     throw new InvalidTypeError('type', 'the constructor of a typed array', value);
   }
 }
 
 /** What a view shows; anything else is taken for an ArrayBuffer, which the addon checks. */
 export function shownBy(value: unknown): Shown {
-  return ArrayBuffer.isView(value) ? value.buffer : value;
-}
-
-const { getPrototypeOf, getOwnPropertyDescriptor } = Object;
-const typedArray = getPrototypeOf(Uint8Array.prototype);
-const names = ['buffer', 'byteOffset', 'byteLength'] as const;
-
-/** What a view is, whatever a class that is derived from it says of itself. */
-function fieldsOf(view: ArrayBufferView): [ArrayBufferLike, number, number] {
-  const prototype = types.isDataView(view) ? DataView.prototype : typedArray;
-  return names.map((name) => getOwnPropertyDescriptor(prototype, name)?.get?.call(view)) as [
-    ArrayBufferLike,
-    number,
-    number,
-  ];
+  return ArrayBuffer.isView(value) ? memoryOfView(value) : value;
 }
 
 /** The bytes that `data` has now. */
@@ -66,7 +53,7 @@ export function bytesOf(data: unknown): Uint8Array {
     throw new InvalidTypeError('data', 'a string, a view, or an (Shared)ArrayBuffer', data);
   }
   try {
-    return ArrayBuffer.isView(data) ? new Uint8Array(...fieldsOf(data)) : new Uint8Array(data);
+    return ArrayBuffer.isView(data) ? bytesOfView(data) : new Uint8Array(data);
   } catch {
     throw new InvalidValueError('data', 'a buffer that is not detached', data);
   }
