@@ -1,5 +1,11 @@
 import { dispose } from './dispose';
-import { InvalidTypeError, NotOwnedError, RegionDestroyedError, StaleMarkError } from './errors';
+import {
+  HeapDestroyedError,
+  InvalidTypeError,
+  NotOwnedError,
+  RegionDestroyedError,
+  StaleMarkError,
+} from './errors';
 import { freeOrLeave } from './free-or-leave';
 import { Heap } from './heap';
 import type { TypedArrayConstructor } from './heap-types';
@@ -96,6 +102,7 @@ export class Region {
     if (heap !== undefined && !(heap instanceof Heap)) {
       throw new InvalidTypeError('heap', 'a Heap', heap);
     }
+    if (heap?.destroyed) throw new HeapDestroyedError(heap.name);
     this.name = name;
     this.chunkSize = roundUp(chunkSize);
     this.limit = limit;

@@ -175,6 +175,9 @@ describe('misuse', () => {
     for (const limit of [-1, 1.5, Number.NaN]) {
       expect(codeOf(() => new Region({ limit }))).toBe('ERR_OUT_OF_RANGE');
     }
+    const heap = new Heap();
+    heap.destroy();
+    expect(codeOf(() => new Region({ heap }))).toBe('ERR_MIHEAP_DESTROYED');
   });
 
   test('after destroy', () => {
