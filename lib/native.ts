@@ -59,7 +59,7 @@ export interface Native {
   /** Bytes, or a negative status. */
   usableSize(heap: HeapHandle, buffer: Shown): number;
 
-  /** Detaches `buffer`; who adopts `token` gets its block. A token is any text of at most 63 letters. */
+  /** Detaches `buffer`; who adopts `token` gets its block. A token has at most 63 letters. */
   transfer(heap: HeapHandle, buffer: Shown, token: string): Status;
   /** Anybody who adopts `token` gets the block that `buffer` shows, too. */
   share(heap: HeapHandle, buffer: Shown, token: string): Status;
@@ -67,6 +67,7 @@ export interface Native {
   offerNothing(heap: HeapHandle, token: string, once: boolean): Status;
   /** null: a buffer of no bytes. */
   adopt(heap: HeapHandle, token: string): HandedOut | null | Status;
+  /** Here and for adopt, any text: what is longer than a token names none. */
   releaseToken(token: string): Status;
 
   processStats(): [

@@ -1,4 +1,4 @@
-import { InvalidTypeError, TokenError } from './errors';
+import { InvalidTypeError } from './errors';
 import { native, Status } from './native';
 
 /**
@@ -88,7 +88,6 @@ export function newTokenId(): string {
 export function idOf(token: unknown): string {
   const id = typeof token === 'object' && token !== null ? (token as TokenClone).id : undefined;
   if (typeof id !== 'string') throw new InvalidTypeError('token', 'a token', token);
-  if (id.length !== 32) throw new TokenError();
   return id;
 }
 
