@@ -271,11 +271,9 @@ export class Region {
    */
   stats(): RegionStats {
     this.#live();
-    return {
-      bytes: this.#bytes,
-      used: this.#usedElsewhere + this.#offset,
-      chunks: this.#chunks.length,
-    };
+    // The last buffer of a chunk is rounded up, too, where the chunk may end.
+    const used = Math.min(this.#usedElsewhere + this.#offset, this.#bytes);
+    return { bytes: this.#bytes, used, chunks: this.#chunks.length };
   }
 
   /**
