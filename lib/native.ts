@@ -1,5 +1,5 @@
 import { LoadError } from './errors';
-import { libc, platform, root, shippedPlatforms } from './shipped';
+import { root, shippedPlatforms, system } from './shipped';
 
 /** A heap inside the addon. */
 export type HeapHandle = { readonly heap: unique symbol };
@@ -99,7 +99,6 @@ function load(): Native {
   try {
     return require('node-gyp-build')(root);
   } catch (cause) {
-    const system = libc === '' ? platform : `${platform} (${libc})`;
     const shipped = shippedPlatforms().join(', ') || 'none';
     throw new LoadError(
       `miheap has no native module that loads on ${system} with Node ${process.version}; ` +
