@@ -61,7 +61,7 @@ export interface SizeClassStats {
  */
 export type BufferLike = ArrayBufferLike | NodeJS.ArrayBufferView;
 
-/** Float64Array, Uint8Array, and so on. */
+/** Float64Array, Uint8Array, and so on, or a class derived from one; not Buffer. */
 export interface TypedArrayConstructor<T> {
   /** The size of an element. */
   readonly BYTES_PER_ELEMENT: number;

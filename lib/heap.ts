@@ -193,7 +193,7 @@ export class Heap {
   /**
    * A typed array of `length` elements, all zero.
    *
-   * @param type Float64Array, Uint8Array, and so on.
+   * @param type Float64Array, Uint8Array, and so on, or a class derived from one; not Buffer.
    * @param length Elements; as bytes they must be a size that `alloc` takes.
    * @throws {@link InvalidTypeError} if `type` is no such constructor; and as {@link alloc} does.
    *

@@ -37,9 +37,17 @@ export function checkEncoding(value: unknown): asserts value is BufferEncoding {
 }
 
 export function checkTypedArray(value: unknown): asserts value is { BYTES_PER_ELEMENT: number } {
-  if (typeof value !== 'function' || Object.getPrototypeOf(value)?.name !== 'TypedArray') {
+  if (typeof value !== 'function' || !makesTypedArrays(value)) {
     throw new InvalidTypeError('type', 'the constructor of a typed array', value);
   }
+}
+
+/** Also a class that is derived from one, but not Buffer, which is not constructed. Of any realm. */
+function makesTypedArrays(type: object): boolean {
+  for (let base = type; base !== null && base !== Buffer; base = Object.getPrototypeOf(base)) {
+    if (Object.getPrototypeOf(base)?.name === 'TypedArray') return true;
+  }
+  return false;
 }
 
 /** What a view shows; anything else is taken for an ArrayBuffer, which the addon checks. */

@@ -1,6 +1,6 @@
 import { constants } from 'node:buffer';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
-import { Heap, processStats } from '../../lib';
+import { Heap, processStats, Region } from '../../lib';
 import { native, Status } from '../../lib/native';
 import { codeOf, external, runProgram } from './support';
 
@@ -154,6 +154,24 @@ test('name and align are shown, and align is that of blocks that ask for no othe
 });
 
 describe('allocTyped', () => {
+  test('takes classes that are derived from a typed array', () => {
+    class Samples extends Float32Array {}
+    class Loud extends Samples {
+      double(): this {
+        return this.map((sample) => sample * 2) as this;
+      }
+    }
+    for (const length of [0, 3]) {
+      const loud = heap.allocTyped(Loud, length);
+      expect([loud.constructor, loud.length, loud.byteLength]).toEqual([Loud, length, 4 * length]);
+      expect(heap.owns(loud)).toBe(true);
+      expect([...loud.fill(1.5).double()]).toEqual(Array(length).fill(3));
+    }
+    const region = new Region({ heap });
+    expect(region.allocTyped(Samples, 5)).toBeInstanceOf(Samples);
+    region.destroy();
+  });
+
   test('gives an array of elements', () => {
     const doubles = heap.allocTyped(Float64Array, 1000);
     expect(doubles).toBeInstanceOf(Float64Array);

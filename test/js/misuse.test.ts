@@ -91,6 +91,7 @@ describe('options', () => {
       (h) => h.alloc(10, 16),
       (h) => h.allocTyped({}, 10),
       (h) => h.allocTyped(Buffer, 10),
+      (h) => h.allocTyped(class extends (Buffer as Anything) {}, 10),
       (h) => h.allocTyped(DataView, 10),
       (h) => h.allocTyped(Function.prototype, 10),
       () => new Heap(null as Anything),
