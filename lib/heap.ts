@@ -21,6 +21,7 @@ import {
   checkSize,
   checkString,
   checkTypedArray,
+  isLengthKnown,
   shownBy,
 } from './validate';
 
@@ -157,16 +158,15 @@ export class Heap {
     checkOptions(options);
     const { encoding = 'utf8', align } = options;
     checkEncoding(encoding);
-    if (typeof data !== 'string') {
-      const bytes = bytesOf(data);
+    if (typeof data !== 'string' || !isLengthKnown(encoding)) {
+      const bytes = typeof data === 'string' ? Buffer.from(data, encoding) : bytesOf(data);
       const copy = this.allocUnsafe(bytes.length, { align });
       copy.set(bytes);
       return copy;
     }
-    // At most so many: hexadecimal text ends at the first letter that is no digit, and so on.
     const buffer = this.allocUnsafe(Buffer.byteLength(data, encoding), { align });
-    const written = buffer.write(data, encoding);
-    return written === buffer.length ? buffer : this.realloc(buffer, written);
+    buffer.write(data, encoding);
+    return buffer;
   }
 
   /**

@@ -36,6 +36,14 @@ export function checkEncoding(value: unknown): asserts value is BufferEncoding {
   if (!Buffer.isEncoding(value)) throw new InvalidValueError('encoding', 'an encoding', value);
 }
 
+/**
+ * Whether `Buffer.byteLength` says how many bytes a string has in `encoding`. In the others that is the most
+ * that it can have: hexadecimal text ends at the first letter that is no digit, and so on.
+ */
+export function isLengthKnown(encoding: BufferEncoding): boolean {
+  return !/^(?:hex|base64|base64url)$/i.test(encoding);
+}
+
 export function checkTypedArray(value: unknown): asserts value is { BYTES_PER_ELEMENT: number } {
   if (typeof value !== 'function' || !makesTypedArrays(value)) {
     throw new InvalidTypeError('type', 'the constructor of a typed array', value);

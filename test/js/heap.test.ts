@@ -106,6 +106,22 @@ describe('allocFrom', () => {
     expect([...(sources[6] as Buffer)]).toEqual([1, 2, 3, 4]);
   });
 
+  test.each([
+    ['base64', 'AAAA\n\n\n\n', 3],
+    ['BASE64URL', 'AA__\n\n\n\n', 3],
+    ['hex', '00ff00--------', 3],
+    ['utf8', '\u20ac', 3],
+    ['utf8', '\ud800', 3],
+    ['latin1', 'abc', 3],
+    ['ucs2', 'ab', 4],
+  ])('takes no more memory than %s text %j has bytes', (encoding, text, length) => {
+    const exact = new Heap({ limit: length });
+    const buffer = exact.allocFrom(text, { encoding: encoding as BufferEncoding });
+    expect(buffer).toEqual(Buffer.from(text, encoding as BufferEncoding));
+    expect(exact.stats()).toMatchObject({ peakBytes: length, allocated: 1 });
+    exact.destroy();
+  });
+
   test('takes text in any encoding, and no more than it says', () => {
     expect(heap.allocFrom('h\u00e9').toString()).toBe('h\u00e9');
     expect([...heap.allocFrom('c0ffee', { encoding: 'hex' })]).toEqual([0xc0, 0xff, 0xee]);
