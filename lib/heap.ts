@@ -38,7 +38,7 @@ import {
  * heap was destroyed. What throws has changed nothing.
  *
  * Node 24 and newer stop the process when a buffer given to `worker_threads.markAsUntransferable` is
- * detached: do not mark these. No thread can take them away as it is.
+ * detached: do not mark these. No thread can take them away as it is, while `external` is true.
  *
  * @example
  * ```ts
@@ -79,7 +79,8 @@ export class Heap {
   /**
    * False where the runtime forbids external buffers (Electron), or the environment says
    * MIHEAP_EXTERNAL_BUFFERS=0: V8 then owns the memory, only small alignments can be had, and `transfer`
-   * and `share` copy. Everything else stays the same.
+   * and `share` copy. `structuredClone` and `postMessage` can transfer a buffer away then; its bytes count
+   * until the ArrayBuffer that was left behind is collected. Everything else stays the same.
    */
   get external(): boolean {
     return native.external;
