@@ -92,7 +92,7 @@ export class HeapBlocks {
       if (once && status === Status.Ok) removeEmptyOf(this, shown);
     }
     if (status !== Status.Ok) throw failure(status, given, size);
-    return new Token(id, size);
+    return Token.of(id, size);
   }
 
   adopt(token: TokenClone): Buffer {

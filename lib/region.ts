@@ -194,7 +194,7 @@ export class Region {
    */
   mark(): RegionMark {
     this.#live();
-    const mark = new RegionMark(this, {
+    const mark = RegionMark.at(this, {
       resets: this.#resets,
       chunks: this.#chunks.length,
       last: this.#chunks.at(-1),

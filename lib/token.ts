@@ -32,10 +32,14 @@ export class Token implements TokenClone {
   /** The size of the block in bytes. */
   readonly byteLength: number;
 
-  /** @internal */
-  constructor(id: string, byteLength: number) {
+  private constructor(id: string, byteLength: number) {
     this.id = id;
     this.byteLength = byteLength;
+  }
+
+  /** @internal */
+  static of(id: string, byteLength: number): Token {
+    return new Token(id, byteLength);
   }
 
   /**

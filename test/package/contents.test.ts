@@ -1,5 +1,5 @@
 import { execFileSync } from 'node:child_process';
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from '@jest/globals';
 import { root } from '../js/support';
@@ -59,6 +59,12 @@ test('the package holds the compiled façade, its types, the sources, and nothin
   );
   for (const path of ['native/include/miheap.h', 'native/core/types.h', 'native/addon/addon.cc']) {
     expect(files).toContain(path);
+  }
+});
+
+test('the types show nothing that is internal', () => {
+  for (const file of readdirSync(join(root, 'types'))) {
+    expect(readFileSync(join(root, 'types', file), 'utf8')).not.toContain('@internal');
   }
 });
 
