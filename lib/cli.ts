@@ -1,6 +1,6 @@
 #!/usr/bin/env node
 import { getSystemErrorName } from 'node:util';
-import { platform, preloadLibrary, shippedPlatforms } from './shipped';
+import { preloadLibrary, shippedPlatforms, system } from './shipped';
 
 const HELP = `Usage:
   miheap run [--show-stats] [--no-inherit] -- COMMAND…   run COMMAND on miheap's malloc
@@ -31,9 +31,14 @@ function misuse(message: string): Failure {
 
 function library(): string {
   const found = preloadLibrary();
-  if (found !== undefined) return found;
-  const shipped = shippedPlatforms().join(', ') || 'none';
-  throw new Failure(2, `no library to preload on ${platform} (platforms shipped: ${shipped})`);
+  if (found === undefined) {
+    const shipped = shippedPlatforms().join(', ') || 'none';
+    throw new Failure(2, `no library to preload on ${system} (platforms shipped: ${shipped})`);
+  }
+  if (/[\s:]/.test(found)) {
+    throw new Failure(2, `LD_PRELOAD cannot name a path with a space or a colon: ${found}`);
+  }
+  return found;
 }
 
 function run(args: string[]): never {
@@ -49,9 +54,6 @@ function run(args: string[]): never {
   if (file === undefined || file === '') throw misuse('run needs a command');
 
   const preload = library();
-  if (/[\s:]/.test(preload)) {
-    throw new Failure(2, `LD_PRELOAD cannot name a path with a space or a colon: ${preload}`);
-  }
   const inherited = environment.LD_PRELOAD;
   environment.LD_PRELOAD = inherited ? `${preload}:${inherited}` : preload;
   replaceProcess(file, command, environment);

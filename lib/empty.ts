@@ -11,16 +11,26 @@ export function emptyBuffer(owner: object): ArrayBuffer {
   return buffer;
 }
 
-/** Whether `value` is one of `owner`'s. */
+/** Whether `value` is one of `owner`'s, and alive. */
 export function isEmptyOf(owner: object, value: unknown): boolean {
-  return ownerOf(value) === owner;
+  return ownerOf(value) === owner && !isDetached(value as ArrayBuffer);
+}
+
+/** The addon cannot tell: to Node before 18.13 every buffer of no bytes is detached. */
+function isDetached(buffer: ArrayBuffer): boolean {
+  try {
+    new Uint8Array(buffer);
+    return false;
+  } catch {
+    return true;
+  }
 }
 
 export function ownerOf(value: unknown): object | undefined {
   return owners.get(value as ArrayBuffer);
 }
 
-/** Detaches `value`, which must not be detached; false if it is not one of `owner`'s. */
+/** Detaches `value`; false if it is not one of `owner`'s, or detached. */
 export function removeEmptyOf(owner: object, value: unknown): boolean {
   if (!isEmptyOf(owner, value)) return false;
   const buffer = value as ArrayBuffer;

@@ -2,6 +2,7 @@ import {
   AlignmentUnavailableError,
   AlreadyFreedError,
   InvalidTypeError,
+  InvalidValueError,
   NotOwnedError,
   OutOfMemoryError,
   TokenError,
@@ -15,6 +16,12 @@ export function failure(status: Status, value: unknown, size = 0, align = 0): Er
       return new InvalidTypeError('buffer', 'a Buffer, a view or an ArrayBuffer', value);
     case Status.Detached:
       return new AlreadyFreedError();
+    case Status.NotDetachable:
+      return new InvalidValueError(
+        'buffer',
+        'a buffer that can be detached, and not the heap of an asm.js module',
+        value,
+      );
     case Status.OtherHeap:
       return new NotOwnedError('the buffer belongs to another heap');
     case Status.NoToken:

@@ -65,19 +65,19 @@ export class HeapBlocks {
   free(shown: Shown, given: unknown): void {
     const status = native.free(this.#live(), shown);
     if (status === Status.Ok) return;
-    if (status !== Status.NotOwned || !removeEmptyOf(this, shown)) throw failure(status, given);
+    if (!mayBeEmpty(status) || !removeEmptyOf(this, shown)) throw failure(status, given);
   }
 
   usableSize(shown: Shown, given: unknown): number {
     const size = native.usableSize(this.#live(), shown);
     if (size >= 0) return size;
-    if (size === Status.NotOwned && isEmptyOf(this, shown)) return 0;
+    if (mayBeEmpty(size) && isEmptyOf(this, shown)) return 0;
     throw failure(size, given);
   }
 
   owns(shown: Shown): boolean {
     const status = native.find(this.#live(), shown);
-    return status === Status.Ok || (status === Status.NotOwned && isEmptyOf(this, shown));
+    return status === Status.Ok || (mayBeEmpty(status) && isEmptyOf(this, shown));
   }
 
   /** A token for what `given` shows: for one taker, who gets it from us, or for any number. */
@@ -87,12 +87,12 @@ export class HeapBlocks {
     const id = newTokenId();
     const size = native.find(handle, shown) === Status.Ok ? (shown as ArrayBuffer).byteLength : 0;
     let status = once ? native.transfer(handle, shown, id) : native.share(handle, shown, id);
-    if (status === Status.NotOwned && isEmptyOf(this, shown)) {
+    if (mayBeEmpty(status) && isEmptyOf(this, shown)) {
       status = native.offerNothing(handle, id, once);
       if (once && status === Status.Ok) removeEmptyOf(this, shown);
     }
     if (status !== Status.Ok) throw failure(status, given, size);
-    return new Token(id, size);
+    return Token.of(id, size);
   }
 
   adopt(token: TokenClone): Buffer {
@@ -146,7 +146,7 @@ export class HeapBlocks {
   /** To or from no bytes. */
   #replace(handle: HeapHandle, old: Shown, size: number): Buffer {
     const status = native.find(handle, old);
-    if (status !== Status.Ok && (status !== Status.NotOwned || !isEmptyOf(this, old))) {
+    if (status !== Status.Ok && !(mayBeEmpty(status) && isEmptyOf(this, old))) {
       throw failure(status, old);
     }
     const fresh = size === 0 ? this.nothing() : bufferIn(this.allocate(size, undefined, true));
@@ -166,4 +166,9 @@ export class HeapBlocks {
     const limit = this.#limit;
     return limitReached({ name, limit, requested, liveBytes, waitingBytes });
   }
+}
+
+/** Whether the addon may have said that of a buffer of no bytes; see isEmptyOf. */
+function mayBeEmpty(status: Status): boolean {
+  return status === Status.NotOwned || status === Status.Detached;
 }

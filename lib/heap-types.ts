@@ -55,10 +55,13 @@ export interface SizeClassStats {
   bytes: number;
 }
 
-/** An ArrayBuffer, or any view of one. */
-export type BufferLike = ArrayBuffer | NodeJS.ArrayBufferView;
+/**
+ * An ArrayBuffer, or any view of one. TypeScript cannot tell the ArrayBuffer that `buffer.buffer` is from a
+ * SharedArrayBuffer; that is an {@link InvalidTypeError}.
+ */
+export type BufferLike = ArrayBufferLike | NodeJS.ArrayBufferView;
 
-/** Float64Array, Uint8Array, and so on. */
+/** Float64Array, Uint8Array, and so on, or a class derived from one; not Buffer. */
 export interface TypedArrayConstructor<T> {
   /** The size of an element. */
   readonly BYTES_PER_ELEMENT: number;

@@ -21,6 +21,7 @@ import {
   checkSize,
   checkString,
   checkTypedArray,
+  isLengthKnown,
   shownBy,
 } from './validate';
 
@@ -37,7 +38,7 @@ import {
  * heap was destroyed. What throws has changed nothing.
  *
  * Node 24 and newer stop the process when a buffer given to `worker_threads.markAsUntransferable` is
- * detached: do not mark these. No thread can take them away as it is.
+ * detached: do not mark these. No thread can take them away as it is, while `external` is true.
  *
  * @example
  * ```ts
@@ -78,7 +79,8 @@ export class Heap {
   /**
    * False where the runtime forbids external buffers (Electron), or the environment says
    * MIHEAP_EXTERNAL_BUFFERS=0: V8 then owns the memory, only small alignments can be had, and `transfer`
-   * and `share` copy. Everything else stays the same.
+   * and `share` copy. `structuredClone` and `postMessage` can transfer a buffer away then; its bytes count
+   * until the ArrayBuffer that was left behind is collected. Everything else stays the same.
    */
   get external(): boolean {
     return native.external;
@@ -157,16 +159,15 @@ export class Heap {
     checkOptions(options);
     const { encoding = 'utf8', align } = options;
     checkEncoding(encoding);
-    if (typeof data !== 'string') {
-      const bytes = bytesOf(data);
+    if (typeof data !== 'string' || !isLengthKnown(encoding)) {
+      const bytes = typeof data === 'string' ? Buffer.from(data, encoding) : bytesOf(data);
       const copy = this.allocUnsafe(bytes.length, { align });
       copy.set(bytes);
       return copy;
     }
-    // At most so many: hexadecimal text ends at the first letter that is no digit, and so on.
     const buffer = this.allocUnsafe(Buffer.byteLength(data, encoding), { align });
-    const written = buffer.write(data, encoding);
-    return written === buffer.length ? buffer : this.realloc(buffer, written);
+    buffer.write(data, encoding);
+    return buffer;
   }
 
   /**
@@ -193,7 +194,7 @@ export class Heap {
   /**
    * A typed array of `length` elements, all zero.
    *
-   * @param type Float64Array, Uint8Array, and so on.
+   * @param type Float64Array, Uint8Array, and so on, or a class derived from one; not Buffer.
    * @param length Elements; as bytes they must be a size that `alloc` takes.
    * @throws {@link InvalidTypeError} if `type` is no such constructor; and as {@link alloc} does.
    *
@@ -217,6 +218,9 @@ export class Heap {
    * beyond the old size are zero. The old buffer and every view of it are detached; use the one returned.
    * The block keeps its alignment.
    *
+   * A buffer of a megabyte or more that is to grow, and that cannot be detached, ends the process: its
+   * memory has moved by then.
+   *
    * @returns An ArrayBuffer if an ArrayBuffer was given, else a Buffer over the whole block.
    * @throws As `alloc` and `free` do; the old buffer is untouched then.
    *
@@ -233,7 +237,7 @@ export class Heap {
    */
   realloc(buffer: NodeJS.ArrayBufferView, newSize: number): Buffer;
   /** The same for an ArrayBuffer. */
-  realloc(buffer: ArrayBuffer, newSize: number): ArrayBuffer;
+  realloc(buffer: ArrayBufferLike, newSize: number): ArrayBuffer;
   /** The same where only the program knows which of them it has. */
   realloc(buffer: BufferLike, newSize: number): Buffer | ArrayBuffer;
   realloc(buffer: BufferLike, newSize: number): Buffer | ArrayBuffer {
@@ -251,7 +255,8 @@ export class Heap {
    *
    * @param buffer The Buffer, any view of the block, or its ArrayBuffer.
    * @throws {@link InvalidTypeError} if it is none of these; {@link NotOwnedError} if it is not of this
-   *   heap; {@link AlreadyFreedError}.
+   *   heap; {@link AlreadyFreedError}; {@link InvalidValueError} if it cannot be detached, since it is the
+   *   heap of an asm.js module.
    *
    * @example
    * ```ts
@@ -430,7 +435,8 @@ export class Heap {
   /**
    * Frees every block and detaches its buffer; if that is a megabyte or more, the memory goes back to the
    * system at once. The same warning as for `free` holds. Blocks that the garbage collector has found
-   * already come back when the event loop turns. Again, it does nothing.
+   * already come back when the event loop turns. What cannot be detached, the heap of an asm.js module,
+   * stays until the garbage collector finds it. Again, it does nothing.
    *
    * @example
    * ```ts

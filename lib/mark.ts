@@ -28,10 +28,14 @@ export class RegionMark {
   readonly #region: object;
   readonly #place: Place;
 
-  /** @internal */
-  constructor(region: object, place: Place) {
+  private constructor(region: object, place: Place) {
     this.#region = region;
     this.#place = place;
+  }
+
+  /** @internal */
+  static at(region: object, place: Place): RegionMark {
+    return new RegionMark(region, place);
   }
 
   /** @internal The place, if `mark` is one of `region`. */

@@ -1,5 +1,5 @@
 import { LoadError } from './errors';
-import { libc, platform, root, shippedPlatforms } from './shipped';
+import { root, shippedPlatforms, system } from './shipped';
 
 /** A heap inside the addon. */
 export type HeapHandle = { readonly heap: unique symbol };
@@ -15,6 +15,7 @@ export enum Status {
   Unaligned = -6,
   NoBuffer = -7,
   NoToken = -8,
+  NotDetachable = -9,
 }
 
 /**
@@ -58,7 +59,7 @@ export interface Native {
   /** Bytes, or a negative status. */
   usableSize(heap: HeapHandle, buffer: Shown): number;
 
-  /** Detaches `buffer`; who adopts `token` gets its block. A token is any text of at most 63 letters. */
+  /** Detaches `buffer`; who adopts `token` gets its block. A token has at most 63 letters. */
   transfer(heap: HeapHandle, buffer: Shown, token: string): Status;
   /** Anybody who adopts `token` gets the block that `buffer` shows, too. */
   share(heap: HeapHandle, buffer: Shown, token: string): Status;
@@ -66,6 +67,7 @@ export interface Native {
   offerNothing(heap: HeapHandle, token: string, once: boolean): Status;
   /** null: a buffer of no bytes. */
   adopt(heap: HeapHandle, token: string): HandedOut | null | Status;
+  /** Here and for adopt, any text: what is longer than a token names none. */
   releaseToken(token: string): Status;
 
   processStats(): [
@@ -97,7 +99,6 @@ function load(): Native {
   try {
     return require('node-gyp-build')(root);
   } catch (cause) {
-    const system = libc === '' ? platform : `${platform} (${libc})`;
     const shipped = shippedPlatforms().join(', ') || 'none';
     throw new LoadError(
       `miheap has no native module that loads on ${system} with Node ${process.version}; ` +

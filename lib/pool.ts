@@ -9,6 +9,7 @@ import {
   WriteAfterReleaseError,
 } from './errors';
 import { failure } from './failure';
+import { freeOrLeave } from './free-or-leave';
 import { Heap } from './heap';
 import type { BufferLike } from './heap-types';
 import { Status } from './native';
@@ -112,7 +113,7 @@ export class Pool {
    * @throws {@link PoolExhaustedError} if `max` blocks are held; {@link OutOfMemoryError};
    *   {@link AlignmentUnavailableError}; with `poison`, {@link WriteAfterReleaseError} if the block that
    *   was to be acquired was written to while it was free. The pool has given that block up, and
-   *   detached it.
+   *   detached it if that can be done.
    *
    * @example
    * ```ts
@@ -236,7 +237,8 @@ export class Pool {
 
   /**
    * Gives all memory back now and detaches every block, held or free. Those who wait are told so. The same
-   * warning as for `release` holds. Once the pool is destroyed, does nothing.
+   * warning as for `release` holds. What cannot be detached, the heap of an asm.js module, stays until the
+   * garbage collector finds it. Once the pool is destroyed, does nothing.
    *
    * @throws With `poison`, {@link WriteAfterReleaseError} if a free block was written to; the pool is
    *   destroyed all the same.
@@ -365,7 +367,7 @@ export class Pool {
   #giveUpIfSpoilt(block: Buffer): void {
     const offset = this.#poison ? firstWrite(block) : -1;
     if (offset < 0) return;
-    this.#live().free(block);
+    freeOrLeave(this.#live(), block);
     this.#letGo(block);
     throw new WriteAfterReleaseError(this.name, offset);
   }

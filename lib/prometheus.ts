@@ -4,7 +4,7 @@ import { Heap } from './heap';
 import type { HeapStats } from './heap-types';
 import { Pool } from './pool';
 import type { PoolStats } from './pool-types';
-import { type AllocatorStats, type Level, processStats } from './process-stats';
+import { type AllocatorStats, type Level, type ProcessStats, processStats } from './process-stats';
 import { checkOptions } from './validate';
 
 /** What {@link collectMiheapMetrics} takes. */
@@ -18,7 +18,8 @@ export interface MetricsOptions {
   prefix?: string;
   /**
    * Heaps of this thread that get metrics of their own, with `name` as a label; those of one name are
-   * added up. A Set may gain and lose heaps later; one that was destroyed is left out. Default: none.
+   * added up. A Set may gain and lose heaps later; one that was destroyed is left out. It is gone
+   * through again and again, so an iterator will not do. Default: none.
    */
   heaps?: Iterable<Heap>;
   /** The same for pools. Default: none. */
@@ -59,6 +60,11 @@ interface Named<Stats> {
   readonly destroyed: boolean;
   stats(): Stats;
 }
+
+const HELD_ROWS: Row<ProcessStats>[] = [
+  ['held_bytes', 'Living buffers, as they were asked for.', ({ heldBytes }) => heldBytes],
+  ['held_blocks', 'Blocks of the living buffers.', ({ heldBlocks }) => heldBlocks],
+];
 
 const HEAP_ROWS: Row<HeapStats>[] = [
   ['heap_bytes', 'Living buffers of the heap, as they were asked for.', ({ bytes }) => bytes],
@@ -122,7 +128,13 @@ export function collectMiheapMetrics(options: MetricsOptions = {}): void {
   if (given !== undefined) checkRegister(given);
   const client = promClient();
   const register = given ?? client.register;
-  if (register.getSingleMetric(`${prefix}held_bytes`) !== undefined) {
+  const rows = [
+    ...HELD_ROWS,
+    ...Object.values(ROWS),
+    ...(heaps === undefined ? [] : HEAP_ROWS),
+    ...(pools === undefined ? [] : POOL_ROWS),
+  ];
+  if (rows.some(([name]) => register.getSingleMetric(prefix + name) !== undefined)) {
     throw new InvalidValueError('prefix', 'one that the registry has no metrics of', prefix);
   }
 
@@ -154,12 +166,7 @@ export function collectMiheapMetrics(options: MetricsOptions = {}): void {
   };
 
   const stats = oncePerTick(processStats);
-  add(['held_bytes', 'Living buffers, as they were asked for.'], [], (metric) =>
-    metric.inc(stats().heldBytes),
-  );
-  add(['held_blocks', 'Blocks of the living buffers.'], [], (metric) =>
-    metric.inc(stats().heldBlocks),
-  );
+  for (const row of HELD_ROWS) add(row, [], (metric) => metric.inc(row[2](stats())));
   for (const key of Object.keys(ROWS) as (keyof AllocatorStats)[]) {
     add(ROWS[key], ['allocator'], (metric) => {
       const { allocator, preloaded } = stats();
@@ -220,11 +227,19 @@ function checkRegister(value: unknown): asserts value is Registry {
     throw new InvalidTypeError('register', 'a Registry of prom-client', value);
 }
 
+/** Again and again: an iterator is iterable, too, but what it gives then is itself. */
+function isIterable(value: unknown): value is Iterable<unknown> {
+  const iterable = value as Iterable<unknown> | null | undefined;
+  if (typeof iterable?.[Symbol.iterator] !== 'function') return false;
+  const iterator: unknown = iterable[Symbol.iterator]();
+  return iterator !== value;
+}
+
 function checkAll(name: string, value: unknown, type: typeof Heap | typeof Pool): void {
-  if (typeof (value as Partial<Iterable<unknown>> | null)?.[Symbol.iterator] !== 'function') {
+  if (!isIterable(value)) {
     throw new InvalidTypeError(name, `an array or a Set of ${name}`, value);
   }
-  for (const one of value as Iterable<unknown>) {
+  for (const one of value) {
     if (!(one instanceof type)) throw new InvalidTypeError(name, `made of ${name}`, one);
   }
 }

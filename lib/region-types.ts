@@ -19,7 +19,7 @@ export interface RegionOptions {
 export interface RegionStats {
   /** Bytes of the chunks that the region holds. */
   bytes: number;
-  /** Of these, bytes that were handed out, each buffer rounded up to a multiple of 8. */
+  /** Of these, bytes that were handed out, each buffer rounded up to a multiple of 8; at most `bytes`. */
   used: number;
   /** Chunks that the region holds. */
   chunks: number;

@@ -1,5 +1,12 @@
 import { dispose } from './dispose';
-import { InvalidTypeError, NotOwnedError, RegionDestroyedError, StaleMarkError } from './errors';
+import {
+  HeapDestroyedError,
+  InvalidTypeError,
+  NotOwnedError,
+  RegionDestroyedError,
+  StaleMarkError,
+} from './errors';
+import { freeOrLeave } from './free-or-leave';
 import { Heap } from './heap';
 import type { TypedArrayConstructor } from './heap-types';
 import { regionLimitReached } from './limit';
@@ -36,7 +43,9 @@ let commonHeap: Heap | undefined;
  * Buffers are cut from chunks, one behind the other, which takes less time than `Buffer.allocUnsafe` does.
  * All memory is zero. As with Node's own small Buffers, `buffer.buffer` shows the whole chunk: give away
  * `buffer`, not `buffer.buffer`. A chunk that is transferred, or moved by `ArrayBuffer.prototype.transfer`,
- * takes all buffers in it along. It is no longer the region's to free; the garbage collector does it.
+ * takes all buffers in it along. It is no longer the region's to free; the garbage collector does it. The
+ * heap of an asm.js module cannot be detached: a chunk that is one stays with its buffers, until the
+ * garbage collector finds it.
  *
  * Do not release a region while a pending operation (`fs.read`, a stream, `crypto`) still uses a buffer
  * of it. A region that is dropped comes back when the garbage collector has found it and all its buffers.
@@ -93,6 +102,7 @@ export class Region {
     if (heap !== undefined && !(heap instanceof Heap)) {
       throw new InvalidTypeError('heap', 'a Heap', heap);
     }
+    if (heap?.destroyed) throw new HeapDestroyedError(heap.name);
     this.name = name;
     this.chunkSize = roundUp(chunkSize);
     this.limit = limit;
@@ -141,7 +151,7 @@ export class Region {
   /**
    * A typed array of `length` elements, all zero.
    *
-   * @param type Float64Array, Uint8Array, and so on.
+   * @param type Float64Array, Uint8Array, and so on, or a class derived from one; not Buffer.
    * @param length Elements; as bytes they must be a size that `alloc` takes.
    * @throws As `alloc` does.
    *
@@ -184,7 +194,7 @@ export class Region {
    */
   mark(): RegionMark {
     this.#live();
-    const mark = new RegionMark(this, {
+    const mark = RegionMark.at(this, {
       resets: this.#resets,
       chunks: this.#chunks.length,
       last: this.#chunks.at(-1),
@@ -261,11 +271,9 @@ export class Region {
    */
   stats(): RegionStats {
     this.#live();
-    return {
-      bytes: this.#bytes,
-      used: this.#usedElsewhere + this.#offset,
-      chunks: this.#chunks.length,
-    };
+    // The last buffer of a chunk is rounded up, too, where the chunk may end.
+    const used = Math.min(this.#usedElsewhere + this.#offset, this.#bytes);
+    return { bytes: this.#bytes, used, chunks: this.#chunks.length };
   }
 
   /**
@@ -381,7 +389,7 @@ export class Region {
     this.#usedElsewhere = place.used;
     for (const chunk of chunks) {
       // Others are gone already: transferred, moved, or freed through the heap they came from.
-      if (chunk.length !== 0) heap.free(chunk);
+      if (chunk.length !== 0 && !heap.destroyed) freeOrLeave(heap, chunk);
     }
   }
 }

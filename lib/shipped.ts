@@ -13,10 +13,31 @@ export const libc =
     ? ''
     : (process.env.LIBC ?? (existsSync('/etc/alpine-release') ? 'musl' : 'glibc'));
 
-/** The platforms that this copy of the package has binaries for. */
+/** What a binary must be for, as messages say it. */
+export const system = named(platform, libc);
+
+function named(platform: string, libc: string): string {
+  return libc === '' ? platform : `${platform} (${libc})`;
+}
+
+/** What this copy of the package has binaries for. */
 export function shippedPlatforms(): string[] {
   const folder = join(root, 'prebuilds');
-  return existsSync(folder) ? readdirSync(folder).sort() : [];
+  if (!existsSync(folder)) return [];
+  return readdirSync(folder, { withFileTypes: true })
+    .filter((entry) => entry.isDirectory())
+    .flatMap(({ name }) => libcsIn(join(folder, name)).map((libc) => named(name, libc)))
+    .sort();
+}
+
+/** The C libraries that the binaries in `folder` are for; '' for one that does not say. */
+function libcsIn(folder: string): string[] {
+  const binary = /^(?:lib)?miheap(?:\.(\w+))?\.(?:node|so)$/;
+  const libcs = readdirSync(folder).flatMap((file) => {
+    const found = binary.exec(file);
+    return found === null ? [] : [found[1] ?? ''];
+  });
+  return [...new Set(libcs)];
 }
 
 /** The library that LD_PRELOAD takes, if there is one for this platform. */

@@ -1,4 +1,4 @@
-import { InvalidTypeError, TokenError } from './errors';
+import { InvalidTypeError } from './errors';
 import { native, Status } from './native';
 
 /**
@@ -32,10 +32,14 @@ export class Token implements TokenClone {
   /** The size of the block in bytes. */
   readonly byteLength: number;
 
-  /** @internal */
-  constructor(id: string, byteLength: number) {
+  private constructor(id: string, byteLength: number) {
     this.id = id;
     this.byteLength = byteLength;
+  }
+
+  /** @internal */
+  static of(id: string, byteLength: number): Token {
+    return new Token(id, byteLength);
   }
 
   /**
@@ -88,7 +92,6 @@ export function newTokenId(): string {
 export function idOf(token: unknown): string {
   const id = typeof token === 'object' && token !== null ? (token as TokenClone).id : undefined;
   if (typeof id !== 'string') throw new InvalidTypeError('token', 'a token', token);
-  if (id.length !== 32) throw new TokenError();
   return id;
 }
 

@@ -2,6 +2,7 @@ import { constants } from 'node:buffer';
 import { types } from 'node:util';
 import { InvalidTypeError, InvalidValueError, OutOfRangeError } from './errors';
 import type { Shown } from './native';
+import { bytesOfView, memoryOfView } from './views';
 
 /** The most bytes that a buffer can have. */
 export const MAX_SIZE = constants.MAX_LENGTH;
@@ -35,29 +36,31 @@ export function checkEncoding(value: unknown): asserts value is BufferEncoding {
   if (!Buffer.isEncoding(value)) throw new InvalidValueError('encoding', 'an encoding', value);
 }
 
+/**
+ * Whether `Buffer.byteLength` says how many bytes a string has in `encoding`. In the others that is the most
+ * that it can have: hexadecimal text ends at the first letter that is no digit, and so on.
+ */
+export function isLengthKnown(encoding: BufferEncoding): boolean {
+  return !/^(?:hex|base64|base64url)$/i.test(encoding);
+}
+
 export function checkTypedArray(value: unknown): asserts value is { BYTES_PER_ELEMENT: number } {
-  if (typeof value !== 'function' || getPrototypeOf(value)?.name !== 'TypedArray') {
+  if (typeof value !== 'function' || !makesTypedArrays(value)) {
     throw new InvalidTypeError('type', 'the constructor of a typed array', value);
   }
 }
 
-/** What a view shows; anything else is taken for an ArrayBuffer, which the addon checks. */
-export function shownBy(value: unknown): Shown {
-  return ArrayBuffer.isView(value) ? value.buffer : value;
+/** Also a class that is derived from one, but not Buffer, which is not constructed. Of any realm. */
+function makesTypedArrays(type: object): boolean {
+  for (let base = type; base !== null && base !== Buffer; base = Object.getPrototypeOf(base)) {
+    if (Object.getPrototypeOf(base)?.name === 'TypedArray') return true;
+  }
+  return false;
 }
 
-const { getPrototypeOf, getOwnPropertyDescriptor } = Object;
-const typedArray = getPrototypeOf(Uint8Array.prototype);
-const names = ['buffer', 'byteOffset', 'byteLength'] as const;
-
-/** What a view is, whatever a class that is derived from it says of itself. */
-function fieldsOf(view: ArrayBufferView): [ArrayBufferLike, number, number] {
-  const prototype = types.isDataView(view) ? DataView.prototype : typedArray;
-  return names.map((name) => getOwnPropertyDescriptor(prototype, name)?.get?.call(view)) as [
-    ArrayBufferLike,
-    number,
-    number,
-  ];
+/** What a view shows; anything else is taken for an ArrayBuffer, which the addon checks. */
+export function shownBy(value: unknown): Shown {
+  return ArrayBuffer.isView(value) ? memoryOfView(value) : value;
 }
 
 /** The bytes that `data` has now. */
@@ -66,7 +69,7 @@ export function bytesOf(data: unknown): Uint8Array {
     throw new InvalidTypeError('data', 'a string, a view, or an (Shared)ArrayBuffer', data);
   }
   try {
-    return ArrayBuffer.isView(data) ? new Uint8Array(...fieldsOf(data)) : new Uint8Array(data);
+    return ArrayBuffer.isView(data) ? bytesOfView(data) : new Uint8Array(data);
   } catch {
     throw new InvalidValueError('data', 'a buffer that is not detached', data);
   }

@@ -23,12 +23,42 @@ export function showsMemory(buffer: Buffer): boolean {
 }
 
 const { getOwnPropertyDescriptor, getPrototypeOf } = Object;
+
+/** How a prototype reads what only the runtime can set. */
+function getter<T>(prototype: object, name: string | symbol): () => T {
+  return getOwnPropertyDescriptor(prototype, name)?.get as () => T;
+}
+
+function gettersOf(prototype: object) {
+  return {
+    buffer: getter<ArrayBufferLike>(prototype, 'buffer'),
+    byteOffset: getter<number>(prototype, 'byteOffset'),
+    byteLength: getter<number>(prototype, 'byteLength'),
+  };
+}
+
 const typedArray = getPrototypeOf(Uint8Array.prototype);
-const bufferOf = getOwnPropertyDescriptor(typedArray, 'buffer')?.get as () => ArrayBuffer;
+const kindOf = getter<string | undefined>(typedArray, Symbol.toStringTag);
+const ofTypedArray = gettersOf(typedArray);
+const ofDataView = gettersOf(DataView.prototype);
+const bufferOf = ofTypedArray.buffer as () => ArrayBuffer;
 
 /** The ArrayBuffer of a Buffer, whatever properties of its own that has. */
 export function memoryOf(buffer: Buffer): ArrayBuffer {
   return bufferOf.call(buffer);
+}
+
+/** The same of any view, whatever a class that is derived from it says. */
+export function memoryOfView(view: ArrayBufferView): ArrayBufferLike {
+  const isTypedArray = kindOf.call(view) !== undefined;
+  return isTypedArray ? bufferOf.call(view) : ofDataView.buffer.call(view);
+}
+
+/** The bytes that a view shows. */
+export function bytesOfView(view: ArrayBufferView): Uint8Array {
+  const { buffer, byteOffset, byteLength } =
+    kindOf.call(view) !== undefined ? ofTypedArray : ofDataView;
+  return new Uint8Array(buffer.call(view), byteOffset.call(view), byteLength.call(view));
 }
 
 const { fill } = Uint8Array.prototype;

@@ -1,7 +1,30 @@
+import { addAbortListener } from 'node:events';
 import { InvalidTypeError } from './errors';
 
 // So that nothing a signal was made to do can run while somebody joins or leaves.
 const { addEventListener, removeEventListener } = EventTarget.prototype;
+
+/**
+ * Makes a listener hear of an abort also where another calls stopImmediatePropagation. Node has no public
+ * name for that; `addAbortListener` (Node 18.18) hands it to the signal.
+ */
+const unstoppable = optionsOfAddAbortListener();
+
+function optionsOfAddAbortListener(): object {
+  let options: object = {};
+  const signal = {
+    aborted: false,
+    addEventListener: (_type: string, _listener: unknown, given: object) => {
+      options = given;
+    },
+  };
+  try {
+    addAbortListener(signal as unknown as AbortSignal, () => {});
+  } catch {
+    // There is none, or it takes nothing but a signal.
+  }
+  return options;
+}
 
 /** One who waits: settled once, and then in no queue and with no signal. */
 interface Waiter<T> {
@@ -65,7 +88,7 @@ export class Waiters<T> {
     if (known !== undefined) return known;
     const group: Group<T> = { waiters: new Set(), onAbort: () => this.#abort(signal) };
     this.#groups.set(signal, group);
-    addEventListener.call(signal, 'abort', group.onAbort);
+    addEventListener.call(signal, 'abort', group.onAbort, unstoppable);
     return group;
   }
 

@@ -1,6 +1,8 @@
 #include "block.h"
 
+#include <algorithm>
 #include <cstdint>
+#include <cstring>
 
 #include "environment.h"
 #include "heap.h"
@@ -45,11 +47,11 @@ napi_value Block::HandOut(Heap& heap, const Memory& memory) {
   return view;
 }
 
-napi_value Block::HandOutInternal(Heap& heap, size_t size, size_t alignment, Status& status) {
+Block* Block::MakeInternal(Heap& heap, size_t size, size_t alignment, napi_value& buffer,
+                           void*& start, Status& status) {
   napi_env env = heap.environment.env;
-  void* start = nullptr;
   status = Status::kNoMemory;
-  napi_value buffer = heap.environment.NewArrayBuffer(size, &start);
+  buffer = heap.environment.NewArrayBuffer(size, &start);
   if (buffer == nullptr) return nullptr;
   if (alignment != 0 && reinterpret_cast<uintptr_t>(start) % alignment != 0) {
     status = Status::kUnaligned;
@@ -62,17 +64,57 @@ napi_value Block::HandOutInternal(Heap& heap, size_t size, size_t alignment, Sta
     delete block;
     return nullptr;
   }
-  block->Publish(Memory::OfRuntime(start, size, alignment), buffer);
   status = Status::kOk;
+  return block;
+}
+
+napi_value Block::HandOutInternal(Heap& heap, size_t size, size_t alignment, Status& status) {
+  napi_value buffer = nullptr;
+  void* start = nullptr;
+  Block* const block = MakeInternal(heap, size, alignment, buffer, start, status);
+  if (block == nullptr) return nullptr;
+  block->Publish(Memory::OfRuntime(start, size, alignment), buffer);
+  return buffer;
+}
+
+napi_value Block::ReplaceInternal(napi_value old_buffer, size_t size, Status& status) {
+  napi_value buffer = nullptr;
+  void* start = nullptr;
+  const size_t alignment = memory.alignment;
+  Block* const block = MakeInternal(*heap, size, alignment, buffer, start, status);
+  if (block == nullptr) return nullptr;
+  std::memcpy(start, memory.start, std::min(size, memory.size));
+  Memory old;
+  if (!Detach(old_buffer, old)) {
+    status = Status::kNotDetachable;
+    return nullptr;
+  }
+  old.Free();
+  block->Publish(Memory::OfRuntime(start, size, alignment), buffer);
   return buffer;
 }
 
 void Block::Publish(const Memory& taken, napi_value buffer) {
+  Show(*heap, taken, buffer);
+  environment.operations++;
+  heap->NoteNew(taken.size);
+}
+
+void Block::Show(Heap& owner, const Memory& taken, napi_value buffer) {
+  heap = &owner;
   memory = taken;
   napi_create_reference(environment.env, buffer, 0, &buffer_);
   environment.blocks.Insert(*this);
-  environment.operations++;
   heap->Add(*this);
+}
+
+bool Block::Detach(napi_value buffer, Memory& taken) {
+  Heap& owner = *heap;
+  // First: Bun and Deno finalise the buffer, and so delete the record, as it is detached.
+  taken = Spend();
+  if (napi_detach_arraybuffer(owner.environment.env, buffer) == napi_ok) return true;
+  Show(owner, taken, buffer);
+  return false;
 }
 
 Block* Block::Find(Heap& heap, napi_value buffer, Status& status) {

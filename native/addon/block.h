@@ -25,6 +25,8 @@ struct Block {
   static napi_value HandOut(Heap& heap, const Memory& memory);
   // As HandOut, over memory that the runtime allocates itself.
   static napi_value HandOutInternal(Heap& heap, size_t size, size_t alignment, Status& status);
+  // The same in place of `old_buffer`, which shows this block, with the bytes that both have.
+  napi_value ReplaceInternal(napi_value old_buffer, size_t size, Status& status);
 
   // The live block that `buffer` shows, or null and the reason. `buffer` may be any value.
   static Block* Find(Environment& environment, napi_value buffer, Status& status);
@@ -36,10 +38,11 @@ struct Block {
   // True if the garbage collector has found the ArrayBuffer. Needs a handle scope.
   bool IsCollected() const;
 
-  // Takes the record out of every list. The memory is the caller's now. Comes before the buffer is
-  // detached: Bun and Deno finalise it, and so delete the record, at that moment.
-  Memory Spend();
-  // Spends the record and frees the memory. Returns how many bytes came back.
+  // Detaches `buffer`, which shows this block, and spends the record. The memory is the caller's now.
+  // False if the buffer cannot be detached, and nothing has changed.
+  bool Detach(napi_value buffer, Memory& taken);
+  // Spends the record of a buffer that was collected, and frees the memory. Returns how many bytes
+  // came back.
   size_t Free();
 
   // Records are made and deleted as often as blocks are.
@@ -56,7 +59,14 @@ struct Block {
 private:
   explicit Block(Heap& heap);
   static void Finalize(napi_env env, void* data, void* hint);
+  // A record that `buffer` will be shown by, and where its memory is. Whoever does not publish it
+  // leaves it to the garbage collector.
+  static Block* MakeInternal(Heap& heap, size_t size, size_t alignment, napi_value& buffer,
+                             void*& start, Status& status);
   void Publish(const Memory& memory, napi_value buffer);
+  void Show(Heap& owner, const Memory& memory, napi_value buffer);
+  // Takes the record out of every list.
+  Memory Spend();
 
   napi_ref buffer_ = nullptr; // weak; gone once spent
 };

@@ -1,3 +1,4 @@
+#include <algorithm>
 #include <cstring>
 
 #include "block.h"
@@ -33,19 +34,63 @@ napi_value Allocate(napi_env env, napi_callback_info info) {
   return HandOutOrFree(env, heap, memory);
 }
 
-// A new block of the runtime's memory, with the bytes that both have.
-napi_value Copy(napi_env env, Block& block, napi_value old_buffer, size_t size) {
+// From here on it is worth more that a block can move without a copy than to ask first.
+constexpr size_t kWorthMoving = size_t{1} << 20;
+
+// The ways in which a block gets another size. Each detaches `buffer` and takes the block's memory, as
+// it is then; or says why it could not, and has changed nothing.
+
+// There is room for `size` bytes where the block is.
+Status Refit(Heap& heap, Block& block, napi_value buffer, size_t size, Memory& memory) {
+  if (!block.Detach(buffer, memory)) return Status::kNotDetachable;
+  memory.Refit(heap.heap, size);
+  return Status::kOk;
+}
+
+Status Copy(Heap& heap, Block& block, napi_value buffer, size_t size, Memory& memory) {
+  memory = Memory::Take(heap.heap, size, block.memory.alignment, false);
+  if (memory.start == nullptr) return Status::kNoMemory;
+  std::memcpy(memory.start, block.memory.start, std::min(size, block.memory.size));
+  Memory old;
+  if (!block.Detach(buffer, old)) {
+    memory.Free();
+    return Status::kNotDetachable;
+  }
+  old.Free();
+  return Status::kOk;
+}
+
+// The core moves the memory before anybody can know whether the views let go of it: the other way round,
+// the contents would be lost where there is no memory. Views that do not let go show memory that is gone,
+// and a process must not go on with these.
+Status Grow(Heap& heap, Block& block, napi_value buffer, size_t size, Memory& memory) {
+  memory = block.memory;
+  if (!memory.Resize(heap.heap, size)) return Status::kNoMemory;
+  // No JavaScript runs between here and Detach, so nobody sees that the record is wrong.
+  Memory old;
+  if (!block.Detach(buffer, old)) {
+    napi_fatal_error(
+        "miheap", NAPI_AUTO_LENGTH,
+        "realloc of a buffer that cannot be detached: it is the heap of an asm.js module",
+        NAPI_AUTO_LENGTH);
+  }
+  return Status::kOk;
+}
+
+Status Resize(Heap& heap, Block& block, napi_value buffer, size_t size, Memory& memory) {
+  block.memory.Unshare();
+  // The others of what is shared keep what they see.
+  if (block.memory.shared != nullptr) return Copy(heap, block, buffer, size, memory);
+  if (size <= mi_usable_size(block.memory.start)) return Refit(heap, block, buffer, size, memory);
+  const auto resize = block.memory.size < kWorthMoving ? Copy : Grow;
+  return resize(heap, block, buffer, size, memory);
+}
+
+// A new block of the runtime's memory, in place of `block`.
+napi_value Replace(napi_env env, Block& block, napi_value old_buffer, size_t size) {
   Status status;
-  const napi_value buffer =
-      Block::HandOutInternal(*block.heap, size, block.memory.alignment, status);
-  if (buffer == nullptr) return AnswerBuffer(env, nullptr, status);
-  void* start = nullptr;
-  size_t length = 0;
-  napi_get_arraybuffer_info(env, buffer, &start, &length);
-  std::memcpy(start, block.memory.start, size < block.memory.size ? size : block.memory.size);
-  block.Free();
-  napi_detach_arraybuffer(env, old_buffer);
-  return buffer;
+  const napi_value buffer = block.ReplaceInternal(old_buffer, size, status);
+  return AnswerBuffer(env, buffer, status);
 }
 
 napi_value Reallocate(napi_env env, napi_callback_info info) {
@@ -58,23 +103,11 @@ napi_value Reallocate(napi_env env, napi_callback_info info) {
   if (block == nullptr) return Answer(env, status);
   const size_t old_size = block->memory.size;
   if (!heap.Allows(size, old_size)) return Answer(env, Status::kLimit);
-  if (block->memory.of_runtime) return Copy(env, *block, old_buffer, size);
+  if (block->memory.of_runtime) return Replace(env, *block, old_buffer, size);
 
-  block->memory.Unshare();
   Memory memory;
-  if (block->memory.shared != nullptr) {
-    // The others keep what they see.
-    memory = Memory::Take(heap.heap, size, block->memory.alignment, false);
-    if (memory.start == nullptr) return Answer(env, Status::kNoMemory);
-    std::memcpy(memory.start, block->memory.start, size < old_size ? size : old_size);
-    block->Free();
-  } else {
-    // No JavaScript runs between here and Spend, so nobody sees that the record is wrong.
-    memory = block->memory;
-    if (!memory.Resize(heap.heap, size)) return Answer(env, Status::kNoMemory);
-    block->Spend();
-  }
-  napi_detach_arraybuffer(env, old_buffer);
+  status = Resize(heap, *block, old_buffer, size, memory);
+  if (status != Status::kOk) return Answer(env, status);
   if (size > old_size) {
     std::memset(static_cast<char*>(memory.start) + old_size, 0, size - old_size);
   }
@@ -87,10 +120,10 @@ napi_value Move(napi_env env, napi_callback_info info) {
   Status status;
   Block* const block = Block::Find(Environment::Of(env), old_buffer, status);
   if (block == nullptr) return Answer(env, status);
-  if (block->memory.of_runtime) return Copy(env, *block, old_buffer, block->memory.size);
+  if (block->memory.of_runtime) return Replace(env, *block, old_buffer, block->memory.size);
   Heap& heap = *block->heap;
-  const Memory memory = block->Spend();
-  napi_detach_arraybuffer(env, old_buffer);
+  Memory memory;
+  if (!block->Detach(old_buffer, memory)) return Answer(env, Status::kNotDetachable);
   return HandOutOrFree(env, heap, memory);
 }
 
@@ -98,12 +131,11 @@ napi_value Free(napi_env env, napi_callback_info info) {
   const Arguments arguments(env, info);
   Status status;
   Block* const block = Block::Find(arguments.HeapAt(0), arguments.values[1], status);
-  if (block != nullptr) {
-    Environment& environment = block->environment;
-    const Memory memory = block->Spend();
-    napi_detach_arraybuffer(env, arguments.values[1]);
-    environment.NoteFreed(memory.Free());
-  }
+  if (block == nullptr) return Answer(env, status);
+  Environment& environment = block->environment;
+  Memory memory;
+  if (!block->Detach(arguments.values[1], memory)) return Answer(env, Status::kNotDetachable);
+  environment.NoteFreed(memory.Free());
   return Answer(env, status);
 }
 

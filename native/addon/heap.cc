@@ -43,10 +43,8 @@ void Heap::Destroy() {
     Block* const following = block->next;
     Napi::HandleScope scope(environment.env);
     const napi_value buffer = block->Buffer();
-    if (buffer != nullptr) {
-      const Memory memory = block->Spend();
-      if (napi_detach_arraybuffer(environment.env, buffer) == napi_ok) freed += memory.Free();
-    }
+    Memory memory;
+    if (buffer != nullptr && block->Detach(buffer, memory)) freed += memory.Free();
     block = following;
   }
   mi_heap_t* mi_heap = heap;
@@ -116,11 +114,14 @@ void Heap::Add(Block& block) {
   if (blocks != nullptr) blocks->previous = &block;
   blocks = &block;
   block_count++;
-  allocated++;
   bytes += size;
+  sizes.Add(size);
+}
+
+void Heap::NoteNew(size_t size) {
+  allocated++;
   if (bytes > peak_bytes) peak_bytes = bytes;
   bytes_until_recovery_ -= static_cast<double>(size);
-  sizes.Add(size);
 }
 
 void Heap::Remove(Block& block) {

@@ -20,7 +20,8 @@ struct Heap {
   static Heap* Create(Environment& environment, double limit);
 
   // Detaches every ArrayBuffer that still shows a block, and frees the block. Where none does,
-  // it was collected, or the block was moved out of sight: the finaliser will free that one.
+  // it was collected, or the block was moved out of sight: the finaliser will free that one, and
+  // what cannot be detached.
   void Destroy();
   // The façade was collected. Blocks stay valid.
   void Abandon();
@@ -36,6 +37,8 @@ struct Heap {
 
   void Add(Block& block);
   void Remove(Block& block);
+  // Of a block that was added and was never there before.
+  void NoteNew(size_t size);
   // To be called when the last block may have gone.
   void DeleteIfUnused();
 

@@ -85,6 +85,13 @@ bool Memory::Resize(mi_heap_t* heap, size_t new_size) {
   return true;
 }
 
+void Memory::Refit(mi_heap_t* heap, size_t new_size) {
+  if (Resize(heap, new_size)) return;
+  LetGo(size);
+  Hold(new_size);
+  size = new_size;
+}
+
 Shared* Memory::Share() {
   if (shared == nullptr) shared = new (std::nothrow) Shared{start, size, alignment};
   return shared;

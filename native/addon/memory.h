@@ -32,6 +32,8 @@ struct Memory {
 
   // Not for what is shared or the runtime's. False if there is no memory, and nothing has changed.
   bool Resize(mi_heap_t* heap, size_t new_size);
+  // As Resize, to what there is room for: if the core has no memory to move it to, it stays.
+  void Refit(mi_heap_t* heap, size_t new_size);
   // The Shared that owns this memory from now on; null if there is no memory for one.
   Shared* Share();
   // Shared no longer if nobody else has it.

@@ -9,10 +9,11 @@ enum class Status : int {
   kOtherHeap = -2, // a live block, but of another heap
   kDetached = -3,  // freed, transferred away, or its heap was destroyed
   kNoMemory = -4,
-  kLimit = -5,     // the heap's byte limit would be passed
-  kUnaligned = -6, // the runtime owns the memory and cannot align it so
-  kNoBuffer = -7,  // not an ArrayBuffer at all
-  kNoToken = -8,   // no token of that name waits
+  kLimit = -5,         // the heap's byte limit would be passed
+  kUnaligned = -6,     // the runtime owns the memory and cannot align it so
+  kNoBuffer = -7,      // not an ArrayBuffer at all
+  kNoToken = -8,       // no token of that name waits
+  kNotDetachable = -9, // the heap of an asm.js module
 };
 
 } // namespace miheap

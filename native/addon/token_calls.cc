@@ -44,11 +44,12 @@ napi_value Transfer(napi_env env, napi_callback_info info) {
   Heap& heap = arguments.HeapAt(0);
   const Offer offer(arguments, heap);
   if (offer.memory == nullptr) return Answer(env, offer.status);
-  if (offer.copied)
-    offer.block->Free();
-  else
-    offer.block->Spend();
-  napi_detach_arraybuffer(env, arguments.values[1]);
+  Memory given;
+  if (!offer.block->Detach(arguments.values[1], given)) {
+    if (offer.copied) offer.memory->Release();
+    return Answer(env, Status::kNotDetachable);
+  }
+  if (offer.copied) given.Free();
   tokens::Put(arguments.TokenAt(2), offer.memory, true, &heap.environment);
   return Answer(env, offer.status);
 }

@@ -58,23 +58,30 @@ test('a copy of the package without the library says so, with code 2', () => {
   const bare = join(folder, 'bare');
   mkdirSync(join(bare, 'prebuilds', 'plan9-mips'), { recursive: true });
   cpSync(join(root, 'dist'), join(bare, 'dist'), { recursive: true });
+  writeFileSync(join(bare, 'prebuilds', 'plan9-mips', 'miheap.node'), '');
+  for (const libc of ['glibc', 'musl']) {
+    writeFileSync(join(bare, 'prebuilds', 'plan9-mips', `miheap.${libc}.node`), '');
+    writeFileSync(join(bare, 'prebuilds', 'plan9-mips', `libmiheap.${libc}.so`), '');
+  }
   const line =
-    `miheap: no library to preload on ${process.platform}-${process.arch} ` +
-    '(platforms shipped: plan9-mips)\n';
+    `miheap: no library to preload on ${process.platform}-${process.arch} (odd) ` +
+    '(platforms shipped: plan9-mips, plan9-mips (glibc), plan9-mips (musl))\n';
   for (const args of [['lib'], ['run', '--', 'true']]) {
     const program = join(bare, 'dist', 'cli.js');
-    expect(outcome(miheap(args, {}, program))).toEqual([2, '', line]);
+    expect(outcome(miheap(args, { LIBC: 'odd' }, program))).toEqual([2, '', line]);
   }
 });
 
-test('a library that LD_PRELOAD cannot name is not used', () => {
+test('a library that LD_PRELOAD cannot name is neither used nor printed', () => {
   const spaced = join(folder, 'with space');
   cpSync(join(root, 'dist'), join(spaced, 'dist'), { recursive: true });
   mkdirSync(join(spaced, 'build', 'Release'), { recursive: true });
   cpSync(library(), join(spaced, 'build', 'Release', 'libmiheap.so'));
-  const { status, stderr } = miheap(['run', 'true'], {}, join(spaced, 'dist', 'cli.js'));
-  expect(status).toBe(2);
-  expect(stderr).toMatch(/^miheap: LD_PRELOAD cannot name a path with a space .*\n$/);
+  for (const args of [['run', 'true'], ['lib']]) {
+    const { status, stdout, stderr } = miheap(args, {}, join(spaced, 'dist', 'cli.js'));
+    expect([status, stdout]).toEqual([2, '']);
+    expect(stderr).toMatch(/^miheap: LD_PRELOAD cannot name a path with a space .*\n$/);
+  }
 });
 
 test('lib prints an absolute path that can be preloaded', () => {

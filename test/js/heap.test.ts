@@ -1,6 +1,7 @@
 import { constants } from 'node:buffer';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
-import { Heap, processStats } from '../../lib';
+import { Heap, processStats, Region } from '../../lib';
+import { native, Status } from '../../lib/native';
 import { codeOf, external, runProgram } from './support';
 
 let heap: Heap;
@@ -105,6 +106,22 @@ describe('allocFrom', () => {
     expect([...(sources[6] as Buffer)]).toEqual([1, 2, 3, 4]);
   });
 
+  test.each([
+    ['base64', 'AAAA\n\n\n\n', 3],
+    ['BASE64URL', 'AA__\n\n\n\n', 3],
+    ['hex', '00ff00--------', 3],
+    ['utf8', '\u20ac', 3],
+    ['utf8', '\ud800', 3],
+    ['latin1', 'abc', 3],
+    ['ucs2', 'ab', 4],
+  ])('takes no more memory than %s text %j has bytes', (encoding, text, length) => {
+    const exact = new Heap({ limit: length });
+    const buffer = exact.allocFrom(text, { encoding: encoding as BufferEncoding });
+    expect(buffer).toEqual(Buffer.from(text, encoding as BufferEncoding));
+    expect(exact.stats()).toMatchObject({ peakBytes: length, allocated: 1 });
+    exact.destroy();
+  });
+
   test('takes text in any encoding, and no more than it says', () => {
     expect(heap.allocFrom('h\u00e9').toString()).toBe('h\u00e9');
     expect([...heap.allocFrom('c0ffee', { encoding: 'hex' })]).toEqual([0xc0, 0xff, 0xee]);
@@ -153,6 +170,24 @@ test('name and align are shown, and align is that of blocks that ask for no othe
 });
 
 describe('allocTyped', () => {
+  test('takes classes that are derived from a typed array', () => {
+    class Samples extends Float32Array {}
+    class Loud extends Samples {
+      double(): this {
+        return this.map((sample) => sample * 2) as this;
+      }
+    }
+    for (const length of [0, 3]) {
+      const loud = heap.allocTyped(Loud, length);
+      expect([loud.constructor, loud.length, loud.byteLength]).toEqual([Loud, length, 4 * length]);
+      expect(heap.owns(loud)).toBe(true);
+      expect([...loud.fill(1.5).double()]).toEqual(Array(length).fill(3));
+    }
+    const region = new Region({ heap });
+    expect(region.allocTyped(Samples, 5)).toBeInstanceOf(Samples);
+    region.destroy();
+  });
+
   test('gives an array of elements', () => {
     const doubles = heap.allocTyped(Float64Array, 1000);
     expect(doubles).toBeInstanceOf(Float64Array);
@@ -437,5 +472,44 @@ test('one native module serves require and import', () => {
   expect(runProgram('both-modules')).toEqual({
     sameHeap: true,
     names: Object.keys(require('../../lib')).sort(),
+  });
+});
+
+describe('a buffer of no bytes', () => {
+  /** Node before 18.13 takes every such buffer for a detached one. */
+  function asOldNode(action: () => void): void {
+    const { find, free, transfer, usableSize } = native;
+    const old = (status: number) => (status === Status.NotOwned ? Status.Detached : status);
+    native.find = (...args) => old(find(...args));
+    native.free = (...args) => old(free(...args));
+    native.transfer = (...args) => old(transfer(...args));
+    native.usableSize = (...args) => old(usableSize(...args));
+    try {
+      action();
+    } finally {
+      Object.assign(native, { find, free, transfer, usableSize });
+    }
+  }
+
+  test('is alive where the runtime says that it is detached', () => {
+    asOldNode(() => {
+      expect(heap.owns(heap.alloc(0))).toBe(true);
+      expect(heap.usableSize(heap.alloc(0))).toBe(0);
+      expect(heap.realloc(heap.alloc(0), 5).length).toBe(5);
+      expect(heap.transfer(heap.alloc(0)).byteLength).toBe(0);
+      const buffer = heap.alloc(0);
+      heap.free(buffer);
+      expect(codeOf(() => heap.free(buffer))).toBe('ERR_MIHEAP_ALREADY_FREED');
+    });
+  });
+
+  test('that was transferred away is not alive', () => {
+    const buffer = heap.allocArrayBuffer(0);
+    structuredClone(buffer, { transfer: [buffer] });
+    expect(heap.owns(buffer)).toBe(false);
+    for (const method of ['free', 'usableSize', 'transfer', 'share'] as const) {
+      expect(codeOf(() => heap[method](buffer))).toBe('ERR_MIHEAP_ALREADY_FREED');
+    }
+    expect(codeOf(() => heap.realloc(buffer, 5))).toBe('ERR_MIHEAP_ALREADY_FREED');
   });
 });

@@ -91,6 +91,7 @@ describe('options', () => {
       (h) => h.alloc(10, 16),
       (h) => h.allocTyped({}, 10),
       (h) => h.allocTyped(Buffer, 10),
+      (h) => h.allocTyped(class extends (Buffer as Anything) {}, 10),
       (h) => h.allocTyped(DataView, 10),
       (h) => h.allocTyped(Function.prototype, 10),
       () => new Heap(null as Anything),
@@ -215,15 +216,32 @@ test('options whose getters destroy the heap find it destroyed', () => {
   expect(() => typed.allocTyped(trapping as Anything, 3)).toThrow(
     expect.objectContaining({ code }),
   );
-  const freeing = new Heap();
-  const buffer = Object.defineProperty(freeing.alloc(16), 'buffer', {
-    get() {
-      freeing.destroy();
-      return new ArrayBuffer(8);
-    },
-  });
-  expect(() => freeing.free(buffer)).toThrow(expect.objectContaining({ code }));
-  expect(buffer.length).toBe(0);
+});
+
+test('a view whose own properties lie, throw or destroy the heap is what it is', () => {
+  const heap = new Heap();
+  const trap = (view: NodeJS.ArrayBufferView) =>
+    Object.defineProperty(view, 'buffer', {
+      get() {
+        heap.destroy();
+        throw new Error('read');
+      },
+    });
+  const memory = heap.allocArrayBuffer(16);
+  const views: (new (memory: ArrayBuffer) => NodeJS.ArrayBufferView)[] = [
+    Uint8Array,
+    Float64Array,
+    DataView,
+  ];
+  for (const Type of views) {
+    expect(heap.owns(trap(new Type(memory)))).toBe(true);
+    expect(heap.owns(trap(new Type(new ArrayBuffer(8))))).toBe(false);
+  }
+  expect(heap.usableSize(trap(new DataView(memory)))).toBe(16);
+  heap.free(trap(new Float64Array(memory)));
+  expect(memory.byteLength).toBe(0);
+  expect(heap.stats().blocks).toBe(0);
+  heap.destroy();
 });
 
 test('free does not depend on a setTimeout that the program replaced', () => {

@@ -1,4 +1,5 @@
 import { constants } from 'node:buffer';
+import * as events from 'node:events';
 import { getEventListeners } from 'node:events';
 import { afterEach, describe, expect, test } from '@jest/globals';
 import { Pool, type PoolOptions, processStats } from '../../lib';
@@ -297,6 +298,21 @@ describe('acquireAsync', () => {
       await expect(wait).rejects.toMatchObject({ code: 'ERR_MIHEAP_DESTROYED' });
     }
   });
+
+  if ('addAbortListener' in events) {
+    test('an abort is heard where another listener stops the event', async () => {
+      const blocks = pool({ blockSize: 10, max: 1, prefill: 1 });
+      const held = blocks.acquire();
+      const controller = new AbortController();
+      const { signal } = controller;
+      signal.addEventListener('abort', (event) => event.stopImmediatePropagation());
+      const wait = blocks.acquireAsync(signal);
+      controller.abort('stopped');
+      blocks.release(held);
+      await expect(wait).rejects.toBe('stopped');
+      expect(blocks.stats()).toMatchObject({ free: 1, waiting: 0 });
+    });
+  }
 
   test('signals may do anything to the pool as they abort', async () => {
     const blocks = new Pool({ blockSize: 10, max: 1 });

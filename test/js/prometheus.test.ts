@@ -1,5 +1,5 @@
 import { describe, expect, test } from '@jest/globals';
-import { type Counter, type Gauge, Registry, register } from 'prom-client';
+import { type Counter, Gauge, Registry, register } from 'prom-client';
 import { Heap, Pool, processStats } from '../../lib';
 import { collectMiheapMetrics } from '../../lib/prometheus';
 import { preloadLibrary } from '../../lib/shipped';
@@ -178,6 +178,31 @@ describe('mistakes', () => {
     expect(code({ register: registry })).toBe('ERR_INVALID_ARG_VALUE');
     expect(registry.getMetricsAsArray()).toHaveLength(before);
     expect(code({ register: registry, prefix: 'other_' })).toBeUndefined();
+  });
+
+  test.each(['huge_blocks_total', 'heap_bytes', 'pool_lost_total'])(
+    'a registry that has %s already gets none of them',
+    (name) => {
+      const registry = new Registry();
+      new Gauge({ name: `miheap_${name}`, help: name, registers: [registry] });
+      const options = { register: registry, heaps: [], pools: [] };
+      expect(code(options)).toBe('ERR_INVALID_ARG_VALUE');
+      expect(registry.getMetricsAsArray()).toHaveLength(1);
+    },
+  );
+
+  test('what can be gone through only once', () => {
+    const heaps = new Set([new Heap()]);
+    function* each() {
+      yield* heaps;
+    }
+    for (const once of [heaps.values(), each()]) {
+      const registry = new Registry();
+      expect(code({ register: registry, heaps: once })).toBe('ERR_INVALID_ARG_TYPE');
+      expect(registry.getMetricsAsArray()).toEqual([]);
+    }
+    const again = { [Symbol.iterator]: each };
+    expect(code({ register: new Registry(), heaps: again })).toBeUndefined();
   });
 
   test.each([

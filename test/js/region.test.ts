@@ -85,6 +85,14 @@ describe('alloc', () => {
     expect(buffers.stats()).toEqual({ bytes: 6001, used: 16 + 5008 + 16, chunks: 2 });
   });
 
+  test('no more is used than there is, where the last buffer ends with its chunk', () => {
+    for (const options of [{ chunkSize: 4096 }, { limit: 10_001 }]) {
+      const buffers = region(options);
+      buffers.alloc(10_001);
+      expect(buffers.stats()).toEqual({ bytes: 10_001, used: 10_001, chunks: 1 });
+    }
+  });
+
   test('the chunk with more room is the one to go on with', () => {
     const buffers = region({ chunkSize: 1000 });
     const first = buffers.alloc(600);
@@ -175,6 +183,9 @@ describe('misuse', () => {
     for (const limit of [-1, 1.5, Number.NaN]) {
       expect(codeOf(() => new Region({ limit }))).toBe('ERR_OUT_OF_RANGE');
     }
+    const heap = new Heap();
+    heap.destroy();
+    expect(codeOf(() => new Region({ heap }))).toBe('ERR_MIHEAP_DESTROYED');
   });
 
   test('after destroy', () => {

@@ -184,6 +184,7 @@ describe('what is no token', () => {
     ];
     for (const id of [...forged, token.id.toUpperCase().replace(/^/, ' '), '\u0130'.repeat(32)]) {
       expect(codeOf(() => receiver.adopt({ id, byteLength: 10 }))).toBe('ERR_MIHEAP_TOKEN');
+      expect(releaseToken({ id, byteLength: 10 })).toBe(false);
     }
     expect(receiver.stats().allocated).toBe(0);
     expect(receiver.adopt(token).length).toBe(10);

@@ -1,4 +1,5 @@
-import { existsSync, readFileSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { expect, test } from '@jest/globals';
 import { root } from '../js/support';
@@ -12,6 +13,7 @@ const modules = [
   'empty',
   'errors',
   'failure',
+  'free-or-leave',
   'heap',
   'heap-blocks',
   'heap-types',
@@ -59,6 +61,36 @@ test('the package holds the compiled façade, its types, the sources, and nothin
     expect(files).toContain(path);
   }
 });
+
+test('the types show nothing that is internal', () => {
+  for (const file of readdirSync(join(root, 'types'))) {
+    expect(readFileSync(join(root, 'types', file), 'utf8')).not.toContain('@internal');
+  }
+});
+
+if (process.platform === 'linux') {
+  test('the binaries need no newer system than the README says', () => {
+    const newest = (file: string, library: string) => {
+      const symbols = execFileSync('objdump', ['-T', join(root, 'build', 'Release', file)], {
+        encoding: 'utf8',
+        maxBuffer: 2 ** 26,
+      });
+      const versions = symbols.matchAll(new RegExp(`\\b${library}_([\\d.]+)`, 'g'));
+      const compare = new Intl.Collator('en', { numeric: true }).compare;
+      return [...versions]
+        .map(([, version = '']) => version)
+        .sort(compare)
+        .at(-1);
+    };
+    const readme = readFileSync(join(root, 'README.md'), 'utf8');
+    const glibc = readme.match(/need glibc ([\d.]+\d)/)?.[1];
+    expect(glibc).toBeDefined();
+    expect(newest('miheap.node', 'GLIBC')).toBe(glibc);
+    expect(newest('libmiheap.so', 'GLIBC')).toBe(glibc);
+    expect(newest('miheap.node', 'GLIBCXX')).toBe(readme.match(/GLIBCXX_([\d.]+\d)/)?.[1]);
+    expect(newest('libmiheap.so', 'GLIBCXX')).toBeUndefined();
+  });
+}
 
 test('a published package runs no script when it is installed', () => {
   for (const name of ['preinstall', 'install', 'postinstall']) {

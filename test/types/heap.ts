@@ -9,7 +9,7 @@ import {
   type LimitMessage,
   releaseToken,
   type SizeClassStats,
-  type Token,
+  Token,
   type TokenClone,
 } from 'miheap';
 
@@ -49,6 +49,13 @@ expectTypeOf(heap.realloc(new DataView(new ArrayBuffer(8)), 20)).toEqualTypeOf<B
 expectTypeOf(heap.realloc(heap.allocArrayBuffer(8), 20)).toEqualTypeOf<ArrayBuffer>();
 expectTypeOf(heap.realloc(buffer as BufferLike, 20)).toEqualTypeOf<Buffer | ArrayBuffer>();
 
+// The ArrayBuffer of a Buffer stands for it.
+expectTypeOf(heap.free(buffer.buffer)).toEqualTypeOf<void>();
+expectTypeOf(heap.usableSize(doubles.buffer)).toEqualTypeOf<number>();
+expectTypeOf(heap.transfer(buffer.buffer)).toEqualTypeOf<Token>();
+expectTypeOf(heap.share(buffer.buffer)).toEqualTypeOf<Token>();
+expectTypeOf(heap.realloc(buffer.buffer, 20)).toEqualTypeOf<ArrayBuffer>();
+
 expectTypeOf(heap.free(words)).toEqualTypeOf<void>();
 expectTypeOf(heap.usableSize(buffer)).toEqualTypeOf<number>();
 expectTypeOf(heap.owns).parameter(0).toEqualTypeOf<unknown>();
@@ -66,6 +73,13 @@ expectTypeOf(heap.adopt(structuredClone(heap.share(buffer)))).toEqualTypeOf<Buff
 expectTypeOf(releaseToken(heap.share(buffer))).toEqualTypeOf<boolean>();
 expectTypeOf<LimitMessage['liveBytes']>().toEqualTypeOf<number>();
 
+// @ts-expect-error: only a heap makes a token
+new Token();
+// @ts-expect-error: nor does a class derived from it
+class Forged extends Token {}
+// @ts-expect-error: nobody sees how a heap does
+Token.of;
+
 // @ts-expect-error: a size is a number
 heap.alloc('10');
 // @ts-expect-error: not of a number
@@ -79,4 +93,4 @@ heap.allocFrom('text', { encoding: 'utf7' });
 // @ts-expect-error: the limit stays as it is
 heap.limit = 5;
 
-export { wrong };
+export { Forged, wrong };

@@ -23,7 +23,7 @@ expectTypeOf(pool.destroyed).toEqualTypeOf<boolean>();
 expectTypeOf(pool.acquire()).toEqualTypeOf<Buffer>();
 expectTypeOf(pool.acquireAsync()).toEqualTypeOf<Promise<Buffer>>();
 expectTypeOf(pool.acquireAsync).toBeCallableWith(new AbortController().signal);
-expectTypeOf(pool.release(pool.acquire().buffer as ArrayBuffer)).toEqualTypeOf<void>();
+expectTypeOf(pool.release(pool.acquire().buffer)).toEqualTypeOf<void>();
 expectTypeOf(pool.release).toBeCallableWith(new Float64Array(pool.acquire().buffer));
 expectTypeOf(pool.stats()).toEqualTypeOf<PoolStats>();
 expectTypeOf(pool.destroy()).toEqualTypeOf<void>();
