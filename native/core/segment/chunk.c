@@ -73,12 +73,23 @@ static bool add_descriptors(size_t count, size_t* first) {
 }
 
 /* A descriptor that no chunk has. */
+/* Descriptors that are vacant, or are about to be. */
+static _Atomic(size_t) vacant_count;
+
+static void leave_descriptor(mi_chunk_t* chunk) {
+  atomic_fetch_add_explicit(&vacant_count, 1, memory_order_relaxed);
+  /* Release: who takes the descriptor finds it as it is left. */
+  atomic_store_explicit(&chunk->vacant, true, memory_order_release);
+}
+
 static bool take_descriptor(size_t* index) {
-  size_t count = mi_chunk_count();
+  bool any = atomic_load_explicit(&vacant_count, memory_order_relaxed) != 0;
+  size_t count = any ? mi_chunk_count() : 0;
   for (*index = 0; *index < count; ++*index) {
     mi_chunk_t* chunk = mi_chunk_at(*index);
     if (atomic_load_explicit(&chunk->vacant, memory_order_relaxed) &&
         atomic_exchange_explicit(&chunk->vacant, false, memory_order_acquire)) {
+      atomic_fetch_sub_explicit(&vacant_count, 1, memory_order_relaxed);
       return true;
     }
   }
@@ -271,7 +282,7 @@ static bool add_chunk(uint8_t* start, unsigned slots, bool resident, mi_chunk_t*
   if (!take_descriptor(&index)) return false;
   *chunk = mi_chunk_at(index);
   if (!make_findable(start, slots)) {
-    atomic_store_explicit(&(*chunk)->vacant, true, memory_order_release);
+    leave_descriptor(*chunk);
     return false;
   }
   if ((*chunk)->number != index)
@@ -465,7 +476,7 @@ static void unmap_chunk(mi_chunk_t* chunk, const units_t taken[MI_SLOTS_PER_CHUN
   chunk->slot_count = 0;
   chunk->start = NULL;
   mi_memory_unmap(start, size);
-  atomic_store_explicit(&chunk->vacant, true, memory_order_release);
+  leave_descriptor(chunk);
 }
 
 void mi_chunks_unmap_free(void) {
