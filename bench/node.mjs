@@ -10,12 +10,12 @@ import { mkdirSync, writeFileSync } from 'node:fs';
 import { cpus, totalmem } from 'node:os';
 import { dirname, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { parseArgs } from 'node:util';
 import { cases } from './node/contenders.mjs';
 import { measureExamples } from './node/examples.mjs';
 import { measure } from './node/rounds.mjs';
+import { parseOptions, patternOf } from './runner/options.mjs';
 
-const { values: options } = parseArgs({
+const { values: options } = parseOptions(import.meta.url, {
   options: {
     only: { type: 'string', default: '' },
     quick: { type: 'boolean', default: false },
@@ -25,7 +25,7 @@ const { values: options } = parseArgs({
     },
   },
 });
-const pattern = new RegExp(options.only);
+const pattern = patternOf('only', options.only);
 const wanted = (name) => pattern.test(name);
 
 const sizeText = (bytes) =>

@@ -6,11 +6,11 @@
 //
 // A later file's workloads take the place of an earlier one's.
 import { readFileSync } from 'node:fs';
-import { parseArgs } from 'node:util';
 import { fail } from './runner/fail.mjs';
+import { parseOptions } from './runner/options.mjs';
 import { printResults, printScaling } from './runner/table.mjs';
 
-const { values: options, positionals } = parseArgs({
+const { values: options, positionals } = parseOptions(import.meta.url, {
   options: { plots: { type: 'string' } },
   allowPositionals: true,
 });

@@ -15,7 +15,6 @@
 //                           threads and heap
 //   --json FILE             also write all samples there, for bench/report.mjs
 import { writeFileSync } from 'node:fs';
-import { parseArgs } from 'node:util';
 import { findAllocators } from './runner/allocators.mjs';
 import { ownWorkloads } from './runner/catalogue.mjs';
 import { compare } from './runner/compare.mjs';
@@ -23,12 +22,13 @@ import { compileAll } from './runner/compile.mjs';
 import { fail } from './runner/fail.mjs';
 import { countFastPaths, countWorkloads } from './runner/instructions.mjs';
 import { machine } from './runner/machine.mjs';
+import { parseOptions, patternOf } from './runner/options.mjs';
 import { realPrograms } from './runner/programs.mjs';
 import { progress } from './runner/progress.mjs';
 import { measureScaling } from './runner/scaling.mjs';
 import { printResults, printScaling } from './runner/table.mjs';
 
-const { values: options } = parseArgs({
+const { values: options } = parseOptions(import.meta.url, {
   options: {
     only: { type: 'string', default: '' },
     rounds: { type: 'string' },
@@ -49,7 +49,7 @@ if (!(Number.isInteger(rounds) && rounds > 0)) fail('--rounds takes a positive n
 const allocators = findAllocators(options);
 const compiled = compileAll();
 
-const only = new RegExp(options.only);
+const only = patternOf('only', options.only);
 const own = (sizes) =>
   ownWorkloads(sizes)
     .filter(({ name }) => only.test(name))

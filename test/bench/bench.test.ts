@@ -95,8 +95,17 @@ test.each([
   [['--peers', 'dlmalloc'], '--peers takes none or some of mimalloc'],
   [['--only', 'no such workload'], '--only matches no workload'],
   [['--rounds', '0'], '--rounds takes a positive number'],
+  [['--round', '3'], "Unknown option '--round'; --help shows the options"],
+  [['--only', '('], '--only takes a regular expression'],
 ])('%j is refused', (args, message) => {
   const { status, stderr } = quickly(...args);
   expect(status).toBe(1);
   expect(stderr).toContain(`bench: ${message}`);
+});
+
+test.each(['run.mjs', 'node.mjs', 'report.mjs'])('%s says what it can do', (name) => {
+  const { status, stdout } = script(name, '--help');
+  expect(status).toBe(0);
+  expect(stdout).toContain(`node bench/${name} [`);
+  expect(stdout).not.toContain('import');
 });
