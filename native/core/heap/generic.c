@@ -74,13 +74,15 @@ static mi_page_t* retry(mi_heap_t* heap, const mi_request_t* request) {
   return page;
 }
 
-/* What another thread is just giving back to the system cannot be had at this moment, but it can in the next. */
+/* What another thread is just giving back to the system cannot be had at this moment, but it can in the next. Only
+   what lies in slots is of use to who waits. */
 static mi_page_t* find_beside_purges(mi_heap_t* heap, const mi_request_t* request) {
-  enum { MOST_ROUNDS = 400 };
+  enum { PATIENCE = 50 }; /* ms */
+  int64_t until = request->size > MI_CHUNK_SIZE ? 0 : mi_os_now() + PATIENCE;
   for (unsigned round = 0;; round++) {
-    bool purging = mi_purge_is_running();
+    uint64_t mark = mi_purge_mark();
     mi_page_t* page = find_any(heap, request);
-    if (page != NULL || !(purging || mi_purge_is_running()) || round == MOST_ROUNDS) return page;
+    if (page != NULL || !mi_purge_ran_since(mark) || mi_os_now() >= until) return page;
     mi_os_yield(round);
   }
 }

@@ -89,7 +89,8 @@ bool mi_page_watch(mi_heap_t* heap, mi_page_t* page) {
   bool can_share = page->free == NULL && page->capacity == page->reserved;
   if (can_share && (some || mi_heap_shares(heap, page))) {
     mi_page_share(page);
-  } else if (others > 0 || alive > FEW) {
+  } else if ((others > 0 || alive > FEW) && !mi_page_is_shared(page)) {
+    /* A page that is shared may have nothing on its list because a purge holds that. */
     mi_page_count_only(page, (alive + 1) / 2);
   }
   return false;

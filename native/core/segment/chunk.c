@@ -72,7 +72,6 @@ static bool add_descriptors(size_t count, size_t* first) {
   return true;
 }
 
-/* A descriptor that no chunk has. */
 /* Descriptors that are vacant, or are about to be. */
 static _Atomic(size_t) vacant_count;
 
@@ -82,6 +81,7 @@ static void leave_descriptor(mi_chunk_t* chunk) {
   atomic_store_explicit(&chunk->vacant, true, memory_order_release);
 }
 
+/* A descriptor that no chunk has. */
 static bool take_descriptor(size_t* index) {
   bool any = atomic_load_explicit(&vacant_count, memory_order_relaxed) != 0;
   size_t count = any ? mi_chunk_count() : 0;

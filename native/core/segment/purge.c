@@ -44,13 +44,19 @@ typedef struct round_s {
   uint32_t delay;
 } round_t;
 
-/* Threads that are purging now. */
-static _Atomic(size_t) purging;
+/* Threads that are purging now, in the lower half; above it, the number of times that one began to. */
+static _Atomic(uint64_t) purging;
+enum { BEGAN_SHIFT = 32 };
 
-void mi_purge_begin(void) { atomic_fetch_add(&purging, 1); }
+static bool is_running(uint64_t word) { return (uint32_t)word != 0; }
+
+void mi_purge_begin(void) { atomic_fetch_add(&purging, ((uint64_t)1 << BEGAN_SHIFT) + 1); }
 void mi_purge_end(void) { atomic_fetch_sub(&purging, 1); }
-bool mi_purge_is_running(void) { return atomic_load_explicit(&purging, memory_order_relaxed) != 0; }
-bool mi_purge_was_cut_off(void) { return atomic_exchange(&purging, 0) != 0; }
+
+/* Acquire pairs with mi_purge_end: what was given back is seen. */
+uint64_t mi_purge_mark(void) { return atomic_load_explicit(&purging, memory_order_acquire); }
+bool mi_purge_ran_since(uint64_t mark) { return is_running(mark) || mi_purge_mark() != mark; }
+bool mi_purge_was_cut_off(void) { return is_running(atomic_exchange(&purging, 0)); }
 
 /* Purges the dirty units of `which` in a slot. */
 static mi_cold void purge_units(mi_slot_ref_t ref, uint64_t which) {

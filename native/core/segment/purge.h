@@ -24,8 +24,9 @@ void mi_purge_inside(mi_slot_ref_t ref, void* from, void* to);
 /* Around what takes slots, units or blocks away to give their memory back. */
 void mi_purge_begin(void);
 void mi_purge_end(void);
-/* Whether any thread is between the two at this moment. */
-bool mi_purge_is_running(void);
+/* For who found no memory: whether any thread was between the two at some time since the mark was made. */
+uint64_t mi_purge_mark(void);
+bool mi_purge_ran_since(uint64_t mark);
 /* In a forked child: whether a thread that is not there was between the two. */
 bool mi_purge_was_cut_off(void);
 

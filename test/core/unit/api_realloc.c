@@ -78,7 +78,6 @@ static void failing(size_t size, size_t newsize) {
   mi_free(p);
 }
 
-/* The old block stays with mi_realloc, and goes with mi_reallocf. */
 /* No machine has so many addresses; and looking for them must not cost any. */
 static void absurd(size_t size) {
   enum { LOGS = 63, STEP = 6 * MIB };
@@ -99,6 +98,7 @@ static void absurd(size_t size) {
   mi_free(p);
 }
 
+/* The old block stays with mi_realloc, and goes with mi_reallocf. */
 static void reallocf(void) {
   mi_collect(true);
   int64_t committed = memory_gauges().committed;

@@ -214,6 +214,44 @@ static void shared_and_purged(void) {
   memory_check();
 }
 
+/* While a purge holds what is free in a shared page, the page looks as if others had freed nothing in it. */
+static void collected_while_purged(void) {
+  enum { BIG = 11000, OTHERS = 64 }; /* 17 to a page */
+  mi_heap_t* own = mi_heap_new();
+  void* rest[OTHERS];
+  size_t others = 0;
+  for (; others < 20; others++)
+    rest[others] = mi_heap_malloc(own, BIG); /* what is borrowed, and more */
+  count = 1;
+  blocks[0] = mi_heap_malloc(own, BIG);
+  page = mi_page_of(blocks[0]);
+  free_elsewhere(1);
+  while (!is_full()) {
+    void* p = mi_heap_malloc(own, BIG);
+    if (mi_page_of(p) == page) {
+      blocks[count++] = p;
+    } else {
+      CHECK_CMP(others, <, OTHERS);
+      rest[others++] = p;
+    }
+  }
+  CHECK(mi_page_is_shared(page));
+  mi_free(blocks[--count]);
+  mi_heap_delayed_free(own);
+  uintptr_t list = atomic_exchange(&page->thread_free, MI_TF_NOTIFYING);
+  CHECK_EQ(mi_tf_count(list), 1);
+  mi_heap_collect(own, true);
+  atomic_store(&page->thread_free, list);
+  mi_heap_collect(own, true);
+  while (count > 1) mi_free(blocks[--count]);
+  mi_heap_collect(own, true);
+  CHECK(mi_heap_contains_block(own, blocks[0]));
+  mi_free(blocks[0]);
+  while (others > 0) mi_free(rest[--others]);
+  mi_heap_delete(own);
+  memory_check();
+}
+
 static void not_shared(void) {
   fill();
   free_elsewhere(quota / 4);
@@ -419,6 +457,7 @@ int main(void) {
   shared_and_forgotten(4096);
   shared_and_forgotten(16384);
   shared_and_purged();
+  collected_while_purged();
   not_shared();
   static const size_t sizes[] = {64, 640, 1100, 2000, 4096, 20000};
   for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
