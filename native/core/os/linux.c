@@ -21,6 +21,14 @@
 
 #include "os/linux.h"
 
+#if defined(MI_OVERRIDE)
+/* Who takes anything from libmiheap.a comes by this file, and needs malloc and the operators from it too, or would
+   have two allocators. The linker reads these references and drops their section. _ZdlPv is operator delete(void*). */
+__asm__(".pushsection .miheap.needs, \"e\", %progbits\n"
+        ".dc.a malloc, _ZdlPv\n"
+        ".popsection");
+#endif
+
 /* ---- Memory ---- */
 
 size_t mi_prim_page_size(void) {
