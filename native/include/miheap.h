@@ -298,7 +298,11 @@ mi_decl_export int mi_wdupenv_s(unsigned short** buf, size_t* size, const unsign
    throw: it stops with a message). The nothrow forms call the handler too, and return NULL instead,
    also when it throws. A count * size that overflows, and an alignment that is no power of two, no
    handler can help: bad_alloc at once. mi_new_realloc and mi_new_reallocn leave the old block as it
-   was when they throw. */
+   was when they throw.
+
+   A C program may get C++ with a plug-in. Then all this holds if the plug-in has it from
+   libstdc++.so or libc++.so and not inside of itself, but for one thing: what a handler throws, the
+   nothrow forms let through. */
 
 mi_decl_nodiscard mi_decl_export mi_decl_restrict void* mi_new(size_t size)
     mi_attr_malloc mi_attr_alloc_size(1);

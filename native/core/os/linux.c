@@ -259,11 +259,24 @@ bool mi_os_thread_at_exit(void) {
   return exit_fn != NULL && pthread_setspecific(exit_key, &exit_key) == 0;
 }
 
-/* Missing in a static program, which would be warned of them. */
 __attribute__((weak)) void* dlsym(void* handle, const char* name);
 
 mi_cold void* mi_os_symbol(const char* name) {
   return dlsym == NULL ? NULL : dlsym(RTLD_DEFAULT, name);
+}
+
+/* Linkers warn of dlopen in a static program, even of a weak reference. */
+mi_cold void* mi_os_library_symbol(const char* library, const char* name) {
+  void* (*open)(const char* library, int mode);
+  int (*close)(void* handle);
+  *(void**)&open = mi_os_symbol("dlopen");
+  *(void**)&close = mi_os_symbol("dlclose");
+  if (open == NULL || close == NULL) return NULL;
+  void* handle = open(library, RTLD_LAZY | RTLD_NOLOAD);
+  if (handle == NULL) return NULL;
+  void* symbol = dlsym(handle, name);
+  close(handle);
+  return symbol;
 }
 
 /* Libraries that the program began with stay to its end. The others' thread-local memory lies outside of the block
