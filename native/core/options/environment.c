@@ -153,21 +153,51 @@ static void look_for_mark(const char* entry, void* found) {
   *(bool*)found = true;
 }
 
+/* ---- Complaints ---- */
+
+/* Part of a variable, as a report has room for it: cut if need be, and in one line. */
+typedef struct excerpt_s {
+  char text[64];
+} excerpt_t;
+
+static mi_cold excerpt_t excerpt(const char* text, size_t length) {
+  static const char more[] = "…";
+  excerpt_t shown;
+  size_t most = sizeof(shown.text) - sizeof(more);
+  size_t kept = length <= most ? length : mi_text_cut(text, most);
+  for (size_t i = 0; i < kept; i++) {
+    unsigned char c = (unsigned char)text[i];
+    shown.text[i] = c < ' ' || c == 127 ? '?' : text[i];
+  }
+  memcpy(shown.text + kept, kept < length ? more : "", kept < length ? sizeof(more) : 1);
+  return shown;
+}
+
+static mi_cold void complain_of_name(const char* entry) {
+  excerpt_t name = excerpt(entry, strcspn(entry, "="));
+  mi_warning("%s is not an option: ignored\n", name.text);
+}
+
+static mi_cold void complain_of_value(const char* entry, mi_option_t option) {
+  size_t length = strcspn(entry, "=");
+  const char* text = entry[length] == 0 ? "" : entry + length + 1;
+  const mi_option_desc_t* desc = &mi_option_descs[option];
+  excerpt_t name = excerpt(entry, length);
+  excerpt_t value = excerpt(text, strlen(text));
+  mi_warning("%s=\"%s\" is not a number from %ld to %ld: ignored\n", name.text, value.text,
+             desc->least, desc->most);
+}
+
 static void complain(const char* entry, void* complained) {
   mi_option_t option;
   long value;
-  int length = (int)strcspn(entry, "=");
   meaning_t meaning = understand(entry, &option, &value);
   *(bool*)complained |= meaning == UNKNOWN || meaning == MALFORMED;
-  switch (meaning) {
-  case UNKNOWN: mi_warning("%.*s is not an option: ignored\n", length, entry); break;
-  case MALFORMED:
-    mi_warning("%.*s=\"%s\" is not a number from %ld to %ld: ignored\n", length, entry,
-               entry + length + 1, mi_option_descs[option].least, mi_option_descs[option].most);
-    break;
-  default: break;
-  }
+  if (meaning == UNKNOWN) complain_of_name(entry);
+  if (meaning == MALFORMED) complain_of_value(entry, option);
 }
+
+/* ---- Reading ---- */
 
 static bool complained;
 

@@ -119,6 +119,25 @@ static void malformed(void) {
   EXPECT("purge_delay", "100", "", "MIHEAP_MAX_WARNINGS=0", "MIHEAP_PURGE_DELAY=x");
 }
 
+#define LETTERS_50 "abcdefghijabcdefghijabcdefghijabcdefghijabcdefghij"
+#define LETTERS_60 LETTERS_50 "abcdefghij"
+
+/* One whole line, whatever the variable is. */
+static void long_or_broken(void) {
+  EXPECT("purge_delay", "100", IGNORED("MIHEAP_PURGE_DELAY=\"" LETTERS_60 "…\"", "-1 to 3600000"),
+         "MIHEAP_PURGE_DELAY=" LETTERS_60 LETTERS_60 LETTERS_60 LETTERS_60 LETTERS_60 LETTERS_60
+             LETTERS_60 LETTERS_60 LETTERS_60 LETTERS_60);
+  EXPECT("purge_delay", "100", IGNORED("MIHEAP_PURGE_DELAY=\"" LETTERS_60 "\"", "-1 to 3600000"),
+         "MIHEAP_PURGE_DELAY=" LETTERS_60);
+  EXPECT("purge_delay", "100", IGNORED("MIHEAP_PURGE_DELAY=\"5?6?\"", "-1 to 3600000"),
+         "MIHEAP_PURGE_DELAY=5\n6\x7F");
+  EXPECT("purge_delay", "100",
+         "miheap: warning: MIHEAP_" LETTERS_50 "abc… is not an option: ignored\n",
+         "MIHEAP_" LETTERS_60 "=5");
+  EXPECT("purge_delay", "100", "miheap: warning: MIHEAP_A?B is not an option: ignored\n",
+         "MIHEAP_A\nB=5");
+}
+
 static void by_call(void) {
   CHECK_EQ(mi_option_get(mi_option_max_segment_reclaim), 10);
   mi_option_set_default(mi_option_max_segment_reclaim, 20);
@@ -201,6 +220,7 @@ int main(int argc, char** argv) {
   sizes();
   unknown();
   malformed();
+  long_or_broken();
   defaults();
   by_call();
   printing();
