@@ -709,11 +709,11 @@ mi_decl_export void mi_register_error(mi_error_fun* fun, void* arg) mi_attr_noex
 
 /* ---- Options ----
    Read once from the environment, as MIHEAP_<NAME> or MIMALLOC_<NAME> in capitals; MIHEAP_ wins.
-   A switch takes 0/1, off/on, false/true, no/yes, and is on with no text behind the `=`; any other
-   option takes a number. A number may end in K, M, G or T, alone or with B or iB: powers of 1024. A
-   value that is malformed or out of range, and a MIHEAP_ name that does not exist, is reported once
-   and ignored: a preloaded process that reports sets MIHEAP_REPORTED for those it starts.
-   Set-user-id programs do not read the environment.
+   A switch takes 0/1, off/on, false/true, no/yes, and is on with no text behind the `=`. Any other
+   option takes a number, and one from 0 to 2 these words too. A number may end in K, M, G or T,
+   alone or with B or iB: powers of 1024. A value that is malformed or out of range, and a MIHEAP_
+   name that does not exist, is reported once and ignored: a preloaded process that reports sets
+   MIHEAP_REPORTED for those it starts. Set-user-id programs do not read the environment.
 
    OPTION(name, kind, default, least, most, what it does)
 
