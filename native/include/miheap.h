@@ -4,6 +4,7 @@
 
    How to read this file: it is the manual. What holds for every function is said once, here.
 
+   Language    C99 or later, C++11 or later.
    Units       Every size is in bytes, every time in milliseconds.
    Alignment   A block of 16 bytes or more is aligned to 16; a smaller one to 8. More on request.
    Errors      A function that cannot give memory returns NULL and sets errno to ENOMEM; nothing
@@ -949,9 +950,8 @@ mi_decl_export void mi_thread_stats_print_out(mi_output_fun* out, void* arg) mi_
 #endif
 
 /* ---- Allocators for the containers of C++ ----
-   C++11 or later. An allocation that fails throws, as mi_new does. A type of any alignment up to
-   4096 may be held: its size is a multiple of its alignment, and blocks of such a size are aligned
-   to it. */
+   An allocation that fails throws, as mi_new does. A type of any alignment up to 4096 may be held:
+   its size is a multiple of its alignment, and blocks of such a size are aligned to it. */
 #if defined(__cplusplus)
 #include <cstddef>
 #include <memory>
