@@ -179,6 +179,8 @@ add_library(miheap_static STATIC ${MI_OVERRIDE_SOURCES} ${MI_CORE_SOURCES})
 mi_configure_core(miheap_static)
 target_compile_definitions(miheap_static PRIVATE MI_OVERRIDE=1)
 target_compile_options(miheap_static PRIVATE -ftls-model=local-dynamic)
+# A program that names nothing of miheap gets its malloc too.
+target_link_options(miheap_static INTERFACE -Wl,-u,malloc)
 set_target_properties(miheap_static PROPERTIES OUTPUT_NAME miheap LINKER_LANGUAGE C)
 
 add_library(miheap_embedded STATIC ${MI_CORE_SOURCES})

@@ -4,6 +4,7 @@
 
    How to read this file: it is the manual. What holds for every function is said once, here.
 
+   Language    C99 or later, C++11 or later.
    Units       Every size is in bytes, every time in milliseconds.
    Alignment   A block of 16 bytes or more is aligned to 16; a smaller one to 8. More on request.
    Errors      A function that cannot give memory returns NULL and sets errno to ENOMEM; nothing
@@ -298,7 +299,11 @@ mi_decl_export int mi_wdupenv_s(unsigned short** buf, size_t* size, const unsign
    throw: it stops with a message). The nothrow forms call the handler too, and return NULL instead,
    also when it throws. A count * size that overflows, and an alignment that is no power of two, no
    handler can help: bad_alloc at once. mi_new_realloc and mi_new_reallocn leave the old block as it
-   was when they throw. */
+   was when they throw.
+
+   A C program may get C++ with a plug-in. Then all this holds if the plug-in has it from
+   libstdc++.so or libc++.so and not inside of itself, but for one thing: what a handler throws, the
+   nothrow forms let through. */
 
 mi_decl_nodiscard mi_decl_export mi_decl_restrict void* mi_new(size_t size)
     mi_attr_malloc mi_attr_alloc_size(1);
@@ -705,11 +710,11 @@ mi_decl_export void mi_register_error(mi_error_fun* fun, void* arg) mi_attr_noex
 
 /* ---- Options ----
    Read once from the environment, as MIHEAP_<NAME> or MIMALLOC_<NAME> in capitals; MIHEAP_ wins.
-   A switch takes 0/1, off/on, false/true, no/yes, and is on with no text behind the `=`; any other
-   option takes a number. A number may end in K, M, G or T, alone or with B or iB: powers of 1024. A
-   value that is malformed or out of range, and a MIHEAP_ name that does not exist, is reported once
-   and ignored: a preloaded process that reports sets MIHEAP_REPORTED for those it starts.
-   Set-user-id programs do not read the environment.
+   A switch takes 0/1, off/on, false/true, no/yes, and is on with no text behind the `=`. Any other
+   option takes a number, and one from 0 to 2 these words too. A number may end in K, M, G or T,
+   alone or with B or iB: powers of 1024. A value that is malformed or out of range, and a MIHEAP_
+   name that does not exist, is reported once and ignored: a preloaded process that reports sets
+   MIHEAP_REPORTED for those it starts. Set-user-id programs do not read the environment.
 
    OPTION(name, kind, default, least, most, what it does)
 
@@ -945,9 +950,8 @@ mi_decl_export void mi_thread_stats_print_out(mi_output_fun* out, void* arg) mi_
 #endif
 
 /* ---- Allocators for the containers of C++ ----
-   C++11 or later. An allocation that fails throws, as mi_new does. A type of any alignment up to
-   4096 may be held: its size is a multiple of its alignment, and blocks of such a size are aligned
-   to it. */
+   An allocation that fails throws, as mi_new does. A type of any alignment up to 4096 may be held:
+   its size is a multiple of its alignment, and blocks of such a size are aligned to it. */
 #if defined(__cplusplus)
 #include <cstddef>
 #include <memory>

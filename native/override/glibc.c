@@ -6,6 +6,7 @@
 #include <stdlib.h>
 
 #include "miheap.h"
+#include "types.h"
 
 #define EXPORT __attribute__((visibility("default")))
 
@@ -38,7 +39,7 @@ int __posix_memalign(void** p, size_t alignment, size_t size) {
 }
 
 /* 1: memory may have gone back to the system. */
-EXPORT int malloc_trim(size_t pad) {
+EXPORT mi_cold int malloc_trim(size_t pad) {
   (void)pad;
   mi_collect(true);
   return 1;
@@ -50,14 +51,16 @@ int __libc_mallopt(int parameter, int value) {
   (void)value;
   return 1;
 }
-EXPORT int mallopt(int parameter, int value) { return __libc_mallopt(parameter, value); }
+EXPORT mi_cold int mallopt(int parameter, int value) { return __libc_mallopt(parameter, value); }
 
-EXPORT struct mallinfo2 mallinfo2(void) {
+/* What is used and free inside of the pages, nobody counts: those fields are 0. */
+EXPORT mi_cold struct mallinfo2 mallinfo2(void) {
   struct mallinfo2 info = {0};
-  size_t commit;
-  mi_process_info(NULL, NULL, NULL, NULL, NULL, &commit, NULL, NULL);
-  info.arena = commit;
-  info.uordblks = commit;
+  mi_stats_t stats;
+  mi_stats_get(sizeof(stats), &stats);
+  info.hblkhd = (size_t)stats.malloc_huge.current;
+  size_t committed = (size_t)stats.committed.current;
+  info.arena = committed > info.hblkhd ? committed - info.hblkhd : 0;
   return info;
 }
 
@@ -67,19 +70,19 @@ struct mallinfo __libc_mallinfo(void) {
   struct mallinfo2 wide = mallinfo2();
   struct mallinfo info = {0};
   info.arena = to_int(wide.arena);
-  info.uordblks = to_int(wide.uordblks);
+  info.hblkhd = to_int(wide.hblkhd);
   return info;
 }
-EXPORT struct mallinfo mallinfo(void) { return __libc_mallinfo(); }
+EXPORT mi_cold struct mallinfo mallinfo(void) { return __libc_mallinfo(); }
 
-EXPORT int malloc_info(int options, FILE* out) {
+EXPORT mi_cold int malloc_info(int options, FILE* out) {
   if (options != 0) return EINVAL;
   struct mallinfo2 info = mallinfo2();
   int written = fprintf(out,
                         "<malloc version=\"miheap-" MIHEAP_VERSION
                         "\"><system type=\"current\" size=\"%zu\"/></malloc>\n",
-                        info.arena);
+                        info.arena + info.hblkhd);
   return written < 0 ? -1 : 0;
 }
 
-EXPORT void malloc_stats(void) { mi_stats_print_out(NULL, NULL); }
+EXPORT mi_cold void malloc_stats(void) { mi_stats_print_out(NULL, NULL); }

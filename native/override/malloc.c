@@ -3,6 +3,7 @@
 
 #include "api/alloc.h"
 #include "api/free.h"
+#include "glibc.h"
 
 #define EXPORT __attribute__((visibility("default")))
 

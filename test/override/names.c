@@ -132,18 +132,27 @@ static void tuning(void) {
   CHECK_EQ(mallopt(4711, -1), 1);
   size_t size = (size_t)64 << 20;
   malloc_trim(0);
-  size_t before = mallinfo2().uordblks;
+  struct mallinfo2 before = mallinfo2();
   void* p = opaque(malloc(size));
-  CHECK_CMP(mallinfo2().uordblks, >=, before + size);
-  CHECK_CMP(mallinfo2().arena, >=, before + size);
+  CHECK_CMP(mallinfo2().hblkhd, >=, before.hblkhd + size);
+  CHECK_CMP(mallinfo2().arena, <, before.arena + size / 2);
+  CHECK_EQ(mallinfo2().uordblks, 0);
 #pragma GCC diagnostic push
 #pragma GCC diagnostic ignored "-Wdeprecated-declarations"
   struct mallinfo (*old_info)(void) = mallinfo; /* its fields are int */
 #pragma GCC diagnostic pop
-  CHECK_EQ(old_info().uordblks, (int)mallinfo2().uordblks);
+  CHECK_EQ(old_info().hblkhd, (int)mallinfo2().hblkhd);
+  CHECK_EQ(old_info().arena, (int)mallinfo2().arena);
   free(p);
+  CHECK_EQ(mallinfo2().hblkhd, before.hblkhd);
   CHECK_EQ(malloc_trim(0), 1);
-  CHECK_CMP(mallinfo2().uordblks, <, before + size);
+
+  enum { COUNT = 1000, EACH = 40000 };
+  void* blocks[COUNT];
+  for (int i = 0; i < COUNT; i++) blocks[i] = opaque(malloc(EACH));
+  CHECK_CMP(mallinfo2().arena, >=, COUNT * EACH);
+  CHECK_EQ(mallinfo2().hblkhd, before.hblkhd);
+  for (int i = 0; i < COUNT; i++) free(blocks[i]);
 
   char text[4096] = "";
   FILE* f = fmemopen(text, sizeof(text), "w");

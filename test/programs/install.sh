@@ -43,6 +43,11 @@ if command -v pkg-config >/dev/null; then
     $(pkg-config --static --libs-only-other --libs-only-l miheap | sed 's/-lmiheap//') \
     -o "$work/by-archive"
   [[ $("$work/by-archive") == consumer ]] || fail "install: archive"
+  # Of a program that names nothing of miheap.
+  echo 'int main(void) { return 0; }' >"$work/nothing.c"
+  # shellcheck disable=SC2046
+  cc "$work/nothing.c" -static $(pkg-config --static --libs miheap) -o "$work/nothing"
+  nm "$work/nothing" | grep ' mi_heap_page_for$' >"$work/log" || fail "install: pkg-config --static leaves malloc as it was"
 elif [[ ${CI:-} == true ]]; then
   missing pkg-config
 fi

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "api/alloc.h"
+#include "os/os.h"
 
 typedef void (*new_handler_t)(void);
 
@@ -11,16 +12,25 @@ typedef void (*new_handler_t)(void);
 __attribute__((weak)) new_handler_t _ZSt15get_new_handlerv(void);
 __attribute__((weak)) void _ZSt17__throw_bad_allocv(void);
 
+/* Of a C++ library that came with a plug-in, when the references above had long been bound. */
+static mi_cold void* find_in_late_library(const char* name) {
+  void* symbol = mi_os_library_symbol("libstdc++.so.6", name);
+  return symbol != NULL ? symbol : mi_os_library_symbol("libc++.so.1", name);
+}
+
 static mi_cold void* throw_bad_alloc(size_t count, size_t size) {
-  if (_ZSt17__throw_bad_allocv != NULL) _ZSt17__throw_bad_allocv();
+  void (*throw_it)(void) = _ZSt17__throw_bad_allocv;
+  if (throw_it == NULL) *(void**)&throw_it = find_in_late_library("_ZSt17__throw_bad_allocv");
+  if (throw_it != NULL) throw_it();
   mi_error(ENOMEM, "operator new: out of memory for %zu * %zu bytes\n", count, size);
   abort();
 }
 
 /* Calls the handler. False if there is none. */
-static bool call_new_handler(void) {
-  if (_ZSt15get_new_handlerv == NULL) return false;
-  new_handler_t handler = _ZSt15get_new_handlerv();
+static mi_cold bool call_new_handler(void) {
+  new_handler_t (*get)(void) = _ZSt15get_new_handlerv;
+  if (get == NULL) *(void**)&get = find_in_late_library("_ZSt15get_new_handlerv");
+  new_handler_t handler = get == NULL ? NULL : get();
   if (handler == NULL) return false;
   handler();
   return true;
@@ -28,12 +38,23 @@ static bool call_new_handler(void) {
 
 /* After a failure, as long as memory is what was missing: an alignment that cannot be, or a `p`
    that is not ours, does not become possible by freeing some. */
-static mi_noinline void* retry(mi_heap_t* heap, void* p, size_t size, size_t align) {
+static mi_cold void* retry_nothrow(mi_heap_t* heap, void* p, size_t size, size_t align) {
   while (errno == ENOMEM && call_new_handler()) {
     void* result = mi_realloc_from(heap, p, size, align, 0, false);
     if (result != NULL) return result;
   }
-  return throw_bad_alloc(1, size);
+  return NULL;
+}
+
+static mi_cold void* retry(mi_heap_t* heap, void* p, size_t size, size_t align) {
+  void* result = retry_nothrow(heap, p, size, align);
+  return result != NULL ? result : throw_bad_alloc(1, size);
+}
+
+/* Of new_nothrow.cc, which has no heaps. */
+mi_cold void* mi_new_retry_nothrow(size_t size, size_t align);
+void* mi_new_retry_nothrow(size_t size, size_t align) {
+  return retry_nothrow(NULL, NULL, size, align);
 }
 
 void* mi_heap_alloc_new(mi_heap_t* heap, size_t size) {

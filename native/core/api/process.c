@@ -1,13 +1,35 @@
 /* The process and its threads. */
+#include <stdlib.h>
+
 #include "heap/heap.h"
+#include "os/os.h"
 #include "segment/abandoned.h"
 #include "stats/stats.h"
 
 int mi_version(void) mi_attr_noexcept { return MI_MALLOC_VERSION; }
 
+#if defined(MI_OVERRIDE)
+/* A library that was opened later does not replace malloc. Addresses do not tell: that of malloc may be of a stub in
+   the program. So it is asked for a block. */
+static mi_cold bool malloc_is_ours(void) {
+  void* (*allocate)(size_t);
+  void (*release)(void*);
+  *(void**)&allocate = mi_os_symbol("malloc");
+  *(void**)&release = mi_os_symbol("free");
+  if (allocate == NULL || release == NULL) { /* a static program has one only */
+    allocate = malloc;
+    release = free;
+  }
+  void* p = allocate(1);
+  bool ours = mi_is_in_heap_region(p);
+  release(p);
+  return ours;
+}
+#endif
+
 bool mi_is_redirected(void) mi_attr_noexcept {
 #if defined(MI_OVERRIDE)
-  return true;
+  return malloc_is_ours();
 #else
   return false;
 #endif

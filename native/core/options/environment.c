@@ -1,5 +1,6 @@
 /* Options from the environment. */
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -74,10 +75,15 @@ static bool parse_number(const char* text, mi_option_kind_t kind, long* value) {
   return !__builtin_mul_overflow(number, 1LL << shift, value);
 }
 
+/* Of what is off or on, in one way or two. */
+static bool takes_words(const mi_option_desc_t* desc) {
+  return desc->kind != SIZE && desc->least == 0 && desc->most <= 2;
+}
+
 static bool parse(const char* text, mi_option_t option, long* value) {
   const mi_option_desc_t* desc = &mi_option_descs[option];
   if (desc->kind == SWITCH && *text == 0) text = "1";
-  bool ok = desc->kind != SIZE && parse_switch(text, value);
+  bool ok = takes_words(desc) && parse_switch(text, value);
   if (!ok && desc->kind != SWITCH) ok = parse_number(text, desc->kind, value);
   return ok && *value >= desc->least && *value <= desc->most;
 }
@@ -153,21 +159,67 @@ static void look_for_mark(const char* entry, void* found) {
   *(bool*)found = true;
 }
 
+/* ---- Complaints ---- */
+
+/* Part of a variable, as a report has room for it: cut if need be, and in one line. */
+typedef struct excerpt_s {
+  char text[64];
+} excerpt_t;
+
+static mi_cold excerpt_t excerpt(const char* text, size_t length) {
+  static const char more[] = "…";
+  excerpt_t shown;
+  size_t most = sizeof(shown.text) - sizeof(more);
+  size_t kept = length <= most ? length : mi_text_cut(text, most);
+  for (size_t i = 0; i < kept; i++) {
+    unsigned char c = (unsigned char)text[i];
+    shown.text[i] = c < ' ' || c == 127 ? '?' : text[i];
+  }
+  memcpy(shown.text + kept, kept < length ? more : "", kept < length ? sizeof(more) : 1);
+  return shown;
+}
+
+static mi_cold void complain_of_name(const char* entry) {
+  excerpt_t name = excerpt(entry, strcspn(entry, "="));
+  mi_warning("%s is not an option: ignored\n", name.text);
+}
+
+/* A number of the option's, with the unit. */
+static mi_cold excerpt_t amount(const mi_option_desc_t* desc, long value) {
+  static const char units[][4] = {"KiB", "MiB", "GiB", "TiB"};
+  size_t unit = 0;
+  excerpt_t shown;
+  if (desc->kind != SIZE || value == 0) {
+    snprintf(shown.text, sizeof(shown.text), "%ld", value);
+    return shown;
+  }
+  for (; value % 1024 == 0 && unit + 1 < sizeof(units) / sizeof(units[0]); unit++) value /= 1024;
+  snprintf(shown.text, sizeof(shown.text), "%ld %s", value, units[unit]);
+  return shown;
+}
+
+static mi_cold void complain_of_value(const char* entry, mi_option_t option) {
+  size_t length = strcspn(entry, "=");
+  const char* text = entry[length] == 0 ? "" : entry + length + 1;
+  const mi_option_desc_t* desc = &mi_option_descs[option];
+  excerpt_t name = excerpt(entry, length);
+  excerpt_t value = excerpt(text, strlen(text));
+  mi_warning("%s=\"%s\" is not a %s from %s to %s%s: ignored\n", name.text, value.text,
+             desc->kind == SIZE ? "size" : "number", amount(desc, desc->least).text,
+             amount(desc, desc->most).text,
+             takes_words(desc) ? ", nor off, on, false, true, no or yes" : "");
+}
+
 static void complain(const char* entry, void* complained) {
   mi_option_t option;
   long value;
-  int length = (int)strcspn(entry, "=");
   meaning_t meaning = understand(entry, &option, &value);
   *(bool*)complained |= meaning == UNKNOWN || meaning == MALFORMED;
-  switch (meaning) {
-  case UNKNOWN: mi_warning("%.*s is not an option: ignored\n", length, entry); break;
-  case MALFORMED:
-    mi_warning("%.*s=\"%s\" is not a number from %ld to %ld: ignored\n", length, entry,
-               entry + length + 1, mi_option_descs[option].least, mi_option_descs[option].most);
-    break;
-  default: break;
-  }
+  if (meaning == UNKNOWN) complain_of_name(entry);
+  if (meaning == MALFORMED) complain_of_value(entry, option);
 }
+
+/* ---- Reading ---- */
 
 static bool complained;
 

@@ -44,13 +44,26 @@ static void emit(mi_output_fun* out, void* arg, const char* text) {
   }
 }
 
+size_t mi_text_cut(const char* text, size_t most) {
+  size_t length = most;
+  while (length > 0 && most - length < 3 && (text[length] & 0xC0) == 0x80) length--;
+  return length;
+}
+
+/* What does not fit ends so, and is one line still. */
+static mi_cold void end_cut_line(char* text, size_t size) {
+  static const char end[] = "…\n";
+  memcpy(text + mi_text_cut(text, size - sizeof(end)), end, sizeof(end));
+}
+
 static void
 emit_format(mi_output_fun* out, void* arg, const char* prefix, const char* format, va_list args) {
   int saved = errno;
   char text[512];
   size_t used = strlen(prefix);
   memcpy(text, prefix, used);
-  vsnprintf(text + used, sizeof(text) - used, format, args);
+  int length = vsnprintf(text + used, sizeof(text) - used, format, args);
+  if (length >= (int)(sizeof(text) - used)) end_cut_line(text, sizeof(text));
   emit(out, arg, text);
   errno = saved;
 }

@@ -11,6 +11,8 @@
 #define MI_PRINTF(f, a)
 #endif
 
+/* A line that is too long is cut, and ends with "…". */
+
 /* A line without prefix, to `out` (NULL: the registered output). */
 void mi_print_to(mi_output_fun* out, void* arg, const char* format, ...) MI_PRINTF(3, 4);
 
@@ -36,6 +38,9 @@ void mi_deliver_misuse(void);
 /* As mi_error, but prints only if `verbose` is set: running out of memory is no misuse, and
    programs that handle it expect nothing on stderr. */
 mi_cold void mi_out_of_memory(int err, size_t count, size_t size);
+
+/* Where a text may be cut so that at most `most` bytes are left, and no part of a UTF-8 character. */
+mi_cold size_t mi_text_cut(const char* text, size_t most);
 
 /* Assertions of debug builds. */
 #if MI_DEBUG > 0

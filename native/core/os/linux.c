@@ -5,6 +5,7 @@
 
    What every process runs at its start calls the C library as little as it can: each function brings
    some 64 KiB around it into memory, which many programs never touch otherwise. */
+#include <dlfcn.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <pthread.h>
@@ -20,6 +21,14 @@
 #include <time.h>
 
 #include "os/linux.h"
+
+#if defined(MI_OVERRIDE)
+/* Who takes anything from libmiheap.a comes by this file, and needs malloc and the operators from it too, or would
+   have two allocators. The linker reads these references and drops their section. _ZdlPv is operator delete(void*). */
+__asm__(".pushsection .miheap.needs, \"e\", %progbits\n"
+        ".dc.a malloc, _ZdlPv\n"
+        ".popsection");
+#endif
 
 /* ---- Memory ---- */
 
@@ -250,16 +259,34 @@ bool mi_os_thread_at_exit(void) {
   return exit_fn != NULL && pthread_setspecific(exit_key, &exit_key) == 0;
 }
 
+__attribute__((weak)) void* dlsym(void* handle, const char* name);
+
+mi_cold void* mi_os_symbol(const char* name) {
+  return dlsym == NULL ? NULL : dlsym(RTLD_DEFAULT, name);
+}
+
+/* Linkers warn of dlopen in a static program, even of a weak reference. */
+mi_cold void* mi_os_library_symbol(const char* library, const char* name) {
+  void* (*open)(const char* library, int mode);
+  int (*close)(void* handle);
+  *(void**)&open = mi_os_symbol("dlopen");
+  *(void**)&close = mi_os_symbol("dlclose");
+  if (open == NULL || close == NULL) return NULL;
+  void* handle = open(library, RTLD_LAZY | RTLD_NOLOAD);
+  if (handle == NULL) return NULL;
+  void* symbol = dlsym(handle, name);
+  close(handle);
+  return symbol;
+}
+
 /* Libraries that the program began with stay to its end. The others' thread-local memory lies outside of the block
    that each thread is given at its start; how large that is, glibc tells those who ask for it by name. False where
    this cannot be found out: then the library is taken for one that stays. */
-__attribute__((weak)) void* dlsym(void* handle, const char* name);
-
 static bool was_opened_later(void) {
   static _Thread_local char here;
   void (*static_tls)(size_t * size, size_t * align);
   if (dlsym == NULL) return false;
-  *(void**)&static_tls = dlsym(NULL, "_dl_get_tls_static_info"); /* NULL: RTLD_DEFAULT */
+  *(void**)&static_tls = dlsym(RTLD_DEFAULT, "_dl_get_tls_static_info");
   if (static_tls == NULL) return false;
   size_t size;
   size_t align;

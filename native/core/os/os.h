@@ -152,6 +152,12 @@ bool mi_os_thread_at_exit(void);
 void mi_os_register_unload(void (*fn)(void));
 bool mi_os_destructors_run(void);
 
+/* What a name stands for in the process, which need not be what it does inside of this library. NULL: nothing, or
+   nobody can tell, as in a static program. Not inside of malloc. */
+mi_cold void* mi_os_symbol(const char* name);
+/* The same in a library, if the process has it, and as long as it does. */
+mi_cold void* mi_os_library_symbol(const char* library, const char* name);
+
 /* `fn` runs in a forked child, in the thread that forked. Called once per process. */
 void mi_os_register_fork_child(void (*fn)(void));
 

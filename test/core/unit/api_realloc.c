@@ -16,6 +16,7 @@ static void in_place(void) {
   CHECK_PTR(mi_expand(p, usable), ==, p);
   errno = 7;
   CHECK_PTR(mi_expand(p, usable + 1), ==, NULL);
+  CHECK_PTR(mi_expand(NULL, 0), ==, NULL);
   CHECK_PTR(mi_expand(NULL, 1), ==, NULL);
   CHECK_EQ(errno, 7);
   /* A block that became mostly empty moves to a smaller one. */

@@ -37,7 +37,8 @@ static void environment(void) {
   EXPECT("purge_delay", "-1", "", "MIHEAP_PURGE_DELAY=-1");
   EXPECT("purge_delay", "2048", "", "MIHEAP_PURGE_DELAY=2K");
   EXPECT("purge_delay", "2048", "", "MIHEAP_PURGE_DELAY=2k");
-  EXPECT("max_errors", "1", "", "MIHEAP_MAX_ERRORS=yes");
+  EXPECT("arena_eager_commit", "1", "", "MIHEAP_ARENA_EAGER_COMMIT=yes");
+  EXPECT("allow_large_os_pages", "2", "", "MIHEAP_ALLOW_LARGE_OS_PAGES=2");
   EXPECT("show_errors", "0", "", "MIHEAP_SHOW_ERRORS=off");
   EXPECT("show_errors", "0", "", "MIHEAP_SHOW_ERRORS=False");
   /* A switch without a value is on. */
@@ -86,6 +87,14 @@ static void unknown(void) {
 
 static void malformed(void) {
 #define IGNORED(text, range) "miheap: warning: " text " is not a number from " range ": ignored\n"
+#define OR_WORDS ", nor off, on, false, true, no or yes"
+#define NO_SIZE(text) "miheap: warning: " text " is not a size from 0 to 1 TiB: ignored\n"
+  EXPECT("purge_delay", "100", IGNORED("MIHEAP_PURGE_DELAY=\"on\"", "-1 to 3600000"),
+         "MIHEAP_PURGE_DELAY=on");
+  EXPECT("max_errors", "32", IGNORED("MIHEAP_MAX_ERRORS=\"no\"", "-1 to 1000000"),
+         "MIHEAP_MAX_ERRORS=no");
+  EXPECT("arena_eager_commit", "2", IGNORED("MIHEAP_ARENA_EAGER_COMMIT=\"3\"", "0 to 2" OR_WORDS),
+         "MIHEAP_ARENA_EAGER_COMMIT=3");
   EXPECT("purge_delay", "100", IGNORED("MIHEAP_PURGE_DELAY=\"soon\"", "-1 to 3600000"),
          "MIHEAP_PURGE_DELAY=soon");
   EXPECT("purge_delay", "100", IGNORED("MIHEAP_PURGE_DELAY=\"\"", "-1 to 3600000"),
@@ -103,12 +112,13 @@ static void malformed(void) {
          "MIMALLOC_PURGE_DELAY=9G");
   EXPECT("max_warnings", "32", IGNORED("MIHEAP_MAX_WARNINGS=\"x\"", "-1 to 1000000"),
          "MIHEAP_MAX_WARNINGS=x");
-  EXPECT("show_errors", "1", IGNORED("MIHEAP_SHOW_ERRORS=\"2\"", "0 to 1"), "MIHEAP_SHOW_ERRORS=2");
-  EXPECT("reserve_os_memory", "0", IGNORED("MIHEAP_RESERVE_OS_MEMORY=\"1KiBB\"", "0 to 1073741824"),
+  EXPECT("show_errors", "1", IGNORED("MIHEAP_SHOW_ERRORS=\"2\"", "0 to 1" OR_WORDS),
+         "MIHEAP_SHOW_ERRORS=2");
+  EXPECT("reserve_os_memory", "0", NO_SIZE("MIHEAP_RESERVE_OS_MEMORY=\"1KiBB\""),
          "MIHEAP_RESERVE_OS_MEMORY=1KiBB");
-  EXPECT("reserve_os_memory", "0", IGNORED("MIHEAP_RESERVE_OS_MEMORY=\"-1\"", "0 to 1073741824"),
+  EXPECT("reserve_os_memory", "0", NO_SIZE("MIHEAP_RESERVE_OS_MEMORY=\"-1\""),
          "MIHEAP_RESERVE_OS_MEMORY=-1");
-  EXPECT("reserve_os_memory", "0", IGNORED("MIHEAP_RESERVE_OS_MEMORY=\"on\"", "0 to 1073741824"),
+  EXPECT("reserve_os_memory", "0", NO_SIZE("MIHEAP_RESERVE_OS_MEMORY=\"on\""),
          "MIHEAP_RESERVE_OS_MEMORY=on");
   EXPECT("purge_delay", "100", IGNORED("MIHEAP_RESET_DELAY=\"x\"", "-1 to 3600000"),
          "MIHEAP_RESET_DELAY=x");
@@ -117,6 +127,25 @@ static void malformed(void) {
          "MIHEAP_PURGE_DELAY=x", "MIMALLOC_PURGE_DELAY=7");
   EXPECT("purge_delay", "100", "", "MIHEAP_SHOW_ERRORS=0", "MIHEAP_PURGE_DELAY=x");
   EXPECT("purge_delay", "100", "", "MIHEAP_MAX_WARNINGS=0", "MIHEAP_PURGE_DELAY=x");
+}
+
+#define LETTERS_50 "abcdefghijabcdefghijabcdefghijabcdefghijabcdefghij"
+#define LETTERS_60 LETTERS_50 "abcdefghij"
+
+/* One whole line, whatever the variable is. */
+static void long_or_broken(void) {
+  EXPECT("purge_delay", "100", IGNORED("MIHEAP_PURGE_DELAY=\"" LETTERS_60 "…\"", "-1 to 3600000"),
+         "MIHEAP_PURGE_DELAY=" LETTERS_60 LETTERS_60 LETTERS_60 LETTERS_60 LETTERS_60 LETTERS_60
+             LETTERS_60 LETTERS_60 LETTERS_60 LETTERS_60);
+  EXPECT("purge_delay", "100", IGNORED("MIHEAP_PURGE_DELAY=\"" LETTERS_60 "\"", "-1 to 3600000"),
+         "MIHEAP_PURGE_DELAY=" LETTERS_60);
+  EXPECT("purge_delay", "100", IGNORED("MIHEAP_PURGE_DELAY=\"5?6?\"", "-1 to 3600000"),
+         "MIHEAP_PURGE_DELAY=5\n6\x7F");
+  EXPECT("purge_delay", "100",
+         "miheap: warning: MIHEAP_" LETTERS_50 "abc… is not an option: ignored\n",
+         "MIHEAP_" LETTERS_60 "=5");
+  EXPECT("purge_delay", "100", "miheap: warning: MIHEAP_A?B is not an option: ignored\n",
+         "MIHEAP_A\nB=5");
 }
 
 static void by_call(void) {
@@ -201,6 +230,7 @@ int main(int argc, char** argv) {
   sizes();
   unknown();
   malformed();
+  long_or_broken();
   defaults();
   by_call();
   printing();

@@ -66,6 +66,15 @@ int main(void) {
   mi_message("%s", longest);
   CHECK_CMP(strlen(said), <, 600);
   CHECK_CMP(strlen(said), >, 200);
+  CHECK_STR(said + strlen(said) - 6, "xx…\n");
+  /* Not inside of a character. */
+  for (int shift = 0; shift < 3; shift++) {
+    for (size_t i = 0; i + 3 < sizeof(longest); i += 3) memcpy(longest + i, "…", 3);
+    mi_message("%.*s%s", shift, "abc", longest);
+    const char* p = said + strlen("miheap: ") + shift;
+    while (strncmp(p, "…", 3) == 0) p += 3;
+    CHECK_STR(p, "\n");
+  }
 
   mi_register_error(NULL, NULL);
   mi_register_output(NULL, NULL);
