@@ -4,6 +4,7 @@
 #define MI_CHUNK_H
 
 #include "bits.h"
+#include "options/report.h"
 
 typedef struct mi_slot_ref_s {
   mi_chunk_t* chunk;
@@ -13,7 +14,10 @@ typedef struct mi_slot_ref_s {
 mi_inline uint8_t* mi_slot_start(mi_slot_ref_t ref) {
   return ref.chunk->start + ((size_t)ref.index << MI_SEGMENT_SHIFT);
 }
-mi_inline mi_slot_t* mi_slot_state(mi_slot_ref_t ref) { return &ref.chunk->slots[ref.index]; }
+mi_inline mi_slot_t* mi_slot_state(mi_slot_ref_t ref) {
+  mi_assert(ref.index < MI_SLOTS_PER_CHUNK);
+  return &ref.chunk->slots[ref.index];
+}
 
 /* Takes a slot in which the units of `mask` can be taken, and takes them; *zero as in
    mi_units_take. From `arena`; NULL: from wherever it is not exclusive, and reserves another chunk

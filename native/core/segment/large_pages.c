@@ -226,6 +226,8 @@ void mi_large_pages_forget(mi_slot_ref_t ref) {
 }
 
 void mi_large_pages_end_between(mi_slot_ref_t ref, const void* from, const void* to) {
+  if (mi_arena_of(ref.chunk) != NULL)
+    return; /* none is asked for there, and a run goes on in the next chunk */
   size_t unit = (size_t)((const uint8_t*)from - mi_slot_start(ref)) >> MI_UNIT_SHIFT;
   size_t last = (size_t)((const uint8_t*)to - 1 - mi_slot_start(ref)) >> MI_UNIT_SHIFT;
   while (unit <= last) {

@@ -1,9 +1,12 @@
 /* The memory of arenas: when it is committed, what is known to be zero, what goes back to the system. */
+#include <pthread.h>
+
 #include "arena.h"
 #include "memory.h"
 #include "os/os.h"
 #include "os/rare.h"
 #include "resident.h"
+#include "segment/large_pages.h"
 
 static uint8_t* map(size_t size, int protection) {
   uint8_t* p = mmap(NULL, size + SLOT, protection, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
@@ -179,6 +182,28 @@ static void huge_pages(void) {
   mi_free(p);
 }
 
+static void* free_and_collect(void* p) {
+  mi_free(p);
+  mi_collect(true);
+  return NULL;
+}
+
+/* A run in an arena goes on in the next chunks. Another thread frees it, and purges it before its owner looks. */
+static void purged_across_chunks(void) {
+  mi_arena_id_t id;
+  CHECK_EQ(mi_reserve_os_memory_ex(1024 * MIB, false, false, true, &id), 0);
+  mi_heap_t* heap = mi_heap_new_in_arena(id);
+  size_t requests = mi_large_pages_requests;
+  void* p = mi_heap_malloc(heap, 600 * MIB);
+  CHECK(p != NULL);
+  pthread_t thread;
+  CHECK_EQ(pthread_create(&thread, NULL, free_and_collect, p), 0);
+  pthread_join(thread, NULL);
+  CHECK_EQ(mi_large_pages_requests, requests);
+  for (size_t i = 0; i < mi_chunk_count(); i++) CHECK_EQ(mi_chunk_at(i)->number, i);
+  mi_heap_destroy(heap);
+}
+
 int main(void) {
   mi_os_forbid_huge_pages();
   mi_option_set(mi_option_purge_delay, 0);
@@ -189,6 +214,7 @@ int main(void) {
   purged();
   pinned_memory_stays();
   huge_pages();
+  purged_across_chunks();
   memory_check();
   return 0;
 }
