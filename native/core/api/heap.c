@@ -67,6 +67,7 @@ static void end_heap(mi_heap_t* heap, bool with_blocks) {
     mi_heap_absorb(target, heap);
   }
   mi_heap_free_memory(heap);
+  mi_deliver_misuse();
 }
 
 void mi_heap_delete(mi_heap_t* heap) mi_attr_noexcept {
@@ -102,6 +103,7 @@ void mi_heap_collect(mi_heap_t* heap, bool force) mi_attr_noexcept {
   mi_deferred_free(heap, force);
   mi_heap_collect_pages(heap, force);
   if (force) mi_purge_everything();
+  mi_deliver_misuse();
 }
 
 void mi_heap_guarded_set_sample_rate(mi_heap_t* heap, size_t sample_rate, size_t seed) {

@@ -4,6 +4,7 @@
 #include "heap/heap.h"
 #include "os/os.h"
 #include "segment/abandoned.h"
+#include "segment/abandoned_visit.h"
 #include "stats/stats.h"
 
 int mi_version(void) mi_attr_noexcept { return MI_MALLOC_VERSION; }
@@ -53,7 +54,8 @@ static bool is_visiting(const mi_tld_t* tld) {
 
 /* A callback runs in the middle of a call about these heaps. */
 static bool in_callback(const mi_tld_t* tld) {
-  return tld->callback_heap != NULL || is_visiting(tld);
+  return tld->callback_heap != NULL || is_visiting(tld) || mi_abandoned_is_visiting() ||
+         mi_in_report_callback();
 }
 
 void mi_thread_done(void) mi_attr_noexcept {
@@ -75,6 +77,7 @@ void mi_collect(bool force) mi_attr_noexcept {
   } else {
     mi_purge_due();
   }
+  mi_deliver_misuse();
 }
 
 /* A segment goes as a whole, so there may be no pages of other heaps in it. */

@@ -51,4 +51,5 @@ void mi_subproc_add_current_thread(mi_subproc_id_t id) {
   } else {
     for (heap = tld->heaps; heap != NULL; heap = heap->next) heap->segments->subproc = subproc;
   }
+  mi_deliver_misuse();
 }

@@ -56,7 +56,7 @@ static void show_page(mi_heap_t* heap, mi_page_t* page, void* arg) {
   }
 }
 
-static void collect_heap(mi_heap_t* heap, bool force) {
+void mi_heap_collect_pages(mi_heap_t* heap, bool force) {
   if (force) mi_magazine_flush(heap);
   mi_heap_delayed_free(heap);
   if (force) mi_heap_for_each_page(heap, MI_BIN_COUNT, show_page, NULL);
@@ -65,13 +65,8 @@ static void collect_heap(mi_heap_t* heap, bool force) {
   mi_heap_for_each_page(heap, MI_BIN_FULL, collect_page, &force);
 }
 
-void mi_heap_collect_pages(mi_heap_t* heap, bool force) {
-  collect_heap(heap, force);
-  mi_deliver_misuse();
-}
-
-/* The program's error function, which hears of misuse, may delete any of them. */
 void mi_heaps_collect_pages(mi_tld_t* tld, bool force) {
-  for (mi_heap_t* heap = tld->heaps; heap != NULL; heap = heap->next) collect_heap(heap, force);
-  mi_deliver_misuse();
+  for (mi_heap_t* heap = tld->heaps; heap != NULL; heap = heap->next) {
+    mi_heap_collect_pages(heap, force);
+  }
 }

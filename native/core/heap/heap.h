@@ -209,6 +209,8 @@ void mi_heap_delayed_free_in_child(mi_heap_t* heap);
 
 /* ---- Collecting, reclaiming (collect.c, reclaim.c) ---- */
 
+/* What is found of misuse is delivered by the public function that began it, when that is done with its heaps: the
+   program's error function may delete them. */
 void mi_heap_collect_pages(mi_heap_t* heap, bool force);
 /* The same for all heaps of a thread. */
 void mi_heaps_collect_pages(mi_tld_t* tld, bool force);

@@ -126,6 +126,7 @@ static void destroy_heaps(void) {
 #endif
   mi_heap_collect_pages(&tld->backing, true);
   mi_purge_all();
+  mi_deliver_misuse();
 }
 
 static void finish(bool may_destroy) {

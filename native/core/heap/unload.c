@@ -37,6 +37,7 @@ void mi_process_unload(void) {
     if (destroy) mi_heap_free_pages(heap);
     mi_heap_collect_pages(heap, true);
     mi_thread_detach();
+    mi_deliver_misuse();
   }
   if (destroy) mi_huge_for_each(free_huge, NULL);
   mi_purge_all();

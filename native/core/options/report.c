@@ -30,6 +30,8 @@ void mi_register_error(mi_error_fun* fun, void* arg) mi_attr_noexcept {
 /* A callback of the user is running in this thread. What it causes is not reported to it again. */
 static _Thread_local bool in_callback;
 
+bool mi_in_report_callback(void) { return in_callback; }
+
 static void emit(mi_output_fun* out, void* arg, const char* text) {
   if (out == NULL) {
     out = atomic_load(&output_fun);

@@ -34,6 +34,8 @@ mi_cold void mi_misuse(int err, const char* format, ...) MI_PRINTF(2, 3);
    first is kept. `what` is a constant, `address` that of a page. */
 mi_cold void mi_misuse_later(int err, const char* what, const void* address);
 void mi_deliver_misuse(void);
+/* Whether an output or error function of the program is running in this thread. */
+mi_cold bool mi_in_report_callback(void);
 
 /* As mi_error, but prints only if `verbose` is set: running out of memory is no misuse, and
    programs that handle it expect nothing on stderr. */

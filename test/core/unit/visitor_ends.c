@@ -14,6 +14,12 @@ static void* leave(void* arg) {
   return arg;
 }
 
+static void run(void* (*fn)(void*), void* arg) {
+  pthread_t thread;
+  CHECK_EQ(pthread_create(&thread, NULL, fn, arg), 0);
+  pthread_join(thread, NULL);
+}
+
 static bool
 end_at(const mi_heap_t* heap, const mi_heap_area_t* area, void* block, size_t size, void* wanted) {
   (void)heap;
@@ -30,6 +36,25 @@ static bool free_and_end(const mi_heap_t* heap, const mi_heap_area_t* area, void
   pthread_exit(NULL);
 }
 
+static bool call_done(const mi_heap_t* heap, const mi_heap_area_t* area, void* block, size_t size,
+                      void* shown) {
+  (void)heap, (void)area, (void)size;
+  if (block == NULL) return true;
+  ++*(int*)shown;
+  mi_thread_done();
+  return true;
+}
+
+/* Not in the middle of a visit: the thread goes on with what it was shown. */
+static void done_in_a_visit(void) {
+  int shown = 0;
+  run(leave, NULL);
+  CHECK(mi_abandoned_visit_blocks(mi_subproc_main(), -1, true, call_done, &shown));
+  CHECK_EQ(shown, 2);
+  mi_free(left[0]);
+  mi_free(left[1]);
+}
+
 static void* free_first(void* arg) {
   mi_abandoned_visit_blocks(mi_subproc_main(), -1, true, free_and_end, NULL);
   CHECK(false);
@@ -40,12 +65,6 @@ static void* visit(void* wanted) {
   mi_abandoned_visit_blocks(mi_subproc_main(), -1, true, end_at, wanted);
   CHECK(false);
   return NULL;
-}
-
-static void run(void* (*fn)(void*), void* arg) {
-  pthread_t thread;
-  CHECK_EQ(pthread_create(&thread, NULL, fn, arg), 0);
-  pthread_join(thread, NULL);
 }
 
 int main(void) {
@@ -63,6 +82,7 @@ int main(void) {
     CHECK_EQ(memory_gauges().abandoned, 0);
     CHECK_EQ(memory_gauges().huge, 0);
   }
+  done_in_a_visit();
   mi_option_disable(mi_option_abandoned_reclaim_on_free);
   run(leave, NULL);
   run(free_first, NULL);
