@@ -385,7 +385,7 @@ typedef struct mi_heap_s {
   mi_page_t* pages_free_direct[MI_DIRECT_COUNT];
   struct mi_tld_s* tld;
   mi_segments_tld_t* segments; /* where its pages come from: of the thread, or its own */
-  struct mi_heap_s* next; /* in tld->heaps */
+  struct mi_heap_s* next;      /* in tld->heaps */
   size_t page_count;
   size_t retired_bytes;
   mi_magazine_t* magazine; /* NULL: none. Only the backing heap of a thread has one */
