@@ -83,7 +83,11 @@ mi_heap_t* mi_heap_get_default(void) mi_attr_noexcept {
     errno = ENOMEM;
     return NULL;
   }
-  return mi_heap_get();
+  mi_heap_t* heap = mi_heap_get();
+  if (heap == NULL || !mi_thread_is_unwatched()) return heap;
+  mi_thread_detach(); /* only now it was found out */
+  errno = ENOMEM;
+  return NULL;
 }
 
 mi_heap_t* mi_heap_get_backing(void) mi_attr_noexcept {

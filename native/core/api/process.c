@@ -40,9 +40,7 @@ void mi_process_init(void) mi_attr_noexcept { mi_process_attach(); }
 
 void mi_process_done(void) mi_attr_noexcept { mi_process_finish(); }
 
-void mi_thread_init(void) mi_attr_noexcept {
-  if (!mi_thread_is_unwatched()) mi_heap_get();
-}
+void mi_thread_init(void) mi_attr_noexcept { mi_heap_get_default(); }
 
 void mi_thread_set_in_threadpool(void) mi_attr_noexcept {}
 
@@ -66,7 +64,7 @@ void mi_thread_done(void) mi_attr_noexcept {
 void mi_collect(bool force) mi_attr_noexcept {
   mi_heap_t* heap = mi_heap_default;
   /* What ended threads left needs a heap that adopts it. */
-  if (force && mi_abandoned_total() > 0 && !mi_thread_is_unwatched()) heap = mi_heap_get();
+  if (force && mi_abandoned_total() > 0) heap = mi_heap_get_default();
   if (heap != NULL && mi_heap_is_initialized(heap)) {
     mi_deferred_free(heap, force);
     if (force) mi_heap_reclaim_all(heap);

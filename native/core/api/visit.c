@@ -47,6 +47,6 @@ bool mi_abandoned_visit_blocks(mi_subproc_id_t subproc_id, int heap_tag, bool vi
     mi_error(EINVAL, "abandoned_visit_blocks: called by a visitor of abandoned blocks\n");
     return false;
   }
-  if (mi_heap_get() == NULL) return false; /* so that the end of this thread is noticed */
+  if (mi_heap_get_default() == NULL) return false; /* so that the end of this thread is noticed */
   return mi_abandoned_visit(subproc, heap_tag, &(mi_visit_t){visitor, arg, visit_blocks});
 }

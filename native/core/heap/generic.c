@@ -3,6 +3,7 @@
 
 #include "heap/heap.h"
 #include "os/rare.h"
+#include "segment/arena.h"
 #include "segment/purge.h"
 #include "stats/stats.h"
 
@@ -75,10 +76,11 @@ static mi_page_t* retry(mi_heap_t* heap, const mi_request_t* request) {
 }
 
 /* What another thread is just giving back to the system cannot be had at this moment, but it can in the next. Only
-   what lies in slots is of use to who waits. */
+   what lies in slots is of use to who waits; outside of arenas no run of these is longer than a chunk. */
 static mi_page_t* find_beside_purges(mi_heap_t* heap, const mi_request_t* request) {
   enum { PATIENCE = 50 }; /* ms */
-  int64_t until = request->size > MI_CHUNK_SIZE ? 0 : mi_os_now() + PATIENCE;
+  int64_t until =
+      request->size > MI_CHUNK_SIZE && mi_arena_count() == 0 ? 0 : mi_os_now() + PATIENCE;
   for (unsigned round = 0;; round++) {
     uint64_t mark = mi_purge_mark();
     mi_page_t* page = find_any(heap, request);

@@ -80,7 +80,11 @@ static bool take_in(mi_chunk_t* chunk, size_t units, mi_slot_ref_t* first, bool*
 
 static bool take_in_chunks(size_t units, mi_slot_ref_t* first, bool* zero) {
   size_t count = mi_chunk_count();
-  for (size_t i = mi_slot_search_start(); i < count; i++) {
+  size_t from = mi_slot_search_start();
+  for (size_t i = from; i < count; i++) {
+    if (take_in(mi_chunk_at(i), units, first, zero)) return true;
+  }
+  for (size_t i = 0; i < from; i++) {
     if (take_in(mi_chunk_at(i), units, first, zero)) return true;
   }
   if (!mi_slots_take_new(slots_for(units), first)) return false;

@@ -57,6 +57,36 @@ static void beside_longer_ones(void) {
   }
 }
 
+/* A chunk that was mapped anew is not behind those where the search begins: what the first run leaves there is of use
+   to the next. */
+static void in_chunks_mapped_anew(void) {
+  enum { LONG = 6, SHORT = 5, NEW = 4 };
+  void* runs[LONG]; /* seven slots of eight */
+  void* large[SHORT];
+  void* fit[NEW];
+  mi_collect(true);
+  for (int i = 0; i < LONG; i++) runs[i] = mi_malloc(27 * MIB);
+  for (int i = 0; i < SHORT; i++) large[i] = mi_malloc(2 * MIB);
+  for (int k = 1; k <= 2; k++) {
+    for (int i = 0; i < SHORT; i++) {
+      if (((uintptr_t)large[i] ^ (uintptr_t)runs[k]) >= MI_CHUNK_SIZE) continue;
+      mi_free(large[i]);
+      large[i] = NULL;
+    }
+    mi_free(runs[k]);
+    runs[k] = NULL;
+  }
+  mi_collect(true);
+  mi_free(large[SHORT - 1]);
+  large[SHORT - 1] = mi_malloc(2 * MIB);
+  int64_t reserved = memory_gauges().reserved;
+  for (int i = 0; i < NEW; i++) fit[i] = mi_malloc(11 * MIB);
+  CHECK_CMP(memory_gauges().reserved - reserved, <=, (int64_t)(2 * MI_CHUNK_SIZE));
+  for (int i = 0; i < NEW; i++) mi_free(fit[i]);
+  for (int i = 0; i < LONG; i++) mi_free(runs[i]);
+  for (int i = 0; i < SHORT; i++) mi_free(large[i]);
+}
+
 /* What was freed is taken again, by blocks of any size, and known not to be zero. */
 static void reuse(void) {
   mi_collect(true);
@@ -229,6 +259,7 @@ static void fork_beside_protected(void) {
 int main(void) {
   places();
   beside_longer_ones();
+  in_chunks_mapped_anew();
   reuse();
   grows_in_place();
   moves_out();
