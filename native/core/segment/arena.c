@@ -231,9 +231,10 @@ bool mi_arena_take_run(mi_arena_t* arena, size_t count, mi_slot_ref_t* first, bo
   return true;
 }
 
-void mi_arena_release_run(mi_slot_ref_t first, size_t count) {
+void mi_arena_release_run(mi_slot_ref_t first, size_t from, size_t to) {
   const mi_arena_t* arena = mi_arena_of(first.chunk);
-  release_slots(arena, (size_t)(mi_slot_start(first) - arena->start) >> MI_SEGMENT_SHIFT, count);
+  size_t start = (size_t)(mi_slot_start(first) - arena->start) >> MI_SEGMENT_SHIFT;
+  release_slots(arena, start + from, to - from);
 }
 
 void mi_arenas_print_to(mi_output_fun* out, void* arg) {

@@ -106,10 +106,22 @@ bool mi_run_take(mi_arena_t* arena, size_t units, mi_slot_ref_t* first, bool* ze
   return true;
 }
 
+/* There a run has whole slots. */
+static bool resize_in_arena(mi_slot_ref_t first, size_t units) {
+  size_t had = *units_of(first) / MI_UNITS_PER_SEGMENT;
+  size_t slots = (units + MI_UNITS_PER_SEGMENT - 1) / MI_UNITS_PER_SEGMENT;
+  if (slots > had) return false;
+  *units_of(first) =
+      (uint32_t)(slots *
+                 MI_UNITS_PER_SEGMENT); /* before the slots are another's: see mi_run_slots */
+  mi_arena_release_run(first, slots, had);
+  return true;
+}
+
 bool mi_run_resize(mi_slot_ref_t first, size_t units, bool* zero) {
   uint32_t old = *units_of(first);
   *zero = false;
-  if (mi_arena_of(first.chunk) != NULL) return units <= old; /* it keeps its slots */
+  if (mi_arena_of(first.chunk) != NULL) return resize_in_arena(first, units);
   if (units > MI_RUN_UNITS_MAX) return false;
   unsigned slots = slots_for(units);
   unsigned old_slots = slots_for(old);
@@ -139,7 +151,7 @@ void mi_run_release(mi_slot_ref_t first) {
   size_t units = *units_of(first) & ~MOVED;
   *units_of(first) = 0;
   if (mi_arena_of(first.chunk) != NULL) {
-    mi_arena_release_run(first, units / MI_UNITS_PER_SEGMENT);
+    mi_arena_release_run(first, 0, units / MI_UNITS_PER_SEGMENT);
     return;
   }
   release_units(first, 0, units, moved);

@@ -222,6 +222,24 @@ static void huge_blocks(area_t area) {
 }
 
 /* What is shared is used before more is asked of the system. */
+/* What a block gives up as it shrinks is there for others; it does not move. */
+static void shrinking(area_t area) {
+  mi_heap_t* heap = mi_heap_new_in_arena(area.id);
+  uint8_t* p = mi_heap_malloc(heap, 36 * MIB);
+  CHECK(p != NULL);
+  CHECK_PTR(mi_heap_malloc(heap, 20 * MIB), ==, NULL);
+  pattern_fill(p, 2500000, 1);
+  CHECK_PTR(mi_heap_realloc(heap, p, 3 * MIB), ==, p);
+  void* other = mi_heap_malloc(heap, 20 * MIB);
+  CHECK(other != NULL);
+  memory_check();
+  CHECK_PTR(mi_heap_realloc(heap, p, 2500000), ==, p); /* no whole slot less */
+  CHECK(pattern_holds(p, 2500000, 1));
+  mi_free(p);
+  mi_free(other);
+  mi_heap_delete(heap);
+}
+
 static void shared(void) {
   void* warm = mi_malloc(100);
   area_t area = area_reserve(40 * MIB, false);
@@ -313,6 +331,7 @@ int main(void) {
   filled_and_filled_again(area);
   only_its_heaps(area);
   huge_blocks(area);
+  shrinking(area);
   regions(area);
   printed(area);
   shared();
