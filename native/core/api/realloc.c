@@ -183,8 +183,8 @@ void* mi_reallocf(void* p, size_t newsize) mi_attr_noexcept {
 }
 
 void* mi_expand(void* p, size_t newsize) mi_attr_noexcept {
-  size_t usable = mi_usable_size(p); /* 0: no block of ours */
-  return usable > 0 && newsize <= usable ? p : NULL;
+  const mi_page_t* page = mi_checked_page_of("expand", p);
+  return page != NULL && newsize <= mi_usable_from(page, p) ? p : NULL;
 }
 
 void* mi_heap_realloc_aligned_at(mi_heap_t* heap, void* p, size_t newsize, size_t alignment,
