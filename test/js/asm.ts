@@ -1,20 +1,12 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { runInThisContext } from 'node:vm';
 
-/** An asm.js module. V8 asks for globals of its own realm, which a test has not. */
-const useAsHeap: (heap: ArrayBuffer) => unknown = runInThisContext(`
-  (function (heap) {
-    function Module(stdlib, foreign, heap) {
-      'use asm';
-      var bytes = new stdlib.Uint8Array(heap);
-      function get(i) {
-        i = i | 0;
-        return bytes[i >> 0] | 0;
-      }
-      return { get: get };
-    }
-    return Module(globalThis, {}, heap);
-  })
-`);
+/** As programs/asm.js exports it. V8 asks for globals of its own realm, which a test has not. */
+const useAsHeap: (heap: ArrayBuffer) => unknown = runInThisContext(`(function (module) {
+  ${readFileSync(join(__dirname, 'programs', 'asm.js'), 'utf8')}
+  return module.exports;
+})`)({});
 
 /** The least that the heap of an asm.js module has. */
 export const HEAP_SIZE = 65536;

@@ -78,15 +78,16 @@ static bool take_in(mi_chunk_t* chunk, size_t units, mi_slot_ref_t* first, bool*
   return false;
 }
 
+static bool take_in_range(size_t from, size_t to, size_t units, mi_slot_ref_t* first, bool* zero) {
+  while (from < to && !take_in(mi_chunk_at(from), units, first, zero)) from++;
+  return from < to;
+}
+
 static bool take_in_chunks(size_t units, mi_slot_ref_t* first, bool* zero) {
   size_t count = mi_chunk_count();
   size_t from = mi_slot_search_start();
-  for (size_t i = from; i < count; i++) {
-    if (take_in(mi_chunk_at(i), units, first, zero)) return true;
-  }
-  for (size_t i = 0; i < from; i++) {
-    if (take_in(mi_chunk_at(i), units, first, zero)) return true;
-  }
+  if (take_in_range(from, count, units, first, zero)) return true;
+  if (take_in_range(0, from, units, first, zero)) return true;
   if (!mi_slots_take_new(slots_for(units), first)) return false;
   if (take_units(*first, 0, units, zero)) return true;
   release_slots(*first, 0, slots_for(units));
@@ -111,9 +112,8 @@ static bool resize_in_arena(mi_slot_ref_t first, size_t units) {
   size_t had = *units_of(first) / MI_UNITS_PER_SEGMENT;
   size_t slots = (units + MI_UNITS_PER_SEGMENT - 1) / MI_UNITS_PER_SEGMENT;
   if (slots > had) return false;
-  *units_of(first) =
-      (uint32_t)(slots *
-                 MI_UNITS_PER_SEGMENT); /* before the slots are another's: see mi_run_slots */
+  /* Before the slots are another's: see mi_run_slots. */
+  *units_of(first) = (uint32_t)(slots * MI_UNITS_PER_SEGMENT);
   mi_arena_release_run(first, slots, had);
   return true;
 }

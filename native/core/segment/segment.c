@@ -213,8 +213,8 @@ static mi_page_t* enter_page(mi_segment_t* segment, unsigned index) {
   mi_page_t* page = &segment->pages[index];
   if ((segment->cleared >> index & 1) == 0) {
     memset(page, 0, sizeof(*page));
-    atomic_signal_fence(
-        memory_order_release); /* a forked child may find the segment as it is between the two */
+    /* A forked child may find the segment as it is between the two. */
+    atomic_signal_fence(memory_order_release);
     segment->cleared |= (uint64_t)1 << index;
   }
   set_bit(&segment->pages_used, index, true);

@@ -1,18 +1,9 @@
 // Heaps of asm.js modules in a heap, a region and a pool that are destroyed, then dropped.
 const { Heap, Pool, processStats, Region } = require('miheap');
-
-function Module(stdlib, _foreign, heap) {
-  'use asm';
-  var bytes = new stdlib.Uint8Array(heap);
-  function get(i) {
-    i = i | 0;
-    return bytes[i >> 0] | 0;
-  }
-  return { get: get };
-}
+const useAsHeap = require('./asm');
 
 const SIZE = 65536;
-const pin = (buffer) => Module(globalThis, {}, buffer.buffer);
+const pin = (buffer) => useAsHeap(buffer.buffer);
 
 function makeAndDestroy() {
   const heap = new Heap();
