@@ -66,14 +66,14 @@ static void older_names(void) {
 
 /* Sizes are KiB; a number without a unit is bytes. */
 static void sizes(void) {
-  EXPECT("reserve_os_memory", "1048576", "", "MIHEAP_RESERVE_OS_MEMORY=1GiB");
-  EXPECT("reserve_os_memory", "1048576", "", "MIHEAP_RESERVE_OS_MEMORY=1g");
-  EXPECT("reserve_os_memory", "2048", "", "MIMALLOC_RESERVE_OS_MEMORY=2MB");
-  EXPECT("reserve_os_memory", "3", "", "MIHEAP_RESERVE_OS_MEMORY=3kib");
-  EXPECT("reserve_os_memory", "1073741824", "", "MIHEAP_RESERVE_OS_MEMORY=1T");
-  EXPECT("reserve_os_memory", "2", "", "MIHEAP_RESERVE_OS_MEMORY=1025");
-  EXPECT("reserve_os_memory", "1", "", "MIHEAP_RESERVE_OS_MEMORY=1");
-  EXPECT("reserve_os_memory", "0", "", "MIHEAP_RESERVE_OS_MEMORY=0");
+  EXPECT("arena_reserve", "1048576", "", "MIHEAP_ARENA_RESERVE=1GiB");
+  EXPECT("arena_reserve", "1048576", "", "MIHEAP_ARENA_RESERVE=1g");
+  EXPECT("arena_reserve", "2048", "", "MIMALLOC_ARENA_RESERVE=2MB");
+  EXPECT("arena_reserve", "3", "", "MIHEAP_ARENA_RESERVE=3kib");
+  EXPECT("arena_reserve", "1073741824", "", "MIHEAP_ARENA_RESERVE=1T");
+  EXPECT("arena_reserve", "2", "", "MIHEAP_ARENA_RESERVE=1025");
+  EXPECT("arena_reserve", "1", "", "MIHEAP_ARENA_RESERVE=1");
+  EXPECT("arena_reserve", "0", "", "MIHEAP_ARENA_RESERVE=0");
 }
 
 static void unknown(void) {

@@ -1,0 +1,30 @@
+/* All programs of a variant in one, which is linked once: it runs the one by whose name it is called. Their `main`s
+   have names of their own, which CMake gives them and lists in PROGRAMS. */
+#include <stdio.h>
+#include <string.h>
+
+/* Some take no arguments, and are called with them all the same, as main is. */
+#define PROGRAM(name, function) int function(int argc, char** argv);
+#include PROGRAMS
+#undef PROGRAM
+
+typedef struct program_s {
+  const char* name;
+  int (*run)(int argc, char** argv);
+} program_t;
+
+#define PROGRAM(name, function) {name, function},
+static const program_t programs[] = {
+#include PROGRAMS
+};
+
+int main(int argc, char** argv) {
+  const char* slash = strrchr(argv[0], '/');
+  const char* name = slash == NULL ? argv[0] : slash + 1;
+  for (size_t i = 0; i < sizeof(programs) / sizeof(programs[0]); i++) {
+    if (strcmp(programs[i].name, name) == 0) return programs[i].run(argc, argv);
+  }
+  fprintf(stderr, "%s is none of the %zu programs in here\n", name,
+          sizeof(programs) / sizeof(programs[0]));
+  return 2;
+}
