@@ -668,7 +668,8 @@ mi_decl_export void mi_process_init(void) mi_attr_noexcept;
 mi_decl_export void mi_process_done(void) mi_attr_noexcept;
 mi_decl_export void mi_thread_init(void) mi_attr_noexcept;
 /* Ends the calling thread's heaps now: live blocks are abandoned for other threads to adopt. A
-   later allocation by this thread starts anew. Runs by itself when a thread ends. */
+   later allocation by this thread starts anew. Runs by itself when a thread ends. Does nothing in a
+   callback of ours. */
 mi_decl_export void mi_thread_done(void) mi_attr_noexcept;
 /* mi_heap_collect on every heap of the thread. With `force` also adopts what ended threads
    left, and returns every free page of the process to the system. */
@@ -687,7 +688,8 @@ mi_decl_export void mi_process_info(size_t* elapsed_msecs, size_t* user_msecs, s
                                     size_t* peak_commit, size_t* page_faults) mi_attr_noexcept;
 
 /* ---- Callbacks ----
-   Each replaces the previous one; NULL restores ours. They may allocate and free. */
+   Each replaces the previous one; NULL restores ours. They may allocate and free. They return, or
+   end their thread: longjmp out of one is not supported. */
 
 /* A place to free a little at a time; with `force`, free all that can be freed. Called by an
    allocation on its slow path, never on the fast one; with `force` when it finds no memory. Called
@@ -704,7 +706,9 @@ mi_decl_export void mi_register_output(mi_output_fun* out, void* arg) mi_attr_no
    with an errno value: EINVAL (misuse: a pointer that is not ours), EAGAIN (double free), EFAULT (a
    broken free list: written after a free, or freed twice), ENOMEM, EOVERFLOW (count * size
    overflows, or the size is above PTRDIFF_MAX; errno is ENOMEM then too), EBUSY (a sub-process still
-   in use). EAGAIN and EFAULT as far as the build notices: see "Ownership" at the top. */
+   in use). EAGAIN and EFAULT as far as the build notices: see "Ownership" at the top. It may delete
+   any heap of its thread; if it destroys the one that an allocation is from, that returns a block of
+   a heap that is no more. */
 typedef void(mi_cdecl mi_error_fun)(int err, void* arg);
 mi_decl_export void mi_register_error(mi_error_fun* fun, void* arg) mi_attr_noexcept;
 

@@ -28,7 +28,7 @@ alloc_huge(mi_heap_t* heap, size_t size, size_t align, size_t offset, bool zero)
 /* Room to move the address within the block. */
 static mi_noinline void*
 alloc_at_offset(mi_heap_t* heap, size_t size, size_t align, size_t offset, bool zero) {
-  if (mi_unlikely(!mi_heap_is_initialized(heap))) heap = mi_heap_get();
+  if (mi_unlikely(!mi_heap_is_initialized(heap))) heap = mi_heap_get_default();
   /* The page of an unwatched thread is abandoned before we could mark it. */
   if (mi_unlikely(heap == NULL || mi_thread_is_unwatched())) {
     errno = ENOMEM;

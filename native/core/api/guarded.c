@@ -1,4 +1,6 @@
 /* Allocation in builds with MI_GUARDED: some blocks end at memory without access. */
+#include <errno.h>
+
 #include "api/alloc.h"
 #include "segment/guard.h"
 
@@ -8,8 +10,12 @@ enum { GUARDED_MAX = 1 << 30 };
 /* The heap that the allocation is from, if the block is to be guarded; else NULL. The pages of an
    unwatched thread are abandoned before they could be marked. */
 static mi_heap_t* sampled(mi_heap_t* heap, size_t size, size_t align) {
-  if (size > GUARDED_MAX || align > mi_os_page_size() || mi_thread_is_unwatched()) return NULL;
-  if (!mi_heap_is_initialized(heap)) heap = mi_heap_get();
+  if (size > GUARDED_MAX || align > mi_os_page_size()) return NULL;
+  if (!mi_heap_is_initialized(heap)) {
+    int saved = errno; /* the allocation may succeed without a guard */
+    heap = mi_heap_get_default();
+    errno = saved;
+  }
   if (heap == NULL || mi_thread_is_unwatched() || !mi_heap_sample_next(heap, size)) return NULL;
   return heap;
 }

@@ -58,7 +58,9 @@ static bool in_callback(const mi_tld_t* tld) {
 
 void mi_thread_done(void) mi_attr_noexcept {
   mi_heap_t* heap = mi_heap_default;
-  if (!mi_heap_is_initialized(heap) || !in_callback(heap->tld)) mi_thread_detach();
+  if (mi_heap_is_initialized(heap) && in_callback(heap->tld)) return;
+  mi_thread_detach();
+  mi_deliver_misuse();
 }
 
 void mi_collect(bool force) mi_attr_noexcept {
@@ -86,6 +88,7 @@ void mi_collect_reduce(size_t target_thread_owned) mi_attr_noexcept {
   mi_tld_t* tld = heap->tld;
   if (tld->segments.count <= target_thread_owned / MI_SEGMENT_SIZE) return;
   if (tld->heaps == &tld->backing && !in_callback(tld)) mi_heap_abandon(&tld->backing);
+  mi_deliver_misuse();
 }
 
 static void set(size_t* place, size_t value) {

@@ -74,6 +74,19 @@ static void* resize(mi_page_t* page, void* p, size_t newsize, bool zero) {
                                      : resize_large(heap, page, p, newsize, zero);
 }
 
+/* Where there is no memory to move to: the block stays, and gives back what a page of its kind can do without. Never
+   fails. */
+static mi_noinline void* shrink_in_place(void* p, size_t newsize, size_t align, bool zero) {
+  mi_page_t* page = mi_page_of(p);
+  size_t least = mi_segment_is_huge(mi_segment_of(page)) ? MI_LARGE_BLOCK_MAX : MI_MEDIUM_BLOCK_MAX;
+  if (newsize <= least && least < mi_usable_from(page, p) && !mi_is_guarded(page, p) &&
+      align <= MI_SEGMENT_SIZE) {
+    void* resized = resize(page, p, least + 1, zero);
+    if (resized != NULL) p = resized;
+  }
+  return stay(p, newsize, mi_usable_from(mi_page_of(p), p), zero);
+}
+
 void* mi_realloc_from(mi_heap_t* heap, void* p, size_t newsize, size_t align, size_t offset,
                       bool zero) {
   if (mi_unlikely(!mi_is_power_of_two(align))) {
@@ -109,8 +122,9 @@ void* mi_realloc_from(mi_heap_t* heap, void* p, size_t newsize, size_t align, si
   if (p == NULL) return moved;
   if (mi_unlikely(moved == NULL)) {
     if (!may_stay || newsize > usable) return NULL;
+    p = shrink_in_place(p, newsize, align, zero);
     errno = saved;
-    return stay(p, newsize, usable, zero); /* never fail to shrink */
+    return p;
   }
   memcpy(moved, p, newsize < usable ? newsize : usable);
   mi_free_inline(p);

@@ -75,8 +75,9 @@ static mi_page_t* retry(mi_heap_t* heap, const mi_request_t* request) {
   return page;
 }
 
-/* What another thread is just giving back to the system cannot be had at this moment, but it can in the next. Only
-   what lies in slots is of use to who waits; outside of arenas no run of these is longer than a chunk. */
+/* What another thread is just giving back to the system cannot be had at this moment, but it can in the next; nor can a
+   page of ours that it is looking through, which it gives back to us. Only what lies in slots is of use to who waits;
+   outside of arenas no run of these is longer than a chunk. */
 static mi_page_t* find_beside_purges(mi_heap_t* heap, const mi_request_t* request) {
   enum { PATIENCE = 50 }; /* ms */
   int64_t until =
@@ -86,6 +87,7 @@ static mi_page_t* find_beside_purges(mi_heap_t* heap, const mi_request_t* reques
     mi_page_t* page = find_any(heap, request);
     if (page != NULL || !mi_purge_ran_since(mark) || mi_os_now() >= until) return page;
     mi_os_yield(round);
+    mi_heaps_collect_pages(heap->tld, true);
   }
 }
 

@@ -21,7 +21,7 @@ const mi_heap_t mi_heap_empty = {
 /* The heap is written only through a pointer that mi_heap_is_initialized has accepted. */
 _Thread_local mi_heap_t* mi_heap_default = (mi_heap_t*)&mi_heap_empty;
 
-/* Times that our exit handler has run in this thread. */
+/* Times that our exit handler has run in this thread: in each round, from the first one on in which it had a heap. */
 static _Thread_local unsigned exit_rounds;
 /* Our exit handler will not run again in this thread, or not at all. */
 static _Thread_local bool unwatched;
@@ -65,9 +65,11 @@ static void tld_free(mi_tld_t* tld) {
 
 /* ---- Attach and detach ---- */
 
+/* It asks for the next round even if there may be nothing left to do: only so it knows which is the last one. */
 void mi_thread_at_exit(void) {
-  if (++exit_rounds >= MI_OS_EXIT_ROUNDS) unwatched = true;
+  if (++exit_rounds >= MI_OS_EXIT_ROUNDS || !mi_os_thread_at_exit()) unwatched = true;
   mi_thread_detach();
+  mi_deliver_misuse();
 }
 
 void mi_thread_merge_stats(void) {

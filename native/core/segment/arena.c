@@ -175,18 +175,23 @@ take_slots(const mi_arena_t* arena, size_t first, size_t count, bool* zero, bool
   return true;
 }
 
-/* The first slots that are free together. While we hold some of them and not yet all, `takers` says
-   so: it counts those who do in its lower half, and in the upper half each end of such an attempt. */
+/* All or none. While we hold some of them and not yet all, `takers` says so: it counts those who do in its lower half,
+   and in the upper half each end of such an attempt. */
+static bool take_together(mi_arena_t* arena, size_t first, size_t count, bool* zero, bool* busy) {
+  atomic_fetch_add(&arena->takers, 1);
+  bool taken = take_slots(arena, first, count, zero, busy);
+  atomic_fetch_add(&arena->takers, ((uint64_t)1 << 32) - 1);
+  return taken;
+}
+
+/* The first slots that are free together. */
 static bool take_run(mi_arena_t* arena, size_t count, mi_slot_ref_t* ref, bool* zero, bool* busy) {
   size_t run = 0;
   for (size_t slot = 0; slot < arena->slot_count; slot++) {
     run = is_free(slot_at(arena, slot)) ? run + 1 : 0;
     if (run < count) continue;
     size_t first = slot + 1 - count;
-    atomic_fetch_add(&arena->takers, 1);
-    bool taken = take_slots(arena, first, count, zero, busy);
-    atomic_fetch_add(&arena->takers, ((uint64_t)1 << 32) - 1);
-    if (taken) {
+    if (take_together(arena, first, count, zero, busy)) {
       *ref = slot_at(arena, first);
       return true;
     }
@@ -220,21 +225,40 @@ static bool take_run_somewhere(size_t count, mi_slot_ref_t* first, bool* zero) {
   return false;
 }
 
+/* Pointers into these slots of the run lead to its segment. */
+static void enter(mi_slot_ref_t first, size_t from, size_t to) {
+  for (size_t i = from; i < to; i++) {
+    mi_slot_enter(mi_slot_start(first) + (i << MI_SEGMENT_SHIFT), i == 0);
+  }
+}
+
 bool mi_arena_take_run(mi_arena_t* arena, size_t count, mi_slot_ref_t* first, bool* zero) {
   bool taken = arena != NULL ? take_run_of(arena, count, first, zero)
                              : take_run_somewhere(count, first, zero);
-  if (!taken) return false;
-  for (size_t i = 0; i < count; i++) {
-    uint8_t* slot = mi_slot_start(*first) + (i << MI_SEGMENT_SHIFT);
-    mi_slot_enter(slot, i == 0);
+  if (taken) enter(*first, 0, count);
+  return taken;
+}
+
+static size_t number_of(const mi_arena_t* arena, mi_slot_ref_t ref) {
+  return (size_t)(mi_slot_start(ref) - arena->start) >> MI_SEGMENT_SHIFT;
+}
+
+bool mi_arena_extend_run(mi_slot_ref_t first, size_t from, size_t to, bool* zero) {
+  mi_arena_t* arena = mi_arena_of(first.chunk);
+  size_t start = number_of(arena, first);
+  if (to > arena->slot_count - start) return false;
+  for (size_t i = from; i < to; i++) {
+    if (!is_free(slot_at(arena, start + i))) return false;
   }
+  bool busy;
+  if (!take_together(arena, start + from, to - from, zero, &busy)) return false;
+  enter(first, from, to);
   return true;
 }
 
 void mi_arena_release_run(mi_slot_ref_t first, size_t from, size_t to) {
   const mi_arena_t* arena = mi_arena_of(first.chunk);
-  size_t start = (size_t)(mi_slot_start(first) - arena->start) >> MI_SEGMENT_SHIFT;
-  release_slots(arena, start + from, to - from);
+  release_slots(arena, number_of(arena, first) + from, to - from);
 }
 
 void mi_arenas_print_to(mi_output_fun* out, void* arg) {

@@ -46,7 +46,8 @@ bool mi_arena_take_slot(mi_arena_t* arena, mi_slot_ref_t* ref, uint64_t mask, bo
 /* Takes `count` slots next to each other, with all their units, for one segment. `arena` NULL: of
    some shared arena. False if there are none. */
 bool mi_arena_take_run(mi_arena_t* arena, size_t count, mi_slot_ref_t* first, bool* zero);
-/* The slots of the run from number `from` to before `to`. */
+/* The slots of the run from number `from` to before `to`: takes them too, or none; gives them back. */
+bool mi_arena_extend_run(mi_slot_ref_t first, size_t from, size_t to, bool* zero);
 void mi_arena_release_run(mi_slot_ref_t first, size_t from, size_t to);
 
 /* What other threads were doing to arenas, they will not finish. */

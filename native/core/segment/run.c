@@ -5,17 +5,17 @@
 
 static uint32_t* units_of(mi_slot_ref_t first) { return &mi_slot_state(first)->run_units; }
 
-static unsigned slots_for(size_t units) {
-  return (unsigned)((units + MI_UNITS_PER_SEGMENT - 1) / MI_UNITS_PER_SEGMENT);
+static size_t slots_for(size_t units) {
+  return (units + MI_UNITS_PER_SEGMENT - 1) / MI_UNITS_PER_SEGMENT;
 }
 
-static mi_slot_ref_t slot_at(mi_slot_ref_t first, unsigned i) {
-  return (mi_slot_ref_t){first.chunk, first.index + i};
+static mi_slot_ref_t slot_at(mi_slot_ref_t first, size_t i) {
+  return (mi_slot_ref_t){first.chunk, first.index + (unsigned)i};
 }
 
 /* Those of the first `units` units of a run that lie in its slot number i. */
-static uint64_t mask_in(unsigned i, size_t units) {
-  size_t before = (size_t)i * MI_UNITS_PER_SEGMENT;
+static uint64_t mask_in(size_t i, size_t units) {
+  size_t before = i * MI_UNITS_PER_SEGMENT;
   if (units <= before) return 0;
   size_t here = units - before;
   return mi_bits64(0, here < MI_UNITS_PER_SEGMENT ? (unsigned)here : MI_UNITS_PER_SEGMENT);
@@ -23,7 +23,7 @@ static uint64_t mask_in(unsigned i, size_t units) {
 
 /* Gives back the units from `from` to `to`. */
 static void release_units(mi_slot_ref_t first, size_t from, size_t to, bool clean) {
-  for (unsigned i = 0; i < slots_for(to); i++) {
+  for (size_t i = 0; i < slots_for(to); i++) {
     uint64_t mask = mask_in(i, to) & ~mask_in(i, from);
     if (mask != 0) mi_units_release(slot_at(first, i), clean ? 0 : mask, clean ? mask : 0);
   }
@@ -32,11 +32,11 @@ static void release_units(mi_slot_ref_t first, size_t from, size_t to, bool clea
 /* Takes them: all or none. */
 static bool take_units(mi_slot_ref_t first, size_t from, size_t to, bool* zero) {
   *zero = true;
-  for (unsigned i = 0; i < slots_for(to); i++) {
+  for (size_t i = 0; i < slots_for(to); i++) {
     uint64_t mask = mask_in(i, to) & ~mask_in(i, from);
     bool these_are_zero = true;
     if (mask != 0 && !mi_units_take(slot_at(first, i), mask, &these_are_zero)) {
-      size_t until = (size_t)i * MI_UNITS_PER_SEGMENT;
+      size_t until = i * MI_UNITS_PER_SEGMENT;
       if (until > from) release_units(first, from, until, *zero);
       return false;
     }
@@ -45,8 +45,8 @@ static bool take_units(mi_slot_ref_t first, size_t from, size_t to, bool* zero) 
   return true;
 }
 
-static uint32_t bits_of(unsigned index, unsigned count) {
-  return (uint32_t)mi_bits64(index, count);
+static uint32_t bits_of(size_t index, size_t count) {
+  return (uint32_t)mi_bits64((unsigned)index, (unsigned)count);
 }
 
 /* Takes these slots if all are free. Acquire: their previous holders' last writes. */
@@ -59,15 +59,15 @@ static bool take_slots(mi_chunk_t* chunk, uint32_t slots) {
   return true;
 }
 
-static void release_slots(mi_slot_ref_t first, unsigned from, unsigned to) {
-  for (unsigned i = from; i < to; i++) mi_slot_release(slot_at(first, i));
+static void release_slots(mi_slot_ref_t first, size_t from, size_t to) {
+  for (size_t i = from; i < to; i++) mi_slot_release(slot_at(first, i));
 }
 
 static bool take_in(mi_chunk_t* chunk, size_t units, mi_slot_ref_t* first, bool* zero) {
-  unsigned count = slots_for(units);
+  size_t count = slots_for(units);
   /* Acquire: a chunk with free slots has its final `arena`. */
   uint32_t free = atomic_load_explicit(&chunk->free, memory_order_acquire);
-  for (unsigned i = 1; i < count; i++) free &= free >> 1;
+  for (size_t i = 1; i < count; i++) free &= free >> 1;
   if (free == 0 || mi_arena_of(chunk) != NULL) return false;
   for (; free != 0; free &= free - 1) {
     *first = (mi_slot_ref_t){chunk, mi_ctz64(free)};
@@ -88,14 +88,14 @@ static bool take_in_chunks(size_t units, mi_slot_ref_t* first, bool* zero) {
   size_t from = mi_slot_search_start();
   if (take_in_range(from, count, units, first, zero)) return true;
   if (take_in_range(0, from, units, first, zero)) return true;
-  if (!mi_slots_take_new(slots_for(units), first)) return false;
+  if (!mi_slots_take_new((unsigned)slots_for(units), first)) return false;
   if (take_units(*first, 0, units, zero)) return true;
   release_slots(*first, 0, slots_for(units));
   return false;
 }
 
 bool mi_run_take(mi_arena_t* arena, size_t units, mi_slot_ref_t* first, bool* zero) {
-  size_t slots = (units + MI_UNITS_PER_SEGMENT - 1) / MI_UNITS_PER_SEGMENT;
+  size_t slots = slots_for(units);
   if (mi_arena_take_run(arena, slots, first, zero)) {
     *units_of(*first) = (uint32_t)(slots * MI_UNITS_PER_SEGMENT);
     return true;
@@ -108,23 +108,23 @@ bool mi_run_take(mi_arena_t* arena, size_t units, mi_slot_ref_t* first, bool* ze
 }
 
 /* There a run has whole slots. */
-static bool resize_in_arena(mi_slot_ref_t first, size_t units) {
-  size_t had = *units_of(first) / MI_UNITS_PER_SEGMENT;
-  size_t slots = (units + MI_UNITS_PER_SEGMENT - 1) / MI_UNITS_PER_SEGMENT;
-  if (slots > had) return false;
-  /* Before the slots are another's: see mi_run_slots. */
+static bool resize_in_arena(mi_slot_ref_t first, size_t units, bool* zero) {
+  size_t had = slots_for(*units_of(first));
+  size_t slots = slots_for(units);
+  if (slots > had && !mi_arena_extend_run(first, had, slots, zero)) return false;
+  /* Never while one of them may be another's: see mi_run_slots. */
   *units_of(first) = (uint32_t)(slots * MI_UNITS_PER_SEGMENT);
-  mi_arena_release_run(first, slots, had);
+  if (slots < had) mi_arena_release_run(first, slots, had);
   return true;
 }
 
 bool mi_run_resize(mi_slot_ref_t first, size_t units, bool* zero) {
   uint32_t old = *units_of(first);
   *zero = false;
-  if (mi_arena_of(first.chunk) != NULL) return resize_in_arena(first, units);
+  if (mi_arena_of(first.chunk) != NULL) return resize_in_arena(first, units, zero);
   if (units > MI_RUN_UNITS_MAX) return false;
-  unsigned slots = slots_for(units);
-  unsigned old_slots = slots_for(old);
+  size_t slots = slots_for(units);
+  size_t old_slots = slots_for(old);
   if (units <= old) {
     *units_of(first) = (uint32_t)units; /* before the slots are another's: see mi_run_slots */
     release_units(first, units, old, false);
@@ -168,7 +168,7 @@ size_t mi_run_size(mi_slot_ref_t first) { return (size_t)*units_of(first) << MI_
 void mi_run_restore(mi_slot_ref_t first) {
   size_t units = *units_of(first) & ~MOVED;
   if (mi_arena_of(first.chunk) != NULL) return; /* all units of its slots are taken */
-  for (unsigned i = 0; i < slots_for(units); i++) {
+  for (size_t i = 0; i < slots_for(units); i++) {
     mi_units_restore(slot_at(first, i), mask_in(i, units));
   }
 }

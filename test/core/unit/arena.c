@@ -221,9 +221,8 @@ static void huge_blocks(area_t area) {
   memory_check();
 }
 
-/* What is shared is used before more is asked of the system. */
-/* What a block gives up as it shrinks is there for others; it does not move. */
-static void shrinking(area_t area) {
+/* What a block gives up as it shrinks is there for others; it does not move, nor if it grows again. */
+static void resizing(area_t area) {
   mi_heap_t* heap = mi_heap_new_in_arena(area.id);
   uint8_t* p = mi_heap_malloc(heap, 36 * MIB);
   CHECK(p != NULL);
@@ -234,12 +233,33 @@ static void shrinking(area_t area) {
   CHECK(other != NULL);
   memory_check();
   CHECK_PTR(mi_heap_realloc(heap, p, 2500000), ==, p); /* no whole slot less */
+  CHECK_PTR(mi_heap_realloc(heap, p, 30 * MIB), ==, NULL);
   CHECK(pattern_holds(p, 2500000, 1));
+  memory_check();
+  mi_free(other);
+  size_t usable = mi_usable_size(p);
+  memset(p, 1, usable);
+  CHECK_PTR(mi_heap_rezalloc(heap, p, 36 * MIB), ==, p);
+  CHECK(is_all_zero(p + usable, 36 * MIB - usable));
+  pattern_fill(p, 36 * MIB, 2);
+  CHECK_PTR(mi_heap_realloc(heap, p, 60 * MIB), ==, NULL); /* the arena ends there */
+  CHECK_PTR(mi_heap_malloc(heap, 6 * MIB), ==, NULL);
+  memory_check();
+  /* A smaller block would be elsewhere, but there is no room. */
+  void* last = mi_heap_malloc(heap, 3 * MIB);
+  CHECK(last != NULL);
+  CHECK_PTR(mi_heap_realloc(heap, p, 1 * MIB), ==, p);
+  CHECK(pattern_holds_prefix(p, 1 * MIB, 36 * MIB, 2));
+  other = mi_heap_malloc(heap, 20 * MIB);
+  CHECK(other != NULL);
+  memory_check();
   mi_free(p);
+  mi_free(last);
   mi_free(other);
   mi_heap_delete(heap);
 }
 
+/* What is shared is used before more is asked of the system. */
 static void shared(void) {
   void* warm = mi_malloc(100);
   area_t area = area_reserve(40 * MIB, false);
@@ -331,7 +351,7 @@ int main(void) {
   filled_and_filled_again(area);
   only_its_heaps(area);
   huge_blocks(area);
-  shrinking(area);
+  resizing(area);
   regions(area);
   printed(area);
   shared();

@@ -8,7 +8,7 @@
 #include "segment/purge.h"
 #include "segment/segment.h"
 
-enum { SIZE = 24 << 20, ATTEMPTS = 20 };
+enum { SIZE = 24 << 20, IN_ARENA = 60 << 20, ATTEMPTS = 20 };
 
 static _Atomic(bool) held;
 static _Atomic(bool) is_last_try;
@@ -33,6 +33,40 @@ static void* hold(void* arg) {
   return NULL;
 }
 
+static _Atomic(void*) handed_over;
+
+/* Frees what it is given, and then purges, also what its owner has not yet taken back. */
+static void* free_and_purge(void* arg) {
+  for (void* p; (p = atomic_exchange(&handed_over, NULL)) != arg;) {
+    if (p == NULL) continue;
+    mi_free(p);
+    atomic_store(&held, true);
+    mi_collect(true);
+  }
+  return NULL;
+}
+
+/* How often malloc has a block that another thread has freed, and is just purging. */
+static unsigned found_beside_look(size_t size) {
+  unsigned found = 0;
+  pthread_t thread;
+  CHECK_EQ(pthread_create(&thread, NULL, free_and_purge, &found), 0);
+  for (int i = 0; i < ATTEMPTS; i++) {
+    void* p = mi_malloc(size);
+    if (p != NULL) found++;
+    while (p == NULL) p = mi_malloc(size);
+    memset(p, 1, size);
+    atomic_store(&held, false);
+    atomic_store(&handed_over, p);
+    while (!atomic_load(&held)) mi_os_yield(0);
+    nanosleep(&(struct timespec){0, 200 * 1000}, NULL);
+  }
+  while (atomic_load(&handed_over) != NULL) mi_os_yield(0);
+  atomic_store(&handed_over, &found);
+  pthread_join(thread, NULL);
+  return found;
+}
+
 int main(void) {
   mi_option_set(mi_option_purge_delay, 3600000);
   void* keep = mi_malloc(100); /* in the one slot of the chunk that the others leave */
@@ -54,6 +88,11 @@ int main(void) {
     mi_free(again);
   }
   CHECK_CMP(found, >, ATTEMPTS / 2); /* the other thread may be kept from running */
+  CHECK_CMP(found_beside_look(SIZE), >, ATTEMPTS / 2);
+  mi_option_set_enabled(mi_option_disallow_os_alloc, false);
+  CHECK_EQ(mi_reserve_os_memory_ex(IN_ARENA + (8 << 20), false, false, false, NULL), 0);
+  mi_option_set_enabled(mi_option_disallow_os_alloc, true);
+  CHECK_CMP(found_beside_look(IN_ARENA), >, ATTEMPTS / 2);
   mi_free(keep);
   memory_check();
   return 0;

@@ -44,22 +44,41 @@ static void at_exit(void* value) {
   if (round < ROUNDS) pthread_setspecific(key, (void*)(round + 1));
 }
 
+/* The same in the last round only: no heap is there in those before. */
+static pthread_key_t late_key;
+
+static void at_late_exit(void* value) {
+  uintptr_t round = (uintptr_t)value;
+  if (round < ROUNDS) {
+    pthread_setspecific(late_key, (void*)(round + 1));
+  } else {
+    at_exit(value);
+  }
+}
+
 static void* work(void* arg) {
-  pthread_setspecific(key, (void*)1);
+  pthread_setspecific(*(pthread_key_t*)arg, (void*)1);
   of_thread = mi_malloc(100);
   return arg;
+}
+
+static void run(pthread_key_t which) {
+  pthread_t thread;
+  CHECK_EQ(pthread_create(&thread, NULL, work, &which), 0);
+  pthread_join(thread, NULL);
+  for (int i = 0; i < LEFT; i++) mi_free(left[i]);
+  memset(left, 0, sizeof(left));
+  mi_free(of_thread);
 }
 
 int main(void) {
   mi_thread_init();
   /* After miheap's key, whose handlers therefore run first. */
   CHECK_EQ(pthread_key_create(&key, at_exit), 0);
+  CHECK_EQ(pthread_key_create(&late_key, at_late_exit), 0);
   for (int i = 0; i < 20; i++) {
-    pthread_t thread;
-    CHECK_EQ(pthread_create(&thread, NULL, work, NULL), 0);
-    pthread_join(thread, NULL);
-    for (int k = 0; k < LEFT; k++) mi_free(left[k]);
-    mi_free(of_thread);
+    run(key);
+    run(late_key);
   }
   mi_collect(true);
   memory_check();

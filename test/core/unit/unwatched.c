@@ -38,6 +38,28 @@ static void* inside_of_a_block(void* arg) {
   return arg;
 }
 
+static void* inside_of_a_huge_block(void* arg) {
+  CHECK_PTR(mi_malloc_aligned_at(3000000, 64, 3), ==, NULL);
+  CHECK_EQ(errno, ENOMEM);
+  return arg;
+}
+
+static void* resized_inside_of_a_block(void* arg) {
+  CHECK_PTR(mi_realloc_aligned_at(NULL, 100, 64, 3), ==, NULL);
+  CHECK_EQ(errno, ENOMEM);
+  return arg;
+}
+
+static void* begin(void* arg) {
+  mi_thread_init();
+  return arg;
+}
+
+static void* collect(void* arg) {
+  mi_collect(true);
+  return arg;
+}
+
 static void* visit(void* arg) {
   CHECK(!mi_abandoned_visit_blocks(mi_subproc_main(), -1, true, allocate, NULL));
   return arg;
@@ -59,7 +81,14 @@ static void* plain(void* arg) {
 }
 
 int main(void) {
-  static void* (*const first_calls[])(void*) = {new_heap, default_heap, inside_of_a_block, visit,
+  static void* (*const first_calls[])(void*) = {new_heap,
+                                                default_heap,
+                                                inside_of_a_block,
+                                                inside_of_a_huge_block,
+                                                resized_inside_of_a_block,
+                                                begin,
+                                                collect,
+                                                visit,
                                                 plain};
   mi_option_enable(mi_option_visit_abandoned);
   for (size_t i = 0; i < sizeof(first_calls) / sizeof(first_calls[0]); i++) {
@@ -67,6 +96,7 @@ int main(void) {
     pthread_t thread;
     CHECK_EQ(pthread_create(&thread, NULL, first_calls[i], NULL), 0);
     pthread_join(thread, NULL);
+    CHECK_EQ(memory_gauges().threads, 0);
     plain(NULL);
     mi_free(left);
     memory_check();
