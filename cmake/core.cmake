@@ -153,14 +153,20 @@ function(mi_lay_out target)
   endif()
 endfunction()
 
+# Calls of these go through one pointer, not through a stub and a pointer.
+set_source_files_properties(${CMAKE_CURRENT_SOURCE_DIR}/native/override/new.cc PROPERTIES COMPILE_OPTIONS -fno-plt)
+set(MI_REPLACEABLE ${CMAKE_CURRENT_SOURCE_DIR}/cmake/replaceable.list)
+
 add_library(miheap SHARED ${MI_OVERRIDE_SOURCES} ${MI_CORE_SOURCES})
 mi_configure_core(miheap)
 target_compile_definitions(miheap PRIVATE MI_OVERRIDE=1)
 target_compile_options(miheap PRIVATE -ftls-model=initial-exec)
 # A thread that outlives dlclose still runs our exit handler.
-# Calls inside of the library go straight to their target.
+# Calls inside of the library go straight to their target, but those of operators that a program may replace.
 # clang would have every process load the C++ library, which nothing here needs.
-target_link_options(miheap PRIVATE -Wl,-z,nodelete -Wl,-Bsymbolic-functions -Wl,--as-needed)
+target_link_options(miheap PRIVATE -Wl,-z,nodelete -Wl,-Bsymbolic-functions -Wl,--as-needed
+                                   -Wl,--dynamic-list=${MI_REPLACEABLE})
+set_property(TARGET miheap APPEND PROPERTY LINK_DEPENDS ${MI_REPLACEABLE})
 # It has constants in the same segment as code, which then may be executed.
 if(NOT MI_HARDENED)
   mi_lay_out(miheap)
