@@ -22,6 +22,7 @@ set(MI_CORE_SOURCES
     native/core/page/collect.c
     native/core/segment/segment.c
     native/core/segment/chunk.c
+    native/core/segment/directory.c
     native/core/segment/pin.c
     native/core/segment/purge.c
     native/core/segment/purger.c

@@ -720,6 +720,9 @@ mi_decl_export void mi_register_error(mi_error_fun* fun, void* arg) mi_attr_noex
    name that does not exist, is reported once and ignored: a preloaded process that reports sets
    MIHEAP_REPORTED for those it starts. Set-user-id programs do not read the environment.
 
+   What mi_option_set changes while the program runs holds for what happens from then on. Memory that
+   waits for its purge already waits as long as it would have; mi_collect(true) purges it.
+
    OPTION(name, kind, default, least, most, what it does)
 
    SWITCH   0 or 1

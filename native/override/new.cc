@@ -6,6 +6,7 @@
 #include "miheap.h"
 
 #define EXPORT __attribute__((visibility("default"), weak))
+#define RARE __attribute__((cold)) // not among what every process touches: cmake/layout.ld
 #define HIDDEN __attribute__((visibility("hidden")))
 
 // What catching needs is in processes that have C++, as in api/new_nothrow.cc.
@@ -85,15 +86,18 @@ void* new_or_null(std::size_t n, std::align_val_t a) {
 
 } // namespace
 
-EXPORT void* operator new(std::size_t n, const std::nothrow_t&) noexcept { return new_or_null(n); }
-EXPORT void* operator new(std::size_t n, std::align_val_t a, const std::nothrow_t&) noexcept {
+RARE EXPORT void* operator new(std::size_t n, const std::nothrow_t&) noexcept {
+  return new_or_null(n);
+}
+RARE EXPORT void* operator new(std::size_t n, std::align_val_t a, const std::nothrow_t&) noexcept {
   return new_or_null(n, a);
 }
-EXPORT void* operator new[](std::size_t n, const std::nothrow_t&) noexcept {
+RARE EXPORT void* operator new[](std::size_t n, const std::nothrow_t&) noexcept {
   new_t* named = ::operator new[];
   return is_ours(named, mi_own_new_array) ? new_or_null(n) : null_if_it_throws(named, n);
 }
-EXPORT void* operator new[](std::size_t n, std::align_val_t a, const std::nothrow_t&) noexcept {
+RARE EXPORT void*
+operator new[](std::size_t n, std::align_val_t a, const std::nothrow_t&) noexcept {
   new_aligned_t* named = ::operator new[];
   return is_ours(named, mi_own_new_aligned_array) ? new_or_null(n, a)
                                                   : null_if_it_throws(named, n, a);

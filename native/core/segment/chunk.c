@@ -12,90 +12,6 @@
 #include "segment/purge.h"
 #include "stats/stats.h"
 
-/* ---- The directory: blocks of descriptors, made when needed and never freed ----
-   The first one is static. */
-
-#define PER_BLOCK 64u
-#define BLOCK_COUNT 4096u /* 8 TiB */
-
-typedef struct chunk_block_s {
-  mi_chunk_t chunks[PER_BLOCK];
-} chunk_block_t;
-
-static _Alignas(64) chunk_block_t first_block;
-static _Atomic(chunk_block_t*) directory[BLOCK_COUNT]; /* the first entry is not used */
-static _Atomic(size_t) chunk_count;
-/* No chunk below this one had a free slot when last looked at: where a search begins. */
-static _Atomic(size_t) search_start;
-
-size_t mi_chunk_count(void) { return atomic_load_explicit(&chunk_count, memory_order_acquire); }
-
-mi_chunk_t* mi_chunk_at(size_t index) {
-  if (mi_likely(index < PER_BLOCK)) return &first_block.chunks[index];
-  chunk_block_t* block = atomic_load_explicit(&directory[index / PER_BLOCK], memory_order_acquire);
-  return &block->chunks[index % PER_BLOCK];
-}
-
-/* Makes sure that there is a descriptor with this number. */
-static bool make_descriptor(size_t index) {
-  if (index < PER_BLOCK) return true;
-  if (index >= BLOCK_COUNT * PER_BLOCK) return false;
-  if (atomic_load_explicit(&directory[index / PER_BLOCK], memory_order_acquire) != NULL)
-    return true;
-  chunk_block_t* made = mi_memory_map(sizeof(chunk_block_t), MI_WORD_SIZE, MI_MAP_ADDRESSES);
-  if (made == NULL) return false;
-  chunk_block_t* other = NULL;
-  if (!atomic_compare_exchange_strong_explicit(&directory[index / PER_BLOCK], &other, made,
-                                               memory_order_acq_rel, memory_order_acquire)) {
-    mi_memory_unmap(made, sizeof(chunk_block_t));
-  }
-  return true;
-}
-
-void mi_chunk_directory_unmap(void) {
-  atomic_store_explicit(&chunk_count, 0, memory_order_relaxed);
-  for (size_t i = 0; i < BLOCK_COUNT; i++) {
-    chunk_block_t* block = atomic_exchange_explicit(&directory[i], NULL, memory_order_acquire);
-    if (block != NULL) mi_memory_unmap(block, sizeof(chunk_block_t));
-  }
-}
-
-/* `count` descriptors with consecutive numbers that no chunk ever had. */
-static bool add_descriptors(size_t count, size_t* first) {
-  *first = mi_chunk_count();
-  do {
-    for (size_t i = 0; i < count; i++) {
-      if (!make_descriptor(*first + i)) return false;
-    }
-  } while (!atomic_compare_exchange_weak_explicit(&chunk_count, first, *first + count,
-                                                  memory_order_acq_rel, memory_order_relaxed));
-  return true;
-}
-
-/* Descriptors that are vacant, or are about to be. */
-static _Atomic(size_t) vacant_count;
-
-static void leave_descriptor(mi_chunk_t* chunk) {
-  atomic_fetch_add_explicit(&vacant_count, 1, memory_order_relaxed);
-  /* Release: who takes the descriptor finds it as it is left. */
-  atomic_store_explicit(&chunk->vacant, true, memory_order_release);
-}
-
-/* A descriptor that no chunk has. */
-static bool take_descriptor(size_t* index) {
-  bool any = atomic_load_explicit(&vacant_count, memory_order_relaxed) != 0;
-  size_t count = any ? mi_chunk_count() : 0;
-  for (*index = 0; *index < count; ++*index) {
-    mi_chunk_t* chunk = mi_chunk_at(*index);
-    if (atomic_load_explicit(&chunk->vacant, memory_order_relaxed) &&
-        atomic_exchange_explicit(&chunk->vacant, false, memory_order_acquire)) {
-      atomic_fetch_sub_explicit(&vacant_count, 1, memory_order_relaxed);
-      return true;
-    }
-  }
-  return add_descriptors(1, index);
-}
-
 /* ---- Units ---- */
 
 static uint8_t* unit_start(mi_slot_ref_t ref, unsigned unit) {
@@ -182,6 +98,9 @@ void mi_units_release(mi_slot_ref_t ref, uint64_t dirty, uint64_t clean) {
 }
 
 /* ---- Slots ---- */
+
+/* No chunk below this one had a free slot when last looked at: where a search begins. */
+static _Atomic(size_t) search_start;
 
 size_t mi_slot_search_start(void) {
   size_t from = atomic_load_explicit(&search_start, memory_order_relaxed);
@@ -279,10 +198,10 @@ static bool make_findable(uint8_t* start, unsigned slots) {
 
 static bool add_chunk(uint8_t* start, unsigned slots, bool resident, mi_chunk_t** chunk) {
   size_t index;
-  if (!take_descriptor(&index)) return false;
+  if (!mi_chunk_descriptor_take(&index)) return false;
   *chunk = mi_chunk_at(index);
   if (!make_findable(start, slots)) {
-    leave_descriptor(*chunk);
+    mi_chunk_descriptor_leave(*chunk);
     return false;
   }
   if ((*chunk)->number != index)
@@ -398,7 +317,7 @@ bool mi_chunks_reserve(mi_arena_t* arena) {
   if ((uintptr_t)last >> MI_ADDRESS_BITS != 0) return false;
   arena->chunk_count =
       ((uintptr_t)last >> MI_CHUNK_SHIFT) - ((uintptr_t)arena->start >> MI_CHUNK_SHIFT) + 1;
-  return add_descriptors(arena->chunk_count, &arena->first_chunk);
+  return mi_chunk_descriptors_add(arena->chunk_count, &arena->first_chunk);
 }
 
 void mi_chunks_publish(mi_arena_t* arena) {
@@ -476,7 +395,7 @@ static void unmap_chunk(mi_chunk_t* chunk, const units_t taken[MI_SLOTS_PER_CHUN
   chunk->slot_count = 0;
   chunk->start = NULL;
   mi_memory_unmap(start, size);
-  leave_descriptor(chunk);
+  mi_chunk_descriptor_leave(chunk);
 }
 
 void mi_chunks_unmap_free(void) {

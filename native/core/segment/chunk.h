@@ -5,6 +5,7 @@
 
 #include "bits.h"
 #include "options/report.h"
+#include "segment/directory.h"
 
 typedef struct mi_slot_ref_s {
   mi_chunk_t* chunk;
@@ -56,11 +57,6 @@ mi_cold void mi_free_slots_restore(void);
 /* Returns the addresses of every chunk in which nothing is in use to the system. */
 mi_cold void mi_chunks_unmap_free(void);
 
-/* Chunks are numbered from 0 and never go away. Until the thread that adds one is done, its
-   descriptor is all zero: no slot in it is free, abandoned or due. */
-size_t mi_chunk_count(void);
-mi_chunk_t* mi_chunk_at(size_t index);
-
 /* The slots of some chunks, whatever is in them: for (walk = mi_walk_slots(); mi_next_slot(&walk);) walk.slot */
 typedef struct mi_slot_walk_s {
   mi_slot_ref_t slot;
@@ -84,8 +80,5 @@ mi_inline bool mi_next_slot(mi_slot_walk_t* walk) {
 /* Descriptors for an arena's chunks; then the chunks themselves, with all slots free. */
 mi_cold bool mi_chunks_reserve(mi_arena_t* arena);
 mi_cold void mi_chunks_publish(mi_arena_t* arena);
-
-/* Unmaps the descriptors. There are no chunks any more, whatever memory is still mapped. */
-void mi_chunk_directory_unmap(void);
 
 #endif
