@@ -41,13 +41,20 @@ function library(): string {
   return found;
 }
 
-function run(args: string[]): never {
+function help(): void {
+  process.stdout.write(HELP);
+}
+
+function run(args: string[]): void {
   const environment: NodeJS.ProcessEnv = { ...process.env };
   let flags = 0;
   for (; args[flags]?.startsWith('-') && args[flags] !== '--'; flags++) {
     if (args[flags] === '--show-stats') environment.MIHEAP_SHOW_STATS = '1';
     else if (args[flags] === '--no-inherit') environment.MIHEAP_NO_INHERIT = '1';
-    else throw misuse(`unknown option ${args[flags]}`);
+    else if (args[flags] === '--help' || args[flags] === '-h') {
+      help();
+      return;
+    } else throw misuse(`unknown option ${args[flags]}`);
   }
   const command = args.slice(args[flags] === '--' ? flags + 1 : flags);
   const file = command[0];
@@ -79,7 +86,7 @@ function main([verb, ...rest]: string[]): void {
       break;
     case '--help':
     case '-h':
-      process.stdout.write(HELP);
+      help();
       break;
     case '--version':
       process.stdout.write(`${require('../package.json').version}\n`);

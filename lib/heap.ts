@@ -38,7 +38,9 @@ import {
  * heap was destroyed. What throws has changed nothing.
  *
  * Node 24 and newer stop the process when a buffer given to `worker_threads.markAsUntransferable` is
- * detached: do not mark these. No thread can take them away as it is, while `external` is true.
+ * detached: do not mark these. No thread can take them away as it is, while `external` is true; but
+ * what a byte stream, or `ArrayBuffer.prototype.transfer.call`, moves to a new ArrayBuffer, it can. If
+ * the heap's thread ends then, that memory stays for as long as the process lives.
  *
  * @example
  * ```ts

@@ -1,5 +1,6 @@
+import { isMainThread } from 'node:worker_threads';
 import { LoadError } from './errors';
-import { root, shippedPlatforms, system } from './shipped';
+import { isWhole, root, shippedPlatforms, system } from './shipped';
 
 /** A heap inside the addon. */
 export type HeapHandle = { readonly heap: unique symbol };
@@ -88,6 +89,9 @@ export interface Native {
   onCollectWanted(callback: () => void): void;
   /** Returns free memory to the system; false if blocks came or went since the last call. */
   collectIfIdle(): boolean;
+  /** To be called in a worker: first, and as it ends. */
+  endsEarly(): void;
+  beforeEnd(): void;
 
   /** Replaces this process; returns an errno value if that fails. */
   execute(file: string, argv: string[], environment: string[]): number;
@@ -95,10 +99,21 @@ export interface Native {
 
 export const native = load();
 
+if (!isMainThread && native.external) {
+  native.endsEarly();
+  process.once('exit', () => native.beforeEnd());
+}
+
 function load(): Native {
   try {
     return require('node-gyp-build')(root);
   } catch (cause) {
+    if (!isWhole()) {
+      throw new LoadError(
+        `miheap cannot be part of a bundle, since it has a native module: mark it as external (${root})`,
+        cause,
+      );
+    }
     const shipped = shippedPlatforms().join(', ') || 'none';
     throw new LoadError(
       `miheap has no native module that loads on ${system} with Node ${process.version}; ` +

@@ -143,6 +143,7 @@ export class Pool {
    * in the order in which they came.
    *
    * @param signal Ends the wait when it aborts. The promise rejects with the signal's reason then.
+   *   Neither the wait nor the timer of `AbortSignal.timeout` keeps the process alive.
    * @throws Never at once: the promise rejects with what `acquire` throws, {@link PoolExhaustedError}
    *   excepted; with {@link PoolDestroyedError} also if the pool is destroyed meanwhile; with
    *   {@link InvalidTypeError} if `signal` is no AbortSignal.

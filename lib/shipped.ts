@@ -4,6 +4,15 @@ import { join } from 'node:path';
 /** The package's own directory. */
 export const root = join(__dirname, '..');
 
+/** False in a bundle: then `root` is some folder of the program's. */
+export function isWhole(): boolean {
+  try {
+    return require(join(root, 'package.json')).name === 'miheap';
+  } catch {
+    return false;
+  }
+}
+
 /** As prebuilds are named: linux-x64, darwin-arm64, … */
 export const platform = `${process.platform}-${process.arch}`;
 

@@ -43,6 +43,7 @@ napi_value Block::HandOut(Heap& heap, const Memory& memory) {
       napi_get_typedarray_info(env, view, nullptr, nullptr, nullptr, &buffer, nullptr) != napi_ok) {
     return nullptr;
   }
+  heap.environment.NoteHandedOut();
   block->Publish(memory, buffer);
   return view;
 }
@@ -169,7 +170,16 @@ Memory Block::Spend() {
   return taken;
 }
 
-size_t Block::Free() { return Spend().Free(); }
+size_t Block::Free() {
+  const bool is_left = is_left_;
+  Memory taken = Spend();
+  return is_left ? 0 : taken.Free();
+}
+
+void Block::LeaveIfMoved() {
+  Napi::HandleScope scope(environment.env);
+  if (!memory.of_runtime && Buffer() == nullptr) is_left_ = true;
+}
 
 void Block::Finalize(napi_env, void* data, void* hint) {
   Block* block = static_cast<Block*>(hint != nullptr ? hint : data);

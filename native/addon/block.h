@@ -44,6 +44,8 @@ struct Block {
   // Spends the record of a buffer that was collected, and frees the memory. Returns how many bytes
   // came back.
   size_t Free();
+  // For an environment that is about to end: if something else may show the memory, it stays for ever.
+  void LeaveIfMoved();
 
   // Records are made and deleted as often as blocks are.
   static void* operator new(size_t size, const std::nothrow_t&) noexcept { return mi_malloc(size); }
@@ -69,6 +71,7 @@ private:
   Memory Spend();
 
   napi_ref buffer_ = nullptr; // weak; gone once spent
+  bool is_left_ = false;      // the memory is not to be freed
 };
 
 } // namespace miheap

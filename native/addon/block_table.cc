@@ -47,6 +47,12 @@ Block* BlockTable::FindNext(const Block& block) {
   return next;
 }
 
+void BlockTable::ForEach(void (*visit)(Block& block)) const {
+  for (size_t i = 0; i < list_count_; i++) {
+    for (Block* block = lists_[i]; block != nullptr; block = block->table_next) visit(*block);
+  }
+}
+
 void BlockTable::Resize(size_t lists) {
   Block** const old = lists_;
   const size_t old_count = list_count_;

@@ -25,6 +25,9 @@ public:
   // Another one at the same address, or null; from Find on, each comes once.
   static Block* FindNext(const Block& block);
 
+  // `visit` may not insert or erase.
+  void ForEach(void (*visit)(Block& block)) const;
+
 private:
   static constexpr size_t kFewest = 64; // lists; always a power of two
 

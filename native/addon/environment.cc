@@ -6,6 +6,7 @@
 
 #include <miheap.h>
 
+#include "block.h"
 #include "heap.h"
 #include "tokens.h"
 
@@ -53,9 +54,44 @@ void Environment::Release() {
   if (--references_ == 0) delete this;
 }
 
+void Environment::LeaveMoved(void* data) {
+  Environment* const environment = static_cast<Environment*>(data);
+  if (environment->has_looked_) return;
+  environment->has_looked_ = true;
+  environment->blocks.ForEach([](Block& block) { block.LeaveIfMoved(); });
+}
+
+void Environment::EndSentinel(napi_env, void* data, void* hint) {
+  Environment* const environment = static_cast<Environment*>(hint);
+  if (data == environment->sentinel_data_) LeaveMoved(environment);
+  mi_free(data);
+  environment->Release();
+}
+
+void Environment::PlaceSentinel() {
+  if (!ends_early_) return;
+  char* const data = static_cast<char*>(mi_malloc(1));
+  if (data == nullptr) return;
+  napi_value buffer;
+  Retain();
+  if (napi_create_external_arraybuffer(env, data, 1, EndSentinel, this, &buffer) != napi_ok) {
+    return; // as in Block::HandOut: the runtime may have taken it
+  }
+  if (sentinel_ != nullptr) {
+    napi_delete_reference(env, sentinel_);
+    napi_remove_env_cleanup_hook(env, LeaveMoved, this);
+  }
+  sentinel_ = nullptr;
+  napi_create_reference(env, buffer, 1, &sentinel_);
+  sentinel_data_ = sentinel_ != nullptr ? data : nullptr;
+  if (sentinel_ != nullptr) napi_add_env_cleanup_hook(env, LeaveMoved, this);
+}
+
 void Environment::Close() {
   request_collect_.Reset();
   array_buffer_.Reset();
+  if (sentinel_ != nullptr) napi_delete_reference(env, sentinel_);
+  sentinel_ = nullptr;
   tokens::ReleaseAllOf(this);
   // What the thread freed as it ended: nobody else may have a reason to return it.
   mi_collect(true);

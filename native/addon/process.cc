@@ -44,6 +44,10 @@ Napi::Value CollectIfIdle(const Napi::CallbackInfo& info) {
   return Napi::Boolean::New(info.Env(), Environment::Of(info.Env()).CollectIfIdle());
 }
 
+void EndsEarly(const Napi::CallbackInfo& info) { Environment::Of(info.Env()).EndsEarly(); }
+
+void BeforeEnd(const Napi::CallbackInfo& info) { Environment::Of(info.Env()).PlaceSentinel(); }
+
 std::vector<std::string> Strings(const Napi::Value& value) {
   const Napi::Array array = value.As<Napi::Array>();
   std::vector<std::string> strings;
@@ -67,6 +71,8 @@ void ExportProcess(Napi::Env env, Napi::Object exports) {
   exports["preloadedStats"] = Napi::Function::New<PreloadedAllocatorStats>(env, "preloadedStats");
   exports["onCollectWanted"] = Napi::Function::New<OnCollectWanted>(env, "onCollectWanted");
   exports["collectIfIdle"] = Napi::Function::New<CollectIfIdle>(env, "collectIfIdle");
+  exports["endsEarly"] = Napi::Function::New<EndsEarly>(env, "endsEarly");
+  exports["beforeEnd"] = Napi::Function::New<BeforeEnd>(env, "beforeEnd");
   exports["execute"] = Napi::Function::New<Run>(env, "execute");
 }
 

@@ -34,7 +34,9 @@ test('--help names every command and option', () => {
   const { status, stdout } = miheap(['--help']);
   expect(status).toBe(0);
   for (const word of ['run', 'lib', '--show-stats', '--no-inherit']) expect(stdout).toContain(word);
-  expect(outcome(miheap(['-h']))).toEqual([0, stdout, '']);
+  for (const args of [['-h'], ['run', '--help'], ['run', '--show-stats', '-h']]) {
+    expect(outcome(miheap(args))).toEqual([0, stdout, '']);
+  }
 });
 
 describe('misuse ends with code 2 and one line', () => {

@@ -3,7 +3,7 @@
 import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 import { describe, expect, test } from '@jest/globals';
-import { checkedEnvironment, runProgram as runOn } from './support';
+import { checkedEnvironment, external, runProgram as runOn } from './support';
 
 const env = checkedEnvironment();
 const runProgram = <T>(name: string) => runOn<T>(name, { env });
@@ -50,6 +50,18 @@ const steps = [
   ['destroyed', 7],
   ['end', 7],
 ] as const;
+
+test('memory that was moved out of sight outlives the worker', () => {
+  const ways = 'transfer' in ArrayBuffer.prototype ? 3 : 2;
+  const arrived = ways * (4 * 40 + 32);
+  expect(runOn('moved', { env, flags: ['--expose-gc'] })).toEqual({
+    arrived,
+    changed: 0,
+    disturbed: 0,
+    held: external ? arrived * 5000 : 0,
+    littered: 0,
+  });
+});
 
 describe.each(['process', 'worker'])('a %s may end', (where) => {
   test.each(steps)('when the heap is %s', (step, code) => {

@@ -9,6 +9,7 @@ let folder: string;
 beforeAll(() => {
   folder = mkdtempSync(join(tmpdir(), 'miheap-load-'));
   cpSync(join(root, 'dist'), join(folder, 'dist'), { recursive: true });
+  cpSync(join(root, 'package.json'), join(folder, 'package.json'));
   const loader = join('node_modules', 'node-gyp-build');
   cpSync(join(root, loader), join(folder, loader), { recursive: true });
 });
@@ -26,6 +27,16 @@ test('a package without a binary says what is missing, what is there and what to
   expect(message).toContain(`${process.platform}-${process.arch}`);
   expect(message).toContain('binaries shipped: none');
   expect(message).toMatch(/npx .* cmake-js build --directory "/);
+});
+
+test('code that was taken out of the package says that it cannot be', () => {
+  writeFileSync(join(folder, 'package.json'), '{ "name": "program" }');
+  expect(load()).toMatch(
+    /^ERR_MIHEAP_LOAD miheap cannot be part of a bundle, .*: mark it as external \(/,
+  );
+  rmSync(join(folder, 'package.json'));
+  expect(load()).toMatch(/^ERR_MIHEAP_LOAD miheap cannot be part of a bundle/);
+  cpSync(join(root, 'package.json'), join(folder, 'package.json'));
 });
 
 test('a binary that does not load gives the same message', () => {

@@ -43,7 +43,7 @@ const entries = ['index', 'prometheus'];
 test('the package holds the compiled façade, its types, the sources, and nothing else', () => {
   const files = packedFiles(root);
   const isSource = (path: string) =>
-    /^(native|cmake)\/.*\.(c|cc|h|def|txt|cmake|in|ld)$/.test(path);
+    /^(native|cmake)\/.*\.(c|cc|h|def|txt|cmake|in|ld|list)$/.test(path);
   const isBinary = (path: string) =>
     /^prebuilds\/[a-z0-9]+-[a-z0-9]+\/(miheap(\.\w+)?\.node|libmiheap\.\w+\.so)$/.test(path);
   expect(files.filter((path) => !isSource(path) && !isBinary(path))).toEqual(
