@@ -38,9 +38,12 @@ import {
  * heap was destroyed. What throws has changed nothing.
  *
  * Node 24 and newer stop the process when a buffer given to `worker_threads.markAsUntransferable` is
- * detached: do not mark these. No thread can take them away as it is, while `external` is true; but
- * what a byte stream, or `ArrayBuffer.prototype.transfer.call`, moves to a new ArrayBuffer, it can. If
- * the heap's thread ends then, that memory stays for as long as the process lives.
+ * detached: do not mark these. No thread can take them away as they are, while `external` is true.
+ *
+ * A byte stream, or `ArrayBuffer.prototype.transfer.call`, moves a buffer to a new ArrayBuffer, which the
+ * heap can still free, but which can go to another thread. What was so moved and is alive when its
+ * worker ends stays for as long as the process lives. Of a worker that is terminated, what was moved last
+ * is freed in any case: give byte streams copies there.
  *
  * @example
  * ```ts

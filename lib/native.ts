@@ -99,9 +99,23 @@ export interface Native {
 
 export const native = load();
 
-if (!isMainThread && native.external) {
+if (!isMainThread) tellOfEnd();
+
+/** One listener in each worker, however often this module is loaded there. */
+function tellOfEnd(): void {
   native.endsEarly();
-  process.once('exit', () => native.beforeEnd());
+  const key = Symbol.for('miheap.ends');
+  const global = globalThis as { [key]?: Native[] };
+  const told = global[key];
+  if (told !== undefined) {
+    told.push(native);
+    return;
+  }
+  const all = [native];
+  Object.defineProperty(global, key, { value: all });
+  process.once('exit', () => {
+    for (const each of all) each.beforeEnd();
+  });
 }
 
 function load(): Native {

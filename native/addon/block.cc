@@ -43,7 +43,7 @@ napi_value Block::HandOut(Heap& heap, const Memory& memory) {
       napi_get_typedarray_info(env, view, nullptr, nullptr, nullptr, &buffer, nullptr) != napi_ok) {
     return nullptr;
   }
-  heap.environment.NoteHandedOut();
+  block->number = heap.environment.sentinel.NoteHandedOut();
   block->Publish(memory, buffer);
   return view;
 }
@@ -171,14 +171,15 @@ Memory Block::Spend() {
 }
 
 size_t Block::Free() {
-  const bool is_left = is_left_;
+  const bool stays = is_left;
   Memory taken = Spend();
-  return is_left ? 0 : taken.Free();
+  return stays ? 0 : taken.Free();
 }
 
-void Block::LeaveIfMoved() {
+bool Block::IsMoved() const {
+  if (memory.of_runtime) return false;
   Napi::HandleScope scope(environment.env);
-  if (!memory.of_runtime && Buffer() == nullptr) is_left_ = true;
+  return Buffer() == nullptr && !IsCollected();
 }
 
 void Block::Finalize(napi_env, void* data, void* hint) {

@@ -37,15 +37,16 @@ struct Block {
   napi_value Buffer() const;
   // True if the garbage collector has found the ArrayBuffer. Needs a handle scope.
   bool IsCollected() const;
+  // True if JavaScript has moved the memory to another ArrayBuffer, and nobody told. False if the garbage
+  // collector has found the one that showed it.
+  bool IsMoved() const;
 
   // Detaches `buffer`, which shows this block, and spends the record. The memory is the caller's now.
   // False if the buffer cannot be detached, and nothing has changed.
   bool Detach(napi_value buffer, Memory& taken);
-  // Spends the record of a buffer that was collected, and frees the memory. Returns how many bytes
-  // came back.
+  // Spends the record of a buffer that was collected, and frees the memory, unless it is left. Returns
+  // how many bytes came back.
   size_t Free();
-  // For an environment that is about to end: if something else may show the memory, it stays for ever.
-  void LeaveIfMoved();
 
   // Records are made and deleted as often as blocks are.
   static void* operator new(size_t size, const std::nothrow_t&) noexcept { return mi_malloc(size); }
@@ -57,6 +58,11 @@ struct Block {
   Block* next = nullptr;     // of the heap
   Block* previous = nullptr; // of the heap
   Block* table_next = nullptr;
+
+  // For the sentinel.
+  size_t number = 0; // the environment's first block is 1; the runtime's memory has none
+  bool may_be_moved = false;
+  bool is_left = false; // the memory stays for ever
 
 private:
   explicit Block(Heap& heap);
@@ -71,7 +77,6 @@ private:
   Memory Spend();
 
   napi_ref buffer_ = nullptr; // weak; gone once spent
-  bool is_left_ = false;      // the memory is not to be freed
 };
 
 } // namespace miheap

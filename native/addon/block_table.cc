@@ -47,7 +47,7 @@ Block* BlockTable::FindNext(const Block& block) {
   return next;
 }
 
-void BlockTable::ForEach(void (*visit)(Block& block)) const {
+void BlockTable::ForEach(const std::function<void(Block& block)>& visit) const {
   for (size_t i = 0; i < list_count_; i++) {
     for (Block* block = lists_[i]; block != nullptr; block = block->table_next) visit(*block);
   }

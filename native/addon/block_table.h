@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstddef>
+#include <functional>
 
 namespace miheap {
 
@@ -26,7 +27,7 @@ public:
   static Block* FindNext(const Block& block);
 
   // `visit` may not insert or erase.
-  void ForEach(void (*visit)(Block& block)) const;
+  void ForEach(const std::function<void(Block& block)>& visit) const;
 
 private:
   static constexpr size_t kFewest = 64; // lists; always a power of two

@@ -6,7 +6,6 @@
 
 #include <miheap.h>
 
-#include "block.h"
 #include "heap.h"
 #include "tokens.h"
 
@@ -27,7 +26,8 @@ bool AllowsExternalBuffers(napi_env env) {
 
 } // namespace
 
-Environment::Environment(napi_env owner) : env(owner), external(AllowsExternalBuffers(owner)) {
+Environment::Environment(napi_env owner)
+    : env(owner), external(AllowsExternalBuffers(owner)), sentinel(*this) {
   array_buffer_ = Napi::Persistent(Napi::Env(env).Global().Get("ArrayBuffer").As<Napi::Function>());
 }
 
@@ -54,44 +54,10 @@ void Environment::Release() {
   if (--references_ == 0) delete this;
 }
 
-void Environment::LeaveMoved(void* data) {
-  Environment* const environment = static_cast<Environment*>(data);
-  if (environment->has_looked_) return;
-  environment->has_looked_ = true;
-  environment->blocks.ForEach([](Block& block) { block.LeaveIfMoved(); });
-}
-
-void Environment::EndSentinel(napi_env, void* data, void* hint) {
-  Environment* const environment = static_cast<Environment*>(hint);
-  if (data == environment->sentinel_data_) LeaveMoved(environment);
-  mi_free(data);
-  environment->Release();
-}
-
-void Environment::PlaceSentinel() {
-  if (!ends_early_) return;
-  char* const data = static_cast<char*>(mi_malloc(1));
-  if (data == nullptr) return;
-  napi_value buffer;
-  Retain();
-  if (napi_create_external_arraybuffer(env, data, 1, EndSentinel, this, &buffer) != napi_ok) {
-    return; // as in Block::HandOut: the runtime may have taken it
-  }
-  if (sentinel_ != nullptr) {
-    napi_delete_reference(env, sentinel_);
-    napi_remove_env_cleanup_hook(env, LeaveMoved, this);
-  }
-  sentinel_ = nullptr;
-  napi_create_reference(env, buffer, 1, &sentinel_);
-  sentinel_data_ = sentinel_ != nullptr ? data : nullptr;
-  if (sentinel_ != nullptr) napi_add_env_cleanup_hook(env, LeaveMoved, this);
-}
-
 void Environment::Close() {
   request_collect_.Reset();
   array_buffer_.Reset();
-  if (sentinel_ != nullptr) napi_delete_reference(env, sentinel_);
-  sentinel_ = nullptr;
+  sentinel.Close();
   tokens::ReleaseAllOf(this);
   // What the thread freed as it ended: nobody else may have a reason to return it.
   mi_collect(true);
@@ -139,12 +105,16 @@ void Environment::Collect() {
 bool Environment::CollectGarbage() {
   if (!garbage_collection_.IsDue()) return false;
   const Pace::Run run(garbage_collection_, 9);
+  CollectGarbageNow();
+  return true;
+}
+
+void Environment::CollectGarbageNow() {
   // More external memory than the runtime would ever have: it collects before the first call returns.
   constexpr int64_t kPressure = int64_t{1} << 40;
   int64_t adjusted;
   napi_adjust_external_memory(env, kPressure, &adjusted);
   napi_adjust_external_memory(env, -kPressure, &adjusted);
-  return true;
 }
 
 } // namespace miheap

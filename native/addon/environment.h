@@ -7,6 +7,7 @@
 
 #include "block_table.h"
 #include "pace.h"
+#include "sentinel.h"
 
 namespace miheap {
 
@@ -42,24 +43,17 @@ struct Environment {
   // event loop. False if it would take more than a tenth of the time, and was not worth it the last
   // time.
   bool CollectGarbage();
+  // The same, whatever it takes.
+  void CollectGarbageNow();
   void GarbageWasWorthIt() { garbage_collection_.Reset(); }
 
   napi_env const env;
   // False where the runtime only takes memory that it allocated itself.
   bool external;
   BlockTable blocks;
+  Sentinel sentinel;
   Heap* heaps = nullptr;   // list of those with an mi_heap_t
   uint64_t operations = 0; // blocks handed out and given back so far
-
-  // This is a worker: other threads go on when it ends. Then the runtime has the memory of all its external buffers
-  // freed, the newest first, even where a byte stream, or ArrayBuffer.prototype.transfer, has moved it to a buffer that
-  // another thread has now. What was moved by then must stay: we look for it when a buffer of our own, a sentinel, goes
-  // first, or, on Node 18 and 20, a hook of its age. Blocks that are newer than the last sentinel are not seen.
-  void EndsEarly() { ends_early_ = true; }
-  void PlaceSentinel();
-  void NoteHandedOut() {
-    if (ends_early_ && ++handed_out_ % kSentinelEvery == 0) PlaceSentinel();
-  }
 
   // For the environment's own end: no JavaScript is called from here on, and nobody can adopt what its
   // tokens stand for.
@@ -68,16 +62,7 @@ struct Environment {
 private:
   ~Environment() = default;
 
-  static constexpr size_t kSentinelEvery = 32;
-  static void LeaveMoved(void* environment);
-  static void EndSentinel(napi_env env, void* data, void* hint);
-
   size_t references_ = 1;
-  bool ends_early_ = false;
-  size_t handed_out_ = 0;
-  napi_ref sentinel_ = nullptr;   // strong, so that it goes with the environment
-  char* sentinel_data_ = nullptr; // to tell it from those before it
-  bool has_looked_ = false;
   Napi::FunctionReference request_collect_;
   Napi::FunctionReference array_buffer_; // the constructor, as it was when this module was loaded
   size_t freed_ = 0;

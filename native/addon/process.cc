@@ -44,9 +44,9 @@ Napi::Value CollectIfIdle(const Napi::CallbackInfo& info) {
   return Napi::Boolean::New(info.Env(), Environment::Of(info.Env()).CollectIfIdle());
 }
 
-void EndsEarly(const Napi::CallbackInfo& info) { Environment::Of(info.Env()).EndsEarly(); }
+void EndsEarly(const Napi::CallbackInfo& info) { Environment::Of(info.Env()).sentinel.Enable(); }
 
-void BeforeEnd(const Napi::CallbackInfo& info) { Environment::Of(info.Env()).PlaceSentinel(); }
+void BeforeEnd(const Napi::CallbackInfo& info) { Environment::Of(info.Env()).sentinel.BeforeEnd(); }
 
 std::vector<std::string> Strings(const Napi::Value& value) {
   const Napi::Array array = value.As<Napi::Array>();

@@ -8,7 +8,7 @@
 #include "segment/purge.h"
 #include "segment/segment.h"
 
-enum { SIZE = 24 << 20, IN_ARENA = 60 << 20, ATTEMPTS = 20 };
+enum { SIZE = 24 << 20, IN_ARENA = 40 << 20, ATTEMPTS = 12 };
 
 static _Atomic(bool) held;
 static _Atomic(bool) is_last_try;
@@ -38,7 +38,10 @@ static _Atomic(void*) handed_over;
 /* Frees what it is given, and then purges, also what its owner has not yet taken back. */
 static void* free_and_purge(void* arg) {
   for (void* p; (p = atomic_exchange(&handed_over, NULL)) != arg;) {
-    if (p == NULL) continue;
+    if (p == NULL) {
+      mi_os_yield(0);
+      continue;
+    }
     mi_free(p);
     atomic_store(&held, true);
     mi_collect(true);

@@ -31,16 +31,20 @@ async function work({ way, end, count }) {
     if (end === 'collected') globalThis.gc();
   }
   if (end === 'thrown') throw new Error('as it should');
-  if (end === 'exit') process.exit();
+  if (end === 'collected') globalThis.kept = Array.from({ length: 100 }, () => heap.alloc(SIZE));
+  if (end === 'exit' || end === 'collected') process.exit();
   if (end === 'terminated') setInterval(() => {}, 1000);
 }
 
-/** Buffers that are garbage as the worker ends: found, swept or not. */
-function litter() {
+/** Buffers that are garbage as the worker ends: found, swept or not. Some are alive. */
+function litter({ way }) {
   const heap = new Heap();
   for (let i = 0; i < 300; i++) heap.alloc(SIZE);
   globalThis.gc();
-  for (let i = 0; i < 50; i++) heap.alloc(SIZE);
+  for (let i = 0; i < 5000; i++) heap.alloc(SIZE);
+  globalThis.kept = Array.from({ length: 50 }, () => heap.alloc(SIZE));
+  if (way === 'exit') process.exit();
+  if (way === 'terminated') setInterval(() => parentPort.postMessage(0), 1);
 }
 
 function run(data) {
@@ -49,6 +53,7 @@ function run(data) {
     const worker = new Worker(__filename, { workerData: data });
     worker.on('message', (buffer) => {
       arrived.push(buffer);
+      if (data.way === 'terminated') worker.terminate();
       if (data.end === 'terminated' && arrived.length === data.count) worker.terminate();
     });
     worker.on('error', () => {});
@@ -73,11 +78,13 @@ async function main() {
   const disturbed = others.filter((buffer) => !buffer.every((byte) => byte === 88)).length;
   heap.destroy();
   const before = processStats().heldBytes;
-  for (let i = 0; i < 20; i++) await run({ end: 'litter' });
+  for (let i = 0; i < 8; i++) {
+    for (const way of ['end', 'exit', 'terminated']) await run({ end: 'litter', way });
+  }
   const littered = processStats().heldBytes - before;
   console.log(JSON.stringify({ arrived: arrived.length, changed, disturbed, held, littered }));
 }
 
 if (isMainThread) main();
-else if (workerData.end === 'litter') litter();
+else if (workerData.end === 'litter') litter(workerData);
 else work(workerData);

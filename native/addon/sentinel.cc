@@ -1,0 +1,111 @@
+#include "sentinel.h"
+
+#include <miheap.h>
+
+#include "block.h"
+#include "environment.h"
+#include "heap.h"
+
+namespace miheap {
+
+void Sentinel::Enable() {
+  enabled_ = environment_.external;
+  const napi_node_version* node = nullptr;
+  finalises_late_ = napi_get_node_version(environment_.env, &node) == napi_ok &&
+                    node->major == 18 && node->minor < 14;
+}
+
+size_t Sentinel::NoteHandedOut() {
+  if (++handed_out_ % kEvery == 0 && enabled_) {
+    LookForMoves();
+    Place();
+  }
+  return handed_out_;
+}
+
+void Sentinel::LookForMoves() {
+  for (const Heap* heap = environment_.heaps; heap != nullptr && !moves_; heap = heap->next) {
+    const Block* block = heap->blocks;
+    for (size_t left = kEvery; block != nullptr && left > 0 && !moves_; left--) {
+      moves_ = block->IsMoved();
+      block = block->next;
+    }
+  }
+}
+
+void Sentinel::Place() {
+  const napi_env env = environment_.env;
+  char* const data = static_cast<char*>(mi_malloc(1));
+  if (data == nullptr) return;
+  napi_value buffer;
+  napi_ref reference;
+  environment_.Retain();
+  // As in Block::HandOut, what fails may have been taken: it is left to the runtime.
+  if (napi_create_external_arraybuffer(env, data, 1, OnEnd, &environment_, &buffer) != napi_ok ||
+      napi_create_reference(env, buffer, 1, &reference) != napi_ok) {
+    return;
+  }
+  Close();
+  buffer_ = reference;
+  data_ = data;
+  older_ = handed_out_;
+  napi_add_env_cleanup_hook(env, OnHook, this);
+}
+
+void Sentinel::Close() {
+  if (buffer_ == nullptr) return;
+  napi_remove_env_cleanup_hook(environment_.env, OnHook, this);
+  napi_delete_reference(environment_.env, buffer_);
+  buffer_ = nullptr;
+  data_ = nullptr;
+}
+
+void Sentinel::BeforeEnd() {
+  if (!enabled_) return;
+  const napi_env env = environment_.env;
+  bool some = false;
+  environment_.blocks.ForEach([&](const Block& block) {
+    Napi::HandleScope scope(env);
+    some = some || block.IsMoved() || block.IsCollected();
+  });
+  if (some) {
+    // The second time waits until what the first one found is freed. The finalisers run before the hook.
+    environment_.CollectGarbageNow();
+    environment_.CollectGarbageNow();
+    environment_.blocks.ForEach([&](Block& block) {
+      Napi::HandleScope scope(env);
+      block.may_be_moved = block.IsCollected();
+    });
+  }
+  ended_ = !finalises_late_;
+  Place();
+}
+
+bool Sentinel::IsOlder(const Block& block) const {
+  return block.number != 0 && block.number <= older_;
+}
+
+void Sentinel::LeaveMoved() {
+  if (has_looked_) return;
+  has_looked_ = true;
+  environment_.blocks.ForEach([this](const Block& block) {
+    if (IsOlder(block) && block.IsMoved()) moves_ = true;
+  });
+  environment_.blocks.ForEach([this](Block& block) {
+    if (!IsOlder(block)) return;
+    Napi::HandleScope scope(environment_.env);
+    const bool collected = block.IsCollected() && (ended_ ? block.may_be_moved : moves_);
+    block.is_left = block.IsMoved() || collected;
+  });
+}
+
+void Sentinel::OnHook(void* sentinel) { static_cast<Sentinel*>(sentinel)->LeaveMoved(); }
+
+void Sentinel::OnEnd(napi_env, void* data, void* hint) {
+  Environment* const environment = static_cast<Environment*>(hint);
+  if (data == environment->sentinel.data_) environment->sentinel.LeaveMoved();
+  mi_free(data);
+  environment->Release();
+}
+
+} // namespace miheap

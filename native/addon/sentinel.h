@@ -1,0 +1,60 @@
+#pragma once
+
+#include <napi.h>
+
+#include <cstddef>
+
+namespace miheap {
+
+struct Block;
+struct Environment;
+
+// Keeps memory that another thread may have from being freed as a worker ends.
+//
+// JavaScript can move the memory of our ArrayBuffers to others without telling us, by a byte stream or
+// ArrayBuffer.prototype.transfer, and these can go to another thread. When an environment ends, the runtime has the
+// memory of all its external buffers freed, whoever has it now: the newest buffer first. So we look what was moved when
+// an external buffer of our own, the sentinel, goes: blocks that are older than it are as JavaScript left them. Runtimes
+// that free later (Node 18) have a hook beside it run in the same order. What was moved then stays for ever.
+//
+// A new sentinel is placed now and then, and as a worker ends by itself. Of one that is terminated, the blocks that came
+// after the last sentinel are freed in any case.
+//
+// A block whose ArrayBuffer was collected is garbage, or was moved before. As a worker ends by itself all garbage is
+// collected and freed, so what is left was moved. Of one that is terminated it is taken for moved if another block was.
+class Sentinel {
+public:
+  explicit Sentinel(Environment& environment) : environment_(environment) {}
+
+  // The environment is a worker's. (The main thread ends last.)
+  void Enable();
+  // A block has been handed out. Returns its number.
+  size_t NoteHandedOut();
+  // JavaScript is about to end by itself.
+  void BeforeEnd();
+  void Close();
+
+private:
+  static constexpr size_t kEvery = 32;
+
+  void Place();
+  // Among the newest blocks of each heap, whose ArrayBuffers are likely not collected yet.
+  void LookForMoves();
+  void LeaveMoved();
+  bool IsOlder(const Block& block) const;
+  static void OnHook(void* sentinel);
+  static void OnEnd(napi_env env, void* data, void* environment);
+
+  Environment& environment_;
+  bool enabled_ = false;
+  bool finalises_late_ = false; // garbage may not be finalised yet when the hook runs
+  size_t handed_out_ = 0;
+  size_t older_ = 0;          // of these, when the buffer was made
+  napi_ref buffer_ = nullptr; // strong, so that it goes with the environment
+  char* data_ = nullptr;      // of that buffer, to tell it from those before it
+  bool moves_ = false;        // some block was seen to be moved
+  bool ended_ = false;        // of what is collected, Block::may_be_moved tells
+  bool has_looked_ = false;
+};
+
+} // namespace miheap
