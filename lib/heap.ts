@@ -42,8 +42,8 @@ import {
  *
  * A byte stream, or `ArrayBuffer.prototype.transfer.call`, moves a buffer to a new ArrayBuffer, which the
  * heap can still free, but which can go to another thread. What was so moved and is alive when its
- * worker ends stays for as long as the process lives. Of a worker that is terminated, what was moved last
- * is freed in any case: give byte streams copies there.
+ * worker ends stays for as long as the process lives. Of a worker that is terminated, it may be freed
+ * although another thread has it: give byte streams copies there.
  *
  * @example
  * ```ts

@@ -99,20 +99,21 @@ export interface Native {
 
 export const native = load();
 
-if (!isMainThread) tellOfEnd();
+// Bun and Deno end an environment in other ways.
+if (!isMainThread && !process.versions.bun && !process.versions.deno) tellOfEnd();
 
 /** One listener in each worker, however often this module is loaded there. */
 function tellOfEnd(): void {
   native.endsEarly();
   const key = Symbol.for('miheap.ends');
-  const global = globalThis as { [key]?: Native[] };
-  const told = global[key];
+  const shared = process as { [key]?: Native[] };
+  const told = shared[key];
   if (told !== undefined) {
     told.push(native);
     return;
   }
   const all = [native];
-  Object.defineProperty(global, key, { value: all });
+  Object.defineProperty(shared, key, { value: all });
   process.once('exit', () => {
     for (const each of all) each.beforeEnd();
   });

@@ -7,7 +7,7 @@ type Transferable = { [name in 'transfer' | 'transferToFixedLength']?: Transfer 
 /**
  * `ArrayBuffer.prototype.transfer` (Node 22) moves memory into a new ArrayBuffer that nobody was told
  * of. Node would let that one go to another thread, where it may outlive this thread: its memory is
- * then never freed (environment.h). So our ArrayBuffers have their own, which tells the heap. Byte
+ * then not freed (sentinel.h). So our ArrayBuffers have their own, which tells the heap. Byte
  * streams, and `ArrayBuffer.prototype.transfer.call`, go around it.
  */
 const prototype = Object.create(ArrayBuffer.prototype);

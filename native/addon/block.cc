@@ -43,7 +43,7 @@ napi_value Block::HandOut(Heap& heap, const Memory& memory) {
       napi_get_typedarray_info(env, view, nullptr, nullptr, nullptr, &buffer, nullptr) != napi_ok) {
     return nullptr;
   }
-  block->number = heap.environment.sentinel.NoteHandedOut();
+  block->number = heap.environment.sentinel.NoteHandedOut(heap);
   block->Publish(memory, buffer);
   return view;
 }

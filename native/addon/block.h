@@ -60,8 +60,7 @@ struct Block {
   Block* table_next = nullptr;
 
   // For the sentinel.
-  size_t number = 0; // the environment's first block is 1; the runtime's memory has none
-  bool may_be_moved = false;
+  size_t number = 0;    // the environment's first block is 1; the runtime's memory has none
   bool is_left = false; // the memory stays for ever
 
 private:

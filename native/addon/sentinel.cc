@@ -15,21 +15,19 @@ void Sentinel::Enable() {
                     node->major == 18 && node->minor < 14;
 }
 
-size_t Sentinel::NoteHandedOut() {
+size_t Sentinel::NoteHandedOut(const Heap& heap) {
   if (++handed_out_ % kEvery == 0 && enabled_) {
-    LookForMoves();
+    LookForMoves(heap);
     Place();
   }
   return handed_out_;
 }
 
-void Sentinel::LookForMoves() {
-  for (const Heap* heap = environment_.heaps; heap != nullptr && !moves_; heap = heap->next) {
-    const Block* block = heap->blocks;
-    for (size_t left = kEvery; block != nullptr && left > 0 && !moves_; left--) {
-      moves_ = block->IsMoved();
-      block = block->next;
-    }
+void Sentinel::LookForMoves(const Heap& heap) {
+  const Block* block = heap.blocks;
+  for (size_t left = kEvery; block != nullptr && left > 0 && !moves_; left--) {
+    moves_ = block->IsMoved();
+    block = block->next;
   }
 }
 
@@ -49,12 +47,13 @@ void Sentinel::Place() {
   buffer_ = reference;
   data_ = data;
   older_ = handed_out_;
-  napi_add_env_cleanup_hook(env, OnHook, this);
+  hooked_ = napi_add_env_cleanup_hook(env, OnHook, this) == napi_ok;
 }
 
 void Sentinel::Close() {
   if (buffer_ == nullptr) return;
-  napi_remove_env_cleanup_hook(environment_.env, OnHook, this);
+  if (hooked_) napi_remove_env_cleanup_hook(environment_.env, OnHook, this);
+  hooked_ = false;
   napi_delete_reference(environment_.env, buffer_);
   buffer_ = nullptr;
   data_ = nullptr;
@@ -66,16 +65,12 @@ void Sentinel::BeforeEnd() {
   bool some = false;
   environment_.blocks.ForEach([&](const Block& block) {
     Napi::HandleScope scope(env);
-    some = some || block.IsMoved() || block.IsCollected();
+    if (!some) some = block.IsMoved() || block.IsCollected();
   });
   if (some) {
     // The second time waits until what the first one found is freed. The finalisers run before the hook.
     environment_.CollectGarbageNow();
     environment_.CollectGarbageNow();
-    environment_.blocks.ForEach([&](Block& block) {
-      Napi::HandleScope scope(env);
-      block.may_be_moved = block.IsCollected();
-    });
   }
   ended_ = !finalises_late_;
   Place();
@@ -94,12 +89,15 @@ void Sentinel::LeaveMoved() {
   environment_.blocks.ForEach([this](Block& block) {
     if (!IsOlder(block)) return;
     Napi::HandleScope scope(environment_.env);
-    const bool collected = block.IsCollected() && (ended_ ? block.may_be_moved : moves_);
-    block.is_left = block.IsMoved() || collected;
+    block.is_left = block.IsMoved() || (block.IsCollected() && (ended_ || moves_));
   });
 }
 
-void Sentinel::OnHook(void* sentinel) { static_cast<Sentinel*>(sentinel)->LeaveMoved(); }
+void Sentinel::OnHook(void* data) {
+  Sentinel* const sentinel = static_cast<Sentinel*>(data);
+  sentinel->hooked_ = false;
+  sentinel->LeaveMoved();
+}
 
 void Sentinel::OnEnd(napi_env, void* data, void* hint) {
   Environment* const environment = static_cast<Environment*>(hint);

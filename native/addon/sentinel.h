@@ -8,6 +8,7 @@ namespace miheap {
 
 struct Block;
 struct Environment;
+struct Heap;
 
 // Keeps memory that another thread may have from being freed as a worker ends.
 //
@@ -21,15 +22,16 @@ struct Environment;
 // after the last sentinel are freed in any case.
 //
 // A block whose ArrayBuffer was collected is garbage, or was moved before. As a worker ends by itself all garbage is
-// collected and freed, so what is left was moved. Of one that is terminated it is taken for moved if another block was.
+// collected and freed, so what is left was moved. Of one that is terminated it is taken for moved if another block was
+// seen to be.
 class Sentinel {
 public:
   explicit Sentinel(Environment& environment) : environment_(environment) {}
 
   // The environment is a worker's. (The main thread ends last.)
   void Enable();
-  // A block has been handed out. Returns its number.
-  size_t NoteHandedOut();
+  // A block of `heap` has been handed out. Returns its number.
+  size_t NoteHandedOut(const Heap& heap);
   // JavaScript is about to end by itself.
   void BeforeEnd();
   void Close();
@@ -38,11 +40,11 @@ private:
   static constexpr size_t kEvery = 32;
 
   void Place();
-  // Among the newest blocks of each heap, whose ArrayBuffers are likely not collected yet.
-  void LookForMoves();
+  // Among the newest blocks, whose ArrayBuffers are likely not collected yet.
+  void LookForMoves(const Heap& heap);
   void LeaveMoved();
   bool IsOlder(const Block& block) const;
-  static void OnHook(void* sentinel);
+  static void OnHook(void* data);
   static void OnEnd(napi_env env, void* data, void* environment);
 
   Environment& environment_;
@@ -53,7 +55,8 @@ private:
   napi_ref buffer_ = nullptr; // strong, so that it goes with the environment
   char* data_ = nullptr;      // of that buffer, to tell it from those before it
   bool moves_ = false;        // some block was seen to be moved
-  bool ended_ = false;        // of what is collected, Block::may_be_moved tells
+  bool ended_ = false;        // by itself, and garbage is freed
+  bool hooked_ = false;
   bool has_looked_ = false;
 };
 
