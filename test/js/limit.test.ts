@@ -79,7 +79,7 @@ test('a program at its limit that catches the error is not slowed down by lookin
     heap.free(kept[i] as Buffer);
     kept.push(heap.allocUnsafe(100));
   }
-  // A look at all blocks each time would take 20 million steps, and a garbage collection more.
-  expect(performance.now() - started).toBeLessThan(1500);
+  // A look at all blocks each time would take 20 million steps of about a microsecond, and a garbage collection more.
+  expect(performance.now() - started).toBeLessThan(4000);
   heap.destroy();
 });
