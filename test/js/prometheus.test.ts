@@ -29,10 +29,10 @@ describe('collectMiheapMetrics', () => {
     const value = (name: string) => metrics.get(name)?.values[0]?.value;
     expect(value('held_bytes')).toBe(heldBytes);
     expect(value('held_blocks')).toBe(heldBlocks);
-    // What is looked at may itself take or give back a page.
-    expect([allocator, later.allocator].map((each) => each.committed.current)).toContain(
-      value('committed_bytes'),
-    );
+    // What is looked at may itself take a page, and memory goes back to the system meanwhile.
+    const around = [allocator, later.allocator].map((each) => each.committed.current);
+    expect(value('committed_bytes')).toBeGreaterThanOrEqual(Math.min(...around));
+    expect(value('committed_bytes')).toBeLessThanOrEqual(Math.max(...around));
     expect(value('huge_blocks_bytes')).toBe(allocator.mallocHuge.current);
     expect(value('huge_blocks_total')).toBe(allocator.mallocHugeCount);
     expect(value('segments')).toBe(allocator.segments.current);
