@@ -37,7 +37,8 @@ static void run(size_t start, size_t first, size_t second) {
   pthread_barrier_wait(&step);
   CHECK_CMP(memory_resident(), >=, start + BYTES / first * first);
   free_all(theirs, first);
-  for (int i = 0; i < 20; i++) { /* longer than purge_delay */
+  for (int i = 0; i < 60;
+       i++) { /* four times purge_delay, as long as free memory may wait, and the looks at it */
     sleep_ms(10);
     mi_collect(false);
   }
