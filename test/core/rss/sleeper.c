@@ -37,8 +37,8 @@ static void run(size_t start, size_t first, size_t second) {
   pthread_barrier_wait(&step);
   CHECK_CMP(memory_resident(), >=, start + BYTES / first * first);
   free_all(theirs, first);
-  for (int i = 0; i < 60;
-       i++) { /* four times purge_delay, as long as free memory may wait, and the looks at it */
+  /* Free memory waits for up to four times purge_delay, and for a look at it. */
+  for (int i = 0; i < 60; i++) {
     sleep_ms(10);
     mi_collect(false);
   }
