@@ -9,15 +9,7 @@
 #include "os/os.h"
 
 /* A sanitizer must know of each mapping and thread. */
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-#define MI_LINUX_SANITIZED 1
-#elif defined(__has_feature)
-#if __has_feature(address_sanitizer) || __has_feature(thread_sanitizer)
-#define MI_LINUX_SANITIZED 1
-#endif
-#endif
-
-#if (defined(__x86_64__) || defined(__aarch64__)) && !defined(MI_LINUX_SANITIZED)
+#if (defined(__x86_64__) || defined(__aarch64__)) && !MI_OS_ASAN && !MI_OS_TSAN
 #define MI_LINUX_RAW 1
 #else
 #define MI_LINUX_RAW 0

@@ -8,6 +8,7 @@
 #ifndef MI_OS_H
 #define MI_OS_H
 
+#include "os/sanitizer.h"
 #include "types.h"
 
 /* ---- Memory ---- */
@@ -143,17 +144,9 @@ void mi_os_unregister_thread_exit(void);
    will certainly not run: whether a thread is already in the last round of its exit handlers
    when it calls this for the first time, nobody can say. */
 bool mi_os_thread_at_exit(void);
-/* In the last one ThreadSanitizer takes its leave, and nothing that it looks at may run after it. */
-#if defined(__SANITIZE_THREAD__)
-#define MI_OS_EXIT_ROUNDS 3
-#elif defined(__has_feature)
-#if __has_feature(thread_sanitizer)
-#define MI_OS_EXIT_ROUNDS 3
-#endif
-#endif
-#ifndef MI_OS_EXIT_ROUNDS
-#define MI_OS_EXIT_ROUNDS 4 /* _POSIX_THREAD_DESTRUCTOR_ITERATIONS */
-#endif
+/* _POSIX_THREAD_DESTRUCTOR_ITERATIONS; in the last one ThreadSanitizer takes its leave, and nothing that it looks at may
+   run after it. */
+#define MI_OS_EXIT_ROUNDS (MI_OS_TSAN ? 3 : 4)
 
 /* Has `fn` run when the library that we are part of is unloaded and the process goes on: after its
    destructors, and after the program's last use of it. Called once per process, by a constructor

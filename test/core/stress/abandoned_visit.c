@@ -6,6 +6,7 @@
 #include "heap/heap.h"
 #include "memory.h"
 #include "os/rare.h"
+#include "os/sanitizer.h"
 #include "random.h"
 #include "segment/abandoned.h"
 
@@ -70,7 +71,7 @@ look(const mi_heap_t* heap, const mi_heap_area_t* area, void* block, size_t size
   atomic_fetch_add(&shown, 1);
   if (size > MI_LARGE_BLOCK_MAX) atomic_fetch_add(&huge_shown, 1);
   /* It may just be being freed, but it is there. */
-  if (!TEST_TSAN) (void)((volatile uint8_t*)block)[size - 1];
+  if (!MI_OS_TSAN) (void)((volatile uint8_t*)block)[size - 1];
   return true;
 }
 

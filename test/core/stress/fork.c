@@ -9,6 +9,7 @@
 #include "check.h"
 #include "memory.h"
 #include "miheap.h"
+#include "os/sanitizer.h"
 #include "pattern.h"
 #include "random.h"
 #include "segment/purger.h"
@@ -62,7 +63,7 @@ _Noreturn static void child(uint64_t seed) {
   random_t rng = {seed};
   alarm(60);
   exchange_some(&rng, STEPS);
-#if !TEST_TSAN /* it cannot follow threads that start in a child of a threaded process */
+#if !MI_OS_TSAN /* it cannot follow threads that start in a child of a threaded process */
   pthread_t threads[THREADS];
   random_t rngs[THREADS] = {{seed + 1}, {seed + 2}};
   for (int i = 0; i < THREADS; i++) {

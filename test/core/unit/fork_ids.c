@@ -7,6 +7,7 @@
 #include "check.h"
 #include "heap/heap.h"
 #include "memory.h"
+#include "os/sanitizer.h"
 
 enum { BLOCKS = 100 };
 
@@ -41,7 +42,7 @@ static void* in_child(void* same_id) {
 }
 
 int main(void) {
-#if TEST_TSAN /* it cannot follow threads that start in a child of a threaded process */
+#if MI_OS_TSAN /* it cannot follow threads that start in a child of a threaded process */
   (void)in_child, (void)lost;
 #else
   pthread_t thread;

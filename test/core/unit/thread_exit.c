@@ -5,11 +5,12 @@
 #include "check.h"
 #include "heap/heap.h"
 #include "memory.h"
+#include "os/sanitizer.h"
 #include "pattern.h"
 
 /* ThreadSanitizer takes its leave in the last round that the C library offers, and before our handler,
    which runs one round after that of this test. */
-enum { LEFT = 40, ROUNDS = TEST_TSAN ? 2 : 4 };
+enum { LEFT = 40, ROUNDS = MI_OS_TSAN ? 2 : 4 };
 
 static pthread_key_t key;
 static void* left[LEFT];

@@ -1,0 +1,24 @@
+/* Which sanitizer watches all that the process does; gcc and clang have different ways to tell. Both are 0 in other
+   builds. */
+#ifndef MI_OS_SANITIZER_H
+#define MI_OS_SANITIZER_H
+
+#ifdef __has_feature
+#define MI_OS_HAS_FEATURE(feature) __has_feature(feature)
+#else
+#define MI_OS_HAS_FEATURE(feature) 0
+#endif
+
+#if defined(__SANITIZE_THREAD__) || MI_OS_HAS_FEATURE(thread_sanitizer)
+#define MI_OS_TSAN 1
+#else
+#define MI_OS_TSAN 0
+#endif
+
+#if defined(__SANITIZE_ADDRESS__) || MI_OS_HAS_FEATURE(address_sanitizer)
+#define MI_OS_ASAN 1
+#else
+#define MI_OS_ASAN 0
+#endif
+
+#endif
