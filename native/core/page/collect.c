@@ -1,9 +1,7 @@
 #include "page/page.h"
 #include "segment/pace.h"
 
-/* All blocks are free, and the page was purged. */
-static void start_anew(mi_page_t* page) {
-  mi_pace_taken((size_t)page->reserved * page->block_size);
+void mi_page_start_anew(mi_page_t* page) {
   page->free = page->local_free = NULL;
   page->used = page->capacity = 0;
   page->memory_is_zero = page->free_is_zero = false;
@@ -21,7 +19,8 @@ static mi_block_t* take_thread_free(mi_page_t* page, size_t* count) {
   } while (!atomic_compare_exchange_weak_explicit(&page->thread_free, &word, mi_tf_state(word),
                                                   memory_order_acquire, memory_order_relaxed));
   if (mi_unlikely(mi_tf_list(word) == NULL)) {
-    start_anew(page);
+    mi_pace_taken((size_t)page->reserved * page->block_size);
+    mi_page_start_anew(page);
     return NULL;
   }
   size_t purged = atomic_load_explicit(&page->purged, memory_order_relaxed);

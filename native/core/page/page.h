@@ -99,6 +99,9 @@ mi_inline mi_block_t* mi_page_block_of(const mi_page_t* page, const void* p) {
    capacity < reserved. */
 void mi_page_extend(mi_page_t* page);
 
+/* No block is alive, on whatever list: all of them will be laid out again as they are needed, one behind the other. */
+void mi_page_start_anew(mi_page_t* page);
+
 /* Lays out one block, and takes it: no memory is touched. capacity < reserved. */
 mi_inline mi_block_t* mi_page_take_next(mi_page_t* page) {
   mi_block_t* block = (mi_block_t*)(page->start + page->capacity * page->block_size);

@@ -85,6 +85,32 @@ static void free_blocks(void** blocks, size_t count) {
   while (count > 0) mi_free(blocks[--count]);
 }
 
+/* The blocks of a page that was full come one behind the other again, in whatever order they were freed; of one that was
+   not, they come as they were freed, and no more memory is touched. */
+static void laid_out_anew(size_t size) {
+  enum { STEP = 7 };
+  static void* blocks[MI_UNIT_SIZE / 64];
+  mi_collect(true);
+  size_t count = fill_page(size, blocks);
+  const mi_page_t* page = mi_page_of(blocks[0]);
+  for (size_t first = 0; first < STEP; first++) {
+    for (size_t i = first; i < count; i += STEP) mi_free(blocks[i]);
+  }
+  CHECK_EQ(pages_of(size), 1);
+  CHECK_EQ(page->capacity, 0);
+  CHECK_EQ(fill_page(size, blocks), count);
+  for (size_t i = 0; i < count; i++) CHECK((uint8_t*)blocks[i] == page->start + i * size);
+  free_blocks(blocks, count);
+
+  mi_collect(true);
+  blocks[0] = mi_malloc(size);
+  page = mi_page_of(blocks[0]);
+  uint16_t capacity = page->capacity;
+  CHECK_CMP(capacity, <, page->reserved);
+  mi_free(blocks[0]);
+  CHECK_EQ(page->capacity, capacity);
+}
+
 enum { CLASSES = 8 };
 
 /* The heap has an empty page of each of these classes. */
@@ -154,6 +180,8 @@ static void handed_on_among_many(void) {
 }
 
 int main(void) {
+  laid_out_anew(64);
+  laid_out_anew(512);
   handed_on();
   handed_on_among_many();
   alternate(8);
