@@ -114,7 +114,8 @@ function tellOfEnd(): void {
   }
   const all = [native];
   Object.defineProperty(shared, key, { value: all });
-  process.once('exit', () => {
+  // First of all: one that throws, or calls process.exit, is the last.
+  process.prependOnceListener('exit', () => {
     for (const each of all) each.beforeEnd();
   });
 }

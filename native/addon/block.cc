@@ -176,6 +176,8 @@ size_t Block::Free() {
   return stays ? 0 : taken.Free();
 }
 
+void Block::Keep() const { napi_reference_ref(environment.env, buffer_, nullptr); }
+
 bool Block::IsMoved() const {
   if (memory.of_runtime) return false;
   Napi::HandleScope scope(environment.env);

@@ -40,6 +40,8 @@ struct Block {
   // True if JavaScript has moved the memory to another ArrayBuffer, and nobody told. False if the garbage
   // collector has found the one that showed it.
   bool IsMoved() const;
+  // From now on the garbage collector does not find the ArrayBuffer, if it has not yet.
+  void Keep() const;
 
   // Detaches `buffer`, which shows this block, and spends the record. The memory is the caller's now.
   // False if the buffer cannot be detached, and nothing has changed.

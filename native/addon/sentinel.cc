@@ -16,10 +16,11 @@ void Sentinel::Enable() {
 }
 
 size_t Sentinel::NoteHandedOut(const Heap& heap) {
-  if (++handed_out_ % kEvery == 0 && enabled_) {
-    LookForMoves(heap);
-    Place();
-  }
+  handed_out_++;
+  if (!enabled_) return handed_out_;
+  // Each heap at its own pace: with several that take turns, one of them might never be looked at.
+  if ((heap.allocated + 1) % kEvery == 0) LookForMoves(heap);
+  if (handed_out_ % kEvery == 0 || ended_at_.has_value()) Place();
   return handed_out_;
 }
 
@@ -64,20 +65,26 @@ void Sentinel::BeforeEnd() {
   const napi_env env = environment_.env;
   bool some = false;
   environment_.blocks.ForEach([&](const Block& block) {
+    if (some) return;
     Napi::HandleScope scope(env);
-    if (!some) some = block.IsMoved() || block.IsCollected();
+    some = block.IsMoved() || block.IsCollected();
   });
   if (some) {
-    // The second time waits until what the first one found is freed. The finalisers run before the hook.
+    // The second time waits until what the first one found is freed, its blocks too.
     environment_.CollectGarbageNow();
     environment_.CollectGarbageNow();
   }
-  ended_ = !finalises_late_;
+  environment_.blocks.ForEach([](const Block& block) { block.Keep(); });
+  ended_at_ = handed_out_;
   Place();
 }
 
 bool Sentinel::IsOlder(const Block& block) const {
   return block.number != 0 && block.number <= older_;
+}
+
+bool Sentinel::WasKept(const Block& block) const {
+  return !finalises_late_ && ended_at_.has_value() && block.number <= *ended_at_;
 }
 
 void Sentinel::LeaveMoved() {
@@ -89,7 +96,7 @@ void Sentinel::LeaveMoved() {
   environment_.blocks.ForEach([this](Block& block) {
     if (!IsOlder(block)) return;
     Napi::HandleScope scope(environment_.env);
-    block.is_left = block.IsMoved() || (block.IsCollected() && (ended_ || moves_));
+    block.is_left = block.IsMoved() || (block.IsCollected() && (WasKept(block) || moves_));
   });
 }
 

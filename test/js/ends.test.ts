@@ -52,8 +52,7 @@ const steps = [
 ] as const;
 
 test('memory that was moved out of sight outlives the worker', () => {
-  const ways = 'transfer' in ArrayBuffer.prototype ? 3 : 2;
-  const arrived = ways * (4 * 40 + 32);
+  const arrived = 'transfer' in ArrayBuffer.prototype ? 3 * (8 * 40 + 32) : 2 * (6 * 40 + 32);
   expect(runOn('moved', { env, flags: ['--expose-gc'] })).toEqual({
     arrived,
     changed: 0,

@@ -2,6 +2,8 @@
 // heap of, send what comes out to the main thread, and end. The memory stays as it is. Prints how many buffers arrived,
 // how many of them changed, the bytes that are held for them, and those that workers which only make garbage leave.
 const { isMainThread, parentPort, Worker, workerData } = require('node:worker_threads');
+// Before miheap has a listener of its own.
+if (workerData?.end === 'cut') process.on('exit', () => process.exit());
 const { Heap, processStats } = require('miheap');
 
 const SIZE = 5000;
@@ -23,28 +25,56 @@ const ways = {
   },
 };
 
+function send(moved) {
+  parentPort.postMessage(moved, [moved.buffer]);
+}
+
+/** Waits to be terminated. */
+function ask() {
+  setInterval(() => parentPort.postMessage(null), 1);
+}
+
 async function work({ way, end, count }) {
   const heap = new Heap();
+  const other = new Heap();
   for (let i = 0; i < count; i++) {
-    const moved = await ways[way](heap.alloc(SIZE).fill(7));
-    parentPort.postMessage(moved, [moved.buffer]);
+    send(await ways[way](heap.alloc(SIZE).fill(7)));
+    if (end === 'turns') other.alloc(SIZE);
     if (end === 'collected') globalThis.gc();
   }
   if (end === 'thrown') throw new Error('as it should');
-  if (end === 'collected') globalThis.kept = Array.from({ length: 100 }, () => heap.alloc(SIZE));
+  if (end === 'collected' || end === 'turns') {
+    globalThis.gc();
+    globalThis.kept = Array.from({ length: 100 }, () => other.alloc(SIZE));
+  }
+  if (end === 'listener') {
+    process.on('exit', () => {
+      for (let i = 0; i < count; i++) {
+        send(new Uint8Array(transfer.call(heap.alloc(SIZE).fill(7).buffer)));
+      }
+    });
+  }
   if (end === 'exit' || end === 'collected') process.exit();
-  if (end === 'terminated') setInterval(() => {}, 1000);
+  if (end === 'terminated' || end === 'turns') ask();
 }
 
-/** Buffers that are garbage as the worker ends: found, swept or not. Some are alive. */
-function litter({ way }) {
+/** Buffers that are garbage as the worker ends, found, swept or not, and some that are alive. */
+function litter({ way, found }) {
   const heap = new Heap();
   for (let i = 0; i < 300; i++) heap.alloc(SIZE);
-  globalThis.gc();
+  if (found) globalThis.gc();
   for (let i = 0; i < 5000; i++) heap.alloc(SIZE);
   globalThis.kept = Array.from({ length: 50 }, () => heap.alloc(SIZE));
+  if (way === 'terminated') ask();
+  else setTimeout(() => leave(heap, way), 1);
+}
+
+/** What the stack holds is found as the worker stops. */
+function leave(heap, way) {
+  const kept = Array.from({ length: 1000 }, () => heap.alloc(SIZE));
   if (way === 'exit') process.exit();
-  if (way === 'terminated') setInterval(() => parentPort.postMessage(0), 1);
+  if (way === 'thrown') throw new Error('as it should');
+  return kept;
 }
 
 function run(data) {
@@ -52,9 +82,8 @@ function run(data) {
     const arrived = [];
     const worker = new Worker(__filename, { workerData: data });
     worker.on('message', (buffer) => {
-      arrived.push(buffer);
-      if (data.way === 'terminated') worker.terminate();
-      if (data.end === 'terminated' && arrived.length === data.count) worker.terminate();
+      if (buffer === null) worker.terminate();
+      else arrived.push(buffer);
     });
     worker.on('error', () => {});
     worker.on('exit', () => resolve(arrived));
@@ -64,7 +93,8 @@ function run(data) {
 async function main() {
   const arrived = [];
   for (const way of transfer ? Object.keys(ways) : ['stream', 'reader']) {
-    for (const end of ['end', 'exit', 'thrown', 'collected', 'terminated']) {
+    const ends = ['end', 'exit', 'thrown', 'collected', 'cut', 'turns', 'terminated'];
+    for (const end of transfer ? [...ends, 'listener'] : ends) {
       const buffers = await run({ way, end, count: 40 });
       // Of a terminated worker the last ones are not safe.
       arrived.push(...(end === 'terminated' ? buffers.slice(0, 32) : buffers));
@@ -79,7 +109,9 @@ async function main() {
   heap.destroy();
   const before = processStats().heldBytes;
   for (let i = 0; i < 8; i++) {
-    for (const way of ['end', 'exit', 'terminated']) await run({ end: 'litter', way });
+    for (const way of ['end', 'exit', 'thrown', 'terminated']) {
+      await run({ end: 'litter', way, found: i % 2 === 0 });
+    }
   }
   const littered = processStats().heldBytes - before;
   console.log(JSON.stringify({ arrived: arrived.length, changed, disturbed, held, littered }));
