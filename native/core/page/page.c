@@ -15,9 +15,9 @@ void mi_page_extend(mi_page_t* page) {
   mi_assert(page->free == NULL && page->capacity < page->reserved);
   size_t block_size = page->block_size;
   size_t count = mi_os_page_size() / block_size;
-  bool is_fresh = page->memory_is_zero; /* what was used before is resident already, most likely */
+  bool is_fresh = page->memory_is_zero;
   bool populates = is_fresh && page->capacity > 0 && may_populate(page);
-  if (!is_fresh || populates) count *= 4;
+  if (populates) count *= 4;
   size_t room = (size_t)(page->reserved - page->capacity);
   if (count == 0 || mi_rare(mi_rare_extend)) count = 1;
   if (count > room) count = room;
