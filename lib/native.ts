@@ -114,8 +114,10 @@ function tellOfEnd(): void {
   }
   const all = [native];
   Object.defineProperty(shared, key, { value: all });
-  // First of all: one that throws, or calls process.exit, is the last.
-  process.prependOnceListener('exit', () => {
+  // Before those that are there already: one that throws, or calls process.exit, is the last. Programs emit `exit`
+  // themselves too, and go on.
+  process.prependListener('exit', () => {
+    if (!(process as { _exiting?: boolean })._exiting) return;
     for (const each of all) each.beforeEnd();
   });
 }

@@ -70,7 +70,7 @@ void Sentinel::BeforeEnd() {
     some = block.IsMoved() || block.IsCollected();
   });
   if (some) {
-    // The second time waits until what the first one found is freed, its blocks too.
+    // The second time waits until what the first one found is swept. Its finalisers run before the sentinel looks.
     environment_.CollectGarbageNow();
     environment_.CollectGarbageNow();
   }

@@ -16,8 +16,9 @@ struct Heap;
 // JavaScript can move the memory of our ArrayBuffers to others without telling us, by a byte stream or
 // ArrayBuffer.prototype.transfer, and these can go to another thread. When an environment ends, the runtime has the
 // memory of all its external buffers freed, whoever has it now: the newest buffer first. So we look what was moved when
-// an external buffer of our own, the sentinel, goes: blocks that are older than it are as JavaScript left them. A hook
-// beside it comes first where the runtime takes it. What was moved then stays for ever.
+// an external buffer of our own, the sentinel, goes: blocks that are older than it are as JavaScript left them. Where
+// the runtime frees later (Node 18), a hook beside it looks, which runs in the same order. What was moved then stays
+// for ever.
 //
 // A new sentinel is placed now and then, as a worker ends by itself, and for each block that it makes from then on. Of a
 // worker that is terminated, the blocks that came after the last sentinel are freed in any case.

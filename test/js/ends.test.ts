@@ -62,6 +62,10 @@ test('memory that was moved out of sight outlives the worker', () => {
   });
 });
 
+test('a worker that emits exit by hand goes on', () => {
+  expect(runOn('emitted', { env, flags: ['--expose-gc'] })).toEqual({ held: 0 });
+});
+
 describe.each(['process', 'worker'])('a %s may end', (where) => {
   test.each(steps)('when the heap is %s', (step, code) => {
     const program = join(__dirname, 'programs', 'exit-at.js');

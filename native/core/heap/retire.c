@@ -58,11 +58,18 @@ void mi_heap_unretire(mi_heap_t* heap, mi_page_t* page) {
   atomic_fetch_sub_explicit(&retired_by_all, retired_bytes(page), memory_order_relaxed);
 }
 
-/* The blocks of a page that was all in use, in the order in which they were freed, are in no cache by the time that they
-   are needed; laid out anew they come one behind the other (bench/NOTES.md). Not in hardened builds, which tell by its
-   lists what was written to after it was freed, or freed twice. */
+/* Blocks that came back in any order, in a page that has been laid out whole, are in no cache by the time that they are
+   needed; laid out anew they come one behind the other (bench/NOTES.md). What was freed oldest first, or newest first,
+   is a list of neighbours already. Not in checked builds, which tell by its lists what was written to after it was
+   freed, or freed twice. */
 static bool is_worth_starting_anew(const mi_page_t* page) {
-  return !MI_HARDENED && page->capacity == page->reserved && page->block_size <= MI_SMALL_SIZE_MAX;
+  if (MI_CHECKED || page->capacity < page->reserved || page->block_size > MI_SMALL_SIZE_MAX) {
+    return false;
+  }
+  const uint8_t* last = (const uint8_t*)page->local_free;
+  const uint8_t* before =
+      last == NULL ? NULL : (const uint8_t*)mi_block_next(page, page->local_free);
+  return before != NULL && before != last - page->block_size && before != last + page->block_size;
 }
 
 static bool may_retire(const mi_heap_t* heap, const mi_page_t* page) {

@@ -98,7 +98,8 @@ mi_inline mi_block_t* mi_page_block_of(const mi_page_t* page, const void* p) {
    memory in a large heap. `free` must be empty and capacity < reserved. */
 void mi_page_extend(mi_page_t* page);
 
-/* No block is alive, on whatever list: all of them will be laid out again as they are needed, one behind the other. */
+/* No block is alive, and none is on thread_free: all of them will be laid out again as they are needed, one behind the
+   other. */
 void mi_page_start_anew(mi_page_t* page);
 
 /* Lays out one block, and takes it: no memory is touched. capacity < reserved. */
