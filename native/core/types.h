@@ -191,9 +191,8 @@ typedef struct mi_page_s {
   uint16_t capacity;       /* blocks laid out so far */
   bool memory_is_zero : 1; /* beyond `capacity` */
   bool free_is_zero : 1;   /* every block on `free`, but for its first word */
-  bool adopted : 1; /* its heap took it over with blocks in it, which are not to die with it */
-  bool
-      began_anew : 1; /* all its blocks were free, and forgotten, since a visit set this to false */
+  bool adopted : 1;    /* its heap took it over with blocks in it, which are not to die with it */
+  bool began_anew : 1; /* all its blocks were free and forgotten since a visit set this to false */
   bool collected : 1; /* mi_page_free_collect looked at its lists since a visit set this to false */
   uint8_t shared_credit : 3; /* above 0: it will be SHARED when it is full */
   uint8_t retire_expire; /* rounds of mi_heap_age_retired until it is given back; 0: not retired */

@@ -45,7 +45,8 @@ async function work({ way, end, count }) {
   if (end === 'thrown') throw new Error('as it should');
   if (end === 'collected' || end === 'turns') {
     globalThis.gc();
-    globalThis.kept = Array.from({ length: 100 }, () => other.alloc(SIZE));
+    const last = end === 'turns' ? other : heap;
+    globalThis.kept = Array.from({ length: 100 }, () => last.alloc(SIZE));
   }
   if (end === 'listener') {
     process.on('exit', () => {
