@@ -124,63 +124,40 @@ typedef struct mi_block_s {
 enum { MI_TF_NORMAL = 0, MI_TF_FULL = 1, MI_TF_NOTIFYING = 2, MI_TF_UNOWNED = 3 };
 enum { MI_TF_STATE_MASK = 3, MI_TF_WHOLE = 4, MI_TF_COUNT_SHIFT = 48 };
 
-/* Bits of page->flags. None but IN_FULL on the way of a plain free. */
+/* Bits of page->flags. None on the way of a plain free. */
 enum {
-  MI_PAGE_IN_FULL = 1,     /* the page sits in the full queue */
-  MI_PAGE_HAS_ALIGNED = 2, /* some block was handed out at an address inside of it */
-  MI_PAGE_UNUSED = 4,      /* the page was given back: a free in it is misuse */
-  MI_PAGE_SHARED = 8,      /* the owner, too, frees on thread_free (heap/delayed.c) */
+  MI_PAGE_HAS_ALIGNED = 1, /* some block was handed out at an address inside of it */
+  MI_PAGE_UNUSED = 2,      /* the page was given back: a free in it is misuse */
+  MI_PAGE_SHARED = 4,      /* the owner, too, frees on thread_free (heap/delayed.c) */
 };
 
 /* A run of blocks of one size.
 
-   All that other threads need to free a block is in the first cache line: the list that they push on,
-   what stays the same as long as they hold a block, the flags, and `freer`. The second line, which malloc
-   and the owner's free write, is touched by the owner only (the thread whose id is in the segment), but for
-   `key`. With the two mixed, each free by another thread took both lines away from the owner: 4 % of the time
-   of programs whose threads free each other's blocks (bench/NOTES.md). While no call is under way in the
+   Cache lines: what malloc and the owner's free write, touched by the owner only (the thread whose id is in the segment);
+   what any free reads, and what seldom changes; and in another pair of lines, as processors fetch them, what other
+   threads write. When that was beside what any free reads, each free by another thread took this from the owner: 15 %
+   of the time of programs whose threads free each other's blocks (bench/NOTES.md). While no call is under way in the
    owner:
 
      used + uncounted + |free| + |local_free| == capacity <= reserved; `used` counts the blocks on
        thread_free too
      every listed block lies at start + i * block_size with i < capacity, on one list only
-     the page is in exactly one queue of its heap: that of its bin, or the full queue (flag
-       IN_FULL); IN_FULL implies that `free` is empty
-     a page of one block is IN_FULL from its first heap on: it is never looked for, since its block may be less
+     the page is in exactly one queue of its heap: that of its bin, or the full queue (in_full);
+       in_full implies that `free` is empty
+     a page of one block is in_full from its first heap on: it is never looked for, since its block may be less
        aligned than those of its class (mi_segment_page_resize)
-     thread_free is FULL only if IN_FULL is set
+     thread_free is FULL only if in_full is set
      `uncounted` is 0 if SHARED is set, and when the owner has freed enough of a page in the full queue
        before it read the notice of others
      SHARED implies that `free` and `local_free` are empty, and all blocks laid out
-     a page that is IN_FULL but not FULL is on its heap's delayed list, or about to be. Until
+     a page that is in_full but not FULL is on its heap's delayed list, or about to be. Until
        the owner drains that list it takes nothing from thread_free, so the page cannot become
        empty
-     `freer` is the segment's owner, if the page is in use by one of its heaps, no flag but IN_FULL
-       is set, and its blocks do not go to a magazine; else 0 */
+     `freer` is the segment's owner, if the page is in use by one of its heaps, no flag is set,
+       and its blocks do not go to a magazine; else 0 */
 typedef struct mi_page_s {
-  _Alignas(64) _Atomic(uintptr_t) thread_free; /* list and MI_TF_ state; see above */
-  /* The thread whose free may push on local_free without another look; 0: none. */
-  _Atomic(uintptr_t) freer;
-  size_t block_size;
-  uint8_t* start;         /* the first block */
-  uint16_t reserved;      /* blocks that fit */
-  _Atomic(uint8_t) flags; /* MI_PAGE_…; written by the owner, read by all who hold a block here */
-  uint8_t bin;
-  uint8_t tag; /* that of its heap, or of the heap it was in when that ended */
-  /* No more of its blocks than this are in the heap's magazine. The owner's: the second line has no room for it. */
-  uint8_t in_magazine;
-  /* Written by the owner; read by another thread only while it holds NOTIFYING. NULL: abandoned. */
-  _Atomic(struct mi_heap_s*) heap;
-  /* On the heap's delayed list: the next page. Of an abandoned page: the blocks that must be on
-     thread_free for it to be empty. Of a communal page: 1, and 0 when its block was freed. */
-  _Atomic(uintptr_t) link;
-  /* Of the blocks on thread_free, from its end: those that were there when page/scavenge.c looked last, and those that
-     were purged, but for their links. In a page of many blocks 0. */
-  _Atomic(uint8_t) seen;
-  _Atomic(uint8_t) purged;
-
-  _Alignas(64) mi_block_t* free; /* malloc pops here */
-  mi_block_t* local_free;        /* the owner's free pushes here */
+  _Alignas(256) mi_block_t* free; /* malloc pops here */
+  mi_block_t* local_free;         /* the owner's free pushes here */
   uint16_t used;
   union {
     /* Blocks alive that `used` leaves out, so that it becomes 0 when the owner is to look at the page
@@ -196,6 +173,8 @@ typedef struct mi_page_s {
   bool collected : 1; /* mi_page_free_collect looked at its lists since a visit set this to false */
   uint8_t shared_credit : 3; /* above 0: it will be SHARED when it is full */
   uint8_t retire_expire; /* rounds of mi_heap_age_retired until it is given back; 0: not retired */
+  bool in_full;          /* the page sits in the full queue */
+  uint8_t in_magazine;   /* no more of its blocks than this are in the heap's magazine */
   struct mi_page_s* next;
   struct mi_page_s* prev;
   union {
@@ -203,14 +182,33 @@ typedef struct mi_page_s {
     /* Of a communal page: that of the thread that took it. For who holds the segment, or the block. */
     uintptr_t communal_id;
   };
-  uintptr_t key; /* encodes the links of this page's lists in hardened builds */
 #if MI_GUARDED
   _Atomic(uint64_t) guarded; /* bit per block: segment/guard.h */
 #endif
+
+  /* The thread whose free may push on local_free without another look; 0: none. */
+  _Alignas(64) _Atomic(uintptr_t) freer;
+  size_t block_size;
+  uint8_t* start;         /* the first block */
+  uintptr_t key;          /* encodes the links of this page's lists in hardened builds */
+  uint16_t reserved;      /* blocks that fit */
+  _Atomic(uint8_t) flags; /* MI_PAGE_…; written by the owner, read by all who hold a block here */
+  uint8_t bin;
+  uint8_t tag; /* that of its heap, or of the heap it was in when that ended */
+  /* Written by the owner; read by another thread only while it holds NOTIFYING. NULL: abandoned. */
+  _Atomic(struct mi_heap_s*) heap;
+
+  _Alignas(128) _Atomic(uintptr_t) thread_free; /* list and MI_TF_ state; see above */
+  /* On the heap's delayed list: the next page. Of an abandoned page: the blocks that must be on
+     thread_free for it to be empty. Of a communal page: 1, and 0 when its block was freed. */
+  _Atomic(uintptr_t) link;
+  /* Of the blocks on thread_free, from its end: those that were there when page/scavenge.c looked last, and those that
+     were purged, but for their links. In a page of many blocks 0. */
+  _Atomic(uint8_t) seen;
+  _Atomic(uint8_t) purged;
 } mi_page_t;
 
-_Static_assert(sizeof(mi_page_t) == 128,
-               "page lookup is a shift; owner and sharers use separate lines");
+_Static_assert(sizeof(mi_page_t) == 256, "page lookup is a shift; see above for the lines");
 
 typedef struct mi_page_queue_s {
   mi_page_t* first;
@@ -275,7 +273,7 @@ struct mi_subproc_s;
 /* Header of a segment, at the start of its slot (huge: of its mapping). Zeroed when the segment
    is freed, so that a stale pointer into it is recognised.
 
-   thread_id is the owner: only that thread may touch the rest, and the second line of each page.
+   thread_id is the owner: only that thread may touch the rest, and the first line of each page.
    0: abandoned, or not a segment. An abandoned segment of a chunk is marked in chunk->abandoned;
    who clears that mark becomes the owner, unless the segment is communal (heap/communal.h). That of a
    huge block has no owner any more; who visits it pins it, in its slot (segment/pin.h) or in the segment
@@ -437,6 +435,9 @@ _Static_assert(sizeof(mi_tld_t) <= 4096, "each thread that allocates has a syste
 #define mi_noinline __attribute__((noinline))
 #define mi_cold __attribute__((noinline, cold))
 #define mi_inline static inline __attribute__((always_inline))
+/* Of the functions that programs call most: what they run lies in one or two cache lines. 2 to 4 % of the time of
+   programs that do little but allocate (bench/workloads/algebra.c). */
+#define mi_hot __attribute__((aligned(64)))
 #define mi_unreachable() __builtin_unreachable()
 #define mi_prefetch(p) __builtin_prefetch(p, 1)
 /* For variables of fast paths: found without the global offset table. */
@@ -446,6 +447,7 @@ _Static_assert(sizeof(mi_tld_t) <= 4096, "each thread that allocates has a syste
 #define mi_unlikely(x) (x)
 #define mi_noinline
 #define mi_cold
+#define mi_hot
 #define mi_inline static inline
 #define mi_hidden
 #define mi_unreachable() ((void)0)

@@ -7,10 +7,10 @@
 
 #define EXPORT __attribute__((visibility("default")))
 
-EXPORT void* malloc(size_t size);
+EXPORT mi_hot void* malloc(size_t size);
 EXPORT void* calloc(size_t count, size_t size);
 EXPORT void* realloc(void* p, size_t size);
-EXPORT void free(void* p);
+EXPORT mi_hot void free(void* p);
 EXPORT void cfree(void* p);
 EXPORT void* reallocarray(void* p, size_t count, size_t size);
 EXPORT int reallocarr(void* p, size_t count, size_t size);

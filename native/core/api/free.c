@@ -125,7 +125,7 @@ static void abandon_all(void) {
   if (heap->tld->heaps == heap && !heap->visiting) mi_heap_abandon(heap);
 }
 
-void mi_free(void* p) mi_attr_noexcept {
+mi_hot void mi_free(void* p) mi_attr_noexcept {
   mi_free_inline(p);
   if (mi_rare(mi_rare_abandon)) abandon_all();
 }

@@ -116,7 +116,7 @@ bool mi_count_bytes(size_t count, size_t size, size_t* total) {
   return false;
 }
 
-void* mi_malloc(size_t size) mi_attr_noexcept { return mi_malloc_inline(size); }
+mi_hot void* mi_malloc(size_t size) mi_attr_noexcept { return mi_malloc_inline(size); }
 void* mi_zalloc(size_t size) mi_attr_noexcept { return mi_alloc(mi_heap_default, size, true); }
 void* mi_malloc_small(size_t size) mi_attr_noexcept {
   return mi_alloc_small(mi_heap_default, size, false);

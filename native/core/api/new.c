@@ -78,7 +78,7 @@ static mi_noinline void* new_slow(size_t size, mi_heap_t* heap, mi_page_t* page)
   return mi_likely(p != NULL) ? p : retry(NULL, NULL, size, 1);
 }
 
-void* mi_new(size_t size) { return mi_malloc_or(size, new_larger, new_slow); }
+mi_hot void* mi_new(size_t size) { return mi_malloc_or(size, new_larger, new_slow); }
 
 void* mi_new_n(size_t count, size_t size) {
   size_t total;

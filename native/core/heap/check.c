@@ -18,7 +18,7 @@ static bool page_belongs(mi_heap_t* heap, mi_page_t* page, unsigned queue) {
   if (page->tag != heap->tag) return false;
   if (!mi_segment_is_mine(segment) || segment->cookie != mi_segment_cookie(segment)) return false;
   if ((mi_segment_pages(segment) >> mi_page_index(segment, page) & 1) == 0) return false;
-  if (mi_page_is_in_full(page)) return queue == MI_BIN_FULL;
+  if (page->in_full) return queue == MI_BIN_FULL;
   return page->reserved > 1 && queue == page->bin && page->block_size == mi_bin_block_size(queue);
 }
 
@@ -33,7 +33,7 @@ static bool delayed_is_valid(mi_heap_t* heap) {
   size_t listed = 0;
   mi_page_t* page = atomic_load_explicit(&heap->delayed, memory_order_acquire);
   for (; page != NULL; page = mi_page_delayed_next(page), listed++) {
-    if (!mi_page_is_in_full(page) || listed > heap->page_count) return false;
+    if (!page->in_full || listed > heap->page_count) return false;
     if (atomic_load_explicit(&page->heap, memory_order_relaxed) != heap) return false;
   }
   return listed >= noticed;

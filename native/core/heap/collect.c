@@ -51,7 +51,7 @@ void mi_heap_collect_frees(mi_heap_t* heap) {
 static void show_page(mi_heap_t* heap, mi_page_t* page, void* arg) {
   (void)arg;
   bool some = page->local_free != NULL || mi_page_has_thread_free(page);
-  if (mi_page_is_in_full(page) && some && mi_page_clear_full(page)) {
+  if (page->in_full && some && mi_page_clear_full(page)) {
     mi_page_leave_full(heap, page);
   }
 }

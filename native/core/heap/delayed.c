@@ -111,7 +111,7 @@ static void collect_and_retire(mi_page_t* page) {
 
 /* All blocks of a SHARED page came back, the last one by its owner's hand. */
 static void take_back(mi_page_t* page) {
-  if (mi_page_is_in_full(page)) {
+  if (page->in_full) {
     mi_heap_delayed_free(atomic_load_explicit(&page->heap, memory_order_relaxed));
   } else if (!mi_page_is_notifying(page)) {
     collect_and_retire(page);
@@ -201,7 +201,7 @@ static void complete_in_child(mi_heap_t* heap, mi_page_t* page, void* arg) {
   (void)arg;
   mi_page_forget_other_thread(page);
   uintptr_t word = atomic_load_explicit(&page->thread_free, memory_order_relaxed);
-  if (mi_page_is_in_full(page) && mi_tf_state(word) != MI_TF_FULL) complete(heap, page);
+  if (page->in_full && mi_tf_state(word) != MI_TF_FULL) complete(heap, page);
 }
 
 void mi_heap_delayed_free_in_child(mi_heap_t* heap) {

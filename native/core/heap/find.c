@@ -21,7 +21,7 @@ static mi_page_t* adopt_fresh(mi_heap_t* heap, mi_page_t* page, unsigned bin) {
 static void add_single(mi_heap_t* heap, mi_page_t* page) {
   /* Nobody else knows of it yet. */
   atomic_store_explicit(&page->thread_free, MI_TF_FULL, memory_order_release);
-  mi_page_set_flag(page, MI_PAGE_IN_FULL, true);
+  page->in_full = true;
   mi_heap_add_page(heap, page, false);
 }
 

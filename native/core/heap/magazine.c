@@ -100,7 +100,7 @@ bool mi_magazine_give_back(mi_heap_t* heap, unsigned bin) {
   if (block == NULL) return false;
   mi_page_t* page = mi_page_of(block);
   /* So that it is found, however few of its blocks are free. First: it may go with this one. */
-  if (mi_page_is_in_full(page) && mi_page_clear_full(page)) mi_page_leave_full(heap, page);
+  if (page->in_full && mi_page_clear_full(page)) mi_page_leave_full(heap, page);
   mi_page_return_block(page, block);
   mi_heap_delayed_free(heap);
   return true;

@@ -45,7 +45,7 @@ static void update_direct(mi_heap_t* heap, unsigned bin) {
 }
 
 static unsigned queue_index(const mi_page_t* page) {
-  return mi_page_is_in_full(page) ? MI_BIN_FULL : page->bin;
+  return page->in_full ? MI_BIN_FULL : page->bin;
 }
 
 void mi_heap_add_page(mi_heap_t* heap, mi_page_t* page, bool front) {
@@ -92,7 +92,7 @@ bool mi_page_to_full(mi_heap_t* heap, mi_page_t* page) {
   mi_assert(page->free == NULL && page->local_free == NULL);
   if (!mi_page_set_full(page)) return false;
   mi_heap_remove_page(heap, page);
-  mi_page_set_flag(page, MI_PAGE_IN_FULL, true);
+  page->in_full = true;
   if (will_be_shared(heap, page)) {
     mi_page_set_flag(page, MI_PAGE_SHARED, true);
   } else {
@@ -106,6 +106,6 @@ void mi_page_leave_full(mi_heap_t* heap, mi_page_t* page) {
   mi_assert(page->reserved > 1);
   mi_page_count_all(page);
   mi_heap_remove_page(heap, page);
-  mi_page_set_flag(page, MI_PAGE_IN_FULL, false);
+  page->in_full = false;
   mi_heap_add_page(heap, page, false);
 }

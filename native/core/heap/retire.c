@@ -73,7 +73,7 @@ static bool is_worth_starting_anew(const mi_page_t* page) {
 }
 
 static bool may_retire(const mi_heap_t* heap, const mi_page_t* page) {
-  return !mi_rare(mi_rare_retire) && page->reserved > 1 && !mi_page_is_in_full(page) &&
+  return !mi_rare(mi_rare_retire) && page->reserved > 1 && !page->in_full &&
          heap->pages[page->bin].last->retire_expire == 0 && has_budget(heap, retired_bytes(page));
 }
 
@@ -95,7 +95,7 @@ bool mi_page_watch(mi_heap_t* heap, mi_page_t* page) {
   mi_page_count_all(page);
   size_t others = mi_page_others_freed(page);
   size_t alive = page->used > others ? page->used - others : 0;
-  if (alive == 0 && others > 0 && !mi_page_is_in_full(page)) mi_page_free_collect(page);
+  if (alive == 0 && others > 0 && !page->in_full) mi_page_free_collect(page);
   if (alive == 0) return mi_page_is_empty(page);
   if (others > 0 || others_told(heap)) mi_heap_others_free(heap);
   bool some =
@@ -122,7 +122,7 @@ static bool leave_full(mi_heap_t* heap, mi_page_t* page) {
 void mi_page_retire(mi_page_t* page) {
   if (mi_likely(page->retire_expire != 0)) return; /* it is waiting already */
   mi_heap_t* heap = atomic_load_explicit(&page->heap, memory_order_relaxed);
-  if (mi_page_is_in_full(page)) {
+  if (page->in_full) {
     if (!leave_full(heap, page)) return;
   } else if (mi_page_is_watched(page) && !mi_page_watch(heap, page)) {
     return;

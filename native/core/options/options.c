@@ -50,7 +50,7 @@ long mi_option_get(mi_option_t option) mi_attr_noexcept {
   return atomic_load_explicit(&values[option], memory_order_relaxed);
 }
 
-long mi_option_get_clamp(mi_option_t option, long min, long max) mi_attr_noexcept {
+mi_cold long mi_option_get_clamp(mi_option_t option, long min, long max) mi_attr_noexcept {
   long value = mi_option_get(option);
   if (value < min) return min;
   return value > max ? max : value;
@@ -62,14 +62,14 @@ size_t mi_option_get_size(mi_option_t option) mi_attr_noexcept {
   return (size_t)value * (sizes >> option & 1 ? 1024 : 1);
 }
 
-void mi_option_set(mi_option_t option, long value) mi_attr_noexcept {
+mi_cold void mi_option_set(mi_option_t option, long value) mi_attr_noexcept {
   if (!exists(option)) return;
   mi_options_read(); /* so that the environment does not come later */
   atomic_store_explicit(&chosen[option], true, memory_order_relaxed);
   store(option, allowed(option, value));
 }
 
-void mi_option_set_default(mi_option_t option, long value) mi_attr_noexcept {
+mi_cold void mi_option_set_default(mi_option_t option, long value) mi_attr_noexcept {
   if (!exists(option)) return;
   mi_options_read();
   if (!atomic_load_explicit(&chosen[option], memory_order_relaxed))
@@ -79,16 +79,16 @@ void mi_option_set_default(mi_option_t option, long value) mi_attr_noexcept {
 bool mi_option_is_enabled(mi_option_t option) mi_attr_noexcept {
   return mi_option_get(option) != 0;
 }
-void mi_option_set_enabled(mi_option_t option, bool enable) mi_attr_noexcept {
+mi_cold void mi_option_set_enabled(mi_option_t option, bool enable) mi_attr_noexcept {
   mi_option_set(option, enable);
 }
-void mi_option_set_enabled_default(mi_option_t option, bool enable) mi_attr_noexcept {
+mi_cold void mi_option_set_enabled_default(mi_option_t option, bool enable) mi_attr_noexcept {
   mi_option_set_default(option, enable);
 }
-void mi_option_enable(mi_option_t option) mi_attr_noexcept { mi_option_set(option, 1); }
-void mi_option_disable(mi_option_t option) mi_attr_noexcept { mi_option_set(option, 0); }
+mi_cold void mi_option_enable(mi_option_t option) mi_attr_noexcept { mi_option_set(option, 1); }
+mi_cold void mi_option_disable(mi_option_t option) mi_attr_noexcept { mi_option_set(option, 0); }
 
-void mi_options_print(void) mi_attr_noexcept {
+mi_cold void mi_options_print(void) mi_attr_noexcept {
   for (int i = 0; i < _mi_option_last; i++) {
     const mi_option_desc_t* desc = &mi_option_descs[i];
     mi_message("option %s = %ld%s\n", desc->name, mi_option_get((mi_option_t)i),

@@ -36,7 +36,7 @@ bool mi_page_is_valid(mi_page_t* page) {
   if (mi_page_used(page) + free + local != page->capacity) return false;
   if (!mi_is_aligned(page->start, mi_lowest_bit(page->block_size) < 64 ? MI_WORD_SIZE : 64))
     return false;
-  bool in_full = mi_page_is_in_full(page);
+  bool in_full = page->in_full;
   uintptr_t word = atomic_load_explicit(&page->thread_free, memory_order_acquire);
   /* A page of one block has no other queue; its block is free there only during a visit. */
   if (in_full && page->reserved > 1 && page->free != NULL) return false;

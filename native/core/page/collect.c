@@ -96,7 +96,7 @@ static void collect_thread_free(mi_page_t* page) {
 }
 
 void mi_page_free_collect(mi_page_t* page) {
-  if (!mi_page_is_in_full(page)) mi_page_count_all(page);
+  if (!page->in_full) mi_page_count_all(page);
   collect_thread_free(page);
   if (page->free == NULL && page->local_free != NULL) mi_page_adopt_local_free(page);
 }

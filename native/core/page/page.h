@@ -23,15 +23,10 @@ _Static_assert(MI_ADDRESS_BITS <= MI_TF_COUNT_SHIFT, "the count lies above any a
 
 /* ---- Flags ---- */
 
-/* Relaxed: IN_FULL matters to the owner only, and HAS_ALIGNED is set before the address it is
-   about is handed out. There is one writer, so no read-modify-write is needed. */
+/* Relaxed: HAS_ALIGNED is set before the address it is about is handed out. There is one writer, so no read-modify-write is needed. */
 mi_inline uint8_t mi_page_flags(const mi_page_t* page) {
   return atomic_load_explicit(&page->flags, memory_order_relaxed);
 }
-mi_inline bool mi_page_is_in_full(const mi_page_t* page) {
-  return (mi_page_flags(page) & MI_PAGE_IN_FULL) != 0;
-}
-
 mi_inline bool mi_page_is_shared(const mi_page_t* page) {
   return (mi_page_flags(page) & MI_PAGE_SHARED) != 0;
 }
@@ -52,7 +47,7 @@ mi_inline bool mi_page_has_magazine(const mi_page_t* page) {
 }
 /* For the owner, when a heap of its gets the page: page->heap is set. */
 mi_inline void mi_page_set_freer(mi_page_t* page) {
-  bool plain = (mi_page_flags(page) & ~MI_PAGE_IN_FULL) == 0 && !mi_page_has_magazine(page);
+  bool plain = mi_page_flags(page) == 0 && !mi_page_has_magazine(page);
   atomic_store_explicit(&page->freer, plain ? mi_os_thread_id() : 0, memory_order_relaxed);
 }
 /* Before another thread may own the segment, or the page may end. */

@@ -198,13 +198,10 @@ static void set_bit(_Atomic(uint64_t)* word, unsigned index, bool value) {
    at the words behind it. */
 static void clear_descriptor(mi_page_t* page) {
   mi_assert(atomic_load_explicit(&page->thread_free, memory_order_relaxed) == 0);
-  enum { FIRST = offsetof(mi_page_t, freer), HEAP = offsetof(mi_page_t, heap) };
-  enum { OWNERS = offsetof(mi_page_t, free) };
-  memset((uint8_t*)page + FIRST, 0, HEAP - FIRST);
+  memset(page, 0, offsetof(mi_page_t, heap));
   atomic_store_explicit(&page->heap, NULL, memory_order_relaxed);
   atomic_store_explicit(&page->link, 0, memory_order_relaxed);
   mi_page_forget_looks(page);
-  memset((uint8_t*)page + OWNERS, 0, sizeof(*page) - OWNERS);
   atomic_store_explicit(&page->flags, MI_PAGE_UNUSED, memory_order_relaxed);
 }
 

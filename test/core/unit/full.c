@@ -16,7 +16,7 @@ static size_t count;
 static size_t quota;
 static mi_page_t* page;
 
-static bool is_full(void) { return mi_page_is_in_full(page); }
+static bool is_full(void) { return page->in_full; }
 
 /* Fills a page; the heap has another one of the class, not full, when it is done. */
 static void fill(void) {
@@ -294,7 +294,7 @@ static void others_free_few(size_t size, size_t one_in, size_t turns, collect_t 
       all[n++] = p;
       CHECK_CMP(n, <=, PAGES * MOST);
     }
-    CHECK(mi_page_is_in_full(pages[i]));
+    CHECK(pages[i]->in_full);
   }
   void* last[] = {all[--n], NULL};
   for (size_t turn = 0; turn < turns; turn++) {

@@ -144,9 +144,9 @@ static void damage(void) {
   mi_block_set_next(page, a, page->free); /* on both lists */
   CHECK(!mi_page_is_valid(page));
   mi_block_set_next(page, a, NULL);
-  mi_page_set_flag(page, MI_PAGE_IN_FULL, true);
+  page->in_full = true;
   CHECK(!mi_page_is_valid(page));
-  mi_page_set_flag(page, MI_PAGE_IN_FULL, false);
+  page->in_full = false;
   atomic_store(&page->thread_free, MI_TF_FULL);
   CHECK(!mi_page_is_valid(page));
   atomic_store(&page->thread_free, 0);
