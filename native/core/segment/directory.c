@@ -10,7 +10,7 @@ typedef struct chunk_block_s {
   mi_chunk_t chunks[PER_BLOCK];
 } chunk_block_t;
 
-static _Alignas(64) chunk_block_t first_block;
+static chunk_block_t first_block;
 static _Atomic(chunk_block_t*) directory[BLOCK_COUNT]; /* the first entry is not used */
 static _Atomic(size_t) chunk_count;
 
@@ -28,7 +28,8 @@ static bool make_descriptor(size_t index) {
   if (index >= BLOCK_COUNT * PER_BLOCK) return false;
   if (atomic_load_explicit(&directory[index / PER_BLOCK], memory_order_acquire) != NULL)
     return true;
-  chunk_block_t* made = mi_memory_map(sizeof(chunk_block_t), MI_WORD_SIZE, MI_MAP_ADDRESSES);
+  chunk_block_t* made =
+      mi_memory_map(sizeof(chunk_block_t), _Alignof(chunk_block_t), MI_MAP_ADDRESSES);
   if (made == NULL) return false;
   chunk_block_t* other = NULL;
   if (!atomic_compare_exchange_strong_explicit(&directory[index / PER_BLOCK], &other, made,
