@@ -14,4 +14,12 @@ for name in "${every[@]}"; do
   [[ -n $address ]] || fail "layout: there is no $name"
   ((16#$address < 65536)) || fail "layout: $name is at 0x$address"
 done
+# Small variables share pages: no large array lies between them.
+first=$(nm "$LIB" | awk '$3 == "first_block" { print $1 }')
+[[ -n $first ]] || fail "layout: there is no first_block"
+while read -r address size type name; do
+  if [[ $type == [bB] ]] && ((16#$size > 4096 && 16#$address < 16#$first)); then
+    fail "layout: $name is before first_block"
+  fi
+done < <(nm -S --defined-only "$LIB" | awk 'NF == 4')
 echo "layout: ok"

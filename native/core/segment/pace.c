@@ -27,14 +27,16 @@ static uint64_t cost_us(uint64_t bytes) {
   return bytes / mi_os_page_size() * atomic_load_explicit(&fault_ns, memory_order_relaxed) / 1000;
 }
 
+/* In it, as many whole pages as a unit has. */
+static uint8_t probe[2 * MI_UNIT_SIZE];
+
 uint32_t mi_pace_measure(void) {
   /* An interruption of the thread shows in one of the groups. */
   enum { GROUPS = 4, MOST_PER_GROUP = 4, MOST_NS = 20000 };
-  static uint8_t memory[2 * MI_UNIT_SIZE]; /* in it, as many whole pages as a unit has */
   size_t page = mi_os_page_size();
   size_t per_group = MI_UNIT_SIZE / page / GROUPS;
   if (per_group > MOST_PER_GROUP) per_group = MOST_PER_GROUP;
-  uint8_t* begin = (uint8_t*)mi_align_up((uintptr_t)memory, page);
+  uint8_t* begin = (uint8_t*)mi_align_up((uintptr_t)probe, page);
   volatile uint8_t* at = begin;
   int64_t least = MOST_NS;
   mi_os_avoid_large_pages(begin, MI_UNIT_SIZE);
