@@ -73,10 +73,12 @@ set(MI_CORE_SOURCES
     native/core/api/stats.c)
 list(TRANSFORM MI_CORE_SOURCES PREPEND ${CMAKE_CURRENT_SOURCE_DIR}/)
 set(MI_OVERRIDE_SOURCES native/override/malloc.c native/override/new.cc native/override/preload.c)
-include(CheckCCompilerFlag)
 include(CheckCSourceCompiles)
-# A block that is fetched ahead is fetched to be written. Processors of x86-64 without the instruction do nothing there.
-check_c_compiler_flag(-mprfchw MI_COMPILER_HAS_PREFETCHW)
+# A block that is fetched ahead is fetched to be written. Processors of x86-64 that lack the instruction do nothing
+# there, but for the first ones of 2004. Compilers for others may take the flag, and complain of it later.
+set(CMAKE_REQUIRED_FLAGS -mprfchw)
+check_c_source_compiles("#ifndef __PRFCHW__\n#error\n#endif\nint main(void) { return 0; }" MI_HAS_PREFETCHW)
+unset(CMAKE_REQUIRED_FLAGS)
 include(CheckSymbolExists)
 check_symbol_exists(__GLIBC__ features.h MI_HAS_GLIBC)
 if(MI_HAS_GLIBC)
@@ -135,7 +137,7 @@ function(mi_configure_core target)
     PRIVATE -fvisibility=hidden
             -fno-strict-aliasing
             $<$<CONFIG:Release>:-O3>
-            $<$<BOOL:${MI_COMPILER_HAS_PREFETCHW}>:-mprfchw>
+            $<$<BOOL:${MI_HAS_PREFETCHW}>:-mprfchw>
             $<$<COMPILE_LANGUAGE:C>:-fno-builtin-malloc>
             -fexceptions # std::bad_alloc passes through mi_new
             $<$<COMPILE_LANGUAGE:CXX>:-fno-rtti>)

@@ -133,11 +133,11 @@ enum {
 
 /* A run of blocks of one size.
 
-   Cache lines: what malloc and the owner's free write, touched by the owner only (the thread whose id is in the segment);
-   what any free reads, and what seldom changes; and in another pair of lines, as processors fetch them, what other
-   threads write. When that was beside what any free reads, each free by another thread took this from the owner: 15 %
-   of the time of programs whose threads free each other's blocks (bench/NOTES.md). While no call is under way in the
-   owner:
+   Cache lines: what malloc and the owner's free write, touched by the owner only (the thread whose id is in the
+   segment), but for `communal_id` and `guarded`; what any free reads, and what seldom changes; and in another pair of
+   lines, as processors fetch them, what other threads write. When that was beside what any free reads, each free by
+   another thread took this from the owner: 5 to 20 % of the time of programs whose threads free each other's blocks
+   (bench/NOTES.md). While no call is under way in the owner:
 
      used + uncounted + |free| + |local_free| == capacity <= reserved; `used` counts the blocks on
        thread_free too
@@ -438,7 +438,7 @@ _Static_assert(sizeof(mi_tld_t) <= 4096, "each thread that allocates has a syste
 #define mi_noinline __attribute__((noinline))
 #define mi_cold __attribute__((noinline, cold))
 #define mi_inline static inline __attribute__((always_inline))
-/* Of the functions that programs call most: what they run lies in one or two cache lines. 2 to 4 % of the time of
+/* Of the functions that programs call most: what they run lies in one or two cache lines. Up to 4 % of the time of
    programs that do little but allocate (bench/workloads/algebra.c). */
 #define mi_hot __attribute__((aligned(64)))
 #define mi_unreachable() __builtin_unreachable()

@@ -23,7 +23,8 @@ _Static_assert(MI_ADDRESS_BITS <= MI_TF_COUNT_SHIFT, "the count lies above any a
 
 /* ---- Flags ---- */
 
-/* Relaxed: HAS_ALIGNED is set before the address it is about is handed out. There is one writer, so no read-modify-write is needed. */
+/* Relaxed: HAS_ALIGNED is set before the address it is about is handed out. There is one writer, so no
+   read-modify-write is needed. */
 mi_inline uint8_t mi_page_flags(const mi_page_t* page) {
   return atomic_load_explicit(&page->flags, memory_order_relaxed);
 }
