@@ -134,10 +134,10 @@ enum {
 /* A run of blocks of one size.
 
    Cache lines: what malloc and the owner's free write, touched by the owner only (the thread whose id is in the
-   segment), but for `communal_id` and `guarded`; what any free reads, and what seldom changes; and in another pair of
-   lines, as processors fetch them, what other threads write. When that was beside what any free reads, each free by
-   another thread took this from the owner: 5 to 20 % of the time of programs whose threads free each other's blocks
-   (bench/NOTES.md). While no call is under way in the owner:
+   segment), but for `communal_id` and `guarded`; what any free reads, and what seldom changes; and what other threads
+   write. When that was beside what any free reads, each free by another thread took this from the owner: 5 to 20 % of
+   the time of programs whose threads free each other's blocks (bench/NOTES.md). Three lines, and so the same lines of
+   many pages are all over a processor's cache. While no call is under way in the owner:
 
      used + uncounted + |free| + |local_free| == capacity <= reserved; `used` counts the blocks on
        thread_free too
@@ -156,8 +156,8 @@ enum {
      `freer` is the segment's owner, if the page is in use by one of its heaps, no flag is set,
        and its blocks do not go to a magazine; else 0 */
 typedef struct mi_page_s {
-  _Alignas(256) mi_block_t* free; /* malloc pops here */
-  mi_block_t* local_free;         /* the owner's free pushes here */
+  _Alignas(64) mi_block_t* free; /* malloc pops here */
+  mi_block_t* local_free;        /* the owner's free pushes here */
   uint16_t used;
   union {
     /* Blocks alive that `used` leaves out, so that it becomes 0 when the owner is to look at the page
@@ -198,7 +198,7 @@ typedef struct mi_page_s {
   /* Written by the owner; read by another thread only while it holds NOTIFYING. NULL: abandoned. */
   _Atomic(struct mi_heap_s*) heap;
 
-  _Alignas(128) _Atomic(uintptr_t) thread_free; /* list and MI_TF_ state; see above */
+  _Alignas(64) _Atomic(uintptr_t) thread_free; /* list and MI_TF_ state; see above */
   /* On the heap's delayed list: the next page. Of an abandoned page: the blocks that must be on
      thread_free for it to be empty. Of a communal page: 1, and 0 when its block was freed. */
   _Atomic(uintptr_t) link;
@@ -208,7 +208,7 @@ typedef struct mi_page_s {
   _Atomic(uint8_t) purged;
 } mi_page_t;
 
-_Static_assert(sizeof(mi_page_t) == 256, "page lookup is a shift; see above for the lines");
+_Static_assert(sizeof(mi_page_t) == 192, "three cache lines");
 
 typedef struct mi_page_queue_s {
   mi_page_t* first;
