@@ -136,8 +136,8 @@ enum {
    Cache lines: what malloc and the owner's free write, touched by the owner only (the thread whose id is in the
    segment), but for `communal_id` and `guarded`; what any free reads, and what seldom changes; and what other threads
    write. When that was beside what any free reads, each free by another thread took this from the owner: 5 to 20 % of
-   the time of programs whose threads free each other's blocks (bench/NOTES.md). Three lines, and so the same lines of
-   many pages are all over a processor's cache. While no call is under way in the owner:
+   the time of programs whose threads free each other's blocks (bench/NOTES.md). While no call is under way in the
+   owner:
 
      used + uncounted + |free| + |local_free| == capacity <= reserved; `used` counts the blocks on
        thread_free too

@@ -9,14 +9,19 @@ every=(malloc free calloc mi_malloc_slow mi_free_slow mi_heap_page_for mi_heap_f
   mi_units_take mi_purge_due mi_purge_schedule mi_process_attach mi_options_read mi_option_get mi_os_map
   mi_prim_map mi_thread_stats_merge)
 
+address_of() {
+  local address
+  address=$(nm "$LIB" | awk -v name="$1" '$3 == name { print $1 }')
+  [[ -n $address ]] || fail "layout: there is no $1"
+  echo "$address"
+}
+
 for name in "${every[@]}"; do
-  address=$(nm "$LIB" | awk -v name="$name" '$3 == name { print $1 }')
-  [[ -n $address ]] || fail "layout: there is no $name"
+  address=$(address_of "$name")
   ((16#$address < 65536)) || fail "layout: $name is at 0x$address"
 done
 # Small variables share pages: no large array lies between them.
-first=$(nm "$LIB" | awk '$3 == "first_block" { print $1 }')
-[[ -n $first ]] || fail "layout: there is no first_block"
+first=$(address_of first_block)
 while read -r address size type name; do
   if [[ $type == [bB] ]] && ((16#$size > 4096 && 16#$address < 16#$first)); then
     fail "layout: $name is before first_block"
