@@ -2,12 +2,7 @@
 # What every process runs lies in the first 64 KiB of the library, behind what the dynamic linker reads there:
 # cmake/layout.ld says why.
 source "$(dirname "$0")/common.sh"
-need nm
-
-every=(malloc free calloc mi_malloc_slow mi_free_slow mi_heap_page_for mi_heap_find_page mi_heap_init
-  mi_heap_reclaim mi_page_retire mi_page_extend mi_segment_page_alloc mi_segment_page_free mi_slots_take_new
-  mi_units_take mi_purge_due mi_purge_schedule mi_process_attach mi_options_read mi_option_get mi_os_map
-  mi_prim_map mi_thread_stats_merge)
+need cmake nm perl valgrind
 
 address_of() {
   local address
@@ -16,10 +11,49 @@ address_of() {
   echo "$address"
 }
 
-for name in "${every[@]}"; do
-  address=$(address_of "$name")
-  ((16#$address < 65536)) || fail "layout: $name is at 0x$address"
-done
+# Of what callgrind wrote: the library's functions that ran, each with the place of its last instruction there.
+# Sections with names of their own are nobody's to callgrind, and their addresses those in memory; in one of them is
+# a function that every process runs.
+# shellcheck disable=SC2016 # perl expands these
+places='
+  BEGIN { ($lib, $known, $size) = (shift, hex shift, -s $ARGV[0]); shift }
+  if (/^ob=(.*)/) { $ours = $1 eq $lib; $nobodys = $1 eq "???" }
+  elsif (/^fn=(.*)/) { $name = $1 }
+  elsif (/^0x(\w+)/) {
+    $here{$name} = hex $1 if $ours;
+    $there{$name} = hex $1 if $nobodys;
+    $base //= hex($1) - $known if $nobodys && $name eq "mi_chunk_map_add";
+  }
+  END {
+    for (keys %there) {
+      my $place = $there{$_} - $base;
+      $here{$_} = $place if $place >= 0 && $place < $size;
+    }
+    printf "%d %s\n", $here{$_}, $_ for keys %here;
+  }'
+
+check() {
+  local address name
+  LD_PRELOAD=$LIB valgrind --tool=callgrind --dump-instr=yes --compress-strings=no \
+    --compress-pos=no --callgrind-out-file="$work/ran" "$@" >"$work/output" 2>&1 || {
+    tail -n 20 "$work/output" >&2
+    fail "layout: $1 under callgrind"
+  }
+  perl -n -e "$places" "$LIB" "$(address_of mi_chunk_map_add)" "$LIB" "$work/ran" >"$work/places"
+  for name in malloc mi_chunk_map_add; do
+    grep -q " $name$" "$work/places" || fail "layout: callgrind did not see that $1 runs $name"
+  done
+  while read -r address name; do
+    ((address < 65536)) || fail "layout: $1 runs $name, which is at $address"
+  done <"$work/places"
+  echo "$1 runs $(wc -l <"$work/places") functions"
+}
+
+check ls -l /
+# shellcheck disable=SC2016 # perl's
+check perl -e 'my @strings = map { "x" x $_ } 1 .. 200; print scalar @strings'
+check cmake --version # C++
+
 # Small variables share pages: no large array lies between them.
 first=$(address_of first_block)
 while read -r address size type name; do

@@ -4,12 +4,12 @@
 #include "api/alloc.h"
 #include "heap/magazine.h"
 
-static void* alloc_generic(mi_heap_t* heap, mi_request_t request, bool zero) {
-  mi_page_t* page = mi_heap_page_for(&heap, &request);
+static void* alloc_generic(mi_heap_t* heap, const mi_request_t* request, bool zero) {
+  mi_page_t* page = mi_heap_page_for(&heap, request);
   if (mi_unlikely(page == NULL)) {
     mi_deliver_misuse();
-    mi_out_of_memory(request.size > MI_MAX_ALLOC_SIZE ? EOVERFLOW : ENOMEM, 1,
-                     request.size - request.spare);
+    mi_out_of_memory(request->size > MI_MAX_ALLOC_SIZE ? EOVERFLOW : ENOMEM, 1,
+                     request->size - request->spare);
     return NULL;
   }
   void* p = mi_page_alloc(page, zero);
@@ -18,7 +18,7 @@ static void* alloc_generic(mi_heap_t* heap, mi_request_t request, bool zero) {
   return p;
 }
 
-void* mi_alloc_slow_aligned(mi_heap_t* heap, mi_request_t request, bool zero) {
+void* mi_alloc_slow_aligned(mi_heap_t* heap, const mi_request_t* request, bool zero) {
   /* Callbacks allocate too; an unwatched thread keeps its heap until the outermost call is done. */
   static _Thread_local unsigned depth;
   depth++;
@@ -29,7 +29,7 @@ void* mi_alloc_slow_aligned(mi_heap_t* heap, mi_request_t request, bool zero) {
 }
 
 static mi_noinline void* alloc_slowest(size_t size, mi_heap_t* heap, bool zero) {
-  return mi_alloc_slow_aligned(heap, (mi_request_t){.size = size, .align = 1}, zero);
+  return mi_alloc_slow_aligned(heap, &(mi_request_t){.size = size, .align = 1}, zero);
 }
 
 /* This thread freed nothing in the page. */

@@ -26,9 +26,9 @@ static bool has_begun(void) {
          mi_rare(mi_rare_communal);
 }
 
-bool mi_communal_serves(const mi_heap_t* heap, size_t block_size) {
-  return block_size > MI_MEDIUM_BLOCK_MAX && mi_unlikely(has_begun()) && !MI_GUARDED &&
-         heap == &heap->tld->backing && mi_subproc_of(heap->segments) == &mi_subproc_first &&
+bool mi_communal_serves_heap(const mi_heap_t* heap) {
+  return mi_unlikely(has_begun()) && !MI_GUARDED && heap == &heap->tld->backing &&
+         mi_subproc_of(heap->segments) == &mi_subproc_first &&
          !mi_option_is_enabled(mi_option_visit_abandoned); /* who wants to see what threads left */
 }
 

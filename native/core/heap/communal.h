@@ -20,8 +20,12 @@ mi_inline bool mi_segment_is_communal(mi_segment_t* segment) {
 /* A thread freed a block of a page of one block that another one owns. After some, communal pages begin. */
 void mi_communal_learn(void);
 
-/* Whether the heap, of this thread, takes communal pages for such blocks. */
-bool mi_communal_serves(const mi_heap_t* heap, size_t block_size);
+/* Whether the heap, of this thread, takes communal pages. */
+bool mi_communal_serves_heap(const mi_heap_t* heap);
+/* The same for blocks of this size. */
+mi_inline bool mi_communal_serves(const mi_heap_t* heap, size_t block_size) {
+  return block_size > MI_MEDIUM_BLOCK_MAX && mi_communal_serves_heap(heap);
+}
 
 /* A page of the bin, of blocks above MI_MEDIUM_BLOCK_MAX, for this thread's heap: its block is on `free`. NULL and
    ENOMEM. */

@@ -166,9 +166,9 @@ mi_page_t* mi_heap_borrow_any(mi_heap_t* heap, unsigned bin) {
   return mi_communal_page_alloc(heap, least); /* there may be room that only these use */
 }
 
-mi_page_t* mi_heap_huge_page(mi_heap_t* heap, mi_request_t request) {
+mi_page_t* mi_heap_huge_page(mi_heap_t* heap, const mi_request_t* request) {
   mi_arena_t* arena = heap->segments->arena;
-  mi_page_t* page = mi_huge_page_alloc(arena, request.size, request.align, request.offset);
+  mi_page_t* page = mi_huge_page_alloc(arena, request->size, request->align, request->offset);
   if (page == NULL) return NULL;
   adopt_fresh(heap, page, MI_BIN_HUGE);
   add_single(heap, page);

@@ -52,7 +52,7 @@ static bool is_huge(const mi_request_t* request) {
 }
 
 static mi_page_t* find(mi_heap_t* heap, const mi_request_t* request) {
-  if (mi_unlikely(is_huge(request))) return mi_heap_huge_page(heap, *request);
+  if (mi_unlikely(is_huge(request))) return mi_heap_huge_page(heap, request);
   return mi_heap_find_page(heap, mi_bin_of(request->size));
 }
 
@@ -119,9 +119,7 @@ mi_page_t* mi_heap_page_for(mi_heap_t** heap, const mi_request_t* request) {
   mi_page_t* page = find(*heap, request);
   if (mi_likely(page != NULL)) return page;
   mi_request_t least = *request;
-  if (request->spare > 0) {
-    least.size -= request->spare;
-    page = find(*heap, &least);
-  }
+  least.size -= request->spare;
+  if (request->spare > 0) page = find(*heap, &least);
   return page != NULL ? page : find_at_last(*heap, &least);
 }

@@ -111,6 +111,8 @@ bool mi_heap_sample_next(mi_heap_t* heap, size_t size);
 
 /* ---- The slow path (generic.c, find.c) ---- */
 
+/* By pointer everywhere: gcc copies two fields at a time, and such a load of what was just stored field by field
+   waits until the program's last writes are in the cache. */
 typedef struct mi_request_s {
   size_t size;
   size_t align;  /* only for huge blocks; 1: none */
@@ -138,7 +140,7 @@ mi_page_t* mi_heap_borrow_any(mi_heap_t* heap, unsigned bin);
 void mi_heap_forget_loans(mi_heap_t* heap);
 
 /* A page of one huge block, in the full queue. */
-mi_page_t* mi_heap_huge_page(mi_heap_t* heap, mi_request_t request);
+mi_page_t* mi_heap_huge_page(mi_heap_t* heap, const mi_request_t* request);
 
 /* ---- Pages of a heap (queue.c, retire.c) ---- */
 

@@ -95,7 +95,7 @@ static void end_heaps(mi_tld_t* tld) {
   /* A visitor that ends its thread does not come back. */
   tld->backing.visiting = false;
   if (mi_abandoned_is_visiting()) mi_abandoned_break_off();
-  mi_communal_break_off(tld);
+  if (mi_unlikely(tld->visited_communal != NULL)) mi_communal_break_off(tld);
   while (tld->heaps != &tld->backing) {
     mi_heap_t* heap = tld->heaps;
     tld->heaps = heap->next;
