@@ -4,6 +4,12 @@
 #include "api/alloc.h"
 #include "heap/magazine.h"
 
+/* Without a list: no memory is touched before the program does. */
+mi_inline void* take_next(mi_page_t* page, bool zero) {
+  size_t written = page->memory_is_zero ? 0 : page->block_size;
+  return mi_block_hand_out(page, mi_page_take_next(page), zero, written);
+}
+
 static void* alloc_generic(mi_heap_t* heap, const mi_request_t* request, bool zero) {
   mi_page_t* page = mi_heap_page_for(&heap, request);
   if (mi_unlikely(page == NULL)) {
@@ -12,7 +18,7 @@ static void* alloc_generic(mi_heap_t* heap, const mi_request_t* request, bool ze
                      request->size - request->spare);
     return NULL;
   }
-  void* p = mi_page_alloc(page, zero);
+  void* p = page->reserved == 1 ? take_next(page, zero) : mi_page_alloc(page, zero);
   mi_deliver_misuse();
   mi_assert_expensive(mi_heap_is_valid(heap));
   return p;
@@ -58,11 +64,9 @@ mi_inline void* alloc_again(mi_page_t* page, bool zero) {
   return mi_block_hand_out(page, mi_page_pop_local(page), zero, page->block_size);
 }
 
-/* Without a list: no memory is touched before the program does. */
 mi_inline void* alloc_next(mi_heap_t* heap, mi_page_t* page, bool zero) {
   heap->tld->stats.pages_extended++;
-  size_t written = page->memory_is_zero ? 0 : page->block_size;
-  return mi_block_hand_out(page, mi_page_take_next(page), zero, written);
+  return take_next(page, zero);
 }
 
 mi_inline mi_block_t* alloc_from_magazine(mi_heap_t* heap, size_t bin) {

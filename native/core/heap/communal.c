@@ -132,7 +132,6 @@ mi_page_t* mi_communal_page_alloc(mi_heap_t* heap, unsigned bin) {
   if (page == NULL) return NULL;
   if (MI_TRACK) mi_page_set_flag(page, MI_PAGE_HAS_ALIGNED, true);
   mi_stat_up(pages, 1); /* not in the thread, which may not be the one that frees it */
-  mi_page_extend(page);
   return page;
 }
 

@@ -27,7 +27,7 @@ mi_inline bool mi_communal_serves(const mi_heap_t* heap, size_t block_size) {
   return block_size > MI_MEDIUM_BLOCK_MAX && mi_communal_serves_heap(heap);
 }
 
-/* A page of the bin, of blocks above MI_MEDIUM_BLOCK_MAX, for this thread's heap: its block is on `free`. NULL and
+/* A page of the bin, of blocks above MI_MEDIUM_BLOCK_MAX, for this thread's heap: its block is taken next. NULL and
    ENOMEM. */
 mi_page_t* mi_communal_page_alloc(mi_heap_t* heap, unsigned bin);
 

@@ -13,11 +13,11 @@ static mi_page_t* adopt_fresh(mi_heap_t* heap, mi_page_t* page, unsigned bin) {
   if (MI_TRACK) mi_page_set_flag(page, MI_PAGE_HAS_ALIGNED, true);
   mi_page_set_freer(page);
   if (bin != MI_BIN_HUGE) mi_thread_stat_up(heap->tld, pages);
-  mi_page_extend(page);
+  if (page->reserved > 1) mi_page_extend(page);
   return page;
 }
 
-/* A page of one block, which is popped next: the full queue is its place from the start. */
+/* A page of one block, which is taken next: the full queue is its place from the start. */
 static void add_single(mi_heap_t* heap, mi_page_t* page) {
   /* Nobody else knows of it yet. */
   atomic_store_explicit(&page->thread_free, MI_TF_FULL, memory_order_release);

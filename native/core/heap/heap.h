@@ -120,7 +120,8 @@ typedef struct mi_request_s {
   size_t spare;  /* bytes of `size` that are done without where memory is short */
 } mi_request_t;
 
-/* A page from which a block for the request can be popped. Runs the heartbeat. NULL and ENOMEM.
+/* A page from which a block for the request can be popped, or, if it is one of one block, taken next. Runs the
+   heartbeat. NULL and ENOMEM.
    The heap may be mi_heap_empty; it is then made first, and *heap changes. */
 mi_page_t* mi_heap_page_for(mi_heap_t** heap, const mi_request_t* request);
 

@@ -101,6 +101,7 @@ void mi_page_start_anew(mi_page_t* page);
 /* Lays out one block, and takes it: no memory is touched. capacity < reserved. */
 mi_inline mi_block_t* mi_page_take_next(mi_page_t* page) {
   mi_block_t* block = (mi_block_t*)(page->start + page->capacity * page->block_size);
+  mi_track_lay_out(page, block, 1);
   page->capacity++;
   page->used++;
   return block;

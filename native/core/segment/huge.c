@@ -103,8 +103,8 @@ mi_page_t* mi_huge_page_alloc(mi_arena_t* arena, size_t size, size_t align, size
   mi_os_track_open(segment, header_size());
   /* thread_id last and apart, as in an ordinary segment. */
   if (!room.zero) {
-    size_t first = offsetof(mi_segment_t, page_shift);
-    memset((uint8_t*)segment + first, 0, header_size() - first);
+    enum { FIRST = offsetof(mi_segment_t, page_shift), END = offsetof(mi_segment_t, pages[1]) };
+    memset((uint8_t*)segment + FIRST, 0, END - FIRST);
   }
   segment->page_shift = MI_SEGMENT_SHIFT;
   segment->huge = true;

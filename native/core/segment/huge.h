@@ -10,7 +10,7 @@
 /* A page that holds one block in which an address x with at least `size` bytes after it exists
    such that x + offset is a multiple of `align` (a power of two); x is the first such address in
    the block. The segment belongs to this thread; the descriptor is as from
-   mi_segment_page_alloc, with the block laid out by mi_page_extend. It lies in `arena`; NULL: in
+   mi_segment_page_alloc, with the block laid out by mi_page_take_next. It lies in `arena`; NULL: in
    a shared arena if it fits into one, in a chunk, or in a mapping. No slots have room for a block that is
    aligned to a whole segment, or to more: such a block would not begin next to its header. NULL and
    ENOMEM if there is no memory. */

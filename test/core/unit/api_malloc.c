@@ -6,6 +6,7 @@
 #include "memory.h"
 #include "miheap.h"
 #include "pattern.h"
+#include "resident.h"
 
 static void zero_sized(void) {
   void* blocks[100];
@@ -147,6 +148,21 @@ static void calloc_zeroes(void) {
   }
 }
 
+/* Where memory was never used, a large block is not resident before the program writes to it. */
+static void large_blocks_are_not_touched(void) {
+  static const size_t sizes[] = {(size_t)100 << 10, (size_t)1 << 20, (size_t)3 << 20,
+                                 (size_t)40 << 20};
+  for (int i = 0; i < 8; i++) {
+    size_t size = sizes[i / 2];
+    mi_collect(true);
+    uint8_t* p = i % 2 == 0 ? mi_malloc(size) : mi_calloc(1, size);
+    CHECK(p != NULL);
+    CHECK_EQ(resident_in(p, size), 0);
+    p[0] = 1;
+    mi_free(p);
+  }
+}
+
 static void* free_it(void* p) {
   mi_free(p);
   return NULL;
@@ -186,6 +202,7 @@ int main(void) {
   reports_too_large();
   overflow();
   calloc_zeroes();
+  if (MI_DEBUG == 0 && !MI_GUARDED && TEST_SLOWNESS == 1) large_blocks_are_not_touched();
   if (!MI_GUARDED) {
     others_come_first(5000);
     others_come_first(20000);
