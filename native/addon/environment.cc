@@ -15,9 +15,15 @@ namespace {
 
 constexpr size_t kWorthCollecting = size_t{1} << 20;
 
-bool AllowsExternalBuffers(napi_env env) {
+bool Refuses() {
   const char* const wanted = std::getenv("MIHEAP_EXTERNAL_BUFFERS");
-  if (wanted != nullptr && std::strcmp(wanted, "0") == 0) return false;
+  return wanted != nullptr && std::strcmp(wanted, "0") == 0;
+}
+
+bool AllowsExternalBuffers(napi_env env) {
+  // Asked once: in a worker it would race with a thread that sets variables.
+  static const bool refused = Refuses();
+  if (refused) return false;
   static char probe[16];
   napi_value buffer;
   return napi_create_external_arraybuffer(

@@ -14,14 +14,16 @@ static bool may_populate(const mi_page_t* page) {
 void mi_page_extend(mi_page_t* page) {
   mi_assert(page->free == NULL && page->capacity < page->reserved);
   size_t block_size = page->block_size;
-  size_t count = mi_os_page_size() / block_size;
   bool is_fresh = page->memory_is_zero;
   bool populates = is_fresh && page->capacity > 0 && may_populate(page);
-  if (populates) count *= 4;
-  size_t room = (size_t)(page->reserved - page->capacity);
-  if (count == 0 || mi_rare(mi_rare_extend)) count = 1;
-  if (count > room) count = room;
   uint8_t* first = page->start + page->capacity * block_size;
+  /* What lies in the system pages that the first of them touches. */
+  uintptr_t end = mi_align_up((uintptr_t)first + block_size, mi_os_page_size());
+  if (populates) end += 3 * mi_os_page_size();
+  size_t count = (end - (uintptr_t)first) / block_size;
+  size_t room = (size_t)(page->reserved - page->capacity);
+  if (mi_rare(mi_rare_extend)) count = 1;
+  if (count > room) count = room;
   uint8_t* last = first + (count - 1) * block_size;
   if (populates) mi_os_populate(first, last + block_size);
   for (uint8_t* block = first; block < last; block += block_size) {
