@@ -1,3 +1,5 @@
+import { MessageChannel } from 'node:worker_threads';
+
 /**
  * The buffers of no bytes that heaps have handed out, and whose they are. They take no memory, and no
  * address tells them apart, so the addon does not know them.
@@ -34,7 +36,18 @@ export function ownerOf(value: unknown): object | undefined {
 export function removeEmptyOf(owner: object, value: unknown): boolean {
   if (!isEmptyOf(owner, value)) return false;
   const buffer = value as ArrayBuffer;
+  detach(buffer);
   owners.delete(buffer);
-  structuredClone(buffer, { transfer: [buffer] });
   return true;
+}
+
+function detach(buffer: ArrayBuffer): void {
+  if (typeof structuredClone === 'function') {
+    structuredClone(buffer, { transfer: [buffer] });
+    return;
+  }
+  // Some test environments have none (jsdom).
+  const { port1 } = new MessageChannel();
+  port1.postMessage(buffer, [buffer]);
+  port1.close();
 }

@@ -201,10 +201,11 @@ export class StaleMarkError extends MiheapError {
 
 /** The runtime owns buffer memory itself and cannot align it as asked. */
 export class AlignmentUnavailableError extends MiheapError {
+  /** `align` 0: as the block was that is to be replaced. */
   constructor(align: number) {
     super(
       'ERR_FEATURE_UNAVAILABLE_ON_PLATFORM',
-      `this runtime forbids external buffers and cannot align to ${align}`,
+      `this runtime forbids external buffers and cannot align ${align === 0 ? 'as the block is' : `to ${align}`}`,
     );
   }
 }

@@ -1,7 +1,7 @@
 import { isEmptyOf, removeEmptyOf } from './empty';
 import { HeapDestroyedError, OutOfMemoryError } from './errors';
 import { failure } from './failure';
-import type { AllocOptions, HeapStats } from './heap-types';
+import type { AllocOptions, HeapStats, OffHeapBuffer } from './heap-types';
 import { limitReached } from './limit';
 import { type HandedOut, type HeapHandle, native, type Shown, Status } from './native';
 import { idOf, newTokenId, sizeOf, Token, type TokenClone } from './token';
@@ -44,13 +44,13 @@ export class HeapBlocks {
   }
 
   /** A buffer of no bytes. */
-  nothing(options?: AllocOptions): Buffer {
+  nothing(options?: AllocOptions): OffHeapBuffer {
     this.#alignOf(options);
     this.#live();
     return Buffer.from(transferableEmpty(this));
   }
 
-  reallocate(old: Shown, size: number): Buffer {
+  reallocate(old: Shown, size: number): OffHeapBuffer {
     const handle = this.#live();
     if (size === 0 || isEmptyOf(this, old)) return this.#replace(handle, old, size);
     let block = native.reallocate(handle, old, size);
@@ -95,7 +95,7 @@ export class HeapBlocks {
     return Token.of(id, size);
   }
 
-  adopt(token: TokenClone): Buffer {
+  adopt(token: TokenClone): OffHeapBuffer {
     const id = idOf(token);
     let block = native.adopt(this.#live(), id);
     if (block === Status.Limit && native.recover(this.#live())) {
@@ -144,7 +144,7 @@ export class HeapBlocks {
   }
 
   /** To or from no bytes. */
-  #replace(handle: HeapHandle, old: Shown, size: number): Buffer {
+  #replace(handle: HeapHandle, old: Shown, size: number): OffHeapBuffer {
     const status = native.find(handle, old);
     if (status !== Status.Ok && !(mayBeEmpty(status) && isEmptyOf(this, old))) {
       throw failure(status, old);

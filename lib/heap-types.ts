@@ -1,5 +1,11 @@
 /// <reference types="node" preserve="true" />
 
+/**
+ * A Buffer over an ArrayBuffer, as `Buffer.alloc` makes it. Where the types of Node tell it from one over a
+ * SharedArrayBuffer, it goes where only the first may go: to `Blob`, `fetch` and `crypto.subtle`.
+ */
+export type OffHeapBuffer = ReturnType<typeof Buffer.alloc>;
+
 /** What `new Heap` takes. */
 export interface HeapOptions {
   /** Shown in statistics, errors and diagnostics. Default: none, which is ''. */

@@ -6,6 +6,7 @@ import type {
   BufferLike,
   HeapOptions,
   HeapStats,
+  OffHeapBuffer,
   TypedArrayConstructor,
 } from './heap-types';
 import { collectWhenIdle } from './idle';
@@ -113,7 +114,7 @@ export class Heap {
    * console.log(page.length, page[0]); // 4096 0
    * ```
    */
-  alloc(size: number, options?: AllocOptions): Buffer {
+  alloc(size: number, options?: AllocOptions): OffHeapBuffer {
     checkSize('size', size);
     return size === 0
       ? this.#blocks.nothing(options)
@@ -135,7 +136,7 @@ export class Heap {
    * console.log(line.toString('latin1', 0, 5)); // -----
    * ```
    */
-  allocUnsafe(size: number, options?: AllocOptions): Buffer {
+  allocUnsafe(size: number, options?: AllocOptions): OffHeapBuffer {
     checkSize('size', size);
     return size === 0
       ? this.#blocks.nothing(options)
@@ -160,7 +161,7 @@ export class Heap {
   allocFrom(
     data: string | ArrayBufferLike | NodeJS.ArrayBufferView,
     options: AllocFromOptions = {},
-  ): Buffer {
+  ): OffHeapBuffer {
     checkOptions(options);
     const { encoding = 'utf8', align } = options;
     checkEncoding(encoding);
@@ -221,7 +222,7 @@ export class Heap {
   /**
    * Changes the size of a block, in place if it can. The contents up to the smaller size stay, and bytes
    * beyond the old size are zero. The old buffer and every view of it are detached; use the one returned.
-   * The block keeps its alignment.
+   * The block keeps its alignment, but through a size of 0.
    *
    * A buffer of a megabyte or more that is to grow, and that cannot be detached, ends the process: its
    * memory has moved by then.
@@ -240,12 +241,12 @@ export class Heap {
    * console.log(text.toString()); // hello world
    * ```
    */
-  realloc(buffer: NodeJS.ArrayBufferView, newSize: number): Buffer;
+  realloc(buffer: NodeJS.ArrayBufferView, newSize: number): OffHeapBuffer;
   /** The same for an ArrayBuffer. */
   realloc(buffer: ArrayBufferLike, newSize: number): ArrayBuffer;
   /** The same where only the program knows which of them it has. */
-  realloc(buffer: BufferLike, newSize: number): Buffer | ArrayBuffer;
-  realloc(buffer: BufferLike, newSize: number): Buffer | ArrayBuffer {
+  realloc(buffer: BufferLike, newSize: number): OffHeapBuffer | ArrayBuffer;
+  realloc(buffer: BufferLike, newSize: number): OffHeapBuffer | ArrayBuffer {
     const old = shownBy(buffer);
     checkSize('newSize', newSize);
     const resized = this.#blocks.reallocate(old, newSize);
@@ -373,7 +374,8 @@ export class Heap {
    * @param token What `transfer` or `share` returned, or a clone of it.
    * @returns A Buffer over the whole block.
    * @throws {@link InvalidTypeError} if it is no token; {@link TokenError} if nothing waits for it;
-   *   {@link HeapLimitError} and {@link OutOfMemoryError}, after which it can still be adopted.
+   *   {@link HeapLimitError}, {@link OutOfMemoryError} and, where the runtime forbids external buffers,
+   *   {@link AlignmentUnavailableError}, after which it can still be adopted.
    *
    * @example
    * ```ts
@@ -399,7 +401,7 @@ export class Heap {
    * });
    * ```
    */
-  adopt(token: TokenClone): Buffer {
+  adopt(token: TokenClone): OffHeapBuffer {
     return this.#blocks.adopt(token);
   }
 

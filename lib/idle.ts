@@ -8,10 +8,16 @@ const QUIET_MS = 100;
  * frees, waits until no block has come or gone for a while, and collects. Keeps no process alive.
  */
 export function collectWhenIdle(): void {
+  let wanted = false;
+  // One for good, made now: what is made later would keep alive what the program has in its AsyncLocalStorage then, and
+  // may be a test's own kind of timer.
+  const timer = setTimeout(() => {
+    if (wanted) wanted = !native.collectIfIdle();
+    if (wanted) timer.refresh();
+  }, QUIET_MS);
+  timer.unref();
   native.onCollectWanted(() => {
-    const timer = setTimeout(() => {
-      if (!native.collectIfIdle()) timer.refresh();
-    }, QUIET_MS);
-    timer.unref();
+    wanted = true;
+    timer.refresh();
   });
 }

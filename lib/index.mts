@@ -18,6 +18,7 @@ export {
   LoadError,
   MiheapError,
   NotOwnedError,
+  type OffHeapBuffer,
   OutOfMemoryError,
   OutOfRangeError,
   PeerDependencyError,

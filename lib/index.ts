@@ -27,6 +27,7 @@ export type {
   BufferLike,
   HeapOptions,
   HeapStats,
+  OffHeapBuffer,
   SizeClassStats,
   TypedArrayConstructor,
 } from './heap-types';

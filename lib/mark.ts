@@ -1,10 +1,12 @@
+import type { OffHeapBuffer } from './heap-types';
+
 /** How much of a region there was. */
 export interface Place {
   /** Resets before. */
   readonly resets: number;
   /** Chunks, and the last of them. */
   readonly chunks: number;
-  readonly last: Buffer | undefined;
+  readonly last: OffHeapBuffer | undefined;
   /** Bytes of the chunks, and bytes handed out. */
   readonly bytes: number;
   readonly used: number;

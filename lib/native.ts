@@ -1,6 +1,7 @@
 import { isMainThread } from 'node:worker_threads';
 import { LoadError } from './errors';
-import { isWhole, root, shippedPlatforms, system } from './shipped';
+import type { OffHeapBuffer } from './heap-types';
+import { isWhole, libc, root, shippedPlatforms, system } from './shipped';
 
 /** A heap inside the addon. */
 export type HeapHandle = { readonly heap: unique symbol };
@@ -26,7 +27,7 @@ export enum Status {
 export type Shown = unknown;
 
 /** A block that was handed out: the ArrayBuffer if V8 owns its memory, else a Buffer over it. */
-export type HandedOut = Buffer | ArrayBuffer;
+export type HandedOut = OffHeapBuffer | ArrayBuffer;
 
 /**
  * The addon. Every argument has been validated, every handle is live. Nothing in it throws; what fails
@@ -122,6 +123,21 @@ function tellOfEnd(): void {
   });
 }
 
+/** The options of Node that keep the native module from loading, if any do. */
+function whatIsForbidden(cause: unknown): string | undefined {
+  switch ((cause as { code?: unknown }).code) {
+    case 'ERR_DLOPEN_DISABLED':
+      return 'miheap has a native module, and Node was told to load none: give it --allow-addons, or leave out --no-addons';
+    case 'ERR_ACCESS_DENIED':
+      return (
+        "miheap has a native module, which Node's permission model does not let it find: allow to read " +
+        `${root} and /etc/alpine-release with --allow-fs-read, or set LIBC=${libc} instead of the latter`
+      );
+    default:
+      return undefined;
+  }
+}
+
 function load(): Native {
   try {
     return require('node-gyp-build')(root);
@@ -132,6 +148,8 @@ function load(): Native {
         cause,
       );
     }
+    const forbidden = whatIsForbidden(cause);
+    if (forbidden !== undefined) throw new LoadError(forbidden, cause);
     const shipped = shippedPlatforms().join(', ') || 'none';
     throw new LoadError(
       `miheap has no native module that loads on ${system} with Node ${process.version}; ` +

@@ -11,7 +11,7 @@ import {
 import { failure } from './failure';
 import { freeOrLeave } from './free-or-leave';
 import { Heap } from './heap';
-import type { BufferLike } from './heap-types';
+import type { BufferLike, OffHeapBuffer } from './heap-types';
 import { Status } from './native';
 import { firstWrite, poison } from './poison';
 import type { PoolOptions, PoolStats } from './pool-types';
@@ -65,12 +65,12 @@ export class Pool {
   readonly max: number;
   readonly #align: number | undefined;
   readonly #poison: boolean;
-  readonly #waiters = new Waiters<Buffer>();
+  readonly #waiters = new Waiters<OffHeapBuffer>();
   /** The Buffer of each ArrayBuffer. Held blocks are only known here and to their holders. */
-  readonly #buffers = new WeakMap<object, Buffer>();
+  readonly #buffers = new WeakMap<object, OffHeapBuffer>();
   readonly #dropped = new FinalizationRegistry<undefined>(() => this.#makeRoom());
   #heap: Heap | undefined;
-  #free: Buffer[] = [];
+  #free: OffHeapBuffer[] = [];
   #blocks = 0;
   #created = 0;
   /** True while acquire and release have nothing to do but to pop and to push: no poison, no waiters. */
@@ -129,7 +129,7 @@ export class Pool {
    * pool.release(block);
    * ```
    */
-  acquire(): Buffer {
+  acquire(): OffHeapBuffer {
     const block = this.#free.pop();
     if (block !== undefined && this.#simple && showsMemory(block)) {
       Block.take(block);
@@ -160,7 +160,7 @@ export class Pool {
    * console.log(pool.stats().held); // 0
    * ```
    */
-  acquireAsync(signal?: AbortSignal): Promise<Buffer> {
+  acquireAsync(signal?: AbortSignal): Promise<OffHeapBuffer> {
     try {
       checkSignal(signal);
       if (signal?.aborted) throw signal.reason;
@@ -202,8 +202,8 @@ export class Pool {
    */
   release(buffer: BufferLike): void {
     if (this.#simple && ArrayBuffer.isView(buffer) && Block.release(buffer, this)) {
-      if (showsMemory(buffer as Buffer)) this.#free.push(buffer as Buffer);
-      else this.#letGo(buffer as Buffer);
+      if (showsMemory(buffer as OffHeapBuffer)) this.#free.push(buffer as OffHeapBuffer);
+      else this.#letGo(buffer as OffHeapBuffer);
     } else {
       this.#release(buffer);
     }
@@ -277,7 +277,7 @@ export class Pool {
   }
 
   /** `block` was popped from the free ones; undefined if there was none. */
-  #acquire(block: Buffer | undefined): Buffer {
+  #acquire(block: OffHeapBuffer | undefined): OffHeapBuffer {
     for (; block !== undefined; block = this.#free.pop()) {
       if (showsMemory(block)) {
         this.#giveUpIfSpoilt(block);
@@ -304,7 +304,7 @@ export class Pool {
   }
 
   /** A new block, held. */
-  #create(): Buffer {
+  #create(): OffHeapBuffer {
     const block = this.#live().allocUnsafe(this.blockSize, { align: this.#align });
     const memory = memoryOf(block);
     Block.mark(block, this);
@@ -329,7 +329,7 @@ export class Pool {
   }
 
   /** `block` was released. While anybody waits, no block is free, so that nobody can overtake. */
-  #put(block: Buffer): void {
+  #put(block: OffHeapBuffer): void {
     if (this.#poison) poison(block);
     if (this.#waiters.count === 0) {
       this.#free.push(block);
@@ -340,7 +340,7 @@ export class Pool {
   }
 
   /** `block` is detached, or soon will be. */
-  #letGo(block: Buffer): void {
+  #letGo(block: OffHeapBuffer): void {
     const memory = memoryOf(block);
     this.#dropped.unregister(memory);
     this.#buffers.delete(memory);
@@ -365,7 +365,7 @@ export class Pool {
     this.#simple = !this.#poison && this.#waiters.count === 0;
   }
 
-  #giveUpIfSpoilt(block: Buffer): void {
+  #giveUpIfSpoilt(block: OffHeapBuffer): void {
     const offset = this.#poison ? firstWrite(block) : -1;
     if (offset < 0) return;
     freeOrLeave(this.#live(), block);

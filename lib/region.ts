@@ -8,7 +8,7 @@ import {
 } from './errors';
 import { freeOrLeave } from './free-or-leave';
 import { Heap } from './heap';
-import type { TypedArrayConstructor } from './heap-types';
+import type { OffHeapBuffer, TypedArrayConstructor } from './heap-types';
 import { regionLimitReached } from './limit';
 import { type Place, RegionMark } from './mark';
 import { native } from './native';
@@ -78,11 +78,11 @@ export class Region {
   /** The most bytes that the chunks may have together, or Infinity. */
   readonly limit: number;
   #heap: Heap | undefined;
-  readonly #chunks: Buffer[] = [];
+  readonly #chunks: OffHeapBuffer[] = [];
   #bytes = 0;
   #resets = 0;
   /** The chunk that buffers are cut from, if not NOTHING: from `#offset` on, where `#clear` bytes are zero. */
-  #current: Buffer = NOTHING;
+  #current: OffHeapBuffer = NOTHING;
   #memory = memoryOf(NOTHING);
   #offset = 0;
   #clear = 0;
@@ -134,7 +134,7 @@ export class Region {
    * console.log(page.length, page[0]); // 4096 0
    * ```
    */
-  alloc(size: number, align?: number): Buffer {
+  alloc(size: number, align?: number): OffHeapBuffer {
     if (
       align === undefined &&
       typeof size === 'number' &&
@@ -305,7 +305,7 @@ export class Region {
     return this.#heap;
   }
 
-  #alloc(size: number, align = GRAIN): Buffer {
+  #alloc(size: number, align = GRAIN): OffHeapBuffer {
     checkSize('size', size);
     checkAlign(align);
     const [memory, offset] = this.#claim(size, align);
@@ -339,20 +339,20 @@ export class Region {
     return this.#cutClear(size);
   }
 
-  #add(chunk: Buffer): void {
+  #add(chunk: OffHeapBuffer): void {
     this.#chunks.push(chunk);
     this.#bytes += chunk.length;
   }
 
   /** Adds a chunk of which only the first `size` bytes are used. */
-  #useUp(chunk: Buffer, size: number): [ArrayBuffer, number] {
+  #useUp(chunk: OffHeapBuffer, size: number): [ArrayBuffer, number] {
     this.#add(chunk);
     this.#usedElsewhere += roundUp(size);
     return [memoryOf(chunk), 0];
   }
 
   /** Goes on with `chunk`, of which nothing is used or clear. */
-  #cutFrom(chunk: Buffer): void {
+  #cutFrom(chunk: OffHeapBuffer): void {
     this.#usedElsewhere += this.#offset;
     this.#current = chunk;
     this.#memory = memoryOf(chunk);

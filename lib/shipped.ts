@@ -18,9 +18,15 @@ export const platform = `${process.platform}-${process.arch}`;
 
 /** The C library, told apart as node-gyp-build does; empty where there is only one. */
 export const libc =
-  process.platform !== 'linux'
-    ? ''
-    : (process.env.LIBC ?? (existsSync('/etc/alpine-release') ? 'musl' : 'glibc'));
+  process.platform !== 'linux' ? '' : (process.env.LIBC ?? (isAlpine() ? 'musl' : 'glibc'));
+
+function isAlpine(): boolean {
+  try {
+    return existsSync('/etc/alpine-release');
+  } catch {
+    return false; // Node's permission model forbids to ask
+  }
+}
 
 /** What a binary must be for, as messages say it. */
 export const system = named(platform, libc);

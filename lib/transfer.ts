@@ -1,4 +1,5 @@
 import { emptyBuffer, ownerOf } from './empty';
+import type { OffHeapBuffer } from './heap-types';
 import { type HandedOut, native } from './native';
 
 type Transfer = (this: ArrayBuffer, newLength?: number) => ArrayBuffer;
@@ -42,13 +43,13 @@ export function transferableEmpty(owner: object): ArrayBuffer {
 
 /** The ArrayBuffer of a block that the addon has just handed out. */
 export const arrayBufferIn: (block: HandedOut) => ArrayBuffer = native.external
-  ? (block) => transferable((block as Buffer).buffer as ArrayBuffer)
+  ? (block) => transferable((block as OffHeapBuffer).buffer as ArrayBuffer)
   : (block) => transferable(block as ArrayBuffer);
 
 /** The same block as a Buffer. */
-export const bufferIn: (block: HandedOut) => Buffer = native.external
+export const bufferIn: (block: HandedOut) => OffHeapBuffer = native.external
   ? (block) => {
       arrayBufferIn(block);
-      return block as Buffer;
+      return block as OffHeapBuffer;
     }
   : (block) => Buffer.from(arrayBufferIn(block));

@@ -1,6 +1,12 @@
-type BufferConstructor = new (memory: ArrayBuffer, byteOffset: number, length: number) => Buffer;
+import type { OffHeapBuffer } from './heap-types';
 
-function bufferFrom(memory: ArrayBuffer, byteOffset: number, length: number): Buffer {
+type BufferConstructor = new (
+  memory: ArrayBuffer,
+  byteOffset: number,
+  length: number,
+) => OffHeapBuffer;
+
+function bufferFrom(memory: ArrayBuffer, byteOffset: number, length: number): OffHeapBuffer {
   return Buffer.from(memory, byteOffset, length);
 }
 

@@ -38,16 +38,19 @@ napi_value Allocate(napi_env env, napi_callback_info info) {
 constexpr size_t kWorthMoving = size_t{1} << 20;
 
 // The ways in which a block gets another size. Each detaches `buffer` and takes the block's memory, as
-// it is then; or says why it could not, and has changed nothing.
+// it is then; or says why it could not, and has changed nothing. `freed`: bytes that came back.
 
 // There is room for `size` bytes where the block is.
-Status Refit(Heap& heap, Block& block, napi_value buffer, size_t size, Memory& memory) {
+Status
+Refit(Heap& heap, Block& block, napi_value buffer, size_t size, Memory& memory, size_t& freed) {
   if (!block.Detach(buffer, memory)) return Status::kNotDetachable;
+  freed = memory.size - std::min(size, memory.size);
   memory.Refit(heap.heap, size);
   return Status::kOk;
 }
 
-Status Copy(Heap& heap, Block& block, napi_value buffer, size_t size, Memory& memory) {
+Status
+Copy(Heap& heap, Block& block, napi_value buffer, size_t size, Memory& memory, size_t& freed) {
   memory = Memory::Take(heap.heap, size, block.memory.alignment, false);
   if (memory.start == nullptr) return Status::kNoMemory;
   std::memcpy(memory.start, block.memory.start, std::min(size, block.memory.size));
@@ -56,16 +59,18 @@ Status Copy(Heap& heap, Block& block, napi_value buffer, size_t size, Memory& me
     memory.Free();
     return Status::kNotDetachable;
   }
-  old.Free();
+  freed = old.Free();
   return Status::kOk;
 }
 
 // The core moves the memory before anybody can know whether the views let go of it: the other way round,
 // the contents would be lost where there is no memory. Views that do not let go show memory that is gone,
 // and a process must not go on with these.
-Status Grow(Heap& heap, Block& block, napi_value buffer, size_t size, Memory& memory) {
+Status
+Grow(Heap& heap, Block& block, napi_value buffer, size_t size, Memory& memory, size_t& freed) {
   memory = block.memory;
   if (!memory.Resize(heap.heap, size)) return Status::kNoMemory;
+  freed = memory.start == block.memory.start ? 0 : block.memory.size;
   // No JavaScript runs between here and Detach, so nobody sees that the record is wrong.
   Memory old;
   if (!block.Detach(buffer, old)) {
@@ -77,13 +82,16 @@ Status Grow(Heap& heap, Block& block, napi_value buffer, size_t size, Memory& me
   return Status::kOk;
 }
 
-Status Resize(Heap& heap, Block& block, napi_value buffer, size_t size, Memory& memory) {
+Status
+Resize(Heap& heap, Block& block, napi_value buffer, size_t size, Memory& memory, size_t& freed) {
   block.memory.Unshare();
-  // The others of what is shared keep what they see.
-  if (block.memory.shared != nullptr) return Copy(heap, block, buffer, size, memory);
-  if (size <= mi_usable_size(block.memory.start)) return Refit(heap, block, buffer, size, memory);
-  const auto resize = block.memory.size < kWorthMoving ? Copy : Grow;
-  return resize(heap, block, buffer, size, memory);
+  auto resize = block.memory.size < kWorthMoving ? Copy : Grow;
+  if (block.memory.shared != nullptr) {
+    resize = Copy; // its others keep what they see
+  } else if (size <= mi_usable_size(block.memory.start)) {
+    resize = Refit;
+  }
+  return resize(heap, block, buffer, size, memory, freed);
 }
 
 // A new block of the runtime's memory, in place of `block`.
@@ -105,13 +113,17 @@ napi_value Reallocate(napi_env env, napi_callback_info info) {
   if (!heap.Allows(size, old_size)) return Answer(env, Status::kLimit);
   if (block->memory.of_runtime) return Replace(env, *block, old_buffer, size);
 
+  Environment& environment = heap.environment;
   Memory memory;
-  status = Resize(heap, *block, old_buffer, size, memory);
+  size_t freed = 0;
+  status = Resize(heap, *block, old_buffer, size, memory, freed);
   if (status != Status::kOk) return Answer(env, status);
   if (size > old_size) {
     std::memset(static_cast<char*>(memory.start) + old_size, 0, size - old_size);
   }
-  return HandOutOrFree(env, heap, memory);
+  const napi_value buffer = HandOutOrFree(env, heap, memory);
+  environment.NoteFreed(freed);
+  return buffer;
 }
 
 napi_value Move(napi_env env, napi_callback_info info) {

@@ -36,7 +36,7 @@ bool Arguments::BoolAt(size_t index) const {
 std::string Arguments::TokenAt(size_t index) const {
   char text[64];
   size_t length = 0;
-  napi_get_value_string_latin1(env, values[index], text, sizeof text, &length);
+  napi_get_value_string_utf8(env, values[index], text, sizeof text, &length);
   return std::string(text, length);
 }
 

@@ -107,7 +107,10 @@ napi_value Adopt(napi_env env, napi_callback_info info) {
   else
     buffer = CopyIn(env, heap, *memory, status);
   tokens::Settle(name, memory, buffer != nullptr);
-  if (buffer != nullptr && !heap.environment.external) memory->Release();
+  if (buffer != nullptr && !heap.environment.external) {
+    const size_t size = memory->size;
+    if (memory->Release()) heap.environment.NoteFreed(size);
+  }
   return AnswerBuffer(env, buffer, status);
 }
 

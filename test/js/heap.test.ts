@@ -64,6 +64,18 @@ describe('alloc', () => {
     expect(codeOf(() => heap.free(new ArrayBuffer(0)))).toBe('ERR_MIHEAP_NOT_OWNED');
   });
 
+  test('of 0 bytes is freed where there is no structuredClone (jsdom)', () => {
+    const { structuredClone } = globalThis;
+    const buffer = heap.alloc(0);
+    Reflect.deleteProperty(globalThis, 'structuredClone');
+    try {
+      heap.free(buffer);
+    } finally {
+      globalThis.structuredClone = structuredClone;
+    }
+    expect(codeOf(() => heap.free(buffer))).toBe('ERR_MIHEAP_ALREADY_FREED');
+  });
+
   test('of more than the system has is an error that changes nothing', () => {
     const before = heap.stats();
     const size = Math.min(constants.MAX_LENGTH, 2 ** 52);

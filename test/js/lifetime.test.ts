@@ -73,9 +73,22 @@ describe('random operations', () => {
   });
 });
 
+test('what the program has in its asynchronous context is not kept alive', () => {
+  expect(runProgram('context', withGc)).toEqual({ collected: true });
+});
+
 if (external) {
   describe('resident memory falls after a peak, in a program that then does nothing', () => {
-    const ends = ['free', 'collector', 'destroy', 'release', 'sleeper', 'worker'];
+    const ends = [
+      'free',
+      'realloc',
+      'mocked',
+      'collector',
+      'destroy',
+      'release',
+      'sleeper',
+      'worker',
+    ];
     test.each(ends)('by %s', (how) => {
       const { before, at, after } = runProgram<Record<'before' | 'at' | 'after', number>>('idle', {
         ...withGc,

@@ -2,7 +2,7 @@ import { spawnSync } from 'node:child_process';
 import { cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, expect, test } from '@jest/globals';
+import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import { root } from './support';
 
 let folder: string;
@@ -37,6 +37,36 @@ test('code that was taken out of the package says that it cannot be', () => {
   rmSync(join(folder, 'package.json'));
   expect(load()).toMatch(/^ERR_MIHEAP_LOAD miheap cannot be part of a bundle/);
   cpSync(join(root, 'package.json'), join(folder, 'package.json'));
+});
+
+describe('Node that was told to load no native modules', () => {
+  const flags = process.allowedNodeEnvironmentFlags;
+  const permission = flags.has('--permission') ? '--permission' : '--experimental-permission';
+
+  function loadWith(...options: string[]) {
+    const script = `try { require(${JSON.stringify(root)}); console.log('loaded') } catch (e) { console.log(e.code, e.message) }`;
+    const args = [...options, '-e', script];
+    return spawnSync(process.execPath, args, { encoding: 'utf8' }).stdout;
+  }
+
+  test('is told how to allow it', () => {
+    expect(loadWith('--no-addons')).toMatch(
+      /^ERR_MIHEAP_LOAD miheap .*--allow-addons.*--no-addons/,
+    );
+  });
+
+  if (flags.has(permission) && process.platform === 'linux') {
+    // Node 20 has no --allow-addons, and lets them through.
+    const addons = flags.has('--allow-addons') ? ['--allow-addons'] : [];
+
+    test('and which files it must be able to read', () => {
+      const options = [permission, ...addons, `--allow-fs-read=${root}/*`];
+      expect(loadWith(...options)).toMatch(
+        /^ERR_MIHEAP_LOAD miheap .*permission.*alpine-release.*--allow-fs-read.*LIBC=/,
+      );
+      expect(loadWith(...options, '--allow-fs-read=/etc/alpine-release')).toBe('loaded\n');
+    });
+  }
 });
 
 test('a binary that does not load gives the same message', () => {

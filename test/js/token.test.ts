@@ -176,6 +176,8 @@ describe('what is no token', () => {
     const token = sender.transfer(sender.alloc(10));
     const digit = token.id.endsWith('0') ? '1' : '0';
     const forged = [
+      // The same, but for what is above eight bits of each letter.
+      token.id.replace(/./g, (letter) => String.fromCharCode(letter.charCodeAt(0) + 0x100)),
       '',
       'f'.repeat(32),
       'f'.repeat(1000),

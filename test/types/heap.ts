@@ -7,6 +7,9 @@ import {
   type HeapOptions,
   type HeapStats,
   type LimitMessage,
+  type OffHeapBuffer,
+  Pool,
+  Region,
   releaseToken,
   type SizeClassStats,
   Token,
@@ -27,9 +30,13 @@ expectTypeOf(heap.external).toEqualTypeOf<boolean>();
 expectTypeOf(heap.destroyed).toEqualTypeOf<boolean>();
 
 const buffer = heap.alloc(10, { align: 64 });
-expectTypeOf(buffer).toEqualTypeOf<Buffer>();
-expectTypeOf(heap.allocUnsafe(10)).toEqualTypeOf<Buffer>();
-expectTypeOf(heap.allocFrom('text', { encoding: 'hex' })).toEqualTypeOf<Buffer>();
+expectTypeOf(buffer).toEqualTypeOf<OffHeapBuffer>();
+// As that of Buffer.alloc, which Blob, fetch and crypto.subtle take.
+expectTypeOf(buffer.buffer).toEqualTypeOf<ArrayBuffer>();
+expectTypeOf(new Pool({ blockSize: 8 }).acquire().buffer).toEqualTypeOf<ArrayBuffer>();
+expectTypeOf(new Region().alloc(8).buffer).toEqualTypeOf<ArrayBuffer>();
+expectTypeOf(heap.allocUnsafe(10)).toEqualTypeOf<OffHeapBuffer>();
+expectTypeOf(heap.allocFrom('text', { encoding: 'hex' })).toEqualTypeOf<OffHeapBuffer>();
 expectTypeOf(heap.allocFrom).toBeCallableWith(new SharedArrayBuffer(8));
 expectTypeOf(heap.allocFrom).toBeCallableWith(new Float32Array(8));
 expectTypeOf(heap.allocArrayBuffer(10)).toEqualTypeOf<ArrayBuffer>();
@@ -43,11 +50,11 @@ heap.allocTyped(10);
 heap.allocTyped(DataView, 10);
 
 // What is given says what comes back.
-expectTypeOf(heap.realloc(buffer, 20)).toEqualTypeOf<Buffer>();
-expectTypeOf(heap.realloc(doubles, 20)).toEqualTypeOf<Buffer>();
-expectTypeOf(heap.realloc(new DataView(new ArrayBuffer(8)), 20)).toEqualTypeOf<Buffer>();
+expectTypeOf(heap.realloc(buffer, 20)).toEqualTypeOf<OffHeapBuffer>();
+expectTypeOf(heap.realloc(doubles, 20)).toEqualTypeOf<OffHeapBuffer>();
+expectTypeOf(heap.realloc(new DataView(new ArrayBuffer(8)), 20)).toEqualTypeOf<OffHeapBuffer>();
 expectTypeOf(heap.realloc(heap.allocArrayBuffer(8), 20)).toEqualTypeOf<ArrayBuffer>();
-expectTypeOf(heap.realloc(buffer as BufferLike, 20)).toEqualTypeOf<Buffer | ArrayBuffer>();
+expectTypeOf(heap.realloc(buffer as BufferLike, 20)).toEqualTypeOf<OffHeapBuffer | ArrayBuffer>();
 
 // The ArrayBuffer of a Buffer stands for it.
 expectTypeOf(heap.free(buffer.buffer)).toEqualTypeOf<void>();
@@ -69,7 +76,7 @@ expectTypeOf(heap.transfer(buffer)).toEqualTypeOf<Token>();
 expectTypeOf(heap.share(buffer)).toEqualTypeOf<Token>();
 expectTypeOf<Token>().toExtend<TokenClone>();
 expectTypeOf(heap.adopt).parameter(0).toEqualTypeOf<TokenClone>();
-expectTypeOf(heap.adopt(structuredClone(heap.share(buffer)))).toEqualTypeOf<Buffer>();
+expectTypeOf(heap.adopt(structuredClone(heap.share(buffer)))).toEqualTypeOf<OffHeapBuffer>();
 expectTypeOf(releaseToken(heap.share(buffer))).toEqualTypeOf<boolean>();
 expectTypeOf<LimitMessage['liveBytes']>().toEqualTypeOf<number>();
 

@@ -1,5 +1,5 @@
 import { expectTypeOf } from 'expect-type';
-import { Pool, type PoolOptions, type PoolStats } from 'miheap';
+import { type OffHeapBuffer, Pool, type PoolOptions, type PoolStats } from 'miheap';
 
 expectTypeOf(Pool).toBeConstructibleWith({ blockSize: 4096 });
 expectTypeOf<PoolOptions>().toEqualTypeOf<{
@@ -20,8 +20,8 @@ expectTypeOf(pool.name).toEqualTypeOf<string>();
 expectTypeOf(pool.blockSize).toEqualTypeOf<number>();
 expectTypeOf(pool.max).toEqualTypeOf<number>();
 expectTypeOf(pool.destroyed).toEqualTypeOf<boolean>();
-expectTypeOf(pool.acquire()).toEqualTypeOf<Buffer>();
-expectTypeOf(pool.acquireAsync()).toEqualTypeOf<Promise<Buffer>>();
+expectTypeOf(pool.acquire()).toEqualTypeOf<OffHeapBuffer>();
+expectTypeOf(pool.acquireAsync()).toEqualTypeOf<Promise<OffHeapBuffer>>();
 expectTypeOf(pool.acquireAsync).toBeCallableWith(new AbortController().signal);
 expectTypeOf(pool.release(pool.acquire().buffer)).toEqualTypeOf<void>();
 expectTypeOf(pool.release).toBeCallableWith(new Float64Array(pool.acquire().buffer));

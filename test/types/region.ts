@@ -1,5 +1,12 @@
 import { expectTypeOf } from 'expect-type';
-import { Heap, Region, type RegionMark, type RegionOptions, type RegionStats } from 'miheap';
+import {
+  Heap,
+  type OffHeapBuffer,
+  Region,
+  type RegionMark,
+  type RegionOptions,
+  type RegionStats,
+} from 'miheap';
 
 expectTypeOf(Region).toBeConstructibleWith();
 expectTypeOf<RegionOptions>().toEqualTypeOf<{
@@ -14,8 +21,8 @@ expectTypeOf(region.name).toEqualTypeOf<string>();
 expectTypeOf(region.chunkSize).toEqualTypeOf<number>();
 expectTypeOf(region.limit).toEqualTypeOf<number>();
 expectTypeOf(region.destroyed).toEqualTypeOf<boolean>();
-expectTypeOf(region.alloc(10)).toEqualTypeOf<Buffer>();
-expectTypeOf(region.alloc(10, 64)).toEqualTypeOf<Buffer>();
+expectTypeOf(region.alloc(10)).toEqualTypeOf<OffHeapBuffer>();
+expectTypeOf(region.alloc(10, 64)).toEqualTypeOf<OffHeapBuffer>();
 const doubles: Float64Array = region.allocTyped(Float64Array, 10);
 // @ts-expect-error: it is an array of doubles
 const wrong: Int32Array = region.allocTyped(Float64Array, 10);

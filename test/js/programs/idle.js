@@ -1,5 +1,6 @@
 // A peak, then silence: nobody calls collect. Prints resident memory before, at the peak, and after.
 const { once } = require('node:events');
+const { setTimeout } = require('node:timers'); // whatever a test replaces later
 const { isMainThread, parentPort, Worker, workerData } = require('node:worker_threads');
 const { Heap } = require('miheap');
 
@@ -14,6 +15,17 @@ const peaks = {
     return () => {
       for (const buffer of buffers) heap.free(buffer);
     };
+  },
+  realloc(heap) {
+    const buffers = make(heap);
+    return () => {
+      for (const buffer of buffers) heap.realloc(buffer, 100);
+    };
+  },
+  /** While a test has timers of its own (Node 20.4). */
+  mocked(heap) {
+    require('node:test').mock?.timers?.enable();
+    return peaks.free(heap);
   },
   collector(heap) {
     globalThis.kept = make(heap);
