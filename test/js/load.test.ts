@@ -56,7 +56,7 @@ describe('Node that was told to load no native modules', () => {
   });
 
   if (flags.has(permission) && process.platform === 'linux') {
-    // Node 20 has no --allow-addons, and lets them through.
+    // Older ones of Node 20 have no such option, and let them through.
     const addons = flags.has('--allow-addons') ? ['--allow-addons'] : [];
 
     test('and which files it must be able to read', () => {
