@@ -1,7 +1,7 @@
 # The one core, built three ways: into libmiheap.so with overrides, into libmiheap.a (and miheap.o) with
 # overrides, and into miheap_embedded without them, for the addon.
 if(CMAKE_SYSTEM_NAME STREQUAL "Linux")
-  set(MI_OS_SOURCES native/core/os/linux.c native/core/os/linux_helper.c)
+  set(MI_OS_SOURCES native/core/os/linux.c native/core/os/linux_clock.c native/core/os/linux_helper.c)
 else()
   message(FATAL_ERROR "miheap has no platform layer for ${CMAKE_SYSTEM_NAME} yet: see native/core/os/os.h")
 endif()

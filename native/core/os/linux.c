@@ -324,8 +324,14 @@ void mi_os_register_fork_child(void (*fn)(void)) { pthread_atfork(NULL, NULL, fn
 mi_os_identity_t mi_os_identity(void) {
   mi_os_identity_t who = {{0}};
   _Static_assert(sizeof(uid_t) == sizeof(who.ids[0]) && sizeof(gid_t) == sizeof(who.ids[0]), "");
-  (void)getresuid(&who.ids[0], &who.ids[1], &who.ids[2]);
-  (void)getresgid(&who.ids[3], &who.ids[4], &who.ids[5]);
+  uint32_t* ids = who.ids;
+#if MI_LINUX_RAW /* the C library's may be somebody else's: this is asked for in the middle of free */
+  mi_linux_call(SYS_getresuid, (long)&ids[0], (long)&ids[1], (long)&ids[2], 0, 0, 0);
+  mi_linux_call(SYS_getresgid, (long)&ids[3], (long)&ids[4], (long)&ids[5], 0, 0, 0);
+#else
+  (void)getresuid(&ids[0], &ids[1], &ids[2]);
+  (void)getresgid(&ids[3], &ids[4], &ids[5]);
+#endif
   return who;
 }
 
@@ -348,8 +354,9 @@ static int64_t in_ms(struct timespec t) {
 }
 
 int64_t mi_os_now(void) {
-  struct timespec t;
-  clock_gettime(CLOCK_MONOTONIC_COARSE, &t); /* does not fail, and so leaves errno alone */
+  struct timespec t = {0, 0};
+  (void)mi_linux_clock()(CLOCK_MONOTONIC_COARSE,
+                         &t); /* fails only where the system call is forbidden */
   return in_ms(t);
 }
 

@@ -4,6 +4,7 @@
 
 #include <errno.h>
 #include <sys/syscall.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "os/os.h"
@@ -48,5 +49,9 @@ mi_inline long mi_linux_call(long number, long a, long b, long c, long d, long e
   return result;
 #endif
 }
+
+/* As clock_gettime(2), but errno stays. Never NULL; also for the helper, once another thread has asked. */
+typedef int mi_linux_clock_fun(clockid_t clock, struct timespec* time);
+mi_linux_clock_fun* mi_linux_clock(void);
 
 #endif
