@@ -281,7 +281,7 @@ inline free_held(p) {
      STATE(thread_free[p]) != NOTIFYING;
      collect(p);
      if
-     :: used[p] == 0 && seg_used == 1 -> free_page(p); abandoned--
+     :: used[p] == 0 && seg_used == 1 -> abandoned--; free_page(p)
      :: used[p] == 0 && seg_used > 1 -> free_page(p)
      :: else
      fi

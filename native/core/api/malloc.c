@@ -25,12 +25,10 @@ static void* alloc_generic(mi_heap_t* heap, const mi_request_t* request, bool ze
 }
 
 void* mi_alloc_slow_aligned(mi_heap_t* heap, const mi_request_t* request, bool zero) {
-  /* Callbacks allocate too; an unwatched thread keeps its heap until the outermost call is done. */
-  static _Thread_local unsigned depth;
-  depth++;
+  mi_thread_calls++;
   void* p = alloc_generic(heap, request, zero);
-  depth--;
-  if (mi_unlikely(mi_thread_is_unwatched()) && depth == 0) mi_thread_detach();
+  mi_thread_calls--;
+  if (mi_unlikely(mi_thread_is_unwatched()) && mi_thread_calls == 0) mi_thread_detach();
   return p;
 }
 

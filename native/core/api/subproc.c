@@ -22,7 +22,7 @@ void mi_subproc_delete(mi_subproc_id_t id) {
   if (subproc == NULL || subproc == &mi_subproc_first) return;
   if (mi_abandoned_is_visiting()) {
     mi_error(EBUSY, "subproc_delete: called by a visitor of abandoned blocks\n");
-  } else if (!mi_subproc_end(subproc, mi_abandoned_hand_over)) {
+  } else if (!mi_subproc_end(subproc, mi_heap_hand_over)) {
     mi_error(EBUSY, "subproc_delete: %p still has threads\n", id);
   }
 }

@@ -17,6 +17,10 @@ extern mi_hidden const mi_heap_t mi_heap_empty;
 
 mi_inline bool mi_heap_is_initialized(const mi_heap_t* heap) { return heap != &mi_heap_empty; }
 
+/* How many calls of malloc's slow path the thread is in, since callbacks allocate too. An unwatched thread keeps its
+   heap until the outermost one is done. */
+extern mi_hidden _Thread_local unsigned mi_thread_calls;
+
 /* The thread's default heap, made if there is none. NULL and ENOMEM if it cannot be made. */
 mi_heap_t* mi_heap_get(void);
 
@@ -245,5 +249,9 @@ void mi_heap_free_abandoned_page(mi_slot_ref_t ref, unsigned index);
 /* The same for those of these pages, of a segment that this sub-process abandoned. The one that the caller knew may be
    gone, and another in its place. */
 void mi_heap_free_abandoned_pages(mi_subproc_t* subproc, mi_slot_ref_t ref, uint64_t pages);
+/* The same for all whose last block came back while somebody held the segment. */
+void mi_heap_free_missed(mi_subproc_t* subproc, mi_slot_ref_t ref);
+/* As mi_abandoned_hand_over. */
+void mi_heap_hand_over(mi_subproc_t* subproc);
 
 #endif

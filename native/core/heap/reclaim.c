@@ -2,6 +2,7 @@
 #include "heap/magazine.h"
 #include "os/rare.h"
 #include "segment/abandoned.h"
+#include "segment/abandoned_visit.h"
 #include "segment/arena.h"
 #include "segment/mark.h"
 #include "stats/stats.h"
@@ -156,6 +157,8 @@ static bool free_empty(mi_subproc_t* subproc, mi_segment_t* segment, uint64_t pa
     mi_page_forget_frees(page);
     count_page_down(subproc);
     bool last = segment->used == 1;
+    /* While the segment is held: the sub-process does not end meanwhile. */
+    if (last) mi_abandoned_ended(subproc, mi_segment_slot(segment));
     mi_segment_page_free(&tld, page);
     if (last) return false;
   }
@@ -163,36 +166,46 @@ static bool free_empty(mi_subproc_t* subproc, mi_segment_t* segment, uint64_t pa
   return true;
 }
 
-static mi_subproc_t* subproc_of_thread(void) {
-  if (!mi_heap_is_initialized(mi_heap_default)) return &mi_subproc_first;
-  return mi_subproc_of(&mi_heap_default->tld->segments);
-}
-
 void mi_heap_free_abandoned_pages(mi_subproc_t* subproc, mi_slot_ref_t ref, uint64_t pages) {
   mi_segment_t* segment;
   while ((segment = mi_abandoned_hold(subproc, ref)) != NULL) {
-    if (!free_empty(subproc, segment, pages)) {
-      mi_abandoned_ended(subproc, ref);
-      return;
-    }
+    if (!free_empty(subproc, segment, pages)) return;
     if (!mi_abandoned_let_go(subproc, ref)) return;
     pages = ~(uint64_t)0; /* somebody came in vain */
   }
 }
 
+/* Whichever sub-process has left it. That may end meanwhile, and then it is another one's. */
+static void free_whosever_pages(mi_slot_ref_t ref, uint64_t pages) {
+  mi_subproc_t* subproc = mi_mark_subproc(mi_mark_peek(ref));
+  while (subproc != NULL) {
+    mi_heap_free_abandoned_pages(subproc, ref, pages);
+    mi_subproc_t* before = subproc;
+    subproc = mi_mark_subproc(mi_mark_peek(ref));
+    if (subproc == before) return;
+  }
+}
+
 void mi_heap_free_abandoned_page(mi_slot_ref_t ref, unsigned index) {
-  mi_heap_free_abandoned_pages(subproc_of_thread(), ref, (uint64_t)1 << index);
+  free_whosever_pages(ref, (uint64_t)1 << index);
+}
+
+void mi_heap_free_missed(mi_subproc_t* subproc, mi_slot_ref_t ref) {
+  mi_heap_free_abandoned_pages(subproc, ref, ~(uint64_t)0);
+}
+
+void mi_heap_hand_over(mi_subproc_t* subproc) {
+  mi_abandoned_hand_over(subproc, mi_heap_free_missed);
 }
 
 /* Frees the pages of abandoned segments there that have come back. */
 static void sweep_arena(mi_arena_t* arena) {
   if (arena->exclusive && atomic_load_explicit(&arena->abandoned, memory_order_relaxed) == 0)
     return;
-  mi_subproc_t* subproc = subproc_of_thread();
   mi_slot_walk_t walk = mi_walk_slots_of(arena->first_chunk, arena->chunk_count);
   while (mi_next_slot(&walk)) {
-    if (mi_mark_peek(walk.slot) == subproc) {
-      mi_heap_free_abandoned_pages(subproc, walk.slot, ~(uint64_t)0);
+    if (mi_mark_subproc(mi_mark_peek(walk.slot)) != &mi_subproc_communal) {
+      free_whosever_pages(walk.slot, ~(uint64_t)0);
     }
   }
 }

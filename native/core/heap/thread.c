@@ -26,6 +26,8 @@ static _Thread_local unsigned exit_rounds;
 /* Our exit handler will not run again in this thread, or not at all. */
 static _Thread_local bool unwatched;
 
+_Thread_local unsigned mi_thread_calls;
+
 bool mi_thread_is_unwatched(void) { return unwatched; }
 
 /* ---- Memory for mi_tld_t ----
@@ -67,6 +69,7 @@ static void tld_free(mi_tld_t* tld) {
 
 /* It asks for the next round even if there may be nothing left to do: only so it knows which is the last one. */
 void mi_thread_at_exit(void) {
+  mi_thread_calls = 0; /* a callback that ends its thread does not come back */
   if (++exit_rounds >= MI_OS_EXIT_ROUNDS || !mi_os_thread_at_exit()) unwatched = true;
   mi_thread_detach();
   mi_deliver_misuse();

@@ -29,8 +29,8 @@ void mi_process_unload(void) {
   mi_register_deferred_free(NULL, NULL); /* it may be in the same library */
   mi_thread_detach();
   mi_segments_for_each_of_others(end_owner);
-  mi_subprocs_end(mi_abandoned_hand_over);
-  mi_abandoned_hand_over(&mi_subproc_communal);
+  mi_subprocs_end(mi_heap_hand_over);
+  mi_heap_hand_over(&mi_subproc_communal);
   mi_heap_t* heap = mi_heap_get();
   if (heap != NULL) {
     mi_heap_reclaim_all(heap);

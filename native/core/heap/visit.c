@@ -200,14 +200,9 @@ static bool visit_segment(mi_segment_t* segment, void* arg) {
   return true;
 }
 
-/* Pages whose last block came back while the segment was visited. */
-static void free_missed(mi_subproc_t* subproc, mi_slot_ref_t slot) {
-  mi_heap_free_abandoned_pages(subproc, slot, ~(uint64_t)0);
-}
-
 bool mi_abandoned_visit(mi_subproc_t* subproc, int tag, const mi_visit_t* visit) {
   abandoned_visit_t abandoned = {visit, tag};
-  return mi_abandoned_for_each(subproc, visit_segment, &abandoned, free_missed);
+  return mi_abandoned_for_each(subproc, visit_segment, &abandoned, mi_heap_free_missed);
 }
 
 /* ---- Whose is it? ---- */

@@ -28,7 +28,7 @@ mi_segment_t* mi_abandoned_hold(mi_subproc_t* subproc, mi_slot_ref_t ref);
 mi_segment_t* mi_abandoned_hold_patiently(mi_subproc_t* subproc, mi_slot_ref_t ref);
 /* The opposite. True if another thread wanted to hold the segment meanwhile. */
 bool mi_abandoned_let_go(mi_subproc_t* subproc, mi_slot_ref_t ref);
-/* In place of that, when the segment that was held has been freed, and its mark with it. */
+/* In place of that, when the segment that is held is about to be freed, and its mark with it. */
 void mi_abandoned_ended(mi_subproc_t* subproc, mi_slot_ref_t ref);
 
 /* ---- Counts ---- */

@@ -120,23 +120,17 @@ static bool give_to_first(mi_segment_t* segment, void* arg) {
   return true;
 }
 
-/* Nobody else takes the segment. */
-static void hand_over_slot(mi_subproc_t* subproc, mi_slot_ref_t ref) {
-  mi_subproc_t* found = subproc;
-  /* Acquire: the chunk's arena. */
-  if (atomic_load_explicit(mi_mark_of(ref), memory_order_acquire) != subproc) return;
+/* A thread that freed a block there may hold the segment for a moment. */
+static void hand_over_slot(mi_subproc_t* subproc, mi_slot_ref_t ref, mi_missed_fun* missed) {
+  if (mi_abandoned_hold_patiently(subproc, ref) == NULL) return;
   mi_abandoned_count_given(subproc, ref); /* before somebody can adopt it */
-  /* Release goes on from the mi_mark_set of who left it. */
-  bool done = atomic_compare_exchange_strong_explicit(mi_mark_of(ref), &found, &mi_subproc_first,
-                                                      memory_order_acq_rel, memory_order_relaxed);
-  mi_assert(done);
-  (void)done;
+  if (mi_abandoned_let_go(&mi_subproc_first, ref)) missed(&mi_subproc_first, ref);
 }
 
-void mi_abandoned_hand_over(mi_subproc_t* subproc) {
+void mi_abandoned_hand_over(mi_subproc_t* subproc, mi_missed_fun* missed) {
   begin_visits();
   for (mi_slot_walk_t walk = mi_walk_slots(); mi_next_slot(&walk);) {
-    hand_over_slot(subproc, walk.slot);
+    hand_over_slot(subproc, walk.slot, missed);
   }
   atomic_store_explicit(&subproc->abandoned, 0, memory_order_relaxed);
   visit_huge(subproc, give_to_first, NULL);

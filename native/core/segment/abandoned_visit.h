@@ -18,8 +18,8 @@ bool mi_abandoned_for_each(mi_subproc_t* subproc, mi_segment_visit_fun* fn, void
 bool mi_abandoned_is_visiting(void);
 bool mi_abandoned_visits(mi_slot_ref_t ref);
 
-/* Gives what the sub-process has abandoned to the first one. It has no threads, and gets none. */
-void mi_abandoned_hand_over(mi_subproc_t* subproc);
+/* Gives what the sub-process has abandoned to the first one. It has no threads, and gets none. `missed` as above. */
+void mi_abandoned_hand_over(mi_subproc_t* subproc, mi_missed_fun* missed);
 
 /* Undoes what a visitor had begun that will not come back: the calling thread, which ends. */
 void mi_abandoned_break_off(void);

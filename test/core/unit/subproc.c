@@ -399,6 +399,64 @@ static void forked(size_t in_huge, mi_subproc_id_t other) {
   mi_collect(true);
 }
 
+enum { LEFT = 300 };
+static void* left[LEFT];
+static mi_arena_id_t left_in; /* 0: anywhere */
+static size_t left_count;
+
+static void* leave_for_others(void* subproc) {
+  mi_subproc_add_current_thread(subproc);
+  mi_heap_t* heap = left_in == 0 ? mi_heap_get_backing() : mi_heap_new_in_arena(left_in);
+  for (left_count = 0; left_count < LEFT; left_count++) {
+    left[left_count] = mi_heap_malloc(heap, 40000);
+    if (left[left_count] == NULL) break;
+  }
+  return NULL;
+}
+
+static void free_left(void) {
+  while (left_count > 0) mi_free(left[--left_count]);
+}
+
+/* What a thread of another sub-process frees comes back at once. */
+static void freed_by_others(void) {
+  mi_subproc_id_t subproc = mi_subproc_new();
+  CHECK_EQ(mi_reserve_os_memory_ex((size_t)8 << 20, true, false, true, &left_in), 0);
+  run(leave_for_others, subproc);
+  CHECK_CMP(left_count, >, 100);
+  mi_heap_t* heap = mi_heap_new_in_arena(left_in);
+  CHECK_PTR(mi_heap_malloc(heap, 1000000), ==, NULL);
+  CHECK_CMP(memory_gauges().abandoned, >, 0);
+  free_left();
+  CHECK_EQ(memory_gauges().abandoned, 0);
+  CHECK(mi_heap_malloc(heap, 1000000) != NULL);
+  mi_heap_destroy(heap);
+  left_in = 0;
+  mi_subproc_delete(subproc);
+  memory_check();
+}
+
+static void* delete_subproc(void* subproc) {
+  mi_subproc_delete(subproc);
+  return NULL;
+}
+
+/* Also if the sub-process ends meanwhile. */
+static void freed_while_deleted(void) {
+  for (int i = 0; i < 100; i++) {
+    mi_subproc_id_t subproc = mi_subproc_new();
+    run(leave_for_others, subproc);
+    pthread_t thread;
+    CHECK_EQ(pthread_create(&thread, NULL, delete_subproc, subproc), 0);
+    mi_rare_set(mi_rare_race, 3);
+    free_left();
+    pthread_join(thread, NULL);
+    mi_rare_set(mi_rare_race, 0);
+    CHECK_EQ(memory_gauges().abandoned, 0);
+  }
+  memory_check();
+}
+
 int main(void) {
   mi_free(mi_malloc(1)); /* who has no heap adopts nothing */
   mi_option_enable(mi_option_visit_abandoned);
@@ -409,6 +467,8 @@ int main(void) {
   many();
   bad_input();
   deleted_meanwhile();
+  freed_by_others();
+  freed_while_deleted();
   mi_subproc_id_t other = mi_subproc_new();
   forked(0, other);
   forked(1, other);
