@@ -1,3 +1,4 @@
+import { AsyncResource } from 'node:async_hooks';
 import { setTimeout } from 'node:timers';
 import { native } from './native';
 
@@ -9,15 +10,17 @@ const QUIET_MS = 100;
  */
 export function collectWhenIdle(): void {
   let wanted = false;
-  // One for good, made now: what is made later would keep alive what the program has in its AsyncLocalStorage then, and
-  // may be a test's own kind of timer.
+  // One for good, made now, and started again in the context of now: it would keep alive what the program has in its
+  // AsyncLocalStorage later. And what is made later may be a test's own kind of timer.
+  const now = new AsyncResource('miheap');
+  const restart = () => now.runInAsyncScope(() => timer.refresh());
   const timer = setTimeout(() => {
     if (wanted) wanted = !native.collectIfIdle();
-    if (wanted) timer.refresh();
+    if (wanted) restart();
   }, QUIET_MS);
   timer.unref();
   native.onCollectWanted(() => {
     wanted = true;
-    timer.refresh();
+    restart();
   });
 }

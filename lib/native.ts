@@ -131,7 +131,8 @@ function whatIsForbidden(cause: unknown): string | undefined {
     case 'ERR_ACCESS_DENIED':
       return (
         "miheap has a native module, which Node's permission model does not let it find: allow to read " +
-        `${root} and /etc/alpine-release with --allow-fs-read, or set LIBC=${libc} instead of the latter`
+        `${root}, node-gyp-build beside it and /etc/alpine-release with --allow-fs-read, ` +
+        `or set LIBC=${libc} instead of the last one`
       );
     default:
       return undefined;
@@ -142,14 +143,14 @@ function load(): Native {
   try {
     return require('node-gyp-build')(root);
   } catch (cause) {
+    const forbidden = whatIsForbidden(cause);
+    if (forbidden !== undefined) throw new LoadError(forbidden, cause);
     if (!isWhole()) {
       throw new LoadError(
         `miheap cannot be part of a bundle, since it has a native module: mark it as external (${root})`,
         cause,
       );
     }
-    const forbidden = whatIsForbidden(cause);
-    if (forbidden !== undefined) throw new LoadError(forbidden, cause);
     const shipped = shippedPlatforms().join(', ') || 'none';
     throw new LoadError(
       `miheap has no native module that loads on ${system} with Node ${process.version}; ` +

@@ -18,7 +18,7 @@ export const platform = `${process.platform}-${process.arch}`;
 
 /** The C library, told apart as node-gyp-build does; empty where there is only one. */
 export const libc =
-  process.platform !== 'linux' ? '' : (process.env.LIBC ?? (isAlpine() ? 'musl' : 'glibc'));
+  process.platform !== 'linux' ? '' : process.env.LIBC || (isAlpine() ? 'musl' : 'glibc');
 
 function isAlpine(): boolean {
   try {
@@ -38,11 +38,14 @@ function named(platform: string, libc: string): string {
 /** What this copy of the package has binaries for. */
 export function shippedPlatforms(): string[] {
   const folder = join(root, 'prebuilds');
-  if (!existsSync(folder)) return [];
-  return readdirSync(folder, { withFileTypes: true })
-    .filter((entry) => entry.isDirectory())
-    .flatMap(({ name }) => libcsIn(join(folder, name)).map((libc) => named(name, libc)))
-    .sort();
+  try {
+    return readdirSync(folder, { withFileTypes: true })
+      .filter((entry) => entry.isDirectory())
+      .flatMap(({ name }) => libcsIn(join(folder, name)).map((libc) => named(name, libc)))
+      .sort();
+  } catch {
+    return []; // it is not there, or must not be read
+  }
 }
 
 /** The C libraries that the binaries in `folder` are for; '' for one that does not say. */

@@ -3,6 +3,7 @@
 # cmake/layout.ld says why.
 source "$(dirname "$0")/common.sh"
 need cmake nm perl valgrind
+LIB=$(readlink -f "$LIB") # as callgrind says it
 
 address_of() {
   local address
@@ -20,14 +21,15 @@ places='
   if (/^ob=(.*)/) { $ours = $1 eq $lib; $nobodys = $1 eq "???" }
   elsif (/^fn=(.*)/) { $name = $1 }
   elsif (/^0x(\w+)/) {
-    $here{$name} = hex $1 if $ours;
-    $there{$name} = hex $1 if $nobodys;
-    $base //= hex($1) - $known if $nobodys && $name eq "mi_chunk_map_add";
+    my $place = hex $1;
+    $here{$name} = $place if $ours && $place > ($here{$name} // 0);
+    $there{$name} = $place if $nobodys && $place > ($there{$name} // 0);
+    $base //= $place - $known if $nobodys && $name eq "mi_chunk_map_add";
   }
   END {
     for (keys %there) {
       my $place = $there{$_} - $base;
-      $here{$_} = $place if $place >= 0 && $place < $size;
+      $here{$_} = $place if $place > ($here{$_} // -1) && $place < $size;
     }
     printf "%d %s\n", $here{$_}, $_ for keys %here;
   }'

@@ -18,7 +18,7 @@ extern mi_hidden const mi_heap_t mi_heap_empty;
 mi_inline bool mi_heap_is_initialized(const mi_heap_t* heap) { return heap != &mi_heap_empty; }
 
 /* How many calls of malloc's slow path the thread is in, since callbacks allocate too. An unwatched thread keeps its
-   heap until the outermost one is done. */
+   heap until the outermost one is done; if that never returns, for good. */
 extern mi_hidden _Thread_local unsigned mi_thread_calls;
 
 /* The thread's default heap, made if there is none. NULL and ENOMEM if it cannot be made. */

@@ -431,8 +431,8 @@ uintptr_t mi_os_random(void) {
     /* Early in the boot, or forbidden: what the kernel gave this process, and the time. */
     const unsigned char* seed = (const unsigned char*)getauxval(AT_RANDOM);
     if (seed != NULL) memcpy(&bits, seed, sizeof(bits));
-    struct timespec t;
-    clock_gettime(CLOCK_MONOTONIC, &t);
+    struct timespec t = {0, 0};
+    ask_for_time(CLOCK_MONOTONIC, &t);
     bits ^= (uintptr_t)t.tv_nsec * 0x9E3779B97F4A7C15u;
   }
   errno = saved;

@@ -16,6 +16,21 @@
 #define NAME "__kernel_clock_gettime"
 #endif
 
+/* The number of symbols, of which the table of a DT_GNU_HASH holds the last ones: where the chain of the highest bucket
+   ends. A chain's last entry has bit 0. */
+static size_t count_by_gnu_hash(const uint32_t* table) {
+  uint32_t bucket_count = table[0], first = table[1], bloom_size = table[2];
+  const uint32_t* buckets = table + 4 + bloom_size * (sizeof(ElfW(Addr)) / sizeof(uint32_t));
+  const uint32_t* chains = buckets + bucket_count;
+  uint32_t last = 0;
+  for (uint32_t i = 0; i < bucket_count; i++) {
+    if (buckets[i] > last) last = buckets[i];
+  }
+  if (last < first) return first; /* the table is empty */
+  while ((chains[last - first] & 1) == 0) last++;
+  return last + 1;
+}
+
 /* What is needed of the vDSO's dynamic section. Addresses there are as if it were mapped at `bias` 0. */
 typedef struct tables_s {
   uintptr_t bias;
@@ -37,15 +52,18 @@ static bool find_tables(const ElfW(Ehdr) * vdso, tables_t* tables) {
     uintptr_t address = tables->bias + dynamic->d_un.d_ptr;
     if (dynamic->d_tag == DT_SYMTAB) tables->symbols = (const ElfW(Sym)*)address;
     if (dynamic->d_tag == DT_STRTAB) tables->names = (const char*)address;
-    /* The number of chains, which is that of symbols. */
+    /* There it is the number of chains. */
     if (dynamic->d_tag == DT_HASH) tables->count = ((const uint32_t*)address)[1];
+    if (dynamic->d_tag == DT_GNU_HASH) tables->count = count_by_gnu_hash((const uint32_t*)address);
   }
   return tables->symbols != NULL && tables->names != NULL;
 }
 
-/* NULL where there is no vDSO (in valgrind), or one without the old kind of hash table. */
+/* NULL where there is no vDSO, as in valgrind. */
 static mi_linux_clock_fun* find(void) {
+  int saved = errno; /* getauxval sets it where there is none */
   const ElfW(Ehdr)* vdso = (const ElfW(Ehdr)*)getauxval(AT_SYSINFO_EHDR);
+  errno = saved;
   tables_t tables = {0, NULL, NULL, 0};
   if (vdso == NULL || !find_tables(vdso, &tables)) return NULL;
   for (size_t i = 0; i < tables.count; i++) {

@@ -90,8 +90,8 @@ mi_inline mi_block_t* mi_page_block_of(const mi_page_t* page, const void* p) {
   return (mi_block_t*)(page->start + offset - offset % page->block_size);
 }
 
-/* Lays out some more blocks: about a system page's worth, so that memory is touched no sooner than needed; four of fresh
-   memory in a large heap. `free` must be empty and capacity < reserved. */
+/* Lays out some more blocks: as far as the system pages reach that the first of them touches, so that memory is touched no
+   sooner than needed; three more of fresh memory in a large heap. `free` must be empty and capacity < reserved. */
 void mi_page_extend(mi_page_t* page);
 
 /* No block is alive, and none is on thread_free: all of them will be laid out again as they are needed, one behind the

@@ -121,7 +121,9 @@ mi_segment_t* mi_abandoned_hold(mi_subproc_t* subproc, mi_slot_ref_t ref) {
 
 mi_segment_t* mi_abandoned_hold_patiently(mi_subproc_t* subproc, mi_slot_ref_t ref) {
   for (unsigned round = 0; !mi_mark_take(ref, subproc); round++) {
-    if (mi_mark_subproc(mi_mark_peek(ref)) != subproc) return NULL;
+    /* Acquire: who held the segment has counted it down. */
+    mi_subproc_t* mark = atomic_load_explicit(mi_mark_of(ref), memory_order_acquire);
+    if (mi_mark_subproc(mark) != subproc) return NULL;
     mi_os_yield(round);
   }
   return (mi_segment_t*)mi_slot_start(ref);

@@ -13,6 +13,7 @@ function request() {
 }
 
 async function main() {
+  await turn(300); // what was begun at the start is over
   const store = request();
   for (let i = 0; i < 20 && store.deref() !== undefined; i++) {
     heap.free(heap.alloc(100)); // never idle
