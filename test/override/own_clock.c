@@ -8,8 +8,8 @@
 
 enum { COUNT = 128, SIZE = 256 << 10 };
 
-static pthread_mutex_t lock =
-    PTHREAD_MUTEX_INITIALIZER; /* whoever comes a second time waits for ever */
+/* Whoever comes a second time waits for ever. */
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static _Thread_local long asked;
 static _Atomic(long) asked_in_all;
 

@@ -1,4 +1,4 @@
-/* The edges: sizes near SIZE_MAX, zero, every alignment up to 1 GiB; and errno. */
+/* The edges: sizes near SIZE_MAX, zero, every alignment, more than there is; and errno. */
 #include <malloc.h>
 #include <sys/resource.h>
 #include <unistd.h>
@@ -86,6 +86,20 @@ static void alignments(void) {
   CHECK_PTR(p, ==, NULL);
 }
 
+/* More memory than there is fails with every alignment, or, if the system is set to promise it, with none; an alignment
+   takes addresses only. */
+static void promises(void) {
+  const size_t much = (size_t)40 << 40;
+  void* plain = malloc(opaque_size(much));
+  for (size_t align = 16; align <= (size_t)1 << 40; align <<= 2) {
+    void* p = opaque(aligned_alloc(align, opaque_size(much)));
+    CHECK_EQ(p != NULL, plain != NULL);
+    free(p);
+    check_aligned(aligned_alloc(align, 5000), align, 5000);
+  }
+  free(plain);
+}
+
 /* free leaves errno alone, also when it gives memory back to the system. */
 static void errno_stays(void) {
   for (size_t size = 1; size <= (size_t)256 << 20; size *= 2) {
@@ -110,6 +124,7 @@ int main(void) {
   too_large();
   zero();
   alignments();
+  promises();
   errno_stays();
   return 0;
 }

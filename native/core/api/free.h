@@ -32,7 +32,7 @@ mi_inline bool mi_is_guarded(const mi_page_t* page, const void* p) {
 
 /* The bytes from p to the end of its block; of a guarded block, those that were asked for. */
 mi_inline size_t mi_usable_from(const mi_page_t* page, const void* p) {
-  if (MI_TRACK) return mi_track_size(mi_page_block_of(page, p));
+  if (MI_TRACK) return mi_tracked_of(mi_page_block_of(page, p)).size;
   if (MI_GUARDED && mi_is_guarded(page, p)) return mi_guarded_of(page, p).size;
   return page->block_size -
          (size_t)((const uint8_t*)p - (const uint8_t*)mi_block_of(page, (void*)p));

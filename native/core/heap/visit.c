@@ -5,6 +5,7 @@
 #include "heap/communal.h"
 #include "heap/magazine.h"
 #include "segment/guard.h"
+#include "segment/track.h"
 
 #define MOST_BLOCKS (MI_UNIT_SIZE / MI_WORD_SIZE)
 _Static_assert(MI_MEDIUM_BLOCKS + MI_UNIT_SIZE / MI_SMALL_BLOCK_MAX <= MOST_BLOCKS,
@@ -98,8 +99,12 @@ static size_t count_live(const free_set_t* set) {
 }
 
 static bool show_block(const mi_visit_t* visit, const mi_heap_t* heap, const mi_heap_area_t* area,
-                       const mi_page_t* page, size_t index) {
-  uint8_t* block = page->start + index * page->block_size;
+                       const mi_page_t* page, uint8_t* block) {
+  if (MI_TRACK) {
+    mi_tracked_t tracked = mi_tracked_of((mi_block_t*)block);
+    if (tracked.p == NULL) return true; /* another thread has just freed it */
+    return visit->visitor(heap, area, tracked.p, tracked.size, visit->arg);
+  }
   if (MI_GUARDED) { /* the rest of it is not to be touched */
     mi_guarded_t guarded = mi_guarded_of(page, block);
     if (guarded.p != NULL) {
@@ -129,7 +134,7 @@ bool mi_page_visit(const mi_visit_t* visit, const mi_heap_t* heap, mi_page_t* pa
     update_set(&set, page);
     if (page->began_anew) return true; /* all these blocks are dead */
     if (is_free(&set, i)) continue;
-    if (!show_block(visit, heap, &area, page, i)) return false;
+    if (!show_block(visit, heap, &area, page, page->start + i * size)) return false;
   }
   return true;
 }
@@ -163,7 +168,7 @@ static bool visit_communal(mi_heap_t* heap, const mi_communal_block_t* block, vo
   };
   if (!visit->visitor(heap, &area, NULL, block->size, visit->arg)) return false;
   if (!visit->blocks || !mi_communal_is_alive(heap, block)) return true;
-  return visit->visitor(heap, &area, block->start, block->size, visit->arg);
+  return show_block(visit, heap, &area, mi_page_of(block->start), block->start);
 }
 
 bool mi_heap_visit(mi_heap_t* heap, const mi_visit_t* visit) {

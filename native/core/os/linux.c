@@ -45,14 +45,14 @@ size_t mi_prim_page_size(void) {
 #define HUGE_FLAGS(shift) (MAP_HUGETLB | (shift) << MAP_HUGE_SHIFT)
 
 /* Sanitizers look at the C library's mmap and munmap. */
-static void* map(size_t size, int flags) {
+static void* map(size_t size, int access, int flags) {
 #if MI_LINUX_RAW
-  long p = mi_linux_call(SYS_mmap, 0, (long)size, PROT_READ | PROT_WRITE, flags, -1, 0);
+  long p = mi_linux_call(SYS_mmap, 0, (long)size, access, flags, -1, 0);
   if (p >= 0 || p < -4095) return (void*)p;
   errno = (int)-p;
   return NULL;
 #else
-  void* p = mmap(NULL, size, PROT_READ | PROT_WRITE, flags, -1, 0);
+  void* p = mmap(NULL, size, access, flags, -1, 0);
   return p == MAP_FAILED ? NULL : p;
 #endif
 }
@@ -61,7 +61,7 @@ void* mi_prim_map(size_t size, mi_map_t kind) {
   int flags = MAP_PRIVATE | MAP_ANONYMOUS;
   if (kind == MI_MAP_ADDRESSES) flags |= MAP_NORESERVE;
   if (kind == MI_MAP_LARGE) flags |= HUGE_FLAGS(21);
-  return map(size, flags);
+  return map(size, kind == MI_MAP_RESERVED ? PROT_NONE : PROT_READ | PROT_WRITE, flags);
 }
 
 static bool unmap(void* p, size_t size) {
@@ -355,32 +355,20 @@ static int64_t in_ms(struct timespec t) {
 
 int64_t mi_os_now(void) {
   struct timespec t = {0, 0};
-  (void)mi_linux_clock()(CLOCK_MONOTONIC_COARSE,
-                         &t); /* fails only where the system call is forbidden */
+  /* Fails only where the system call is forbidden. */
+  (void)mi_linux_clock()(CLOCK_MONOTONIC_COARSE, &t);
   return in_ms(t);
-}
-
-/* Not by way of the vDSO. False if it is forbidden; errno stays. */
-static bool ask_for_time(clockid_t clock, struct timespec* t) {
-#if defined(__LP64__) /* the kernel's structure is the C library's where time has 64 bits in both */
-  return mi_linux_call(SYS_clock_gettime, clock, (long)t, 0, 0, 0, 0) == 0;
-#else
-  if (MI_LINUX_RAW) return false; /* the helper may ask, and has no errno */
-  int saved = errno;
-  bool done = clock_gettime(clock, t) == 0;
-  errno = saved;
-  return done;
-#endif
 }
 
 int64_t mi_os_now_at_start(void) {
   struct timespec t;
-  return MI_LINUX_RAW && ask_for_time(CLOCK_MONOTONIC_COARSE, &t) ? in_ms(t) : mi_os_now();
+  return MI_LINUX_RAW && mi_linux_ask_time(CLOCK_MONOTONIC_COARSE, &t) == 0 ? in_ms(t)
+                                                                            : mi_os_now();
 }
 
 static int64_t in_ns(clockid_t clock) {
   struct timespec t = {0, 0};
-  return ask_for_time(clock, &t) ? (int64_t)t.tv_sec * 1000000000 + t.tv_nsec : 0;
+  return mi_linux_ask_time(clock, &t) == 0 ? (int64_t)t.tv_sec * 1000000000 + t.tv_nsec : 0;
 }
 
 int64_t mi_os_now_ns(void) { return in_ns(CLOCK_MONOTONIC); }
@@ -432,7 +420,7 @@ uintptr_t mi_os_random(void) {
     const unsigned char* seed = (const unsigned char*)getauxval(AT_RANDOM);
     if (seed != NULL) memcpy(&bits, seed, sizeof(bits));
     struct timespec t = {0, 0};
-    ask_for_time(CLOCK_MONOTONIC, &t);
+    (void)mi_linux_ask_time(CLOCK_MONOTONIC, &t);
     bits ^= (uintptr_t)t.tv_nsec * 0x9E3779B97F4A7C15u;
   }
   errno = saved;

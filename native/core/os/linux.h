@@ -52,6 +52,9 @@ mi_inline long mi_linux_call(long number, long a, long b, long c, long d, long e
 
 /* As clock_gettime(2), but errno stays. Never NULL; also for the helper, once another thread has asked. */
 typedef int mi_linux_clock_fun(clockid_t clock, struct timespec* time);
+/* By a system call. */
+mi_linux_clock_fun mi_linux_ask_time;
+/* By way of the vDSO if there is one. */
 mi_linux_clock_fun* mi_linux_clock(void);
 
 #endif

@@ -8,6 +8,18 @@
 
 #include "os/linux.h"
 
+int mi_linux_ask_time(clockid_t clock, struct timespec* time) {
+#if defined(__LP64__) /* the kernel's structure is the C library's where time has 64 bits in both */
+  return (int)mi_linux_call(SYS_clock_gettime, clock, (long)time, 0, 0, 0, 0);
+#else
+  if (MI_LINUX_RAW) return -ENOSYS; /* the helper may ask, and has no errno */
+  int saved = errno;
+  int result = clock_gettime(clock, time);
+  errno = saved;
+  return result;
+#endif
+}
+
 #if MI_LINUX_RAW
 
 #if defined(__x86_64__)
@@ -75,16 +87,12 @@ static mi_linux_clock_fun* find(void) {
   return NULL;
 }
 
-static int ask_kernel(clockid_t clock, struct timespec* time) {
-  return (int)mi_linux_call(SYS_clock_gettime, clock, (long)time, 0, 0, 0, 0);
-}
-
 mi_linux_clock_fun* mi_linux_clock(void) {
   static _Atomic(mi_linux_clock_fun*) found; /* every thread finds the same */
   mi_linux_clock_fun* clock = atomic_load_explicit(&found, memory_order_relaxed);
   if (mi_likely(clock != NULL)) return clock;
   clock = find();
-  if (clock == NULL) clock = ask_kernel;
+  if (clock == NULL) clock = mi_linux_ask_time;
   atomic_store_explicit(&found, clock, memory_order_relaxed);
   return clock;
 }

@@ -44,14 +44,18 @@ static mi_mapping_t map_block(size_t size, size_t align, size_t offset, size_t* 
     }
     align = MI_SEGMENT_SIZE;
   }
-  /* A large alignment maps much that is unmapped again at once. */
-  mi_map_t kind = align <= MI_SEGMENT_SIZE ? MI_MAP_MEMORY : MI_MAP_ADDRESSES;
+  /* A large alignment maps much that is unmapped again at once: more than there may be memory. */
+  mi_map_t kind = align <= MI_SEGMENT_SIZE ? MI_MAP_MEMORY : MI_MAP_RESERVED;
   uint8_t* base = mi_memory_map_for_blocks(total, align, kind);
   if (base == NULL) return (mi_mapping_t){NULL, 0};
   /* Whole segment sizes before the block are of no use. */
   size_t unused = mi_align_down(*start - header_size(), MI_SEGMENT_SIZE);
   if (unused > 0) mi_memory_unmap(base, unused);
   *start -= unused;
+  if (kind == MI_MAP_RESERVED && !mi_os_protect(base + unused, total - unused, MI_ACCESS_WRITE)) {
+    mi_memory_unmap(base + unused, total - unused);
+    return (mi_mapping_t){NULL, 0};
+  }
   mi_stat_up(committed, total - unused);
   mi_stat_count(commit_calls, 1);
   return (mi_mapping_t){base + unused, total - unused};
@@ -101,11 +105,7 @@ mi_page_t* mi_huge_page_alloc(mi_arena_t* arena, size_t size, size_t align, size
   }
   mi_segment_t* segment = (mi_segment_t*)room.mapping.start;
   mi_os_track_open(segment, header_size());
-  /* thread_id last and apart, as in an ordinary segment. */
-  if (!room.zero) {
-    enum { FIRST = offsetof(mi_segment_t, page_shift), END = offsetof(mi_segment_t, pages[1]) };
-    memset((uint8_t*)segment + FIRST, 0, END - FIRST);
-  }
+  if (!room.zero) mi_segment_clear(segment);
   segment->page_shift = MI_SEGMENT_SHIFT;
   segment->huge = true;
   segment->room = MI_ROOM_NONE;

@@ -108,12 +108,7 @@ static mi_segment_t* segment_begin(mi_segments_tld_t* tld, mi_slot_ref_t ref, bo
   unsigned page_count = MI_UNITS_PER_SEGMENT;
   size_t header_size = offsetof(mi_segment_t, pages) + page_count * sizeof(mi_page_t);
   mi_os_track_open(segment, header_size);
-  /* thread_id last and apart: a stale pointer may be looked up here by another thread at any
-     time. */
-  if (!zero) {
-    enum { FIRST = offsetof(mi_segment_t, page_shift), END = offsetof(mi_segment_t, pages[1]) };
-    memset((uint8_t*)segment + FIRST, 0, END - FIRST);
-  }
+  if (!zero) mi_segment_clear(segment);
   segment->cleared = zero ? ~(uint64_t)0 : 1;
   segment->page_shift = MI_UNIT_SHIFT;
   segment->slot_index = (uint8_t)ref.index;

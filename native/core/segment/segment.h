@@ -3,6 +3,8 @@
 #ifndef MI_SEGMENT_H
 #define MI_SEGMENT_H
 
+#include <string.h>
+
 #include "options/report.h"
 #include "os/os.h"
 #include "segment/chunk.h"
@@ -76,6 +78,13 @@ mi_inline bool mi_segment_is_mine(mi_segment_t* segment) {
 
 /* What segment->cookie holds in every living segment. */
 uintptr_t mi_segment_cookie(const mi_segment_t* segment);
+
+/* Clears the header in used memory, with the descriptor of its first page. thread_id is left: it is set last, since a
+   stale pointer may be looked up here by another thread at any time. */
+mi_inline void mi_segment_clear(mi_segment_t* segment) {
+  enum { FIRST = offsetof(mi_segment_t, page_shift), END = offsetof(mi_segment_t, pages[1]) };
+  memset((uint8_t*)segment + FIRST, 0, END - FIRST);
+}
 
 /* A page for blocks of `block_size`, at most MI_LARGE_BLOCK_MAX, from a segment of this thread
    or a new one. Its descriptor is zero but for start, block_size, reserved, memory_is_zero, key. NULL and

@@ -56,9 +56,10 @@ bool mi_track_free(mi_block_t* block, void* p) {
   return true;
 }
 
-size_t mi_track_size(mi_block_t* block) {
-  size_t size = header_of(block).size;
-  return size == 0 ? 0 : size - 1;
+mi_tracked_t mi_tracked_of(mi_block_t* block) {
+  header_t header = header_of(block);
+  if (header.size == 0) return (mi_tracked_t){NULL, 0};
+  return (mi_tracked_t){(uint8_t*)block + header.inside, header.size - 1};
 }
 
 void mi_track_resize(mi_block_t* block, void* p, size_t newsize) {

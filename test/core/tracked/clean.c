@@ -52,9 +52,32 @@ static void* thread(void* arg) {
   return arg;
 }
 
+/* The visitor is shown what the caller got, and may touch it. */
+static bool
+show(const mi_heap_t* heap, const mi_heap_area_t* area, void* block, size_t size, void* arg) {
+  (void)heap;
+  (void)area;
+  if (block == NULL) return true;
+  size_t* shown = arg;
+  for (size_t i = 0; i < BLOCKS; i++) {
+    if (left[i] != block) continue;
+    ++*shown;
+    CHECK_EQ(size, i * 300);
+    memset(block, 5, size);
+  }
+  return true;
+}
+
+static void visit(void) {
+  size_t shown = 0;
+  CHECK(mi_heap_visit_blocks(mi_heap_get_default(), true, show, &shown));
+  CHECK_EQ(shown, BLOCKS);
+}
+
 int main(void) {
   use();
   for (size_t i = 0; i < BLOCKS; i++) left[i] = ALLOCATE(i * 300);
+  visit();
   pthread_t other;
   CHECK_EQ(pthread_create(&other, NULL, thread, NULL), 0);
   pthread_join(other, NULL);
