@@ -36,6 +36,10 @@ function sorted(text, region) {
 }
 
 const server = createServer(async (message, response) => {
+  if (message.headers['transfer-encoding'] !== undefined) {
+    response.writeHead(411).end('say how long the body is\n');
+    return;
+  }
   const region = new Region({ heap, limit: 8 * 1024 * 1024 });
   // 'close' comes when the response has left, or its reader has: nothing uses the buffers then.
   response.on('close', () => region.destroy());

@@ -1,4 +1,5 @@
 #!/usr/bin/env node
+import { existsSync } from 'node:fs';
 import { getSystemErrorName } from 'node:util';
 import { preloadLibrary, shippedPlatforms, system } from './shipped';
 
@@ -8,7 +9,7 @@ const HELP = `Usage:
   miheap --help | --version
 
 Options of run:
-  --show-stats   print the allocator's statistics on stderr when a process ends
+  --show-stats   print the allocator's statistics on stderr when a process ends by exit
   --no-inherit   only COMMAND itself runs on miheap, not the processes it starts
 
 The exit code is COMMAND's own; 127 if it is not found, 126 if it cannot be run, and 2 if miheap
@@ -68,9 +69,16 @@ function run(args: string[]): void {
 
 /** The command takes over this very process, so its exit code and signals need no passing on. */
 function replaceProcess(file: string, argv: string[], environment: NodeJS.ProcessEnv): never {
-  const { native }: typeof import('./native') = require('./native');
   const variables = Object.entries(environment).map(([name, value]) => `${name}=${value}`);
+  // Options for the command are none for this process, which would complain of them, too.
+  for (const name of Object.keys(process.env)) {
+    if (name.startsWith('MIHEAP_')) delete process.env[name];
+  }
+  const { native }: typeof import('./native') = require('./native');
   const error = getSystemErrorName(-native.execute(file, argv, variables));
+  if (error === 'ENOENT' && existsSync(file) && file.includes('/')) {
+    throw new Failure(126, `${file}: cannot be run (what its first line names is not found)`);
+  }
   if (error === 'ENOENT') throw new Failure(127, `${file}: command not found`);
   throw new Failure(126, `${file}: cannot be run (${error})`);
 }

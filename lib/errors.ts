@@ -52,7 +52,7 @@ export class HeapLimitError extends RangeError {
   constructor({ name, limit, requested, liveBytes, waitingBytes }: LimitMessage) {
     super(
       `the limit of ${called('heap', name)} is ${limit} bytes, and ${requested} more were asked for: ` +
-        `${liveBytes} are live, so free what is no longer needed; ` +
+        `${liveBytes} are live, as far as is known, so free what is no longer needed; ` +
         `${waitingBytes} wait for the garbage collector, and come back when the event loop turns`,
     );
     this.heapName = name;

@@ -9,11 +9,11 @@ export type OffHeapBuffer = ReturnType<typeof Buffer.alloc>;
 /** What `new Heap` takes. */
 export interface HeapOptions {
   /** Shown in statistics, errors and diagnostics. Default: none, which is ''. */
-  name?: string;
+  name?: string | undefined;
   /** The most bytes, as asked for, that may be held at one time. Default: no limit. */
-  limit?: number;
+  limit?: number | undefined;
   /** What `align` of a single block is, unless it is given there. Default: the natural alignment. */
-  align?: number;
+  align?: number | undefined;
 }
 
 /** What every way to allocate a block takes. */
@@ -22,13 +22,13 @@ export interface AllocOptions {
    * The address is a multiple of this power of two, from 1 to 2 ** 30. Default: that of the heap, or
    * the natural alignment, which is 16, or 8 below 16 bytes.
    */
-  align?: number;
+  align?: number | undefined;
 }
 
 /** What `heap.allocFrom` takes. */
 export interface AllocFromOptions extends AllocOptions {
   /** How a string becomes bytes. Default: 'utf8'. */
-  encoding?: BufferEncoding;
+  encoding?: BufferEncoding | undefined;
 }
 
 /** What a heap holds. Bytes are counted as asked for, without what the allocator rounds up. */

@@ -9,7 +9,7 @@ import type {
   OffHeapBuffer,
   TypedArrayConstructor,
 } from './heap-types';
-import { collectWhenIdle } from './idle';
+import './idle';
 import { native } from './native';
 import type { Token, TokenClone } from './token';
 import { arrayBufferIn, bufferIn } from './transfer';
@@ -216,7 +216,13 @@ export class Heap {
   allocTyped<T>(type: TypedArrayConstructor<T>, length: number, options?: AllocOptions): T {
     checkTypedArray(type);
     checkSize('length', length);
-    return new type(this.allocArrayBuffer(length * type.BYTES_PER_ELEMENT, options), 0, length);
+    const memory = this.allocArrayBuffer(length * type.BYTES_PER_ELEMENT, options);
+    try {
+      return new type(memory, 0, length);
+    } catch (error) {
+      if (this.owns(memory)) this.free(memory);
+      throw error;
+    }
   }
 
   /**
@@ -464,5 +470,3 @@ export class Heap {
     this.destroy();
   }
 }
-
-collectWhenIdle();

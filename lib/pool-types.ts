@@ -3,18 +3,18 @@ export interface PoolOptions {
   /** Bytes of each block: an integer from 1 to `buffer.constants.MAX_LENGTH`. */
   blockSize: number;
   /** The most blocks that may exist at one time: an integer of at least 1. Default: no limit. */
-  max?: number;
+  max?: number | undefined;
   /** Blocks that are made at once: an integer from 0 to `max`. Default: 0. */
-  prefill?: number;
+  prefill?: number | undefined;
   /**
    * Whether released blocks are filled with a pattern, so that a write to one is found. Costs a pass over
    * the block at each `release` and each `acquire`. Default: false.
    */
-  poison?: boolean;
+  poison?: boolean | undefined;
   /** Block addresses are multiples of it: a power of two from 1 to 2^30. Default: the natural one. */
-  align?: number;
+  align?: number | undefined;
   /** What the pool is called in messages. Default: ''. */
-  name?: string;
+  name?: string | undefined;
 }
 
 /** What a {@link Pool} has. */

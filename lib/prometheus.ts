@@ -10,20 +10,21 @@ import { checkOptions } from './validate';
 /** What {@link collectMiheapMetrics} takes. */
 export interface MetricsOptions {
   /** Where the metrics are registered. Default: the `register` of prom-client. */
-  register?: Registry<RegistryContentType>;
+  register?: Registry<RegistryContentType> | undefined;
   /**
    * What the name of each metric begins with: letters, digits, `_` and `:`, and no digit first.
    * Default: `'miheap_'`.
    */
-  prefix?: string;
+  prefix?: string | undefined;
   /**
    * Heaps of this thread that get metrics of their own, with `name` as a label; those of one name are
-   * added up. A Set may gain and lose heaps later; one that was destroyed is left out. It is gone
-   * through again and again, so an iterator will not do. Default: none.
+   * added up. A Set may gain and lose heaps later; one that was destroyed is left out, so give heaps that
+   * come and go names of their own: else the counters of a name fall. It is gone through again and
+   * again, so an iterator will not do. Default: none.
    */
-  heaps?: Iterable<Heap>;
+  heaps?: Iterable<Heap> | undefined;
   /** The same for pools. Default: none. */
-  pools?: Iterable<Pool>;
+  pools?: Iterable<Pool> | undefined;
 }
 
 type Client = typeof import('prom-client');
@@ -53,7 +54,7 @@ const ROWS: Record<keyof AllocatorStats, [name: string, help: string]> = {
 };
 
 /** The same for what has a name and statistics, with what it reads. */
-type Row<Stats> = [name: string, help: string, read: (stats: Stats) => number];
+type Row<Stats> = [name: string, help: string, read: (stats: Stats) => number | undefined];
 
 interface Named<Stats> {
   readonly name: string;
@@ -69,7 +70,12 @@ const HELD_ROWS: Row<ProcessStats>[] = [
 const HEAP_ROWS: Row<HeapStats>[] = [
   ['heap_bytes', 'Living buffers of the heap, as they were asked for.', ({ bytes }) => bytes],
   ['heap_peak_bytes', 'The most that heap_bytes ever was.', ({ peakBytes }) => peakBytes],
-  ['heap_limit_bytes', 'The most that heap_bytes may be.', ({ limit }) => limit],
+  [
+    'heap_limit_bytes',
+    'The most that heap_bytes may be; heaps without one do not count.',
+    // A cluster's workers send their figures as JSON, which has no infinity.
+    ({ limit }) => (limit === Number.POSITIVE_INFINITY ? undefined : limit),
+  ],
   ['heap_blocks', 'Blocks of the living buffers.', ({ blocks }) => blocks],
   ['heap_allocated_total', 'Blocks that were handed out.', ({ allocated }) => allocated],
   [
@@ -159,7 +165,8 @@ export function collectMiheapMetrics(options: MetricsOptions = {}): void {
     for (const row of rows) {
       add(row, [kind], (metric) => {
         for (const one of all) {
-          if (!one.destroyed) metric.inc({ [kind]: one.name }, row[2](one.stats()));
+          const value = one.destroyed ? undefined : row[2](one.stats());
+          if (value !== undefined) metric.inc({ [kind]: one.name }, value);
         }
       });
     }

@@ -6,13 +6,13 @@ export interface RegionOptions {
    * Bytes that the region takes from the allocator at a time: an integer from 1 to 2^30. A larger buffer
    * gets a chunk of its own. Default: 262,144.
    */
-  chunkSize?: number;
+  chunkSize?: number | undefined;
   /** The most bytes that the chunks may have together. Default: no limit but that of `heap`. */
-  limit?: number;
+  limit?: number | undefined;
   /** The heap that the chunks come from, whose limit counts too. Default: one for all regions. */
-  heap?: Heap;
+  heap?: Heap | undefined;
   /** What the region is called in messages. Default: ''. */
-  name?: string;
+  name?: string | undefined;
 }
 
 /** What a {@link Region} holds. */

@@ -63,13 +63,13 @@ export function shownBy(value: unknown): Shown {
   return ArrayBuffer.isView(value) ? memoryOfView(value) : value;
 }
 
-/** The bytes that `data` has now. */
+/** The bytes that `data` has now, also if it can grow. */
 export function bytesOf(data: unknown): Uint8Array {
   if (!ArrayBuffer.isView(data) && !types.isAnyArrayBuffer(data)) {
     throw new InvalidTypeError('data', 'a string, a view, or an (Shared)ArrayBuffer', data);
   }
   try {
-    return ArrayBuffer.isView(data) ? bytesOfView(data) : new Uint8Array(data);
+    return ArrayBuffer.isView(data) ? bytesOfView(data) : new Uint8Array(data, 0, data.byteLength);
   } catch {
     throw new InvalidValueError('data', 'a buffer that is not detached', data);
   }

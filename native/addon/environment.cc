@@ -2,7 +2,6 @@
 
 #include <cstdlib>
 #include <cstring>
-#include <utility>
 
 #include <miheap.h>
 
@@ -61,7 +60,7 @@ void Environment::Release() {
 }
 
 void Environment::Close() {
-  request_collect_.Reset();
+  request_collect_.clear();
   array_buffer_.Reset();
   sentinel.Close();
   tokens::ReleaseAllOf(this);
@@ -70,21 +69,34 @@ void Environment::Close() {
   Release();
 }
 
-void Environment::OnCollectWanted(Napi::FunctionReference callback) {
-  request_collect_ = std::move(callback);
+void Environment::OnCollectWanted(Napi::Function callback) {
+  request_collect_.push_back(Napi::Weak(callback));
   collect_requested_ = false;
+}
+
+// Needs a handle scope. Null if there is none.
+napi_value Environment::RequestCollect() {
+  while (!request_collect_.empty()) {
+    napi_value callback = nullptr;
+    napi_get_reference_value(env, request_collect_.back(), &callback);
+    if (callback != nullptr) return callback;
+    request_collect_.pop_back();
+  }
+  return nullptr;
 }
 
 void Environment::NoteFreed(size_t bytes) {
   operations++;
   freed_ += bytes;
-  if (freed_ < kWorthCollecting || collect_requested_ || request_collect_.IsEmpty()) return;
-  collect_requested_ = true;
+  if (freed_ < kWorthCollecting || collect_requested_) return;
   Napi::HandleScope scope(env);
+  const napi_value callback = RequestCollect();
+  if (callback == nullptr) return;
+  collect_requested_ = true;
   napi_value global;
   napi_value result;
   if (napi_get_global(env, &global) == napi_ok &&
-      napi_call_function(env, global, request_collect_.Value(), 0, nullptr, &result) == napi_ok) {
+      napi_call_function(env, global, callback, 0, nullptr, &result) == napi_ok) {
     return;
   }
   // An environment that is being torn down. What was freed stays freed: nothing is thrown.

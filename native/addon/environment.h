@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <vector>
 
 #include "block_table.h"
 #include "pace.h"
@@ -24,8 +25,9 @@ struct Environment {
   void Retain() { references_++; }
   void Release();
 
-  // `callback` is what NoteFreed calls.
-  void OnCollectWanted(Napi::FunctionReference callback);
+  // `callback` is what NoteFreed calls, unless the garbage collector has found it. When the module was loaded
+  // several times, as by test environments, that is the last one that is alive.
+  void OnCollectWanted(Napi::Function callback);
 
   // Memory came back. After a burst of that, asks JavaScript once for a call of CollectIfIdle.
   void NoteFreed(size_t bytes);
@@ -62,8 +64,10 @@ struct Environment {
 private:
   ~Environment() = default;
 
+  napi_value RequestCollect();
+
   size_t references_ = 1;
-  Napi::FunctionReference request_collect_;
+  std::vector<Napi::FunctionReference> request_collect_; // weak
   Napi::FunctionReference array_buffer_; // the constructor, as it was when this module was loaded
   size_t freed_ = 0;
   bool collect_requested_ = false;

@@ -72,7 +72,7 @@ bool Heap::Recover() {
   // Only new blocks become new garbage; but some may have been live when it was last looked for.
   if (bytes_until_recovery_ > 0 && !patience_.IsDue()) return false;
   {
-    const Pace::Run run(patience_, 99);
+    const Pace::Run run(patience_, 9);
     if (!environment.CollectGarbage()) return false;
   }
   counting_.Reset();

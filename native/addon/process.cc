@@ -37,7 +37,7 @@ Napi::Value PreloadedAllocatorStats(const Napi::CallbackInfo& info) {
 }
 
 void OnCollectWanted(const Napi::CallbackInfo& info) {
-  Environment::Of(info.Env()).OnCollectWanted(Napi::Persistent(info[0].As<Napi::Function>()));
+  Environment::Of(info.Env()).OnCollectWanted(info[0].As<Napi::Function>());
 }
 
 Napi::Value CollectIfIdle(const Napi::CallbackInfo& info) {

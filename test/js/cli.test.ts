@@ -151,6 +151,22 @@ describe('run', () => {
     ]);
   });
 
+  test('ends with 126 for a script whose interpreter is not found', () => {
+    const file = join(folder, 'script');
+    writeFileSync(file, '#!/no/such/interpreter\n');
+    chmodSync(file, 0o755);
+    expect(outcome(miheap(['run', '--', file]))).toEqual([
+      126,
+      '',
+      `miheap: ${file}: cannot be run (what its first line names is not found)\n`,
+    ]);
+  });
+
+  test('a wrong option is complained of by the command alone', () => {
+    const { stderr } = miheap(['run', '--', 'true'], { MIHEAP_PURGE_DELAY: 'abc' });
+    expect(stderr).toMatch(/^miheap: warning: .*MIHEAP_PURGE_DELAY.*\n$/);
+  });
+
   test.each(['SIGTERM', 'SIGINT', 'SIGKILL', 'SIGHUP', 'SIGABRT', 'SIGPIPE'] as const)(
     'dies by %s when its command does',
     (signal) => {

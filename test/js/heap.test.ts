@@ -200,6 +200,17 @@ describe('allocTyped', () => {
     region.destroy();
   });
 
+  test('frees what a class does not want', () => {
+    class Never extends Uint8Array {
+      constructor(memory: ArrayBuffer) {
+        super(memory);
+        throw new Error('never');
+      }
+    }
+    expect(() => heap.allocTyped(Never, 1000)).toThrow('never');
+    expect(heap.stats().blocks).toBe(0);
+  });
+
   test('gives an array of elements', () => {
     const doubles = heap.allocTyped(Float64Array, 1000);
     expect(doubles).toBeInstanceOf(Float64Array);

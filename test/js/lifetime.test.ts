@@ -87,6 +87,7 @@ if (external) {
       'destroy',
       'release',
       'sleeper',
+      'reloaded',
       'worker',
     ];
     test.each(ends)('by %s', (how) => {

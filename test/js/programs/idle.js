@@ -8,6 +8,18 @@ const rss = () => process.memoryUsage().rss;
 const turn = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 const make = (heap) => Array.from({ length: 2000 }, () => heap.alloc(48_000).fill(1));
 
+function loadAgain() {
+  const loaded = { ...require.cache };
+  const isOurs = (file) => file.includes('dist') && file.endsWith('.js');
+  for (const file of Object.keys(loaded).filter(isOurs)) delete require.cache[file];
+  require('miheap');
+  const idle = Object.keys(require.cache).find((file) => isOurs(file) && file.endsWith('idle.js'));
+  const { requestCollect } = require.cache[idle].exports;
+  Object.assign(require.cache, loaded);
+  module.children.length = 0;
+  return new WeakRef(requestCollect);
+}
+
 /** Each makes a peak, and returns what ends it. */
 const peaks = {
   free(heap) {
@@ -25,6 +37,16 @@ const peaks = {
   /** While a test has timers of its own (Node 20.4). */
   mocked(heap) {
     require('node:test').mock?.timers?.enable();
+    return peaks.free(heap);
+  },
+  /** The module was loaded once more, by what has been forgotten since; nothing of that is left. */
+  async reloaded(heap) {
+    const forgotten = loadAgain();
+    for (let i = 0; i < 3; i++) {
+      await turn(100); // its timer has to come
+      globalThis.gc();
+    }
+    if (forgotten.deref() !== undefined) throw new Error('it is still there');
     return peaks.free(heap);
   },
   collector(heap) {
