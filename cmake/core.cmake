@@ -1,7 +1,8 @@
 # The one core, built three ways: into libmiheap.so with overrides, into libmiheap.a (and miheap.o) with
 # overrides, and into miheap_embedded without them, for the addon.
 if(CMAKE_SYSTEM_NAME STREQUAL "Linux")
-  set(MI_OS_SOURCES native/core/os/linux.c native/core/os/linux_clock.c native/core/os/linux_helper.c)
+  set(MI_OS_SOURCES native/core/os/linux.c native/core/os/linux_clock.c native/core/os/linux_elf.c
+                    native/core/os/linux_helper.c)
 else()
   message(FATAL_ERROR "miheap has no platform layer for ${CMAKE_SYSTEM_NAME} yet: see native/core/os/os.h")
 endif()
@@ -85,6 +86,14 @@ if(MI_HAS_GLIBC)
   list(APPEND MI_OVERRIDE_SOURCES native/override/glibc.c)
 endif()
 list(TRANSFORM MI_OVERRIDE_SOURCES PREPEND ${CMAKE_CURRENT_SOURCE_DIR}/)
+# From 2.34 on, dlopen is in the library that malloc is in, and so is always found.
+check_c_source_compiles("#include <features.h>\n#if !__GLIBC_PREREQ(2, 34)\n#error\n#endif\nint main(void) { return 0; }"
+                        MI_HAS_DLOPEN_IN_LIBC)
+set(MI_SHARED_SOURCES)
+if(MI_HAS_DLOPEN_IN_LIBC)
+  set(MI_SHARED_SOURCES ${CMAKE_CURRENT_SOURCE_DIR}/native/override/glibc_deepbind.c)
+  set_source_files_properties(${MI_SHARED_SOURCES} PROPERTIES COMPILE_OPTIONS "-O2;-foptimize-sibling-calls")
+endif()
 
 set(THREADS_PREFER_PTHREAD_FLAG ON)
 find_package(Threads REQUIRED)
@@ -164,7 +173,7 @@ endfunction()
 set_source_files_properties(${CMAKE_CURRENT_SOURCE_DIR}/native/override/new.cc PROPERTIES COMPILE_OPTIONS -fno-plt)
 set(MI_REPLACEABLE ${CMAKE_CURRENT_SOURCE_DIR}/cmake/replaceable.list)
 
-add_library(miheap SHARED ${MI_OVERRIDE_SOURCES} ${MI_CORE_SOURCES})
+add_library(miheap SHARED ${MI_OVERRIDE_SOURCES} ${MI_CORE_SOURCES} ${MI_SHARED_SOURCES})
 mi_configure_core(miheap)
 target_compile_definitions(miheap PRIVATE MI_OVERRIDE=1)
 target_compile_options(miheap PRIVATE -ftls-model=initial-exec)

@@ -1,0 +1,29 @@
+#include "os/linux_elf.h"
+
+/* The number of symbols, of which the table of a DT_GNU_HASH holds the last ones: where the chain of the highest bucket
+   ends. A chain's last entry has bit 0. */
+static size_t count_by_gnu_hash(const uint32_t* table) {
+  uint32_t bucket_count = table[0], first = table[1], bloom_size = table[2];
+  const uint32_t* buckets = table + 4 + bloom_size * (sizeof(ElfW(Addr)) / sizeof(uint32_t));
+  const uint32_t* chains = buckets + bucket_count;
+  uint32_t last = 0;
+  for (uint32_t i = 0; i < bucket_count; i++) {
+    if (buckets[i] > last) last = buckets[i];
+  }
+  if (last < first) return first; /* the table is empty */
+  while ((chains[last - first] & 1) == 0) last++;
+  return last + 1;
+}
+
+bool mi_elf_read(const ElfW(Dyn) * dynamic, uintptr_t bias, mi_elf_t* elf) {
+  *elf = (mi_elf_t){NULL, NULL, 0};
+  for (; dynamic->d_tag != DT_NULL; dynamic++) {
+    uintptr_t address = bias + dynamic->d_un.d_ptr;
+    if (dynamic->d_tag == DT_SYMTAB) elf->symbols = (const ElfW(Sym)*)address;
+    if (dynamic->d_tag == DT_STRTAB) elf->names = (const char*)address;
+    /* There it is the number of chains. */
+    if (dynamic->d_tag == DT_HASH) elf->count = ((const uint32_t*)address)[1];
+    if (dynamic->d_tag == DT_GNU_HASH) elf->count = count_by_gnu_hash((const uint32_t*)address);
+  }
+  return elf->symbols != NULL && elf->names != NULL;
+}

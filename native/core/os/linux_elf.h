@@ -1,0 +1,19 @@
+/* The symbols of a library in memory: see elf(5). */
+#ifndef MI_LINUX_ELF_H
+#define MI_LINUX_ELF_H
+
+#include <link.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+typedef struct mi_elf_s {
+  const ElfW(Sym) * symbols;
+  const char* names; /* a symbol's begins at st_name */
+  size_t count;
+} mi_elf_t;
+
+/* What its dynamic section says, where addresses are `bias` less than they are. False if there are no symbols. */
+bool mi_elf_read(const ElfW(Dyn) * dynamic, uintptr_t bias, mi_elf_t* elf);
+
+#endif

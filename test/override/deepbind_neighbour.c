@@ -1,0 +1,2 @@
+/* What deepbind_plugin.c opens. */
+int neighbour = 1;
