@@ -61,7 +61,7 @@ void* mi_prim_map(size_t size, mi_map_t kind) {
   int flags = MAP_PRIVATE | MAP_ANONYMOUS;
   if (kind == MI_MAP_ADDRESSES) flags |= MAP_NORESERVE;
   if (kind == MI_MAP_LARGE) flags |= HUGE_FLAGS(21);
-  return map(size, kind == MI_MAP_RESERVED ? PROT_NONE : PROT_READ | PROT_WRITE, flags);
+  return map(size, kind == MI_MAP_RESERVED ? PROT_READ : PROT_READ | PROT_WRITE, flags);
 }
 
 static bool unmap(void* p, size_t size) {
@@ -158,7 +158,7 @@ bool mi_prim_protect(void* p, size_t size, mi_access_t access) {
 
 /* What a file of the kernel begins with, up to `size` - 1 bytes of it. False if there is nothing. By plain system calls,
    since stdio would allocate. */
-static mi_cold bool read_text(const char* path, char* text, size_t size) {
+static bool read_text(const char* path, char* text, size_t size) {
   long fd = mi_linux_call(SYS_openat, AT_FDCWD, (long)path, O_RDONLY | O_CLOEXEC, 0, 0, 0);
   if (fd < 0) return false;
   long length = mi_linux_call(SYS_read, fd, (long)text, (long)size - 1, 0, 0, 0);
@@ -166,6 +166,20 @@ static mi_cold bool read_text(const char* path, char* text, size_t size) {
   if (length <= 0) return false;
   text[length] = 0;
   return true;
+}
+
+/* See proc_sys_vm(5). */
+bool mi_os_overcommits(void) {
+  enum { UNKNOWN, YES, NO };
+  static _Atomic(int) answer; /* every thread finds the same */
+  int known = atomic_load_explicit(&answer, memory_order_relaxed);
+  if (known == UNKNOWN) {
+    char text[8];
+    bool never = read_text("/proc/sys/vm/overcommit_memory", text, sizeof(text)) && text[0] == '2';
+    known = never ? NO : YES;
+    atomic_store_explicit(&answer, known, memory_order_relaxed);
+  }
+  return known == YES;
 }
 
 bool mi_os_gives_large_pages(void) {

@@ -23,13 +23,13 @@ size_t mi_os_page_size(void);
 typedef enum mi_map_e {
   MI_MAP_ADDRESSES, /* most of it will never be touched: the system need not have so much memory */
   MI_MAP_MEMORY,    /* the caller asked for that much: fails if the system knows that it has not */
-  MI_MAP_RESERVED, /* nobody may touch it, or have it moved, before mi_os_protect has made it writable; which fails if
-                      the system knows that it has not so much */
+  MI_MAP_RESERVED, /* reads as zero, and cannot be written before mi_os_protect has made it so: which fails if the
+                       system knows that it has not so much */
   MI_MAP_LARGE, /* in large pages, taken from a pool of them: cannot be purged. Fails if the pool
                        has not enough. Size and align are multiples of MI_OS_LARGE_PAGE */
 } mi_map_t;
 
-/* Maps `size` bytes of readable, writable (but MI_MAP_RESERVED), zeroed memory whose address is a multiple of `align`,
+/* Maps `size` bytes of readable, writable (but for MI_MAP_RESERVED), zeroed memory whose address is a multiple of `align`,
    a power of two (of any size). No memory is resident until touched. NULL and ENOMEM if there is
    no room. */
 void* mi_os_map(size_t size, size_t align, mi_map_t kind);
@@ -99,6 +99,9 @@ mi_cold void mi_os_split_large_page(void* p);
 
 /* Which pages are resident: bit 0 of a byte for each. False if the system does not say, or not all of it is mapped. */
 mi_cold bool mi_os_resident(void* p, size_t size, unsigned char* pages);
+
+/* Whether the system promises more memory than it has. If not, it counts what is mapped for MI_MAP_ADDRESSES in full. */
+bool mi_os_overcommits(void);
 
 /* The most bytes of address space that this process may have for memory of ours. */
 size_t mi_os_address_limit(void);

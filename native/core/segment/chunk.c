@@ -23,7 +23,11 @@ static bool make_writable(mi_slot_ref_t ref, uint64_t mask) {
   mi_slot_t* slot = mi_slot_state(ref);
   mask &= ~slot->writable;
   if (mask == 0) return true;
-  if (mi_option_is_enabled(mi_option_eager_commit)) mask = ~(uint64_t)0;
+  if (mi_option_is_enabled(mi_option_eager_commit) &&
+      mi_os_protect(mi_slot_start(ref), MI_SEGMENT_SIZE, MI_ACCESS_WRITE)) {
+    slot->writable = ~(uint64_t)0;
+    return true;
+  }
   for (uint64_t left = mask; left != 0;) {
     mi_run_t run = mi_first_run(left);
     left &= ~mi_bits64(run.first, run.count);
@@ -178,6 +182,7 @@ static void init_chunk(mi_chunk_t* chunk, uint8_t* start, unsigned slots, bool z
   chunk->slot_count = slots;
   atomic_store_explicit(&chunk->has_large, false, memory_order_relaxed);
   for (unsigned i = 0; i < slots; i++) {
+    chunk->slots[i].writable = 0;
     atomic_store_explicit(&chunk->slots[i].clean_is_zero, zero, memory_order_relaxed);
     atomic_store_explicit(&chunk->slots[i].clean, ~(uint64_t)0, memory_order_relaxed);
   }
@@ -196,63 +201,69 @@ static bool make_findable(uint8_t* start, unsigned slots) {
              : mi_segment_table_prepare(start, (size_t)slots << MI_SEGMENT_SHIFT);
 }
 
-static bool add_chunk(uint8_t* start, unsigned slots, bool resident, mi_chunk_t** chunk) {
+/* Memory for chunks. */
+typedef struct room_s {
+  uint8_t* start; /* NULL: there is none */
+  size_t slots;
+  bool resident;
+  bool uncommitted;
+} room_t;
+
+static bool add_chunk(room_t room, unsigned slots, mi_chunk_t** chunk) {
   size_t index;
   if (!mi_chunk_descriptor_take(&index)) return false;
   *chunk = mi_chunk_at(index);
-  if (!make_findable(start, slots)) {
+  if (!make_findable(room.start, slots)) {
     mi_chunk_descriptor_leave(*chunk);
     return false;
   }
   if ((*chunk)->number != index)
     (*chunk)->number = index; /* or it has it, and others may read it */
-  (*chunk)->resident = resident;
-  init_chunk(*chunk, start, slots, true);
+  (*chunk)->resident = room.resident;
+  (*chunk)->uncommitted = room.uncommitted;
+  init_chunk(*chunk, room.start, slots, true);
   return true;
 }
 
-/* Room for chunks of which one shall have `count` slots; *slots of it in all. */
-static uint8_t* map_chunks(unsigned count, size_t* slots, bool* resident) {
+/* One shall have `count` slots. */
+static room_t map_chunks(unsigned count) {
   /* arena_reserve says how much to reserve at once. */
   size_t size = mi_align_down(mi_option_get_size(mi_option_arena_reserve), MI_CHUNK_SIZE);
   bool large = mi_option_is_enabled(mi_option_allow_large_os_pages);
-  mi_map_t kind =
-      mi_option_get(mi_option_arena_eager_commit) == 1 ? MI_MAP_MEMORY : MI_MAP_ADDRESSES;
+  mi_map_t kind = mi_memory_kind();
+  room_t room = {.resident = large};
   if (size < MI_CHUNK_SIZE) size = MI_CHUNK_SIZE;
-  uint8_t* start = NULL;
-  *resident = large;
   bool slot_only = mi_rare(mi_rare_slot);
-  if (large && !slot_only) start = mi_memory_map_for_blocks(size, MI_CHUNK_SIZE, MI_MAP_LARGE);
-  if (start == NULL) {
-    *resident = false;
-    if (!slot_only) start = mi_memory_map_for_blocks(size, MI_CHUNK_SIZE, kind);
-    if (start == NULL && size > MI_CHUNK_SIZE && !slot_only) {
+  if (large && !slot_only) room.start = mi_memory_map_for_blocks(size, MI_CHUNK_SIZE, MI_MAP_LARGE);
+  if (room.start == NULL) {
+    room.resident = false;
+    room.uncommitted = kind == MI_MAP_RESERVED;
+    if (!slot_only) room.start = mi_memory_map_for_blocks(size, MI_CHUNK_SIZE, kind);
+    if (room.start == NULL && size > MI_CHUNK_SIZE && !slot_only) {
       size = MI_CHUNK_SIZE;
-      start = mi_memory_map_for_blocks(size, MI_CHUNK_SIZE, kind);
+      room.start = mi_memory_map_for_blocks(size, MI_CHUNK_SIZE, kind);
     }
-    if (start == NULL && count == 1) {
+    if (room.start == NULL && count == 1) {
       /* Address space is short: a single slot may still fit. */
       size = MI_SEGMENT_SIZE;
-      start = mi_memory_map_for_blocks(size, size, kind);
+      room.start = mi_memory_map_for_blocks(size, size, kind);
     }
-    if (start != NULL && large) mi_os_prefer_large_pages(start, size);
+    if (room.start != NULL && large) mi_os_prefer_large_pages(room.start, size);
   }
-  *slots = size >> MI_SEGMENT_SHIFT;
-  return start;
+  room.slots = size >> MI_SEGMENT_SHIFT;
+  return room;
 }
 
 bool mi_slots_take_new(unsigned count, mi_slot_ref_t* ref) {
-  size_t left;
-  bool resident;
-  uint8_t* start = map_chunks(count, &left, &resident);
-  if (start == NULL) return false;
+  room_t room = map_chunks(count);
+  if (room.start == NULL) return false;
   bool taken = false;
-  while (left > 0) {
-    unsigned slots = left < MI_SLOTS_PER_CHUNK ? (unsigned)left : MI_SLOTS_PER_CHUNK;
+  while (room.slots > 0) {
+    unsigned slots = room.slots < MI_SLOTS_PER_CHUNK ? (unsigned)room.slots : MI_SLOTS_PER_CHUNK;
     uint32_t all = (uint32_t)mi_bits64(0, slots);
     mi_chunk_t* chunk;
-    if (!add_chunk(start, slots, resident, &chunk)) {
-      mi_memory_unmap(start, left << MI_SEGMENT_SHIFT);
+    if (!add_chunk(room, slots, &chunk)) {
+      mi_memory_unmap(room.start, room.slots << MI_SEGMENT_SHIFT);
       break;
     }
     if (!taken) {
@@ -261,8 +272,8 @@ bool mi_slots_take_new(unsigned count, mi_slot_ref_t* ref) {
       taken = true;
     }
     publish_slots(chunk, all);
-    start += (size_t)slots << MI_SEGMENT_SHIFT;
-    left -= slots;
+    room.start += (size_t)slots << MI_SEGMENT_SHIFT;
+    room.slots -= slots;
   }
   return taken;
 }

@@ -23,6 +23,12 @@ void* mi_memory_map_for_blocks(size_t size, size_t align, mi_map_t kind) {
   return mi_memory_map(size, align, kind);
 }
 
+mi_map_t mi_memory_kind(void) {
+  long eager = mi_option_get(mi_option_arena_eager_commit);
+  if (eager == 1) return MI_MAP_MEMORY;
+  return eager == 0 || !mi_os_overcommits() ? MI_MAP_RESERVED : MI_MAP_ADDRESSES;
+}
+
 void* mi_memory_map_huge_pages(size_t count, int numa_node, size_t timeout_ms, size_t* mapped) {
   void* p = mi_os_map_huge_pages(count, numa_node, timeout_ms, mapped);
   mi_stat_up(reserved, *mapped * MI_OS_HUGE_PAGE);

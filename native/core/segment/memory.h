@@ -10,6 +10,11 @@ void* mi_memory_map(size_t size, size_t align, mi_map_t kind);
 /* The same for memory that blocks will be in: NULL when disallow_os_alloc is set. */
 void* mi_memory_map_for_blocks(size_t size, size_t align, mi_map_t kind);
 void mi_memory_unmap(void* p, size_t size);
+
+/* How to map memory of which most will never be touched: as the option arena_eager_commit says. If MI_MAP_RESERVED,
+   mi_os_protect must make it writable. */
+mi_map_t mi_memory_kind(void);
+
 /* As mi_os_map_huge_pages. */
 mi_cold void*
 mi_memory_map_huge_pages(size_t count, int numa_node, size_t timeout_ms, size_t* mapped);

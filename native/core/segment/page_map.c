@@ -3,6 +3,7 @@
 #include "bits.h"
 #include "os/os.h"
 #include "os/track.h"
+#include "segment/memory.h"
 
 /* Every free reads these: they lie among the options, which hardly anyone writes. */
 #define RARELY_WRITTEN __attribute__((section(".data.mi_page_map")))
@@ -12,12 +13,14 @@ RARELY_WRITTEN size_t mi_page_map_units;
 
 #define MOST_ADDRESSES ((size_t)1 << 38)
 #define LEAST_ADDRESSES ((size_t)1 << 30)
+/* Where the whole table counts as memory of the process. */
+#define MOST_COUNTED ((size_t)1 << 33)
 
 static size_t table_size(size_t units) { return sizeof(mi_page_t) + units * sizeof(uintptr_t); }
 
 void mi_page_map_make(void) {
   if (MI_CHECKED || MI_TRACK || mi_page_map_units != 0) return;
-  size_t addresses = MOST_ADDRESSES;
+  size_t addresses = mi_memory_kind() == MI_MAP_RESERVED ? MOST_COUNTED : MOST_ADDRESSES;
   /* The table is an 8192nd of the window. */
   while (addresses > LEAST_ADDRESSES && addresses / 2 >= mi_os_address_limit()) addresses /= 2;
   size_t units = addresses >> MI_UNIT_SHIFT;

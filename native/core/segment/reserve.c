@@ -68,7 +68,9 @@ int mi_reserve_os_memory_ex(size_t size, bool commit, bool allow_large, bool exc
   if (allow_large) start = mi_memory_map(size, align, MI_MAP_LARGE);
   wanted.resident = start != NULL;
   if (start == NULL) {
-    start = mi_memory_map(size, align, commit ? MI_MAP_MEMORY : MI_MAP_ADDRESSES);
+    mi_map_t kind = commit ? MI_MAP_MEMORY : mi_memory_kind();
+    wanted.uncommitted = kind == MI_MAP_RESERVED;
+    start = mi_memory_map(size, align, kind);
     if (start != NULL && allow_large) mi_os_prefer_large_pages(start, size);
   }
   int error = start == NULL ? ENOMEM : add_reserved(start, size, wanted, arena_id);
