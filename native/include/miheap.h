@@ -745,8 +745,7 @@ mi_decl_export void mi_register_error(mi_error_fun* fun, void* arg) mi_attr_noex
   OPTION(eager_commit, SWITCH, 1, 0, 1,                                                         \
          "commit what is not committed 4 MiB at a time; 0: as little as possible")              \
   OPTION(arena_eager_commit, NUMBER, 2, 0, 2,                                                   \
-         "0: commit reserved addresses as they are used; 1: at once; 2: as 0 with "             \
-         "vm.overcommit_memory=2")                                                              \
+         "1: commit reserved memory at once; 0: as it is used; 2: as 0 if it is counted")       \
   OPTION(purge_decommits, SWITCH, 1, 0, 1,                                                      \
          "purge so that resident memory falls at once; 0: when the system needs it")            \
   OPTION(allow_large_os_pages, NUMBER, 0, 0, 2,                                                 \
