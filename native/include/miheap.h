@@ -21,8 +21,10 @@
                was freed, is misuse. What is noticed of it is reported on stderr in one line;
                hardened and debug builds stop the process there, others ignore the call.
                  Always noticed: a pointer that leads to no block of ours.
-                 In hardened and debug builds: a double free, and a pointer into the inside of a
-               block. In hardened builds: a write after free, when the memory is next looked at.
+                 In hardened and debug builds: a double free, as long as the memory was not handed
+               out again, and a pointer into the inside of a block, unless blocks of its size were
+               aligned at an offset. In hardened builds: a write after free, when the memory is
+               next looked at.
                  In other builds these are undefined. Some of it is noticed when a thread collects
                what it freed, or what others freed; then blocks are given up to keep the rest in
                order. */
@@ -545,7 +547,7 @@ mi_decl_export bool mi_abandoned_visit_blocks(mi_subproc_id_t subproc_id, int he
    function is for the thread that owns the heap.
 
    A guarded block ends where the memory without access begins, or less than its alignment before
-   that: less than 16 bytes if none was asked for; with the option guarded_precise always exactly
+   that: less than 16 bytes if no larger one was asked for; with the option guarded_precise always exactly
    there, and then it is at any address. mi_usable_size is the size that was asked for, and any other
    size makes mi_realloc move the block. A visit shows such a block as it was handed out. Each takes
    two system pages more than an ordinary block, and two mappings; when the system has no more of
@@ -554,8 +556,9 @@ mi_decl_export void
 mi_heap_guarded_set_sample_rate(mi_heap_t* heap, size_t sample_rate, size_t seed);
 mi_decl_export void mi_heap_guarded_set_size_bound(mi_heap_t* heap, size_t min, size_t max);
 
-/* Whether p is a live block of the heap. p is any pointer that may be passed to mi_free, or that was;
-   also one of another heap or thread. Looks at one page of the heap. */
+/* Whether p points to, or into, a live block of the heap. p is any pointer that may be passed to mi_free, or that was;
+   also one of another heap, or of another thread that does not free or resize it meanwhile. Looks at
+   one page of the heap. */
 mi_decl_nodiscard mi_decl_export bool mi_heap_contains_block(mi_heap_t* heap, const void* p);
 /* Whether p points to, or into, a live block of the heap. It may be anything, whatever other threads
    do. Takes time in proportion to the pages of the heap. */

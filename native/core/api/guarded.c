@@ -23,11 +23,20 @@ static mi_heap_t* sampled(mi_heap_t* heap, size_t size, size_t align) {
 void* mi_alloc_guarded(mi_heap_t* heap, size_t size, size_t align, size_t offset, bool zero) {
   heap = sampled(heap, size, align);
   if (heap == NULL) return NULL;
-  /* Who names an alignment gets no more than that: an overrun meets the guard the sooner. */
-  if (align == 1) align = mi_option_is_enabled(mi_option_guarded_precise) ? 1 : MI_MAX_ALIGN;
-  uint8_t* block = mi_alloc_plain(heap, mi_guard_room(size, align), zero);
+  bool precise = mi_option_is_enabled(mi_option_guarded_precise);
+  if (!precise && offset == 0 && (align == 1 || size >= MI_MAX_ALIGN) && align < MI_MAX_ALIGN) {
+    align = MI_MAX_ALIGN;
+  }
+  size_t room = mi_guard_room(size, align);
+  mi_request_t request = {.size = room, .align = 1, .spare = room - size};
+  uint8_t* block = mi_alloc_slow_aligned(heap, &request, zero);
   if (block == NULL) return NULL;
   mi_page_t* page = mi_page_of(block);
+  if (page->block_size < room) { /* there is no memory for more than the block itself */
+    if (align <= MI_MAX_ALIGN && offset == 0) return block;
+    mi_free(block);
+    return NULL;
+  }
   uint8_t* p = mi_guard_place(page, block, size, align, offset);
   if (p == NULL) { /* too many mappings, or memory that cannot be protected in so small pieces */
     mi_free(block);

@@ -111,7 +111,7 @@ static bool show_block(const mi_visit_t* visit, const mi_heap_t* heap, const mi_
       return visit->visitor(heap, area, guarded.p, guarded.size, visit->arg);
     }
   }
-  return visit->visitor(heap, area, block, page->block_size, visit->arg);
+  return visit->visitor(heap, area, block, area->block_size, visit->arg);
 }
 
 bool mi_page_visit(const mi_visit_t* visit, const mi_heap_t* heap, mi_page_t* page) {

@@ -1,5 +1,5 @@
 /* The link in a free block. Hardened builds encode it with the page's key, so that a write after
-   free is noticed instead of followed. This file is the only code that reads or writes a link. */
+   free is noticed instead of followed; other checked builds notice some. This file is the only code that reads or writes a link. */
 #ifndef MI_BLOCK_H
 #define MI_BLOCK_H
 
@@ -54,12 +54,12 @@ mi_inline void mi_block_unlink(mi_block_t* block) {
 }
 
 mi_inline void mi_block_report_written(const mi_block_t* block) {
-  mi_misuse(EFAULT, "the free block %p was written to after it was freed\n", (const void*)block);
+  mi_misuse(EFAULT, "the free block %p was written to after it was freed, or freed twice\n", (const void*)block);
 }
 
 mi_inline mi_block_t* mi_block_next(const mi_page_t* page, const mi_block_t* block) {
   mi_block_t* next = mi_block_peek_next(page, block);
-  if (MI_HARDENED && mi_unlikely(next != NULL && !mi_page_contains(page, next))) {
+  if (MI_CHECKED && mi_unlikely(next != NULL && !mi_page_contains(page, next))) {
     mi_block_report_written(block);
   }
   return next;

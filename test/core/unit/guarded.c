@@ -124,7 +124,9 @@ static void where_they_end(void) {
       CHECK_EQ((uintptr_t)p % align, 0);
       const uint8_t* guard = (uint8_t*)mi_align_up((uintptr_t)p + 100, mi_os_page_size());
       CHECK(!accessible(guard));
-      CHECK_CMP(guard - (p + 100), <, align);
+      size_t least = precise || align > MI_MAX_ALIGN ? align : MI_MAX_ALIGN;
+      CHECK_EQ((uintptr_t)p % least, 0);
+      CHECK_CMP(guard - (p + 100), <, least);
       uint8_t* at = mi_heap_malloc_aligned_at(heap, 100, align, 7);
       CHECK_EQ((uintptr_t)(at + 7) % align, 0);
       memset(at, 1, 100);
@@ -138,6 +140,32 @@ static void where_they_end(void) {
   }
   mi_option_disable(mi_option_guarded_precise);
   heaps_check();
+  mi_heap_destroy(heap);
+}
+
+static void count_error(int error, void* count) {
+  (void)error;
+  ++*(int*)count;
+}
+
+/* Where there is memory for the block, and none for its guard, the block is an ordinary one, and that is no error. */
+static void no_room_for_guard(void) {
+  enum { SLOT = 4 << 20 };
+  int errors = 0;
+  mi_arena_id_t id;
+  CHECK_EQ(mi_reserve_os_memory_ex(SLOT, false, false, true, &id), 0);
+  mi_heap_t* heap = mi_heap_new_in_arena(id);
+  mi_heap_guarded_set_size_bound(heap, 0, SLOT);
+  mi_heap_guarded_set_sample_rate(heap, 1, 0);
+  mi_register_error(count_error, &errors);
+  for (int i = 0; i < 2; i++) {
+    uint8_t* p = mi_heap_zalloc(heap, SLOT - mi_os_page_size());
+    CHECK(p != NULL && p[0] == 0 && p[SLOT - mi_os_page_size() - 1] == 0);
+    memset(p, 1, SLOT - mi_os_page_size());
+    mi_free(p);
+  }
+  mi_register_error(NULL, NULL);
+  CHECK_EQ(errors, 0);
   mi_heap_destroy(heap);
 }
 
@@ -316,6 +344,7 @@ int main(void) {
   bounds();
   options();
   where_they_end();
+  no_room_for_guard();
   resize();
   resize_plain();
   the_end();
