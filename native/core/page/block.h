@@ -54,7 +54,8 @@ mi_inline void mi_block_unlink(mi_block_t* block) {
 }
 
 mi_inline void mi_block_report_written(const mi_block_t* block) {
-  mi_misuse(EFAULT, "the free block %p was written to after it was freed, or freed twice\n", (const void*)block);
+  mi_misuse(EFAULT, "the free block %p was written to after it was freed, or freed twice\n",
+            (const void*)block);
 }
 
 mi_inline mi_block_t* mi_block_next(const mi_page_t* page, const mi_block_t* block) {
