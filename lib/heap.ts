@@ -9,7 +9,7 @@ import type {
   OffHeapBuffer,
   TypedArrayConstructor,
 } from './heap-types';
-import './idle';
+import { collectWhenIdle } from './idle';
 import { native } from './native';
 import type { Token, TokenClone } from './token';
 import { arrayBufferIn, bufferIn } from './transfer';
@@ -470,3 +470,5 @@ export class Heap {
     this.destroy();
   }
 }
+
+collectWhenIdle(Heap);

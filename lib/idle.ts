@@ -18,14 +18,18 @@ function restart(): void {
   now.runInAsyncScope(() => timer.refresh());
 }
 
-/**
- * Makes resident memory fall after a peak even if the program then goes quiet: after a burst of frees, waits until
- * no block has come or gone for a while, and collects. Keeps no process alive. The addon calls this; it is exported
- * since that does not keep it, which is part of what a test environment leaves behind.
- */
-export function requestCollect(): void {
+/** The addon calls this after a burst of frees. */
+function requestCollect(): void {
   wanted = true;
   restart();
 }
 
-native.onCollectWanted(requestCollect);
+/**
+ * Makes resident memory fall after a peak even if the program then goes quiet: after a burst of frees, waits until
+ * no block has come or gone for a while, and collects. Keeps no process alive. As long as `owner` lives: the addon
+ * itself does not keep what it calls, which is part of what a test environment leaves behind.
+ */
+export function collectWhenIdle(owner: object): void {
+  Object.defineProperty(owner, Symbol('miheap.requestCollect'), { value: requestCollect });
+  native.onCollectWanted(requestCollect);
+}

@@ -1,5 +1,6 @@
 #include "environment.h"
 
+#include <algorithm>
 #include <cstdlib>
 #include <cstring>
 
@@ -70,6 +71,9 @@ void Environment::Close() {
 }
 
 void Environment::OnCollectWanted(Napi::Function callback) {
+  auto is_gone = [](const Napi::FunctionReference& each) { return each.Value().IsEmpty(); };
+  request_collect_.erase(std::remove_if(request_collect_.begin(), request_collect_.end(), is_gone),
+                         request_collect_.end());
   request_collect_.push_back(Napi::Weak(callback));
   collect_requested_ = false;
 }

@@ -3,11 +3,14 @@
    them, and what they gave to that library would come to the wrong free (PHP opens its extensions so).
 
    So before the first library is opened in that way, the C library's table of symbols is changed in memory: what it says
-   of malloc and its kin is what the process has. Nobody can have found other ones there before. */
+   of malloc and its kin is what the process has. (Who asked for the C library's own ones before, by its handle, goes on
+   with them.) */
 #include <dlfcn.h>
 #include <stdatomic.h>
 #include <string.h>
+#include <unistd.h>
 
+#include "bits.h"
 #include "os/linux_elf.h"
 #include "os/os.h"
 
@@ -25,43 +28,72 @@ static bool is_named(const char* name) {
   return *each != 0;
 }
 
-/* The table may be written to while others read it: they see the old or the new address. */
-static void set_address(const ElfW(Sym) * symbol, ElfW(Addr) value) {
-  void* page = (void*)((uintptr_t)&symbol->st_value & ~(mi_os_page_size() - 1));
-  if (!mi_os_protect(page, mi_os_page_size(), MI_ACCESS_WRITE)) return;
-  *(volatile ElfW(Addr)*)&symbol->st_value = value;
-  mi_os_protect(page, mi_os_page_size(), MI_ACCESS_READ);
-}
-
 typedef void* open_fun(const char* file, int mode);
 
-static mi_cold void redirect(open_fun* next) {
+/* What is to be changed. */
+enum { MOST = 32 };
+typedef struct changes_s {
+  const ElfW(Sym) * first; /* of all symbols */
+  const ElfW(Sym) * end;
+  const ElfW(Sym) * symbols[MOST];
+  ElfW(Addr) values[MOST];
+  size_t count;
+} changes_t;
+
+/* Takes the dynamic linker's lock, as the caller of dlopen may have. */
+static mi_cold void find_changes(open_fun* next, changes_t* changes) {
+  changes->count = 0;
+  void* process = next(NULL, RTLD_LAZY);
   struct link_map* libc =
       next("libc.so.6", RTLD_LAZY | RTLD_NOLOAD); /* what a handle is: dlinfo(3) */
-  if (libc == NULL) return;
+  if (process == NULL || libc == NULL) return;
   /* The dynamic linker has made addresses of what the section says, where it can write there. */
-  const ElfW(Dyn)* symbols = libc->l_ld;
-  while (symbols->d_tag != DT_SYMTAB) symbols++;
+  const ElfW(Dyn)* table = libc->l_ld;
+  while (table->d_tag != DT_SYMTAB) table++;
   mi_elf_t elf;
-  if (!mi_elf_read(libc->l_ld, symbols->d_un.d_ptr < libc->l_addr ? libc->l_addr : 0, &elf)) return;
-  for (size_t i = 0; i < elf.count; i++) {
-    const ElfW(Sym)* symbol = &elf.symbols[i];
+  if (!mi_elf_read(libc->l_ld, table->d_un.d_ptr < libc->l_addr ? libc->l_addr : 0, &elf)) return;
+  changes->first = elf.symbols;
+  changes->end = elf.symbols + elf.count;
+  for (const ElfW(Sym)* symbol = changes->first; symbol < changes->end; symbol++) {
     const char* name = elf.names + symbol->st_name;
-    if (symbol->st_shndx == SHN_UNDEF || !is_named(name)) continue;
-    void* ours = dlsym(RTLD_DEFAULT, name);
-    if (ours != NULL) set_address(symbol, (ElfW(Addr))ours - libc->l_addr);
+    if (symbol->st_shndx == SHN_UNDEF || !is_named(name) || changes->count == MOST) continue;
+    void* address = dlsym(process, name);
+    if (address == NULL) continue;
+    changes->symbols[changes->count] = symbol;
+    changes->values[changes->count++] = (ElfW(Addr))address - libc->l_addr;
   }
 }
 
-static mi_cold void redirect_once(open_fun* next) {
-  enum { NOT_YET, NOW, DONE };
-  static _Atomic(int) state;
-  int expected = NOT_YET;
-  if (atomic_compare_exchange_strong(&state, &expected, NOW)) {
-    redirect(next);
-    atomic_store(&state, DONE);
+/* All, or nothing. Others may read the table meanwhile: they see the old or the new address. */
+static mi_cold bool make(const changes_t* changes) {
+  uintptr_t start = mi_align_down((uintptr_t)changes->first, mi_os_page_size());
+  uintptr_t end = mi_align_up((uintptr_t)changes->end, mi_os_page_size());
+  if (!mi_os_protect((void*)start, end - start, MI_ACCESS_WRITE)) return false;
+  for (size_t i = 0; i < changes->count; i++) {
+    *(volatile ElfW(Addr)*)&changes->symbols[i]->st_value = changes->values[i];
   }
-  for (unsigned round = 0; atomic_load(&state) != DONE; round++) mi_os_yield(round);
+  mi_os_protect((void*)start, end - start, MI_ACCESS_READ);
+  return true;
+}
+
+/* Nobody waits while somebody holds the dynamic linker's lock, or for a thread that a forked child does not have. */
+static mi_cold void redirect(open_fun* next) {
+  enum { NOT_YET = 0, DONE = -1 };
+  static _Atomic(pid_t) state; /* or the process that is at it */
+  if (atomic_load(&state) == DONE) return;
+  changes_t changes;
+  find_changes(next, &changes);
+  pid_t self = getpid();
+  pid_t seen = NOT_YET;
+  for (unsigned round = 0; !atomic_compare_exchange_strong(&state, &seen, self); round++) {
+    if (seen == DONE) return;
+    if (seen == self) {
+      mi_os_yield(round);
+      seen = NOT_YET;
+    }
+  }
+  bool done = changes.count == 0 || make(&changes);
+  atomic_store(&state, done ? DONE : NOT_YET);
 }
 
 EXPORT void* dlopen(const char* file, int mode) {
@@ -71,7 +103,7 @@ EXPORT void* dlopen(const char* file, int mode) {
     *(void**)&next = dlsym(RTLD_NEXT, "dlopen");
     atomic_store_explicit(&found, next, memory_order_relaxed);
   }
-  if ((mode & RTLD_DEEPBIND) != 0) redirect_once(next);
+  if ((mode & RTLD_DEEPBIND) != 0) redirect(next);
   /* A jump, not a call (cmake/core.cmake): where a library is looked for goes by who called. */
   return next(file, mode);
 }

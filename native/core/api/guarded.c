@@ -33,7 +33,7 @@ void* mi_alloc_guarded(mi_heap_t* heap, size_t size, size_t align, size_t offset
   if (block == NULL) return NULL;
   mi_page_t* page = mi_page_of(block);
   if (page->block_size < room) { /* there is no memory for more than the block itself */
-    if (align <= MI_MAX_ALIGN && offset == 0) return block;
+    if (((uintptr_t)block + offset) % align == 0) return block;
     mi_free(block);
     return NULL;
   }

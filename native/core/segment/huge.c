@@ -29,6 +29,18 @@ static size_t block_offset(size_t align, size_t offset) {
   return mi_align_up(header_size() + offset, align) - offset;
 }
 
+/* Maps `total` bytes at a multiple of `align`, and gives the first `unused` ones up. Returns the rest. MI_MAP_RESERVED:
+   these may be more than there is memory. That needs a system that lets us change access to memory. */
+static uint8_t* map_part(size_t total, size_t align, size_t unused, mi_map_t kind) {
+  uint8_t* base = mi_memory_map_for_blocks(total, align, kind);
+  if (base == NULL) return NULL;
+  if (unused > 0) mi_memory_unmap(base, unused);
+  base += unused;
+  if (kind != MI_MAP_RESERVED || mi_os_protect(base, total - unused, MI_ACCESS_WRITE)) return base;
+  mi_memory_unmap(base, total - unused);
+  return NULL;
+}
+
 /* A mapping for a block of `size`; *start is the offset of the block in it. */
 static mi_mapping_t map_block(size_t size, size_t align, size_t offset, size_t* start, bool* zero) {
   /* The base will be a multiple of `align` if that is at most a segment, and of a segment
@@ -44,21 +56,16 @@ static mi_mapping_t map_block(size_t size, size_t align, size_t offset, size_t* 
     }
     align = MI_SEGMENT_SIZE;
   }
-  /* A large alignment maps much that is unmapped again at once: more than there may be memory. */
-  mi_map_t kind = align <= MI_SEGMENT_SIZE ? MI_MAP_MEMORY : MI_MAP_RESERVED;
-  uint8_t* base = mi_memory_map_for_blocks(total, align, kind);
-  if (base == NULL) return (mi_mapping_t){NULL, 0};
   /* Whole segment sizes before the block are of no use. */
   size_t unused = mi_align_down(*start - header_size(), MI_SEGMENT_SIZE);
-  if (unused > 0) mi_memory_unmap(base, unused);
+  uint8_t* base = NULL;
+  if (align > MI_SEGMENT_SIZE) base = map_part(total, align, unused, MI_MAP_RESERVED);
+  if (base == NULL) base = map_part(total, align, unused, MI_MAP_MEMORY);
+  if (base == NULL) return (mi_mapping_t){NULL, 0};
   *start -= unused;
-  if (kind == MI_MAP_RESERVED && !mi_os_protect(base + unused, total - unused, MI_ACCESS_WRITE)) {
-    mi_memory_unmap(base + unused, total - unused);
-    return (mi_mapping_t){NULL, 0};
-  }
   mi_stat_up(committed, total - unused);
   mi_stat_count(commit_calls, 1);
-  return (mi_mapping_t){base + unused, total - unused};
+  return (mi_mapping_t){base, total - unused};
 }
 
 /* The room for a segment: its mapping, or its slots if `chunk` is not NULL. */

@@ -7,6 +7,7 @@
 #include "check.h"
 #include "memory.h"
 #include "miheap.h"
+#include "os/os.h"
 #include "pattern.h"
 
 #define MIB ((size_t)1 << 20)
@@ -32,6 +33,14 @@ static void* full(void* p, size_t size) {
 static void release(void* p, size_t size) {
   CHECK(pattern_holds(p, size, size));
   mi_free(p);
+}
+
+static void knows_the_system(void) {
+  FILE* file = fopen("/proc/sys/vm/overcommit_memory", "r");
+  CHECK(file != NULL);
+  int mode = fgetc(file);
+  fclose(file);
+  CHECK_EQ(mi_os_overcommits(), mode != '2');
 }
 
 extern char __bss_start, _end; /* the program's own variables */
@@ -85,6 +94,7 @@ static void arena(void) {
 }
 
 int main(void) {
+  knows_the_system();
   small_process();
   all_kinds();
   grows();

@@ -12,9 +12,8 @@ function loadAgain() {
   const loaded = { ...require.cache };
   const isOurs = (file) => file.includes('dist') && file.endsWith('.js');
   for (const file of Object.keys(loaded).filter(isOurs)) delete require.cache[file];
-  require('miheap');
-  const idle = Object.keys(require.cache).find((file) => isOurs(file) && file.endsWith('idle.js'));
-  const { requestCollect } = require.cache[idle].exports;
+  const again = require('miheap').Heap;
+  const requestCollect = again[Object.getOwnPropertySymbols(again)[0]];
   Object.assign(require.cache, loaded);
   module.children.length = 0;
   return new WeakRef(requestCollect);
