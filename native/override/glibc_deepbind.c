@@ -16,11 +16,13 @@
 
 #define EXPORT __attribute__((visibility("default")))
 
-static const char names[] = "malloc\0calloc\0realloc\0free\0cfree\0reallocarray\0posix_"
-                            "memalign\0memalign\0aligned_alloc\0valloc\0pvalloc\0"
-                            "malloc_usable_size\0__libc_malloc\0__libc_calloc\0__libc_realloc\0__"
-                            "libc_free\0__libc_memalign\0__libc_valloc\0"
-                            "__libc_pvalloc\0__libc_reallocarray\0__posix_memalign\0";
+/* One behind the other. */
+static const char names[] = "malloc\0calloc\0realloc\0free\0cfree\0reallocarray\0"
+                            "posix_memalign\0memalign\0aligned_alloc\0valloc\0pvalloc\0"
+                            "malloc_usable_size\0"
+                            "__libc_malloc\0__libc_calloc\0__libc_realloc\0__libc_free\0"
+                            "__libc_memalign\0__libc_valloc\0__libc_pvalloc\0"
+                            "__libc_reallocarray\0__posix_memalign\0";
 
 static bool is_named(const char* name) {
   const char* each = names;
@@ -44,8 +46,8 @@ typedef struct changes_s {
 static mi_cold void find_changes(open_fun* next, changes_t* changes) {
   changes->count = 0;
   void* process = next(NULL, RTLD_LAZY);
-  struct link_map* libc =
-      next("libc.so.6", RTLD_LAZY | RTLD_NOLOAD); /* what a handle is: dlinfo(3) */
+  /* A handle is this: dlinfo(3). */
+  struct link_map* libc = next("libc.so.6", RTLD_LAZY | RTLD_NOLOAD);
   if (process == NULL || libc == NULL) return;
   /* The dynamic linker has made addresses of what the section says, where it can write there. */
   const ElfW(Dyn)* table = libc->l_ld;
