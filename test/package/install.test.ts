@@ -72,6 +72,7 @@ describe('the packed package, installed', () => {
         '--moduleResolution',
         resolution,
         '--strict',
+        '--exactOptionalPropertyTypes',
         '--noEmit',
       ];
       const libraries = [

@@ -18,8 +18,12 @@ import {
 
 expectTypeOf(Heap).toBeConstructibleWith();
 expectTypeOf(Heap).toBeConstructibleWith({ name: 'a', limit: 1000, align: 64 });
-expectTypeOf<HeapOptions>().toEqualTypeOf<{ name?: string; limit?: number; align?: number }>();
-expectTypeOf<AllocOptions>().toEqualTypeOf<{ align?: number }>();
+expectTypeOf<HeapOptions>().toEqualTypeOf<{
+  name?: string | undefined;
+  limit?: number | undefined;
+  align?: number | undefined;
+}>();
+expectTypeOf<AllocOptions>().toEqualTypeOf<{ align?: number | undefined }>();
 expectTypeOf<AllocFromOptions['encoding']>().toEqualTypeOf<BufferEncoding | undefined>();
 
 const heap = new Heap();

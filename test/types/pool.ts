@@ -4,11 +4,11 @@ import { type OffHeapBuffer, Pool, type PoolOptions, type PoolStats } from 'mihe
 expectTypeOf(Pool).toBeConstructibleWith({ blockSize: 4096 });
 expectTypeOf<PoolOptions>().toEqualTypeOf<{
   blockSize: number;
-  max?: number;
-  prefill?: number;
-  poison?: boolean;
-  align?: number;
-  name?: string;
+  max?: number | undefined;
+  prefill?: number | undefined;
+  poison?: boolean | undefined;
+  align?: number | undefined;
+  name?: string | undefined;
 }>();
 // @ts-expect-error: blocks of which size?
 new Pool();

@@ -10,10 +10,10 @@ import {
 
 expectTypeOf(Region).toBeConstructibleWith();
 expectTypeOf<RegionOptions>().toEqualTypeOf<{
-  chunkSize?: number;
-  limit?: number;
-  heap?: Heap;
-  name?: string;
+  chunkSize?: number | undefined;
+  limit?: number | undefined;
+  heap?: Heap | undefined;
+  name?: string | undefined;
 }>();
 
 const region = new Region({ chunkSize: 4096, heap: new Heap() });
