@@ -1,4 +1,5 @@
 import { dispose } from './dispose';
+import { freeOrLeave } from './free-or-leave';
 import { HeapBlocks } from './heap-blocks';
 import type {
   AllocFromOptions,
@@ -220,7 +221,7 @@ export class Heap {
     try {
       return new type(memory, 0, length);
     } catch (error) {
-      if (this.owns(memory)) this.free(memory);
+      if (this.owns(memory)) freeOrLeave(this, memory);
       throw error;
     }
   }

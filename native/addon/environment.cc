@@ -79,12 +79,10 @@ void Environment::OnCollectWanted(Napi::Function callback) {
 }
 
 // Needs a handle scope. Null if there is none.
-napi_value Environment::RequestCollect() {
-  while (!request_collect_.empty()) {
-    napi_value callback = nullptr;
-    napi_get_reference_value(env, request_collect_.back(), &callback);
+napi_value Environment::RequestCollect() const {
+  for (auto each = request_collect_.rbegin(); each != request_collect_.rend(); ++each) {
+    const napi_value callback = each->Value();
     if (callback != nullptr) return callback;
-    request_collect_.pop_back();
   }
   return nullptr;
 }

@@ -64,7 +64,7 @@ struct Environment {
 private:
   ~Environment() = default;
 
-  napi_value RequestCollect();
+  napi_value RequestCollect() const;
 
   size_t references_ = 1;
   std::vector<Napi::FunctionReference> request_collect_; // weak

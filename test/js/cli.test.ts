@@ -140,25 +140,22 @@ describe('run', () => {
     ]);
   });
 
-  test('ends with 126 for a command that cannot be run', () => {
-    const file = join(folder, 'plain-file');
-    writeFileSync(file, 'text');
-    chmodSync(file, 0o644);
+  test.each([
+    ['a file that is no program', 'text', 0o644, 'EACCES'],
+    [
+      'a script whose interpreter is not found',
+      '#!/no/such/interpreter\n',
+      0o755,
+      'what its first line names is not found',
+    ],
+  ])('ends with 126 for %s', (_, text, mode, why) => {
+    const file = join(folder, 'no-program');
+    writeFileSync(file, text);
+    chmodSync(file, mode);
     expect(outcome(miheap(['run', '--', file]))).toEqual([
       126,
       '',
-      `miheap: ${file}: cannot be run (EACCES)\n`,
-    ]);
-  });
-
-  test('ends with 126 for a script whose interpreter is not found', () => {
-    const file = join(folder, 'script');
-    writeFileSync(file, '#!/no/such/interpreter\n');
-    chmodSync(file, 0o755);
-    expect(outcome(miheap(['run', '--', file]))).toEqual([
-      126,
-      '',
-      `miheap: ${file}: cannot be run (what its first line names is not found)\n`,
+      `miheap: ${file}: cannot be run (${why})\n`,
     ]);
   });
 
