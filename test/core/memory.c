@@ -228,6 +228,8 @@ static void check_chunk_map(void) {
   CHECK_EQ(mapped, whole);
 }
 
+size_t memory_communal(void) { return atomic_load(&mi_subproc_communal.abandoned); }
+
 void memory_check(void) {
   found_t found = {0};
   const uint8_t* huge = NULL; /* the last huge block's slots */
@@ -247,7 +249,7 @@ void memory_check(void) {
   check_chunk_map();
   memory_t gauges = memory_gauges();
   CHECK_EQ(found.segments, gauges.segments);
-  CHECK_EQ(found.communal, mi_communal_count());
+  CHECK_EQ(found.communal, memory_communal());
   CHECK_EQ(found.abandoned, gauges.abandoned);
   if (found.abandoned_by_first == found.abandoned) {
     CHECK_EQ(found.abandoned, (int64_t)mi_abandoned_total());

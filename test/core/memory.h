@@ -27,6 +27,9 @@ void memory_check(void);
    for a visitor or a callback. */
 void heaps_check(void);
 
+/* Segments with communal pages, as they were counted. */
+size_t memory_communal(void);
+
 /* Bytes of memory resident in this process. */
 size_t memory_resident(void);
 

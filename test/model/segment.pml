@@ -471,6 +471,15 @@ inline in_forked_child() {
   :: wanted -> release(); wanted = 0
   :: else
   fi;
+#ifndef KEEP_LOST
+  atomic {
+    if
+    :: !slot_free && pins == 0 -> slot_free = 1; owner = 0; thread_id = 0
+    :: else
+    fi
+  }
+#endif
+  HOLDS(no_loss, slot_free || pins == LIVE);
 #ifndef SKIP_ORPHANS
   if
   :: !slot_free && thread_id != 0 && thread_id != me -> thread_id = ORPHAN

@@ -269,7 +269,3 @@ static bool free_page(mi_heap_t* heap, const mi_communal_block_t* block, void* a
 }
 
 void mi_communal_free_pages(mi_heap_t* heap) { mi_communal_for_each(heap, free_page, NULL); }
-
-size_t mi_communal_count(void) {
-  return atomic_load_explicit(&mi_subproc_communal.abandoned, memory_order_relaxed);
-}

@@ -70,7 +70,4 @@ void mi_communal_break_off(mi_tld_t* tld);
 /* Frees all of them. */
 void mi_communal_free_pages(mi_heap_t* heap);
 
-/* Segments with communal pages. */
-size_t mi_communal_count(void);
-
 #endif

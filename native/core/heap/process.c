@@ -69,17 +69,14 @@ static void in_forked_child(void) {
   bool has_heap = mi_heap_is_initialized(mi_heap_default);
   mi_purger_hold();
   forget_pins(has_heap ? mi_heap_default->tld : NULL);
-  /* A thread is counted before it has a segment, and until it has none, and may have held an abandoned one even so:
-     most children have nothing more to look for. */
-  if (mi_purge_was_cut_off() || mi_stat_current(threads) > has_heap ||
-      mi_stat_current(segments_abandoned) > 0 || mi_communal_count() > 0) {
+  /* Most children have nothing more to look for. */
+  if (mi_purge_was_cut_off() || mi_stat_current(threads) > has_heap || mi_segments_were_cut_off()) {
     mi_segments_orphan(mi_page_forget_other_thread);
-    mi_free_slots_restore();
   }
   mi_abandoned_count_again();
   mi_abandoned_visit_forked();
   mi_subprocs_forked(has_heap ? &mi_heap_default->tld->segments : NULL);
-  mi_process_stats_fork(has_heap);
+  mi_stat_set(threads, has_heap);
   mi_arenas_in_forked_child();
   mi_heap_t* heap = has_heap ? mi_heap_default->tld->heaps : NULL;
   mi_retired_forked(heap);

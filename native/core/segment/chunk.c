@@ -175,17 +175,18 @@ void mi_slot_enter(uint8_t* slot, bool starts) {
 
 /* ---- Chunks ---- */
 
-/* All but its number. The caller has a descriptor that is all zero, or vacant, and nobody looks at it
-   until publish_slots. */
+/* The rest of it. The caller has a descriptor that is all zero, or vacant, and nobody looks at it
+   until publish_slots; but a forked child gives back every slot that it counts. */
 static void init_chunk(mi_chunk_t* chunk, uint8_t* start, unsigned slots, bool zero) {
   chunk->start = start;
-  chunk->slot_count = slots;
   atomic_store_explicit(&chunk->has_large, false, memory_order_relaxed);
   for (unsigned i = 0; i < slots; i++) {
     chunk->slots[i].writable = 0;
     atomic_store_explicit(&chunk->slots[i].clean_is_zero, zero, memory_order_relaxed);
     atomic_store_explicit(&chunk->slots[i].clean, ~(uint64_t)0, memory_order_relaxed);
   }
+  atomic_signal_fence(memory_order_release);
+  chunk->slot_count = slots;
 }
 
 static void publish_slots(mi_chunk_t* chunk, uint32_t slots) {
@@ -340,9 +341,10 @@ void mi_chunks_publish(mi_arena_t* arena) {
     chunk->resident = arena->resident;
     chunk->uncommitted = arena->uncommitted;
     chunk->foreign = arena->foreign;
-    init_chunk(chunk, arena->start + (slot << MI_SEGMENT_SHIFT), slots, arena->zero);
-    make_findable(chunk->start, slots); /* cannot fail: mi_arena_add has prepared the table */
     atomic_store_explicit(&chunk->arena, arena, memory_order_release);
+    uint8_t* start = arena->start + (slot << MI_SEGMENT_SHIFT);
+    make_findable(start, slots); /* cannot fail: mi_arena_add has prepared the table */
+    init_chunk(chunk, start, slots, arena->zero);
     publish_slots(chunk, (uint32_t)mi_bits64(0, slots));
     slot += slots;
   }
@@ -356,7 +358,8 @@ void mi_chunks_publish(mi_arena_t* arena) {
 void mi_units_restore(mi_slot_ref_t ref, uint64_t used) {
   mi_slot_t* slot = mi_slot_state(ref);
   uint64_t lost = ~(atomic_load(&slot->dirty) | atomic_load(&slot->clean) | used);
-  mi_units_release(ref, lost, 0);
+  uint64_t untouched = ref.chunk->uncommitted ? lost & ~slot->writable : 0;
+  mi_units_release(ref, lost & ~untouched, untouched);
 }
 
 void mi_free_slots_restore(void) {
@@ -399,11 +402,13 @@ static void unmap_chunk(mi_chunk_t* chunk, const units_t taken[MI_SLOTS_PER_CHUN
     mi_large_pages_forget((mi_slot_ref_t){chunk, i});
     count_committed(taken[i].dirty, -1);
   }
-  if (is_whole(chunk)) mi_chunk_map_remove(chunk->start);
   uint8_t* start = chunk->start;
   size_t size = (size_t)chunk->slot_count << MI_SEGMENT_SHIFT;
-  /* Before the memory goes: who forks meanwhile has a child that looks into every slot. */
+  bool whole = is_whole(chunk);
+  /* First: who forks meanwhile has a child that looks into every slot. */
   chunk->slot_count = 0;
+  atomic_signal_fence(memory_order_release);
+  if (whole) mi_chunk_map_remove(start);
   chunk->start = NULL;
   mi_memory_unmap(start, size);
   mi_chunk_descriptor_leave(chunk);

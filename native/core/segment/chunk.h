@@ -49,7 +49,7 @@ bool mi_units_take(mi_slot_ref_t ref, uint64_t mask, bool* zero);
 void mi_units_release(mi_slot_ref_t ref, uint64_t dirty, uint64_t clean);
 
 /* In a forked child: units of the slot that are in neither mask, and not in `used`, were being
-   purged by a thread that is not there. They are dirty. */
+   purged, or taken, by a thread that is not there. They are dirty, but for what was never committed. */
 mi_cold void mi_units_restore(mi_slot_ref_t ref, uint64_t used);
 /* The same for every slot that holds no segment. */
 mi_cold void mi_free_slots_restore(void);

@@ -1,6 +1,7 @@
 #include "segment/orphan.h"
 
 #include "segment/abandoned_visit.h"
+#include "segment/huge_cache.h"
 #include "segment/mark.h"
 #include "segment/pin.h"
 #include "segment/run.h"
@@ -9,7 +10,7 @@
 /* No thread has this id, and it is not that of an abandoned segment. */
 #define ORPHAN ((uintptr_t)1)
 
-static bool is_of_another(mi_segment_t* segment) {
+static bool is_of_another(const mi_segment_t* segment) {
   /* What is only being made is none. */
   if (segment->cookie != mi_segment_cookie(segment)) return false;
   uintptr_t owner = mi_segment_owner(segment);
@@ -36,6 +37,24 @@ static void for_each_slot(void (*fn)(mi_slot_ref_t ref, void* arg), void* arg) {
   }
 }
 
+static void look(mi_slot_ref_t ref, void* arg) {
+  const mi_segment_t* segment = (const mi_segment_t*)mi_slot_start(ref);
+  bool* cut_off = arg;
+  if (!mi_segment_is_live(ref)) {
+    *cut_off = *cut_off || mi_slot_is_lost(ref);
+  } else if (segment->cookie != mi_segment_cookie(segment) || mi_mark_peek(ref) != NULL) {
+    *cut_off = true;
+  } else {
+    *cut_off = *cut_off || is_of_another(segment);
+  }
+}
+
+bool mi_segments_were_cut_off(void) {
+  bool cut_off = false;
+  for_each_slot(look, &cut_off);
+  return cut_off;
+}
+
 static void orphan(mi_segment_t* segment, void* arg) {
   (void)arg;
   if (!is_of_another(segment)) return;
@@ -53,10 +72,21 @@ static void complete_end(mi_slot_ref_t ref) {
     mi_run_restore(ref);
   } else {
     mi_units_restore(ref, 1);
-    mi_stat_down(segments, 1);
   }
   mi_segment_unpin(ref);
   mi_segment_end(ref);
+}
+
+/* The thread that had taken the slot and not yet made a segment, or had ended one and not yet released the slot, is not
+   there. */
+static void complete_release(mi_slot_ref_t ref) {
+  if (mi_slot_state(ref)->run_units != 0) {
+    mi_run_release(
+        ref); /* it has all its units: it gets that word after them, and loses it before */
+  } else {
+    mi_units_restore(ref, 0);
+    mi_slot_release(ref);
+  }
 }
 
 /* The thread that held this segment is not there; it may have been giving back a page, also the last one. False if the
@@ -79,7 +109,10 @@ static bool complete_hold(mi_slot_ref_t ref, mi_segment_t* segment) {
 
 static void orphan_slot(mi_slot_ref_t ref, void* arg) {
   mi_segment_t* segment = mi_segment_pin(ref);
-  if (segment == NULL) return; /* it has no header yet, or none any more */
+  if (segment == NULL) {
+    if (mi_slot_is_lost(ref)) complete_release(ref);
+    return;
+  }
   orphan(segment, NULL);
   if (segment->cookie == 0 || !complete_hold(ref, segment)) {
     complete_end(ref);
@@ -94,9 +127,32 @@ static void orphan_slot(mi_slot_ref_t ref, void* arg) {
   mi_segment_unpin(ref);
 }
 
+static void add_mapping(mi_segment_t* segment, void* arg) {
+  int64_t* committed = arg;
+  if (mi_segment_is_huge(segment) && segment->chunk == NULL)
+    *committed += (int64_t)segment->huge_size;
+}
+
+/* Other threads may have been about to count what they had done. */
+static void count_again(void) {
+  int64_t segments = 0;
+  int64_t committed = (int64_t)mi_huge_cache_size();
+  for (mi_slot_walk_t walk = mi_walk_slots(); mi_next_slot(&walk);) {
+    if (walk.slot.index >= walk.slot.chunk->slot_count) continue;
+    mi_slot_t* slot = mi_slot_state(walk.slot);
+    committed += mi_popcount64(~atomic_load(&slot->clean)) * (int64_t)MI_UNIT_SIZE;
+    segments += mi_segment_is_live(walk.slot) && slot->run_units == 0;
+  }
+  mi_segment_table_for_each(add_mapping, &committed);
+  mi_stat_set(segments, segments);
+  mi_stat_set(committed, committed);
+}
+
 void mi_segments_orphan(void (*fn)(mi_page_t* page)) {
   for_each_slot(orphan_slot, &fn);
   mi_segment_table_for_each(orphan, NULL);
+  mi_free_slots_restore();
+  count_again();
 }
 
 static void call_if_of_another(mi_segment_t* segment, void* arg) {

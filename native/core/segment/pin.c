@@ -8,6 +8,7 @@
 static _Atomic(uint32_t)* pins_of(mi_slot_ref_t ref) { return &mi_slot_state(ref)->pins; }
 
 static void release(mi_slot_ref_t ref) {
+  mi_race_window();
   if (mi_slot_state(ref)->run_units != 0) {
     mi_run_release(ref);
     return;
@@ -41,6 +42,10 @@ mi_segment_t* mi_segment_pin(mi_slot_ref_t ref) {
 void mi_segment_unpin(mi_slot_ref_t ref) {
   if (atomic_fetch_sub_explicit(pins_of(ref), 1, memory_order_acq_rel) == 1) release(ref);
 }
+
+bool mi_segment_is_live(mi_slot_ref_t ref) { return (atomic_load(pins_of(ref)) & LIVE) != 0; }
+
+bool mi_slot_is_lost(mi_slot_ref_t ref) { return atomic_load(pins_of(ref)) == 0; }
 
 void mi_pins_forget(const mi_slot_ref_t* mine, size_t count) {
   for (mi_slot_walk_t walk = mi_walk_slots(); mi_next_slot(&walk);) {

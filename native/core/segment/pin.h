@@ -24,5 +24,8 @@ void mi_segment_unpin(mi_slot_ref_t ref);
 /* In a forked child, where the threads that held pins do not exist: all pins but these of the calling thread are
    gone. */
 mi_cold void mi_pins_forget(const mi_slot_ref_t* mine, size_t count);
+/* There, of a slot that is not free: a segment is in it; and: none is, nor does the calling thread have it pinned. */
+mi_cold bool mi_segment_is_live(mi_slot_ref_t ref);
+mi_cold bool mi_slot_is_lost(mi_slot_ref_t ref);
 
 #endif

@@ -69,10 +69,10 @@ mi_inline void mi_page_forget_looks(mi_page_t* page) {
 
 /* Any thread may ask. Relaxed: the answer "mine" cannot change behind my back, and any other
    answer only says that the atomic protocol is to be used. */
-mi_inline uintptr_t mi_segment_owner(mi_segment_t* segment) {
+mi_inline uintptr_t mi_segment_owner(const mi_segment_t* segment) {
   return atomic_load_explicit(&segment->thread_id, memory_order_relaxed);
 }
-mi_inline bool mi_segment_is_mine(mi_segment_t* segment) {
+mi_inline bool mi_segment_is_mine(const mi_segment_t* segment) {
   return mi_segment_owner(segment) == mi_os_thread_id();
 }
 

@@ -95,10 +95,6 @@ void mi_process_stats_clear(void) {
 #undef EVENTS
 }
 
-void mi_process_stats_fork(int64_t threads) {
-  atomic_store_explicit(&mi_process_stats.threads.current, threads, memory_order_relaxed);
-}
-
 /* ---- Reading ---- */
 
 /* Loads of numbers that go together may be of different moments: 0 <= current <= peak <= total

@@ -35,6 +35,9 @@ void mi_level_change(mi_level_t* level, int64_t amount);
 /* The level that it has now. */
 #define mi_stat_current(name) \
   atomic_load_explicit(&mi_process_stats.name.current, memory_order_relaxed)
+/* In a forked child, where it was counted anew. */
+#define mi_stat_set(name, amount) \
+  atomic_store_explicit(&mi_process_stats.name.current, amount, memory_order_relaxed)
 
 /* Changes a THREAD_LEVEL of the calling thread by 1. */
 #define mi_thread_stat_up(tld, name) mi_thread_level_up(&(tld)->stats.name, &(tld)->merged.name)
@@ -47,8 +50,6 @@ void mi_thread_stats_merge(mi_tld_t* tld);
 mi_cold void mi_thread_stats_clear(mi_tld_t* tld);
 
 mi_cold void mi_process_stats_clear(void);
-/* In a forked child: `threads` threads, instead of the parent's. */
-void mi_process_stats_fork(int64_t threads);
 mi_cold void mi_process_stats_snapshot(mi_stats_t* stats);
 
 /* Milliseconds since mi_stats_start, which the process calls once when it begins. */

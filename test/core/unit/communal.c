@@ -86,7 +86,7 @@ static void shared(size_t size) {
   }
   free_all((void*)size);
   memory_check();
-  CHECK_EQ(mi_communal_count(), 0);
+  CHECK_EQ(memory_communal(), 0);
 }
 
 static bool is_zero(const uint8_t* p, size_t size) {
@@ -149,7 +149,7 @@ static void resized(void) {
   mi_free(zero);
   mi_free(behind);
   mi_free(p);
-  CHECK_EQ(mi_communal_count(), 0);
+  CHECK_EQ(memory_communal(), 0);
 }
 
 /* ---- Whose it is ---- */
@@ -205,7 +205,7 @@ static void owned(void) {
   size_t seen = 0;
   CHECK(mi_heap_visit_blocks(mi_heap_get_backing(), true, free_block, &seen));
   CHECK_EQ(seen, COUNT);
-  CHECK_EQ(mi_communal_count(), 0);
+  CHECK_EQ(memory_communal(), 0);
   memory_check();
 }
 
@@ -222,7 +222,7 @@ static void freed_before_its_turn(void) {
   size_t seen = 0;
   CHECK(mi_heap_visit_blocks(mi_heap_get_backing(), true, free_area, &seen));
   CHECK_EQ(seen, 0);
-  CHECK_EQ(mi_communal_count(), 0);
+  CHECK_EQ(memory_communal(), 0);
 }
 
 static bool
@@ -291,11 +291,11 @@ static void sizes_share_hints(void) {
   enum { MANY = 60 };
   void* many[MANY];
   for (int i = 0; i < MANY; i++) many[i] = mi_malloc(1024 * KIB);
-  size_t segments = mi_communal_count();
+  size_t segments = memory_communal();
   for (int i = 0; i < MANY; i += 3) mi_free(many[i]);
   void* longer = mi_malloc(1700 * KIB);
   for (int i = 0; i < MANY; i += 3) many[i] = mi_malloc(1024 * KIB);
-  CHECK_CMP(mi_communal_count(), <=, segments + 1);
+  CHECK_CMP(memory_communal(), <=, segments + 1);
   mi_free(longer);
   for (int i = 0; i < MANY; i++) mi_free(many[i]);
 }
@@ -318,7 +318,7 @@ static void visitor_frees_and_forks(void) {
   pid_t pid = -1;
   CHECK(mi_heap_visit_blocks(mi_heap_get_backing(), true, free_and_fork, &pid));
   mi_option_set(mi_option_purge_delay, delay);
-  CHECK_EQ(mi_communal_count(), 0);
+  CHECK_EQ(memory_communal(), 0);
   memory_check();
   if (pid == 0) _exit(0);
   wait_for(pid);
@@ -329,16 +329,16 @@ static void compact(void) {
   enum { MANY = TEST_VARIANT_CHECKED ? 1500 : 4000, TIMES = 2 * MANY };
   static void* many[MANY];
   for (size_t i = 0; i < MANY; i++) many[i] = mi_malloc((size_t)(70 + i * 37 % 200) * KIB);
-  size_t segments = mi_communal_count();
+  size_t segments = memory_communal();
   for (size_t i = 0; i < TIMES / TEST_SLOWNESS; i++) {
     size_t k = i * 7919 % MANY;
     mi_free(many[k]);
     many[k] = mi_malloc((size_t)(70 + (i + k) * 61 % 200) * KIB);
   }
-  CHECK_CMP(mi_communal_count(), <=, segments + segments / 6);
+  CHECK_CMP(memory_communal(), <=, segments + segments / 6);
   for (size_t i = 0; i < MANY; i++) mi_free(many[i]);
   memory_check();
-  CHECK_EQ(mi_communal_count(), 0);
+  CHECK_EQ(memory_communal(), 0);
 }
 
 static void* of_subproc(void* id) {
@@ -385,9 +385,9 @@ _Noreturn static void child(void* p) {
   take_all((void*)SIZE);
   free_all((void*)SIZE);
   mi_free(p);
-  size_t segments = mi_communal_count();
+  size_t segments = memory_communal();
   for (size_t i = 0; i < COUNT / 4; i++) mi_malloc(1100 * KIB);
-  CHECK_CMP(mi_communal_count(), <=, segments + COUNT / 12 + 1); /* three in each */
+  CHECK_CMP(memory_communal(), <=, segments + COUNT / 12 + 1); /* three in each */
   mi_collect(true);
   heaps_check();
   _exit(0);
