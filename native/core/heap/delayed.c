@@ -199,7 +199,7 @@ void mi_heap_delayed_drop(mi_heap_t* heap) {
 
 static void complete_in_child(mi_heap_t* heap, mi_page_t* page, void* arg) {
   (void)arg;
-  mi_page_forget_other_thread(page);
+  mi_page_forget_other_thread(page, false);
   uintptr_t word = atomic_load_explicit(&page->thread_free, memory_order_relaxed);
   if (page->in_full && mi_tf_state(word) != MI_TF_FULL) complete(heap, page);
 }

@@ -251,6 +251,8 @@ void mi_heap_free_abandoned_page(mi_slot_ref_t ref, unsigned index);
 void mi_heap_free_abandoned_pages(mi_subproc_t* subproc, mi_slot_ref_t ref, uint64_t pages);
 /* The same for all whose last block came back while somebody held the segment. */
 void mi_heap_free_missed(mi_subproc_t* subproc, mi_slot_ref_t ref);
+/* In a forked child: all whose last block a thread freed that is not there. */
+mi_cold void mi_heap_free_come_back(void);
 /* As mi_abandoned_hand_over. */
 void mi_heap_hand_over(mi_subproc_t* subproc);
 

@@ -70,9 +70,9 @@ static void in_forked_child(void) {
   mi_purger_hold();
   forget_pins(has_heap ? mi_heap_default->tld : NULL);
   /* Most children have nothing more to look for. */
-  if (mi_purge_was_cut_off() || mi_stat_current(threads) > has_heap || mi_segments_were_cut_off()) {
-    mi_segments_orphan(mi_page_forget_other_thread);
-  }
+  bool cut_off =
+      mi_purge_was_cut_off() || mi_stat_current(threads) > has_heap || mi_segments_were_cut_off();
+  if (cut_off) mi_segments_orphan(mi_page_forget_other_thread);
   mi_abandoned_count_again();
   mi_abandoned_visit_forked();
   mi_subprocs_forked(has_heap ? &mi_heap_default->tld->segments : NULL);
@@ -82,6 +82,7 @@ static void in_forked_child(void) {
   mi_retired_forked(heap);
   for (; heap != NULL; heap = heap->next) mi_heap_delayed_free_in_child(heap);
   mi_magazines_forked(has_heap ? &mi_heap_default->tld->backing : NULL);
+  if (cut_off) mi_heap_free_come_back();
   /* Who made a round of purging may not be there: another one looks for what that had not come to. */
   mi_purge_announce(mi_purge_time(1));
   mi_purger_forked();

@@ -151,10 +151,10 @@ static bool free_empty(mi_subproc_t* subproc, mi_segment_t* segment, uint64_t pa
   for (pages &= mi_segment_pages(segment); pages != 0; pages &= pages - 1) {
     mi_page_t* page = &segment->pages[mi_ctz64(pages)];
     if (!mi_page_abandoned_has_come_back(page)) continue;
-    /* First, so that it has come back for a forked child, too. */
+    /* First, so that it has come back for a forked child, too: see mi_page_forget_other_thread. */
     atomic_store_explicit(&page->link, 0, memory_order_relaxed);
-    page->used = 0;
     mi_page_forget_frees(page);
+    page->used = 0;
     count_page_down(subproc);
     bool last = segment->used == 1;
     /* While the segment is held: the sub-process does not end meanwhile. */
@@ -188,6 +188,11 @@ static void free_whosever_pages(mi_slot_ref_t ref, uint64_t pages) {
 
 void mi_heap_free_abandoned_page(mi_slot_ref_t ref, unsigned index) {
   free_whosever_pages(ref, (uint64_t)1 << index);
+}
+
+void mi_heap_free_come_back(void) {
+  for (mi_slot_walk_t walk = mi_walk_slots(); mi_next_slot(&walk);)
+    free_whosever_pages(walk.slot, ~(uint64_t)0);
 }
 
 void mi_heap_free_missed(mi_subproc_t* subproc, mi_slot_ref_t ref) {

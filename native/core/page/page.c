@@ -72,11 +72,15 @@ void mi_page_forget_frees(mi_page_t* page) {
                                                   memory_order_acquire, memory_order_relaxed));
 }
 
-void mi_page_forget_other_thread(mi_page_t* page) {
+void mi_page_forget_other_thread(mi_page_t* page, bool held) {
   uintptr_t word = atomic_load_explicit(&page->thread_free, memory_order_relaxed);
-  if (mi_tf_state(word) != MI_TF_NOTIFYING) return;
-  mi_page_forget_looks(page);
-  /* Was it purging the whole page, that is well. Was it purging some blocks, these are lost. */
-  atomic_store_explicit(&page->thread_free, word & ~(uintptr_t)MI_TF_STATE_MASK,
-                        memory_order_relaxed);
+  if (mi_tf_state(word) == MI_TF_NOTIFYING) {
+    mi_page_forget_looks(page);
+    /* Was it purging the whole page, that is well. Was it purging some blocks, these are lost. */
+    atomic_store_explicit(&page->thread_free, word & ~(uintptr_t)MI_TF_STATE_MASK,
+                          memory_order_relaxed);
+  }
+  /* Has it come back for that one, so it has for who looks next. */
+  if (held && atomic_load_explicit(&page->link, memory_order_relaxed) == 0)
+    mi_page_forget_frees(page);
 }

@@ -188,8 +188,9 @@ bool mi_page_settle(mi_page_t* page);
 /* For a page whose blocks all die now: empties thread_free, and waits for a thread that is at work
    there. */
 void mi_page_forget_frees(mi_page_t* page);
-/* In a forked child: the thread that was at work on the page is not there. */
-void mi_page_forget_other_thread(mi_page_t* page);
+/* In a forked child: the thread that was at work on the page is not there. `held`: nor is the one that held its
+   segment, which is abandoned, and may have been about to free the page. */
+void mi_page_forget_other_thread(mi_page_t* page, bool held);
 /* Another thread is at work on the page, and will be done soon. */
 mi_inline bool mi_page_is_notifying(const mi_page_t* page) {
   /* Acquire pairs with the notifier's last release. */

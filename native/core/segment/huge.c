@@ -156,8 +156,8 @@ void mi_huge_page_free(mi_page_t* page) {
   mi_slot_ref_t slot = {segment->chunk, segment->slot_index};
   if (MI_GUARDED) mi_guard_lift_page(page);
   mi_track_end_page(page);
-  mi_stat_down(malloc_huge, page->block_size);
   segment->cookie = 0;
+  mi_stat_down(malloc_huge, page->block_size);
   atomic_store_explicit(&segment->thread_id, 0, memory_order_relaxed);
   if (slot.chunk != NULL) {
     mi_segment_end(slot);

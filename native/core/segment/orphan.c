@@ -92,63 +92,78 @@ static void complete_release(mi_slot_ref_t ref) {
 /* The thread that held this segment is not there; it may have been giving back a page, also the last one. False if the
    segment has no pages, and ends. */
 static bool complete_hold(mi_slot_ref_t ref, mi_segment_t* segment) {
-  mi_subproc_t* found = mi_mark_peek(ref);
-  if (!mi_mark_is_held(found) || mi_abandoned_visits(ref)) return true;
-  if (mi_segment_owner(segment) != 0) { /* it had just been adopted */
-    mi_mark_set(ref, NULL);
-    return true;
-  }
   mi_segment_forget_ended_pages(segment);
   if (segment->used == 0) {
     segment->cookie = 0;
     return false;
   }
-  mi_mark_set(ref, mi_mark_subproc(found));
+  mi_mark_set(ref, mi_mark_subproc(mi_mark_peek(ref)));
   return true;
 }
 
 static void orphan_slot(mi_slot_ref_t ref, void* arg) {
+  void (**fn)(mi_page_t * page, bool held) = arg;
   mi_segment_t* segment = mi_segment_pin(ref);
   if (segment == NULL) {
     if (mi_slot_is_lost(ref)) complete_release(ref);
     return;
   }
-  orphan(segment, NULL);
-  if (segment->cookie == 0 || !complete_hold(ref, segment)) {
+  if (segment->cookie == 0) {
     complete_end(ref);
     return;
   }
-  void (**fn)(mi_page_t * page) = arg;
+  orphan(segment, NULL);
+  bool held = mi_mark_is_held(mi_mark_peek(ref)) && !mi_abandoned_visits(ref);
+  if (held && mi_segment_owner(segment) != 0) { /* it had just been adopted */
+    mi_mark_set(ref, NULL);
+    held = false;
+  }
   for (uint64_t pages = mi_segment_pages(segment); pages != 0; pages &= pages - 1) {
-    (*fn)(&segment->pages[mi_ctz64(pages)]);
+    (*fn)(&segment->pages[mi_ctz64(pages)], held);
+  }
+  if (held && !complete_hold(ref, segment)) {
+    complete_end(ref);
+    return;
   }
   uintptr_t owner = mi_segment_owner(segment);
   if (owner == 0 || owner == mi_os_thread_id()) mi_segment_restore_units(segment);
   mi_segment_unpin(ref);
 }
 
+typedef struct count_s {
+  int64_t segments;
+  int64_t committed;
+  int64_t huge;
+} count_t;
+
 static void add_mapping(mi_segment_t* segment, void* arg) {
-  int64_t* committed = arg;
-  if (mi_segment_is_huge(segment) && segment->chunk == NULL)
-    *committed += (int64_t)segment->huge_size;
+  count_t* count = arg;
+  if (!mi_segment_is_huge(segment) || segment->chunk != NULL) return;
+  count->committed += (int64_t)segment->huge_size;
+  if (segment->cookie != 0) count->huge += (int64_t)segment->pages[0].block_size;
 }
 
 /* Other threads may have been about to count what they had done. */
 static void count_again(void) {
-  int64_t segments = 0;
-  int64_t committed = (int64_t)mi_huge_cache_size();
+  count_t count = {.committed = (int64_t)mi_huge_cache_size()};
   for (mi_slot_walk_t walk = mi_walk_slots(); mi_next_slot(&walk);) {
     if (walk.slot.index >= walk.slot.chunk->slot_count) continue;
     mi_slot_t* slot = mi_slot_state(walk.slot);
-    committed += mi_popcount64(~atomic_load(&slot->clean)) * (int64_t)MI_UNIT_SIZE;
-    segments += mi_segment_is_live(walk.slot) && slot->run_units == 0;
+    count.committed += mi_popcount64(~atomic_load(&slot->clean)) * (int64_t)MI_UNIT_SIZE;
+    if (!mi_segment_is_live(walk.slot)) continue;
+    if (slot->run_units == 0) {
+      count.segments++;
+    } else {
+      count.huge += (int64_t)((mi_segment_t*)mi_slot_start(walk.slot))->pages[0].block_size;
+    }
   }
-  mi_segment_table_for_each(add_mapping, &committed);
-  mi_stat_set(segments, segments);
-  mi_stat_set(committed, committed);
+  mi_segment_table_for_each(add_mapping, &count);
+  mi_stat_set(segments, count.segments);
+  mi_stat_set(committed, count.committed);
+  mi_stat_set(malloc_huge, count.huge);
 }
 
-void mi_segments_orphan(void (*fn)(mi_page_t* page)) {
+void mi_segments_orphan(void (*fn)(mi_page_t* page, bool held)) {
   for_each_slot(orphan_slot, &fn);
   mi_segment_table_for_each(orphan, NULL);
   mi_free_slots_restore();

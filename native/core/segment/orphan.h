@@ -13,8 +13,8 @@ void mi_segments_for_each_of_others(void (*fn)(mi_segment_t* segment));
 bool mi_segments_were_cut_off(void);
 /* There: takes every segment from the threads that are
    not there, whose ids new threads may get. Nobody owns these segments from then on; their blocks
-   can be freed, but not used again. Calls fn for every page of every segment in a chunk. Slots and units that these
-   threads were just giving back, or taking, are free. */
-void mi_segments_orphan(void (*fn)(mi_page_t* page));
+   can be freed, but not used again. Calls fn for every page of every segment in a chunk. `held`: of an abandoned segment,
+   and one of these threads held it. Slots and units that they were just giving back, or taking, are free. */
+void mi_segments_orphan(void (*fn)(mi_page_t* page, bool held));
 
 #endif

@@ -164,13 +164,13 @@ static void segment_free(mi_segments_tld_t* tld, mi_segment_t* segment) {
   tld->count--;
   mi_slot_ref_t ref = mi_segment_slot(segment);
   remember_left(tld, ref);
+  mi_stat_down(segments, 1); /* a forked child counts again if it finds no cookie, or no segment */
   segment->cookie = 0;
   atomic_store_explicit(&segment->thread_id, 0, memory_order_relaxed);
   /* Who held an abandoned segment ends it: in a forked child it is still held, or has no cookie. */
   mi_mark_set(ref, NULL);
   mi_race_window();
   mi_segment_end(ref);
-  mi_stat_down(segments, 1);
 }
 
 /* ---- Pages ---- */

@@ -1,0 +1,236 @@
+/* A process forks while another thread stands still at one of its instructions; in the end, at each n-th of all that a
+   life in the allocator takes. The child can use its heap, and has lost no more than the block that the thread was at.
+
+   fork_anywhere [N [SCENARIO]]: at each N-th, 1 by default; all three scenarios. The thread stops itself: it sets the
+   processor's trap flag, and the handler of the signal lets the first thread fork. */
+#include <pthread.h>
+#include <sched.h>
+#include <signal.h>
+#include <sys/wait.h>
+#include <ucontext.h>
+#include <unistd.h>
+
+#include "check.h"
+#include "heap/heap.h"
+#include "memory.h"
+#include "segment/pin.h"
+#include "segment/run.h"
+
+enum { MIB = 1 << 20, PLACES = 48 };
+
+static void* _Atomic places[PLACES];
+
+static unsigned long every = 1;
+/* Of the thread; the first one reads them while that one stands still. */
+static unsigned long steps;
+static greg_t address;
+
+typedef enum turn_e { WALKS, STANDS, OVER } turn_t;
+static _Atomic(turn_t) turn;
+
+static void step(int signal_number, siginfo_t* info, void* context) {
+  (void)signal_number, (void)info;
+  if (++steps % every != 0) return;
+  address = ((ucontext_t*)context)->uc_mcontext.gregs[REG_RIP];
+  atomic_store(&turn, STANDS);
+  while (atomic_load(&turn) == STANDS) sched_yield();
+}
+
+#define BELOW_RED_ZONE(code) "lea -128(%%rsp), %%rsp; " code "; lea 128(%%rsp), %%rsp"
+
+static void walk_step_by_step(bool on) {
+  enum { TRAP_FLAG = 0x100 };
+  if (on) {
+    __asm__ volatile(BELOW_RED_ZONE("pushf; orl %0, (%%rsp); popf")::"i"(TRAP_FLAG)
+                     : "memory", "cc");
+  } else {
+    __asm__ volatile(BELOW_RED_ZONE("pushf; andl %0, (%%rsp); popf")::"i"(~TRAP_FLAG)
+                     : "memory", "cc");
+  }
+}
+
+typedef struct scenario_s {
+  const char* name;
+  void (*run)(void);
+  bool by_another; /* a thread fills the places, and ends */
+  bool has_heap;   /* the one that walks */
+} scenario_t;
+static const scenario_t* scenario;
+
+static const size_t sizes[] = {16,   16,   16,     16,     16,     16,      200,     200,
+                               5000, 5000, 100000, 100000, 700000, 2000000, 5 * MIB, 9 * MIB};
+enum { SIZES = sizeof(sizes) / sizeof(sizes[0]) };
+
+static void* allocate(size_t i) {
+  /* The last ones are mappings of their own. What a thread without a heap was doing to one is not completed. */
+  bool mapping = scenario->has_heap && i >= PLACES - 2;
+  void* p = mapping ? mi_malloc_aligned(5 * MIB, 8 * MIB) : mi_malloc(sizes[i % SIZES]);
+  CHECK(p != NULL);
+  *(char*)p = 1;
+  return p;
+}
+
+static void* fill(void* arg) {
+  for (size_t i = 0; i < PLACES; i++) mi_free(atomic_exchange(&places[i], allocate(i)));
+  return arg;
+}
+
+static void take_from_places(void) {
+  for (size_t i = 0; i < PLACES; i++) mi_free(atomic_exchange(&places[i], NULL));
+}
+
+/* ---- What the thread does ---- */
+
+/* Blocks of a thread that has ended; it has no heap itself. */
+static void free_abandoned(void) { take_from_places(); }
+
+/* Blocks of the first thread, which lives. */
+static void free_of_another(void) { take_from_places(); }
+
+static void grow(void** place) {
+  size_t size = mi_usable_size(*place);
+  bool copied = size > 10000 && size < 4 * MIB; /* not worth the steps */
+  if (copied) return;
+  *place = mi_realloc(*place, size * 5);
+  CHECK(*place != NULL);
+}
+
+static mi_arena_id_t arena;
+
+static void use_other_heaps(void) {
+  mi_heap_t* heaps[] = {mi_heap_new(), mi_heap_new(), mi_heap_new_in_arena(arena)};
+  for (size_t i = 0; i < PLACES / 2; i++)
+    CHECK(mi_heap_malloc(heaps[i % 3], sizes[i % SIZES]) != NULL);
+  CHECK(mi_heap_malloc(heaps[2], 40 * MIB) != NULL);
+  mi_heap_delete(heaps[0]);
+  mi_heap_destroy(heaps[1]);
+  mi_heap_destroy(heaps[2]);
+}
+
+/* Has a heap from its first block to its end, and frees some of the first thread's blocks. */
+static void live(void) {
+  void* mine[PLACES];
+  for (size_t i = 0; i < PLACES; i++) {
+    mine[i] = allocate(i);
+    if (i % 3 == 0) mi_free(atomic_exchange(&places[i], NULL));
+  }
+  for (size_t i = 0; i < PLACES; i += 5) grow(&mine[i]);
+  for (size_t i = 0; i < PLACES; i += 2) mi_free(mine[i]);
+  for (size_t i = 1; i < PLACES; i += 2) {
+    if (i % 3 == 0) mi_free(mine[i]);
+    if (i % 3 == 1) atomic_store(&places[i], mine[i]);
+  }
+  use_other_heaps();
+  mi_collect(true);
+  mi_thread_done();
+}
+
+static const scenario_t scenarios[] = {
+    {"free_abandoned", free_abandoned, true, false},
+    {"free_of_another", free_of_another, false, false},
+    {"live", live, false, true},
+};
+
+static void* walk(void* arg) {
+  walk_step_by_step(true);
+  scenario->run();
+  walk_step_by_step(false);
+  atomic_store(&turn, OVER);
+  return arg;
+}
+
+/* ---- The child ---- */
+
+static void check_slot(mi_slot_ref_t ref) {
+  if (atomic_load(&ref.chunk->free) >> ref.index & 1) {
+    mi_slot_t* slot = mi_slot_state(ref);
+    CHECK_EQ(atomic_load(&slot->dirty) | atomic_load(&slot->clean), ~(uint64_t)0);
+  } else {
+    mi_segment_t* segment = (mi_segment_t*)mi_slot_start(ref);
+    CHECK(mi_segment_is_live(ref) && segment->cookie == mi_segment_cookie(segment));
+  }
+}
+
+/* Each is free, with all its units, or in use. */
+static void check_slots(void) {
+  size_t inside = 0;
+  for (mi_slot_walk_t walk = mi_walk_slots(); mi_next_slot(&walk);) {
+    if (walk.slot.index >= walk.slot.chunk->slot_count) continue;
+    if (inside > 0) {
+      inside--;
+      continue;
+    }
+    check_slot(walk.slot);
+    inside = mi_run_slots(walk.slot) - 1;
+  }
+}
+
+_Noreturn static void child(void) {
+  signal(SIGTRAP, SIG_DFL);
+  alarm(60);
+  void* mine[PLACES];
+  for (size_t i = 0; i < PLACES; i++) mine[i] = allocate(i);
+  for (size_t i = 0; i < PLACES; i++) mi_free(mine[i]);
+  heaps_check();
+  take_from_places();
+  mi_collect(true);
+  heaps_check();
+  check_slots();
+  if (!scenario->has_heap) {
+    memory_check();
+    CHECK_CMP(memory_gauges().segments, <=, 1);
+    CHECK_CMP(memory_gauges().committed, <=, 16 * MIB);
+  }
+  _exit(0);
+}
+
+static void fork_once(void) {
+  pid_t pid = fork();
+  if (pid == 0) child();
+  CHECK_CMP(pid, >, 0);
+  int status;
+  CHECK_EQ(waitpid(pid, &status, 0), pid);
+  if (status == 0) return;
+  fprintf(stderr, "%s: the child of step %lu, at %#llx, ended with %d\n", scenario->name, steps,
+          (unsigned long long)address, status);
+  abort();
+}
+
+static void play(void) {
+  pthread_t thread;
+  if (scenario->by_another) {
+    CHECK_EQ(pthread_create(&thread, NULL, fill, NULL), 0);
+    pthread_join(thread, NULL);
+  } else {
+    fill(NULL);
+  }
+  steps = 0;
+  atomic_store(&turn, WALKS);
+  CHECK_EQ(pthread_create(&thread, NULL, walk, NULL), 0);
+  for (turn_t now; (now = atomic_load(&turn)) != OVER;) {
+    if (now != STANDS) {
+      sched_yield();
+      continue;
+    }
+    fork_once();
+    atomic_store(&turn, WALKS);
+  }
+  pthread_join(thread, NULL);
+  take_from_places();
+  mi_collect(true);
+  memory_check();
+  fprintf(stderr, "%s: %lu steps\n", scenario->name, steps);
+}
+
+int main(int argc, char** argv) {
+  if (argc > 1) every = strtoul(argv[1], NULL, 10);
+  mi_option_set(mi_option_background_purge, 0);
+  CHECK_EQ(mi_reserve_os_memory_ex(64 * MIB, false, false, true, &arena), 0);
+  struct sigaction action = {.sa_sigaction = step, .sa_flags = SA_SIGINFO};
+  sigaction(SIGTRAP, &action, NULL);
+  for (size_t i = 0; i < sizeof(scenarios) / sizeof(scenarios[0]); i++) {
+    scenario = &scenarios[i];
+    if (argc <= 2 || strcmp(argv[2], scenario->name) == 0) play();
+  }
+  return 0;
+}
