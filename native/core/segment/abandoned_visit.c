@@ -153,6 +153,11 @@ bool mi_abandoned_visits_run(mi_slot_ref_t* slot) {
   return mi_abandoned_is_visiting() && visited_run.chunk != NULL;
 }
 
+size_t mi_abandoned_visits_freed(void) {
+  bool freed = visited_huge != NULL && !mi_segment_table_covers(visited_huge);
+  return freed ? visited_huge->huge_size : 0;
+}
+
 void mi_abandoned_visit_forked(void) {
   if (mi_abandoned_is_visiting()) return;
   visited_run.chunk = NULL; /* that pin has been forgotten */

@@ -27,5 +27,7 @@ void mi_abandoned_break_off(void);
 void mi_abandoned_visit_forked(void);
 /* In the child: whether the calling thread is visiting a run, and has pinned that slot. */
 bool mi_abandoned_visits_run(mi_slot_ref_t* slot);
+/* There: bytes of the mapping that a visitor has pinned, if its block was freed meanwhile: it is in no table. */
+size_t mi_abandoned_visits_freed(void);
 
 #endif

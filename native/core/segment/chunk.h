@@ -51,7 +51,7 @@ void mi_units_release(mi_slot_ref_t ref, uint64_t dirty, uint64_t clean);
 /* In a forked child: units of the slot that are in neither mask, and not in `used`, were being
    purged, or taken, by a thread that is not there. They are dirty, but for what was never committed. */
 mi_cold void mi_units_restore(mi_slot_ref_t ref, uint64_t used);
-/* The same for every slot that holds no segment. */
+/* The same for every free slot. */
 mi_cold void mi_free_slots_restore(void);
 
 /* Returns the addresses of every chunk in which nothing is in use to the system. */

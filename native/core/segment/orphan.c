@@ -17,7 +17,7 @@ static bool is_of_another(const mi_segment_t* segment) {
   return owner != 0 && owner != ORPHAN && owner != mi_os_thread_id();
 }
 
-/* Calls fn for each slot that holds a segment. Not for the inside of a run: the program may have taken
+/* Calls fn for each slot that is not free. Not for the inside of a run: the program may have taken
    the right to read its block away. */
 static void for_each_slot(void (*fn)(mi_slot_ref_t ref, void* arg), void* arg) {
   size_t chunks = mi_chunk_count();
@@ -145,7 +145,7 @@ static void add_mapping(mi_segment_t* segment, void* arg) {
 
 /* Other threads may have been about to count what they had done. */
 static void count_again(void) {
-  count_t count = {.committed = (int64_t)mi_huge_cache_size()};
+  count_t count = {.committed = (int64_t)(mi_huge_cache_size() + mi_abandoned_visits_freed())};
   for (mi_slot_walk_t walk = mi_walk_slots(); mi_next_slot(&walk);) {
     if (walk.slot.index >= walk.slot.chunk->slot_count) continue;
     mi_slot_t* slot = mi_slot_state(walk.slot);
