@@ -39,14 +39,12 @@ static void for_each_slot(void (*fn)(mi_slot_ref_t ref, void* arg), void* arg) {
 
 static void look(mi_slot_ref_t ref, void* arg) {
   const mi_segment_t* segment = (const mi_segment_t*)mi_slot_start(ref);
+  bool mine = mi_segment_is_live(ref)
+                  ? segment->cookie == mi_segment_cookie(segment) && mi_mark_peek(ref) == NULL &&
+                        !is_of_another(segment)
+                  : !mi_slot_is_lost(ref);
   bool* cut_off = arg;
-  if (!mi_segment_is_live(ref)) {
-    *cut_off = *cut_off || mi_slot_is_lost(ref);
-  } else if (segment->cookie != mi_segment_cookie(segment) || mi_mark_peek(ref) != NULL) {
-    *cut_off = true;
-  } else {
-    *cut_off = *cut_off || is_of_another(segment);
-  }
+  *cut_off |= !mine;
 }
 
 bool mi_segments_were_cut_off(void) {
@@ -80,9 +78,9 @@ static void complete_end(mi_slot_ref_t ref) {
 /* The thread that had taken the slot and not yet made a segment, or had ended one and not yet released the slot, is not
    there. */
 static void complete_release(mi_slot_ref_t ref) {
+  /* A run gets that word after its units, and loses it before them: it has all of them. */
   if (mi_slot_state(ref)->run_units != 0) {
-    mi_run_release(
-        ref); /* it has all its units: it gets that word after them, and loses it before */
+    mi_run_release(ref);
   } else {
     mi_units_restore(ref, 0);
     mi_slot_release(ref);
@@ -114,7 +112,7 @@ static void orphan_slot(mi_slot_ref_t ref, void* arg) {
   }
   orphan(segment, NULL);
   bool held = mi_mark_is_held(mi_mark_peek(ref)) && !mi_abandoned_visits(ref);
-  if (held && mi_segment_owner(segment) != 0) { /* it had just been adopted */
+  if (held && mi_segment_owner(segment) != 0) { /* it was just being adopted, or abandoned */
     mi_mark_set(ref, NULL);
     held = false;
   }
