@@ -1,10 +1,11 @@
 # The one core, built three ways: into libmiheap.so with overrides, into libmiheap.a (and miheap.o) with
 # overrides, and into miheap_embedded without them, for the addon.
 if(CMAKE_SYSTEM_NAME STREQUAL "Linux")
-  set(MI_OS_SOURCES native/core/os/linux.c native/core/os/linux_clock.c native/core/os/linux_elf.c
-                    native/core/os/linux_helper.c)
+  set(MI_OS_SOURCES native/core/os/linux_memory.c native/core/os/linux_system.c native/core/os/linux_thread.c
+                    native/core/os/linux_library.c native/core/os/linux_process.c native/core/os/linux_clock.c
+                    native/core/os/linux_elf.c native/core/os/linux_helper.c)
 else()
-  message(FATAL_ERROR "miheap has no platform layer for ${CMAKE_SYSTEM_NAME} yet: see native/core/os/os.h")
+  message(FATAL_ERROR "miheap has no platform layer for ${CMAKE_SYSTEM_NAME} yet: see native/core/os/port.h")
 endif()
 
 # Linked in this order: first what every process runs, then what many do, last what few do (cmake/layout.ld).

@@ -1,4 +1,4 @@
-/* Who takes malloc.c from libmiheap.a takes glibc.c too: see os/linux.c. */
+/* Who takes malloc.c from libmiheap.a takes glibc.c too: see os/linux_process.c. */
 #ifndef MI_GLIBC_H
 #define MI_GLIBC_H
 

@@ -23,7 +23,7 @@ static void prepare(void) {
   mi_page_map_make();
   mi_purger_set_round(mi_purge_due);
   mi_os_register_thread_exit(mi_thread_at_exit);
-  if (!mi_option_is_enabled(mi_option_allow_thp)) mi_os_forbid_huge_pages();
+  if (!mi_option_is_enabled(mi_option_allow_thp)) mi_os_forbid_large_pages();
   if (!MI_HARDENED && mi_option_is_enabled(mi_option_secure)) {
     mi_warning("option secure has no effect: this build is not hardened\n");
   }

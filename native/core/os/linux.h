@@ -1,10 +1,14 @@
-/* System calls that touch no thread-local memory, and so neither errno: the helper thread has none. */
+/* System calls, for the files of Linux (linux_*.c) alone.
+
+   malloc must not be a cancellation point, so these files never call a function of the C library that
+   is one: they call the system. What every process runs at its start calls the C library as little as
+   it can: each function brings some 64 KiB around it into memory, which many programs never touch
+   otherwise. */
 #ifndef MI_LINUX_H
 #define MI_LINUX_H
 
 #include <errno.h>
 #include <sys/syscall.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "os/os.h"
@@ -16,7 +20,8 @@
 #define MI_LINUX_RAW 0
 #endif
 
-/* Returns what the kernel does: -errno if it fails. */
+/* Returns what the kernel does: -errno if it fails. Leaves errno alone, and if MI_LINUX_RAW touches
+   no thread-local memory, of which the helper thread has none. */
 mi_inline long mi_linux_call(long number, long a, long b, long c, long d, long e, long f) {
 #if MI_LINUX_RAW && defined(__x86_64__)
   long result;
@@ -50,11 +55,7 @@ mi_inline long mi_linux_call(long number, long a, long b, long c, long d, long e
 #endif
 }
 
-/* As clock_gettime(2), but errno stays. Never NULL; also for the helper, once another thread has asked. */
-typedef int mi_linux_clock_fun(clockid_t clock, struct timespec* time);
-/* By a system call. */
-mi_linux_clock_fun mi_linux_ask_time;
-/* By way of the vDSO if there is one. */
-mi_linux_clock_fun* mi_linux_clock(void);
+/* For calls that return an address, which may be negative as a long. */
+mi_inline bool mi_linux_failed(long result) { return result < 0 && result >= -4095; }
 
 #endif

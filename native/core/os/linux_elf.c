@@ -1,7 +1,7 @@
 #include "os/linux_elf.h"
 
-/* The number of symbols, of which the table of a DT_GNU_HASH holds the last ones: where the chain of the highest bucket
-   ends. A chain's last entry has bit 0. */
+/* The table of a DT_GNU_HASH holds the last of the symbols; the chain of the highest bucket ends at the
+   very last. Bit 0 of an entry ends a chain. */
 static size_t count_by_gnu_hash(const uint32_t* table) {
   uint32_t bucket_count = table[0], first = table[1], bloom_size = table[2];
   const uint32_t* buckets = table + 4 + bloom_size * (sizeof(ElfW(Addr)) / sizeof(uint32_t));
@@ -21,7 +21,7 @@ bool mi_elf_read(const ElfW(Dyn) * dynamic, uintptr_t bias, mi_elf_t* elf) {
     uintptr_t address = bias + dynamic->d_un.d_ptr;
     if (dynamic->d_tag == DT_SYMTAB) elf->symbols = (const ElfW(Sym)*)address;
     if (dynamic->d_tag == DT_STRTAB) elf->names = (const char*)address;
-    /* There it is the number of chains. */
+    /* The number of chains is that of the symbols. */
     if (dynamic->d_tag == DT_HASH) elf->count = ((const uint32_t*)address)[1];
     if (dynamic->d_tag == DT_GNU_HASH) elf->count = count_by_gnu_hash((const uint32_t*)address);
   }

@@ -9,11 +9,12 @@
 
 typedef struct mi_elf_s {
   const ElfW(Sym) * symbols;
-  const char* names; /* a symbol's begins at st_name */
+  const char* names; /* that of a symbol begins at st_name */
   size_t count;
 } mi_elf_t;
 
-/* What its dynamic section says, where addresses are `bias` less than they are. False if there are no symbols. */
+/* Reads the dynamic section of a library. `bias` is added to the addresses that it has. False if it
+   has no symbols. */
 bool mi_elf_read(const ElfW(Dyn) * dynamic, uintptr_t bias, mi_elf_t* elf);
 
 #endif

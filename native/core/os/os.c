@@ -1,16 +1,16 @@
-/* The part of the platform layer that is the same everywhere: alignment, huge pages, and faults
-   for tests. */
+/* The part of the platform layer that is the same everywhere: alignment, huge pages, and the faults
+   that tests ask for. */
 #include "os/os.h"
 
 #include <errno.h>
 
 #include "bits.h"
+#include "os/port.h"
 #include "os/rare.h"
 
 size_t mi_os_page_size(void) {
-  static _Atomic(size_t) cached;
-  size_t size =
-      atomic_load_explicit(&cached, memory_order_relaxed); /* every thread computes the same */
+  static _Atomic(size_t) cached; /* every thread computes the same */
+  size_t size = atomic_load_explicit(&cached, memory_order_relaxed);
   if (size == 0) {
     size = mi_os_fake_page_size();
     if (size == 0) size = mi_prim_page_size();
@@ -41,8 +41,8 @@ void* mi_os_map(size_t size, size_t align, mi_map_t kind) {
     return NULL;
   }
   if (align <= mi_os_page_size()) return mi_prim_map(size, kind);
-  /* Systems place mappings next to each other, so once one is aligned its successors of the same
-     size are too, with a single call. */
+  /* Systems place mappings next to each other. So once one is aligned, each one of the same size
+     after it is too, with a single call. */
   if (mi_is_aligned((void*)size, align)) {
     void* p = mi_prim_map(size, kind);
     if (p == NULL || mi_is_aligned(p, align)) return p;
@@ -63,7 +63,7 @@ void* mi_os_map_huge_pages(size_t count, int numa_node, size_t timeout_ms, size_
     errno = ENOMEM;
     return NULL;
   }
-  /* The addresses first, so that the pages are next to each other. */
+  /* So that the pages are next to each other. */
   uint8_t* p = mi_os_map(size, MI_OS_HUGE_PAGE, MI_MAP_ADDRESSES);
   if (p == NULL) return NULL;
   int64_t start = mi_os_now();

@@ -205,7 +205,7 @@ static void purged_across_chunks(void) {
 }
 
 int main(void) {
-  mi_os_forbid_huge_pages();
+  mi_os_forbid_large_pages();
   mi_option_set(mi_option_purge_delay, 0);
   uncommitted(true);
   uncommitted(false);

@@ -114,7 +114,7 @@ static void measuring(void) {
 
 int main(void) {
   bool zero;
-  mi_os_forbid_huge_pages();
+  mi_os_forbid_large_pages();
   CHECK(mi_slot_take(NULL, &slot, 1, &zero)); /* so that some memory is in use */
   mi_option_set(mi_option_purge_delay, 100);
   now = mi_os_now();

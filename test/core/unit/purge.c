@@ -158,7 +158,7 @@ static void by_reset(mi_option_t option, bool enable) {
 
 int main(void) {
   bool zero;
-  mi_os_forbid_huge_pages();
+  mi_os_forbid_large_pages();
   CHECK(mi_slot_take(NULL, &slot, 1, &zero));
   memory = mi_slot_start(slot) + ((size_t)FIRST << MI_UNIT_SHIFT);
   after_the_delay();

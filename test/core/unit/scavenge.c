@@ -162,7 +162,7 @@ static void at_the_second_look(void) {
 }
 
 int main(void) {
-  mi_os_forbid_huge_pages();
+  mi_os_forbid_large_pages();
   mi_option_set(mi_option_purge_delay, 3600000);
   mi_option_enable(
       mi_option_visit_abandoned); /* large blocks stay with their thread, whoever frees them */
