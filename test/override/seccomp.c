@@ -1,27 +1,17 @@
 /* Under a filter that forbids every system call but the plainest, with EPERM and with ENOSYS, as containers and
-   sandboxes do: memory is still had, resized, freed; what the system refuses to do is done without. */
-#include <linux/audit.h>
-#include <linux/filter.h>
-#include <linux/seccomp.h>
+   sandboxes do: memory is still had, resized, freed, and errno left alone; what the system refuses to do is done
+   without. */
 #include <malloc.h>
 #include <pthread.h>
 #include <stdatomic.h>
-#include <sys/prctl.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
-#include <unistd.h>
 
+#include "forbid.h"
 #include "ours.h"
 #include "pattern.h"
 #include "random.h"
 
 enum { THREADS = 2, PLACES = 200, STEPS = 20000 };
-
-#if defined(__x86_64__)
-#define MACHINE AUDIT_ARCH_X86_64
-#elif defined(__aarch64__)
-#define MACHINE AUDIT_ARCH_AARCH64
-#endif
 
 /* A process may do without these; what the allocator uses of them it uses for better, not for life. */
 static const unsigned forbidden[] = {
@@ -60,36 +50,13 @@ static const unsigned forbidden[] = {
 #endif
 };
 
-/* For all threads of the process, and for ever. */
-static void forbid(unsigned error) {
-  enum { COUNT = sizeof(forbidden) / sizeof(forbidden[0]) };
-  struct sock_filter code[2 * COUNT + 5];
-  size_t n = 0;
-  code[n++] =
-      (struct sock_filter)BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, arch));
-  code[n++] = (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, MACHINE, 1, 0);
-  code[n++] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_KILL_PROCESS);
-  code[n++] =
-      (struct sock_filter)BPF_STMT(BPF_LD | BPF_W | BPF_ABS, offsetof(struct seccomp_data, nr));
-  for (size_t i = 0; i < COUNT; i++) {
-    code[n++] = (struct sock_filter)BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, forbidden[i], 0, 1);
-    code[n++] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ERRNO | error);
-  }
-  code[n++] = (struct sock_filter)BPF_STMT(BPF_RET | BPF_K, SECCOMP_RET_ALLOW);
-  struct sock_fprog program = {(unsigned short)n, code};
-  CHECK_EQ(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0), 0);
-  CHECK_EQ(syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_TSYNC, &program), 0);
-  errno = 0;
-  CHECK_EQ(syscall(SYS_madvise, NULL, 0, 0), -1);
-  CHECK_EQ(errno, error);
-}
-
 static _Atomic(char*) handed_over[PLACES];
 
 static void* work(void* arg) {
   random_t rng = {(uintptr_t)arg};
   for (int i = 0; i < STEPS; i++) {
     size_t size = 16 + random_size(&rng);
+    errno = 0;
     char* p = random_one_in(&rng, 8) ? aligned_alloc((size_t)1 << random_below(&rng, 20), size)
                                      : malloc(size);
     CHECK(p != NULL);
@@ -101,6 +68,7 @@ static void* work(void* arg) {
       p = resized;
     }
     free(atomic_exchange(&handed_over[random_below(&rng, PLACES)], p));
+    CHECK_EQ(errno, 0);
   }
   return NULL;
 }
@@ -135,7 +103,7 @@ _Noreturn static void child(unsigned error, char* program) {
   for (uintptr_t i = 0; i < THREADS; i++) {
     CHECK_EQ(pthread_create(&threads[i], NULL, work_later, (void*)(i + 1)), 0);
   }
-  forbid(error);
+  forbid(forbidden, sizeof(forbidden) / sizeof(forbidden[0]), error);
   atomic_store(&go, true);
   work((void*)(uintptr_t)THREADS);
   resize_huge();
