@@ -2,7 +2,7 @@
 
    pthread_create would allocate, which is to say call us; take locks of the C library that the thread
    in the middle of malloc may hold; end __libc_single_threaded for good; and leave a thread for which
-   pthread_exit in main waits. The price: only what touches no thread-local memory may run here. */
+   pthread_exit in main waits. So what runs in the helper must not touch thread-local memory. */
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
@@ -16,7 +16,7 @@ static const char name[] = "miheap-purge"; /* 15 characters at most */
 
 /* ---- Waiting ---- */
 
-/* Of the kernel's headers, which are not always there. */
+/* As in <linux/futex.h>, which is not always installed. */
 enum { FUTEX_WAIT_PRIVATE = 128, FUTEX_WAKE_PRIVATE = 129 };
 
 bool mi_os_wait(_Atomic(uint32_t)* word, uint32_t value, int64_t ms) {
@@ -24,7 +24,7 @@ bool mi_os_wait(_Atomic(uint32_t)* word, uint32_t value, int64_t ms) {
   struct timespec time = {ms / 1000, ms % 1000 * 1000000};
   long result = mi_linux_call(SYS_futex, (long)word, FUTEX_WAIT_PRIVATE, value, (long)&time, 0, 0);
   if (result == 0 || result == -EAGAIN || result == -EINTR) return true;
-  /* Where a filter refuses to wait so, nobody can wake us. */
+  /* Where a filter forbids futex, no thread can wake this one. */
   if (result != -ETIMEDOUT) mi_linux_call(SYS_nanosleep, (long)&time, 0, 0, 0, 0, 0);
   return false;
 }
@@ -33,7 +33,7 @@ void mi_os_wake(_Atomic(uint32_t)* word) {
   mi_linux_call(SYS_futex, (long)word, FUTEX_WAKE_PRIVATE, 1, 0, 0, 0);
 }
 
-/* So that a new thread gets no signal of the program's, from its first instruction on. */
+/* Signals are blocked while a helper is made, so that it gets none from its first instruction on. */
 static void change_signals(const uint64_t* to, uint64_t* from) {
   mi_linux_call(SYS_rt_sigprocmask, SIG_SETMASK, (long)to, (long)from, sizeof(*to), 0, 0);
 }
@@ -43,15 +43,16 @@ static const uint64_t every_signal = ~(uint64_t)0;
 
 #if MI_LINUX_RAW
 
-/* Two stacks, since a helper may begin while the one before it is in its last instructions. The kernel
-   writes 0 to `alive` when the thread will not touch its stack again. */
+/* Helpers at a time: one may begin while the one before it is in its last instructions. */
 enum { STACKS = 2, STACK_SIZE = 16 << 10, CONTROL_WORDS = 64 };
 
 typedef struct helper_s {
+  /* The kernel makes it 0 when the thread will not touch its stack again. */
   _Alignas(64) _Atomic(uint32_t) alive;
   void (*fn)(void);
-  /* What the thread register points to: the thread's id, and where compilers keep the guard of
-     stack frames. The C library's own place for this thread would be here; nothing asks for it. */
+  /* The thread register points to the middle: there are the thread's id, and the guard of stack
+     frames that compilers ask for. The C library would keep its own data of the thread here; the
+     helper never asks for that. */
   _Alignas(64) uintptr_t control[2 * CONTROL_WORDS];
   _Alignas(64) uint8_t stack[STACK_SIZE];
 } helper_t;
@@ -68,7 +69,7 @@ __attribute__((used)) static _Noreturn void begin(helper_t* helper) {
   leave();
 }
 
-/* The new thread calls begin(helper) on its own stack. Returns its id, or less than 0. */
+/* Makes a thread that calls begin(helper) on its own stack. Returns its id, or less than 0. */
 static long clone_helper(helper_t* helper, unsigned long flags) {
   uintptr_t* control = helper->control + CONTROL_WORDS;
   uint8_t* top = helper->stack + STACK_SIZE;
@@ -155,7 +156,7 @@ void mi_os_helper_forked(void) {
 
 #else
 
-/* Under a sanitizer, which knows no thread but those of pthread_create and has a malloc of its own. */
+/* A sanitizer knows no threads but those of pthread_create, and has a malloc of its own. */
 static _Atomic(uint32_t) alive;
 static _Thread_local bool is_helper;
 
@@ -171,6 +172,7 @@ static void* begin(void* fn) {
 
 bool mi_os_helper_start(void (*fn)(void)) {
   if (mi_os_fault()) return false;
+  int saved = errno;
   pthread_t thread;
   uint64_t mask;
   change_signals(&every_signal, &mask);
@@ -182,6 +184,7 @@ bool mi_os_helper_start(void (*fn)(void)) {
     atomic_fetch_sub_explicit(&alive, 1, memory_order_relaxed);
   }
   change_signals(&mask, NULL);
+  errno = saved;
   return started;
 }
 

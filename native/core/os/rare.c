@@ -15,7 +15,7 @@ static const char* const names[] = {
 static _Atomic(unsigned long) periods[mi_rare_count_];
 static _Atomic(unsigned long) calls[mi_rare_count_];
 
-/* Relaxed: which thread takes the path does not matter. */
+/* Relaxed, since it does not matter which thread takes the path. */
 bool mi_rare(mi_rare_t which) {
   unsigned long n = atomic_load_explicit(&periods[which], memory_order_relaxed);
   if (n <= 1) return n == 1;
@@ -76,7 +76,7 @@ void mi_os_expect_pages(const void* p, size_t size) {
   abort();
 }
 
-/* "name=n", up to a comma or the end. */
+/* Reads "name=n", and returns where that ends: at a comma or at the end. */
 static const char* read_switch(const char* text) {
   size_t length = strcspn(text, "=,");
   for (int i = 0; i < mi_rare_count_; i++) {

@@ -1,5 +1,5 @@
-/* Which sanitizer watches all that the process does; gcc and clang have different ways to tell. Both are 0 in other
-   builds. */
+/* Which sanitizer watches the process. gcc and clang tell in different ways; in other builds both are
+   0. */
 #ifndef MI_OS_SANITIZER_H
 #define MI_OS_SANITIZER_H
 

@@ -17,25 +17,25 @@
 #if MI_VALGRIND
 #include <valgrind/memcheck.h>
 
-/* Memory that we use ourselves. */
+/* Memory that miheap itself may use. */
 mi_inline void mi_os_track_open(void* p, size_t size) { (void)VALGRIND_MAKE_MEM_DEFINED(p, size); }
-/* Memory that nobody may touch. */
+/* Memory that must not be touched. */
 mi_inline void mi_os_track_close(void* p, size_t size) {
   (void)VALGRIND_MAKE_MEM_NOACCESS(p, size);
 }
-/* The caller gets `p`; its memory is open. `zero`: and known to be zero. */
+/* The program gets the block at `p`, whose memory is open. `zero`: it is known to be zero. */
 mi_inline void mi_os_track_malloc(void* p, size_t size, bool zero) {
   VALGRIND_MALLOCLIKE_BLOCK(p, size, 0, zero);
 }
 mi_inline void mi_os_track_resize(void* p, size_t size, size_t newsize) {
   VALGRIND_RESIZEINPLACE_BLOCK(p, size, newsize, 0);
 }
-/* The caller gave `p` back; nobody may touch it now. */
+/* The program gave the block at `p` back, and must not touch it now. */
 mi_inline void mi_os_track_free(void* p, size_t size) {
   (void)size;
   VALGRIND_FREELIKE_BLOCK(p, 0);
 }
-/* Has the tool report that `p`, which was to be freed, is no block. */
+/* Has the tool report that `p`, which the program frees, is no block. */
 mi_inline void mi_os_track_free_bad(void* p) { VALGRIND_FREELIKE_BLOCK(p, 0); }
 
 #elif MI_ASAN
@@ -52,7 +52,7 @@ mi_inline void mi_os_track_resize(void* p, size_t size, size_t newsize) {
   __asan_unpoison_memory_region(p, newsize);
 }
 mi_inline void mi_os_track_free(void* p, size_t size) { __asan_poison_memory_region(p, size); }
-/* Nobody may touch it: doing so is what is reported. */
+/* Touches what must not be touched, which AddressSanitizer reports. */
 mi_inline void mi_os_track_free_bad(void* p) { (void)*(volatile unsigned char*)p; }
 
 #else
