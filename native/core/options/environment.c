@@ -1,4 +1,4 @@
-/* Options from the environment. */
+/* Reads the options from the environment, and complains of what is wrong there. */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -19,12 +19,12 @@ static const struct {
 #undef ALIAS
 };
 
-/* Variables with our prefix that are read elsewhere. */
+/* Variables named MIHEAP_... that are no options: code elsewhere reads them. */
 static const char others[][20] = {"NO_INHERIT", "REPORTED", "EXTERNAL_BUFFERS", "PREBUILD"};
 
 static char upper(char c) { return c >= 'a' && c <= 'z' ? (char)(c - 'a' + 'A') : c; }
 
-/* Without regard to case. */
+/* Compares without regard to case. */
 static bool equals(const char* text, size_t length, const char* word) {
   for (; length > 0 && *word != 0 && upper(*text) == upper(*word); text++, word++, length--) {
   }
@@ -43,7 +43,7 @@ static bool parse_switch(const char* text, long* value) {
   return false;
 }
 
-/* The power of two that a unit stands for; 0 for "", -1 for what is no unit. */
+/* The base-2 logarithm of what a unit stands for: 0 for "", -1 for what is no unit. */
 static int unit_shift(const char* text) {
   static const char letters[] = "KMGT";
   if (*text == 0) return 0;
@@ -75,7 +75,8 @@ static bool parse_number(const char* text, mi_option_kind_t kind, long* value) {
   return !__builtin_mul_overflow(number, 1LL << shift, value);
 }
 
-/* Of what is off or on, in one way or two. */
+/* Whether words like "on" and "off" are values too: of options that are off, or on in one way or
+   two. */
 static bool takes_words(const mi_option_desc_t* desc) {
   return desc->kind != SIZE && desc->least == 0 && desc->most <= 2;
 }
@@ -90,15 +91,15 @@ static bool parse(const char* text, mi_option_t option, long* value) {
 
 /* ---- Variables ---- */
 
-/* What is wrong or right with a variable; those right, by precedence. */
+/* What a variable turns out to be. Those that choose a value come last, by precedence. */
 typedef enum meaning_e {
   FOREIGN,
   UNKNOWN, /* our prefix, but no option */
   MALFORMED,
-  OURS,
-  OURS_OLDER,
-  SYNONYM,
-  SYNONYM_OLDER,
+  OURS,          /* MIHEAP_ and a name */
+  OURS_OLDER,    /* MIHEAP_ and an older name */
+  SYNONYM,       /* MIMALLOC_ and a name */
+  SYNONYM_OLDER, /* MIMALLOC_ and an older name */
 } meaning_t;
 
 static bool find(const char* name, size_t length, mi_option_t* option, bool* older) {
@@ -154,14 +155,9 @@ static void apply(const char* entry, void* wanted) {
   if (understand(entry, &option, &value) == *(meaning_t*)wanted) mi_option_choose(option, value);
 }
 
-static void look_for_mark(const char* entry, void* found) {
-  (void)entry;
-  *(bool*)found = true;
-}
-
 /* ---- Complaints ---- */
 
-/* Part of a variable, as a report has room for it: cut if need be, and in one line. */
+/* A part of a variable as a report shows it: cut to fit, and in one line. */
 typedef struct excerpt_s {
   char text[64];
 } excerpt_t;
@@ -184,7 +180,7 @@ static mi_cold void complain_of_name(const char* entry) {
   mi_warning("%s is not an option: ignored\n", name.text);
 }
 
-/* A number of the option's, with the unit. */
+/* A value of the option with its unit. */
 static mi_cold excerpt_t amount(const mi_option_desc_t* desc, long value) {
   static const char units[][4] = {"KiB", "MiB", "GiB", "TiB"};
   size_t unit = 0;
@@ -221,20 +217,32 @@ static void complain(const char* entry, void* complained) {
 
 /* ---- Reading ---- */
 
+static void note(const char* entry, void* found) {
+  (void)entry;
+  *(bool*)found = true;
+}
+
+bool mi_environment_has(const char* prefix) {
+  bool found = false;
+  mi_os_for_each_variable(prefix, note, &found);
+  return found;
+}
+
 static bool complained;
 
 bool mi_options_complained(void) { return complained; }
 
-/* Threads that come here at the same time choose the same values. */
+/* Several threads may run this at the same time: they choose the same values. */
 void mi_options_read(void) {
   static _Atomic(bool) done;
   if (mi_likely(atomic_load_explicit(&done, memory_order_acquire))) return;
   for (meaning_t wanted = OURS; wanted <= SYNONYM_OLDER; wanted++) {
     if (!mi_os_for_each_variable(OURS_BEGIN, apply, &wanted)) return;
   }
-  /* Release publishes the values. One thread complains; to do so, it reads options. */
+  /* Release publishes the values. One thread complains, and only now: to complain is to read
+     options. */
   if (atomic_exchange_explicit(&done, true, memory_order_acq_rel)) return;
-  bool reported = false;
-  mi_os_for_each_variable("MIHEAP_REPORTED=", look_for_mark, &reported);
-  if (!reported) mi_os_for_each_variable(OURS_BEGIN, complain, &complained);
+  if (!mi_environment_has("MIHEAP_REPORTED=")) {
+    mi_os_for_each_variable(OURS_BEGIN, complain, &complained);
+  }
 }
