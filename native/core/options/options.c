@@ -14,10 +14,11 @@ static _Atomic(long) values[_mi_option_last] = {
     MI_OPTIONS(OPTION)
 #undef OPTION
 };
-/* The environment or the program chose the value. */
+/* Whether the environment or the program chose the value. */
 static _Atomic(bool) chosen[_mi_option_last];
 
-/* A bit for each option that is a size: every process asks, and has no need of the descriptions. */
+/* Bit per option: set for a SIZE. So that a process that only asks for values does not touch the
+   descriptions. */
 static const uint64_t sizes = 0
 #define OPTION(name, kind, value, least, most, doc) | (uint64_t)((kind) == SIZE) << mi_option_##name
     MI_OPTIONS(OPTION)
@@ -64,7 +65,7 @@ size_t mi_option_get_size(mi_option_t option) mi_attr_noexcept {
 
 mi_cold void mi_option_set(mi_option_t option, long value) mi_attr_noexcept {
   if (!exists(option)) return;
-  mi_options_read(); /* so that the environment does not come later */
+  mi_options_read(); /* or the environment would be read later, and win */
   atomic_store_explicit(&chosen[option], true, memory_order_relaxed);
   store(option, allowed(option, value));
 }

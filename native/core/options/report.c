@@ -8,8 +8,8 @@
 
 #include "os/os.h"
 
-/* Function and argument are two words: who registers while another thread reports may see its
-   argument reach the previous function. */
+/* Function and argument are two words: if one thread registers while another reports, the previous
+   function may get the new argument. */
 static _Atomic(mi_output_fun*) output_fun;
 static _Atomic(void*) output_arg;
 static _Atomic(mi_error_fun*) error_fun;
@@ -27,7 +27,8 @@ void mi_register_error(mi_error_fun* fun, void* arg) mi_attr_noexcept {
   atomic_store(&error_fun, fun);
 }
 
-/* A callback of the user is running in this thread. What it causes is not reported to it again. */
+/* Whether a callback of the program is running in this thread. What it causes is not reported to it
+   again. */
 static _Thread_local bool in_callback;
 
 bool mi_in_report_callback(void) { return in_callback; }
@@ -52,7 +53,7 @@ size_t mi_text_cut(const char* text, size_t most) {
   return length;
 }
 
-/* What does not fit ends so, and is one line still. */
+/* Ends a line that does not fit with "…". */
 static mi_cold void end_cut_line(char* text, size_t size) {
   static const char end[] = "…\n";
   memcpy(text + mi_text_cut(text, size - sizeof(end)), end, sizeof(end));

@@ -1,4 +1,4 @@
-/* The same for programs. Names need no escapes: they are C names. */
+/* The statistics as JSON, for programs. Names need no escapes, since they are C names. */
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -11,7 +11,7 @@
 typedef struct text_s {
   char* start;
   size_t size;
-  size_t length; /* of the whole text, also what did not fit */
+  size_t length; /* of the whole text, with what did not fit */
 } text_t;
 
 static void put(text_t* text, const char* format, ...) MI_PRINTF(2, 3);

@@ -1,4 +1,4 @@
-/* The tables that people read. */
+/* The statistics as tables, for people. */
 #include <inttypes.h>
 #include <stdio.h>
 
@@ -76,7 +76,7 @@ void mi_stats_print_table(mi_output_fun* out, void* arg) {
   print_process(sink, &stats);
 }
 
-/* A page that another thread took may be freed by this one: then the level is below 0. */
+/* The level is below 0 if this thread freed pages that another thread took. */
 static mi_stat_count_t at_least_0(mi_stat_count_t count) {
   if (count.current < 0) count.current = 0;
   return count;

@@ -58,13 +58,14 @@ void mi_thread_stats_merge(mi_tld_t* tld) {
   mi_stat_count(name, now->name - merged->name); \
   merged->name = now->name;
   MI_STATS(NONE, NONE, LEVEL, EVENTS)
+#undef NONE
 #undef LEVEL
 #undef EVENTS
 }
 
-/* ---- Beginning anew ---- */
+/* ---- Resetting ---- */
 
-/* What there is stays: it does not change by forgetting the past. */
+/* Forgets the past. What there is now stays counted. */
 static void restart(mi_stat_count_t* level) {
   int64_t rest = level->current > 0 ? level->current : 0;
   level->peak = rest;
@@ -72,9 +73,11 @@ static void restart(mi_stat_count_t* level) {
 }
 
 void mi_thread_stats_clear(mi_tld_t* tld) {
+#define NONE(name, unit, doc)
 #define LEVEL(name, unit, doc) restart(&tld->stats.name);
 #define EVENTS(name, unit, doc) tld->stats.name = 0;
   MI_STATS(NONE, NONE, LEVEL, EVENTS)
+#undef NONE
 #undef LEVEL
 #undef EVENTS
   tld->merged = tld->stats;
@@ -97,8 +100,8 @@ void mi_process_stats_clear(void) {
 
 /* ---- Reading ---- */
 
-/* Loads of numbers that go together may be of different moments: 0 <= current <= peak <= total
-   all the same. Threads that have not merged may make a level negative. */
+/* Makes 0 <= current <= peak <= total true even if the three are loaded at different moments, or a
+   thread that has not merged yet makes the level negative. */
 static mi_stat_count_t load_level(mi_level_t* level) {
   mi_stat_count_t count;
   count.current = atomic_load_explicit(&level->current, memory_order_relaxed);
@@ -120,5 +123,4 @@ void mi_process_stats_snapshot(mi_stats_t* stats) {
   MI_STATS(LEVEL, EVENTS, LEVEL, EVENTS)
 #undef LEVEL
 #undef EVENTS
-#undef NONE
 }
