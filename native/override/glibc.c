@@ -1,5 +1,5 @@
-/* Names that only glibc has: the ones its own code and old programs call directly, and the ones
-   that ask or tune the allocator. */
+/* Names that only glibc has: those that its own code and old programs call directly, and those that
+   question or tune the allocator. */
 #include <errno.h>
 #include <malloc.h>
 #include <stdio.h>
@@ -38,14 +38,14 @@ int __posix_memalign(void** p, size_t alignment, size_t size) {
   return mi_posix_memalign(p, alignment, size);
 }
 
-/* 1: memory may have gone back to the system. */
+/* Returns 1: memory may have gone back to the system. */
 EXPORT mi_cold int malloc_trim(size_t pad) {
   (void)pad;
   mi_collect(true);
   return 1;
 }
 
-/* glibc's parameters mean nothing here. 1: accepted. */
+/* Returns 1, which says accepted. glibc's parameters mean nothing here. */
 int __libc_mallopt(int parameter, int value) {
   (void)parameter;
   (void)value;
@@ -53,7 +53,7 @@ int __libc_mallopt(int parameter, int value) {
 }
 EXPORT mi_cold int mallopt(int parameter, int value) { return __libc_mallopt(parameter, value); }
 
-/* What is used and free inside of the pages, nobody counts: those fields are 0. */
+/* The fields for what is used and free inside of pages are 0, since that is not counted. */
 EXPORT mi_cold struct mallinfo2 mallinfo2(void) {
   struct mallinfo2 info = {0};
   mi_stats_t stats;

@@ -1,8 +1,8 @@
-/* Who takes malloc.c from libmiheap.a takes glibc.c too: see os/linux_process.c. */
+/* Has the linker take glibc.c from libmiheap.a when it takes malloc.c: see os/linux_process.c. */
 #ifndef MI_GLIBC_H
 #define MI_GLIBC_H
 
-#include <stddef.h>
+#include <stdint.h> /* defines __GLIBC__ where that is the C library */
 
 #if defined(__GLIBC__)
 __asm__(".pushsection .miheap.needs, \"e\", %progbits\n"

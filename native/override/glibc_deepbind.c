@@ -1,10 +1,11 @@
-/* A library that is opened with RTLD_DEEPBIND looks for a symbol in the libraries that it needs before all others. So it
-   finds the C library's own malloc and free. But strdup and its kin allocate by the process's malloc, whoever calls
-   them, and what they gave to that library would come to the wrong free (PHP opens its extensions so).
+/* A library that is opened with RTLD_DEEPBIND (as PHP opens its extensions) looks for a symbol in the
+   libraries that it needs before all others, and so finds the C library's own malloc and free. But
+   strdup and its kin allocate by the process's malloc, whatever calls them, and such a library would
+   pass their blocks to the wrong free.
 
-   So before the first library is opened in that way, the C library's table of symbols is changed in memory: what it says
-   of malloc and its kin is what the process has. (Who asked for the C library's own ones before, by its handle, goes on
-   with them.) */
+   So before the first library is opened in that way, the C library's table of symbols is changed in
+   memory: its malloc and its kin become those of the process. (Code that got the C library's own
+   functions before, by its handle, still has these.) */
 #include <dlfcn.h>
 #include <stdatomic.h>
 #include <string.h>
@@ -16,7 +17,7 @@
 
 #define EXPORT __attribute__((visibility("default")))
 
-/* One behind the other. */
+/* What is redirected: each name ends with a 0, and the list with an empty one. */
 static const char names[] = "malloc\0calloc\0realloc\0free\0cfree\0reallocarray\0"
                             "posix_memalign\0memalign\0aligned_alloc\0valloc\0pvalloc\0"
                             "malloc_usable_size\0"
@@ -32,10 +33,10 @@ static bool is_named(const char* name) {
 
 typedef void* open_fun(const char* file, int mode);
 
-/* What is to be changed. */
+/* Symbols to change, and their new values. */
 enum { MOST = 32 };
 typedef struct changes_s {
-  const ElfW(Sym) * first; /* of all symbols */
+  const ElfW(Sym) * first; /* of all symbols of the library */
   const ElfW(Sym) * end;
   const ElfW(Sym) * symbols[MOST];
   ElfW(Addr) values[MOST];
@@ -46,10 +47,10 @@ typedef struct changes_s {
 static mi_cold void find_changes(open_fun* next, changes_t* changes) {
   changes->count = 0;
   void* process = next(NULL, RTLD_LAZY);
-  /* A handle is this: dlinfo(3). */
+  /* In glibc a handle is a link_map: dlinfo(3). */
   struct link_map* libc = next("libc.so.6", RTLD_LAZY | RTLD_NOLOAD);
   if (process == NULL || libc == NULL) return;
-  /* The dynamic linker has made addresses of what the section says, where it can write there. */
+  /* Where the section is writable, the dynamic linker has replaced its offsets by addresses. */
   const ElfW(Dyn)* table = libc->l_ld;
   while (table->d_tag != DT_SYMTAB) table++;
   mi_elf_t elf;
@@ -66,7 +67,7 @@ static mi_cold void find_changes(open_fun* next, changes_t* changes) {
   }
 }
 
-/* All, or nothing. Others may read the table meanwhile: they see the old or the new address. */
+/* Makes all changes, or none. Threads that read the table meanwhile see the old or the new address. */
 static mi_cold bool make(const changes_t* changes) {
   uintptr_t start = mi_align_down((uintptr_t)changes->first, mi_os_page_size());
   uintptr_t end = mi_align_up((uintptr_t)changes->end, mi_os_page_size());
@@ -78,10 +79,11 @@ static mi_cold bool make(const changes_t* changes) {
   return true;
 }
 
-/* Nobody waits while somebody holds the dynamic linker's lock, or for a thread that a forked child does not have. */
+/* While one thread makes the changes, others wait. It takes no lock of the dynamic linker in that time;
+   and a forked child in which that thread is lost does not wait, since it has another process id. */
 static mi_cold void redirect(open_fun* next) {
   enum { NOT_YET = 0, DONE = -1 };
-  static _Atomic(pid_t) state; /* or the process that is at it */
+  static _Atomic(pid_t) state; /* NOT_YET, DONE, or the process that makes the changes */
   if (atomic_load(&state) == DONE) return;
   changes_t changes;
   find_changes(next, &changes);
@@ -106,6 +108,6 @@ EXPORT void* dlopen(const char* file, int mode) {
     atomic_store_explicit(&found, next, memory_order_relaxed);
   }
   if ((mode & RTLD_DEEPBIND) != 0) redirect(next);
-  /* A jump, not a call (cmake/core.cmake): where a library is looked for goes by who called. */
+  /* A jump, not a call (cmake/core.cmake): which run path is searched depends on the caller. */
   return next(file, mode);
 }

@@ -1,6 +1,4 @@
-/* The C library's allocation functions, as ours. */
-#include <errno.h>
-
+/* The C library's allocation functions. */
 #include "api/alloc.h"
 #include "api/free.h"
 #include "glibc.h"
@@ -32,7 +30,7 @@ void* calloc(size_t count, size_t size) {
   return mi_count_bytes(count, size, &total) ? mi_alloc(mi_heap_default, total, true) : NULL;
 }
 
-/* As glibc: size 0 frees. */
+/* Size 0 frees, as in glibc. */
 void* realloc(void* p, size_t size) {
   if (mi_unlikely(size == 0 && p != NULL)) {
     mi_free_inline(p);
@@ -50,7 +48,8 @@ int reallocarr(void* p, size_t count, size_t size) { return mi_reallocarr(p, cou
 int posix_memalign(void** p, size_t alignment, size_t size) {
   return mi_posix_memalign(p, alignment, size);
 }
-/* As glibc does, or did: an alignment that is no power of two is rounded up to one. */
+
+/* Rounds up to a power of two, as glibc does, or did. 0 if there is none. */
 static size_t rounded_alignment(size_t alignment) {
   size_t power = 1;
   while (power < alignment && power != 0) power <<= 1;

@@ -1,6 +1,6 @@
-// operator new and delete, in all their forms, as ours. A program may replace some of them only. Therefore, as the
-// standard wants it ([new.delete]), most forms call another one, by its name: they free what the program's new gave,
-// as the program's delete does. For the same reason all are weak, so that an archive with them links.
+// operator new and delete, in all their forms. A program may replace only some of them. So most forms call another one
+// by its name, as the standard says ([new.delete]): then what the program's new gave goes to the program's delete. For
+// the same reason all are weak, so that a program with operators of its own can be linked with the archive.
 #include <new>
 
 #include "miheap.h"
@@ -9,10 +9,10 @@
 #define RARE __attribute__((cold)) // not among what every process touches: cmake/layout.ld
 #define HIDDEN __attribute__((visibility("hidden")))
 
-// What catching needs is in processes that have C++, as in api/new_nothrow.cc.
+// Catching needs these, and only processes that have C++ have them, as in api/new_nothrow.cc.
 __asm__(".weak __gxx_personality_v0, __cxa_begin_catch, __cxa_end_catch, _ZSt9terminatev");
 
-// Ours, whatever the operators' names lead to.
+// Our operators, whatever their names lead to.
 extern "C" {
 HIDDEN void* mi_own_new(std::size_t n) { return mi_new(n); }
 HIDDEN void* mi_own_new_aligned(std::size_t n, std::align_val_t a) {
@@ -53,8 +53,8 @@ EXPORT void operator delete[](void* p, std::align_val_t a, const std::nothrow_t&
   ::operator delete[](p, a);
 }
 
-// The forms that do not throw call those that do only if these are the program's: ours works where nothing can be
-// caught.
+// The forms that do not throw call those that do only if the program has replaced them: our own also work where nothing
+// can be caught.
 namespace {
 
 using new_t = void*(std::size_t n);
