@@ -1,7 +1,7 @@
-/* A library that is opened with RTLD_DEEPBIND (as PHP opens its extensions) looks for a symbol in the
-   libraries that it needs before all others, and so finds the C library's own malloc and free. But
-   strdup and its kin allocate by the process's malloc, whatever calls them, and such a library would
-   pass their blocks to the wrong free.
+/* A library that is opened with RTLD_DEEPBIND (as PHP opens its extensions) looks for a symbol in
+   the libraries that it needs before all others, and so finds the C library's own malloc and free.
+   But strdup and its kin allocate by the process's malloc, whatever calls them, and such a library
+   would pass their blocks to the wrong free.
 
    So before the first library is opened in that way, the C library's table of symbols is changed in
    memory: its malloc and its kin become those of the process. (Code that got the C library's own
@@ -67,7 +67,7 @@ static mi_cold void find_changes(open_fun* next, changes_t* changes) {
   }
 }
 
-/* Makes all changes, or none. Threads that read the table meanwhile see the old or the new address. */
+/* Makes all changes, or none. Threads that read the table meanwhile see old or new addresses. */
 static mi_cold bool make(const changes_t* changes) {
   uintptr_t start = mi_align_down((uintptr_t)changes->first, mi_os_page_size());
   uintptr_t end = mi_align_up((uintptr_t)changes->end, mi_os_page_size());
@@ -79,8 +79,9 @@ static mi_cold bool make(const changes_t* changes) {
   return true;
 }
 
-/* While one thread makes the changes, others wait. It takes no lock of the dynamic linker in that time;
-   and a forked child in which that thread is lost does not wait, since it has another process id. */
+/* While one thread makes the changes, others wait. It takes no lock of the dynamic linker in that
+   time; and a forked child in which that thread is lost does not wait, since it has another process
+   id. */
 static mi_cold void redirect(open_fun* next) {
   enum { NOT_YET = 0, DONE = -1 };
   static _Atomic(pid_t) state; /* NOT_YET, DONE, or the process that makes the changes */

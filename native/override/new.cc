@@ -1,6 +1,7 @@
-// operator new and delete, in all their forms. A program may replace only some of them. So most forms call another one
-// by its name, as the standard says ([new.delete]): then what the program's new gave goes to the program's delete. For
-// the same reason all are weak, so that a program with operators of its own can be linked with the archive.
+// operator new and delete, in all their forms. A program may replace only some of them. So most
+// forms call another one by its name, as the standard says ([new.delete]): then what the program's
+// new gave goes to the program's delete. For the same reason all are weak, so that a program with
+// operators of its own can be linked with the archive.
 #include <new>
 
 #include "miheap.h"
@@ -53,8 +54,8 @@ EXPORT void operator delete[](void* p, std::align_val_t a, const std::nothrow_t&
   ::operator delete[](p, a);
 }
 
-// The forms that do not throw call those that do only if the program has replaced them: our own also work where nothing
-// can be caught.
+// The forms that do not throw call those that do only if the program has replaced them: our own also
+// work where nothing can be caught.
 namespace {
 
 using new_t = void*(std::size_t n);

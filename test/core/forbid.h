@@ -17,8 +17,8 @@
 #define FORBID_MACHINE AUDIT_ARCH_AARCH64
 #endif
 
-/* From now on each of these calls, of which madvise is one, fails with `error`: in all threads of the
-   process and its children, and for ever. */
+/* From now on each of these calls, of which madvise must be one, fails with `error`: in all threads
+   of the process and its children, and for ever. */
 static inline void forbid(const unsigned* calls, size_t count, unsigned error) {
   enum { MOST = 64 };
   struct sock_filter code[2 * MOST + 5];

@@ -1,9 +1,9 @@
 /* System calls, for the files of Linux (linux_*.c) alone.
 
-   malloc must not be a cancellation point, so these files never call a function of the C library that
-   is one: they call the system. What every process runs at its start calls the C library as little as
-   it can: each function brings some 64 KiB around it into memory, which many programs never touch
-   otherwise. */
+   malloc must not be a cancellation point, so these files never call a function of the C library
+   that is one: they call the system. What every process runs at its start calls the C library as
+   little as it can: each function brings some 64 KiB around it into memory, which many programs
+   never touch otherwise. */
 #ifndef MI_LINUX_H
 #define MI_LINUX_H
 

@@ -1,7 +1,7 @@
 /* The time, straight from the kernel's own library, the vDSO: see vdso(7).
 
-   The C library's clock_gettime may be replaced (by libfaketime or ThreadSanitizer). What replaces it
-   may allocate or lock, although the time is asked for in the middle of free; and it may use
+   The C library's clock_gettime may be replaced (by libfaketime or ThreadSanitizer). What replaces
+   it may allocate or lock, although the time is asked for in the middle of free; and it may use
    thread-local memory, of which the helper thread has none. */
 #include <string.h>
 #include <sys/auxv.h>

@@ -1,7 +1,7 @@
 #include "os/linux_elf.h"
 
-/* The table of a DT_GNU_HASH holds the last of the symbols; the chain of the highest bucket ends at the
-   very last. Bit 0 of an entry ends a chain. */
+/* The table of a DT_GNU_HASH holds the last of the symbols; the chain of the highest bucket ends at
+   the very last. Bit 0 of an entry ends a chain. */
 static size_t count_by_gnu_hash(const uint32_t* table) {
   uint32_t bucket_count = table[0], first = table[1], bloom_size = table[2];
   const uint32_t* buckets = table + 4 + bloom_size * (sizeof(ElfW(Addr)) / sizeof(uint32_t));

@@ -1,8 +1,9 @@
 /* The helper thread on Linux: made by clone, so that the C library does not know it.
 
-   pthread_create would allocate, which is to say call us; take locks of the C library that the thread
-   in the middle of malloc may hold; end __libc_single_threaded for good; and leave a thread for which
-   pthread_exit in main waits. So what runs in the helper must not touch thread-local memory. */
+   pthread_create would allocate, which is to say call us; take locks of the C library that the
+   thread in the middle of malloc may hold; end __libc_single_threaded for good; and leave a thread
+   for which pthread_exit in main waits. So what runs in the helper must not touch thread-local
+   memory. */
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
@@ -33,7 +34,7 @@ void mi_os_wake(_Atomic(uint32_t)* word) {
   mi_linux_call(SYS_futex, (long)word, FUTEX_WAKE_PRIVATE, 1, 0, 0, 0);
 }
 
-/* Signals are blocked while a helper is made, so that it gets none from its first instruction on. */
+/* Signals are blocked while a helper is made: so it gets none from its first instruction on. */
 static void change_signals(const uint64_t* to, uint64_t* from) {
   mi_linux_call(SYS_rt_sigprocmask, SIG_SETMASK, (long)to, (long)from, sizeof(*to), 0, 0);
 }

@@ -1,4 +1,4 @@
-/* Libraries on Linux: what names stand for, and the unloading of the library that we are part of. */
+/* Libraries on Linux: what names stand for, and the unloading of the one that we are part of. */
 #include <dlfcn.h>
 #include <stdlib.h>
 
@@ -33,9 +33,9 @@ void* mi_os_library_symbol(const char* library, const char* name) {
 
 /* ---- Unloading ---- */
 
-/* Libraries that the program began with stay to its end. The thread-local memory of a later one lies
-   outside of the block that each thread is given at its start; glibc has a function that tells how
-   large that block is. False where this cannot be found out: the library is taken for one that
+/* Libraries that the program began with stay to its end. The thread-local memory of a later one
+   lies outside of the block that each thread is given at its start; glibc has a function that tells
+   how large that block is. False where this cannot be found out: the library is taken for one that
    stays. */
 static bool was_opened_later(void) {
   static _Thread_local char here;
@@ -54,9 +54,9 @@ static bool was_opened_later(void) {
 static void (*unload_fn)(void); /* NULL: it will not be called */
 static bool destructors_have_run;
 
-/* Of a library opened later, exit calls what was given to atexit before the destructors. dlclose runs
-   the destructors first: one of the last, which the compiler adds, calls what the library gave to
-   atexit. */
+/* Of a library opened later, exit calls what was given to atexit before the destructors. dlclose
+   runs the destructors first: one of the last, which the compiler adds, calls what the library gave
+   to atexit. */
 static void at_exit_or_unload(void) {
   void (*fn)(void) = unload_fn;
   unload_fn = NULL;

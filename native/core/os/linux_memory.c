@@ -62,8 +62,8 @@ static bool advise(void* p, size_t size, int advice) {
 }
 
 void mi_prim_unmap(void* p, size_t size) {
-  /* Unmapping the middle of a mapping makes two of it, of which there may be too many. The addresses
-     are lost then, but the memory is not. */
+  /* Unmapping the middle of a mapping makes two of it, of which there may be too many. The
+     addresses are lost then, but the memory is not. */
   if (!unmap(p, size)) advise(p, size, MADV_DONTNEED);
 }
 
@@ -118,7 +118,7 @@ bool mi_prim_resize(void* p, size_t size, size_t new_size) {
 }
 
 /* Some kernels unmap the target before they find out that they cannot move, since the memory is no
-   longer one mapping (after mlock or madvise on a part of it). Asking for no change tells before. */
+   longer one mapping (after mlock or madvise on a part). Asking for no change tells before. */
 static bool can_move(void* p, size_t size) { return mi_prim_resize(p, size, size); }
 
 bool mi_prim_move(void* p, size_t size, void* target, size_t target_size) {
@@ -155,8 +155,8 @@ void mi_os_prefer_large_pages(void* p, size_t size) { advise(p, size, MADV_HUGEP
 
 void mi_os_avoid_large_pages(void* p, size_t size) { advise(p, size, MADV_NOHUGEPAGE); }
 
-/* Needs Linux 5.4. If a part of a large page is purged without it, the system keeps that memory until
-   it is short of some. */
+/* Needs Linux 5.4. If a part of a large page is purged without it, the system keeps that memory
+   until it is short of some. */
 void mi_os_split_large_page(void* p) {
 #if defined(MADV_COLD)
   advise(p, MI_OS_LEAST_PAGE, MADV_COLD);

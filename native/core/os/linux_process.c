@@ -8,9 +8,9 @@
 #include "os/linux.h"
 
 #if defined(MI_OVERRIDE)
-/* Whatever a program takes from libmiheap.a, the linker takes this file too. Then it must take malloc and
-   the operators from there as well, or the program would have two allocators. The linker reads these
-   references and drops their section. _ZdlPv is operator delete(void*). */
+/* Whatever function a program takes from libmiheap.a, the linker takes this file too. Then it must
+   take malloc and the operators from there as well, or the program would have two allocators. The
+   linker reads these references and drops their section. _ZdlPv is operator delete(void*). */
 __asm__(".pushsection .miheap.needs, \"e\", %progbits\n"
         ".dc.a malloc, _ZdlPv\n"
         ".popsection");

@@ -8,8 +8,8 @@
 
 #include "os/linux.h"
 
-/* The first bytes of a file of the kernel, `size` - 1 at most, and a 0. False if there are none. Not by
-   stdio, which would allocate. */
+/* The first bytes of a file of the kernel, `size` - 1 at most, and a 0. False if there are none.
+   Not by stdio, which would allocate. */
 static bool read_text(const char* path, char* text, size_t size) {
   long fd = mi_linux_call(SYS_openat, AT_FDCWD, (long)path, O_RDONLY | O_CLOEXEC, 0, 0, 0);
   if (fd < 0) return false;

@@ -1,11 +1,11 @@
 /* The platform contract: all that miheap asks of a system.
 
-   os.c supplies the first section, which is the same everywhere, by means of the mi_prim_ functions of
-   os/port.h. The files of one platform, chosen by CMake, supply those and every section marked
+   os.c supplies the first section, which is the same everywhere, by means of the mi_prim_ functions
+   of os/port.h. The files of one platform, chosen by CMake, supply those and every section marked
    "platform": os/port.h says which file has what.
 
-   Addresses and sizes passed in are multiples of mi_os_page_size(). Any thread may call any function
-   at any time, and none allocates from miheap. errno is left alone, unless mi_os_map or
+   Addresses and sizes passed in are multiples of mi_os_page_size(). Any thread may call any
+   function at any time, and none allocates from miheap. errno is left alone, unless mi_os_map or
    mi_os_map_huge_pages fails. A comment says where a function is an exception. */
 #ifndef MI_OS_H
 #define MI_OS_H
@@ -34,17 +34,17 @@ typedef enum mi_map_e {
 } mi_map_t;
 
 /* Maps `size` bytes of zeroed memory that can be read and, but for MI_MAP_RESERVED, written. The
-   address is a multiple of `align`, a power of two of any size. No memory is resident until touched.
-   NULL and ENOMEM if there is no room. */
+   address is a multiple of `align`, a power of two of any size. No memory is resident until
+   touched. NULL and ENOMEM if there is no room. */
 void* mi_os_map(size_t size, size_t align, mi_map_t kind);
 
 /* Unmaps what mi_os_map gave, or a part of it. */
 void mi_os_unmap(void* p, size_t size);
 
-/* Maps up to `count` huge pages next to each other, at a multiple of their size; on that NUMA node if
-   `numa_node` is not negative and the node has them. Stops at the first page that the system does not
-   have, or after `timeout_ms` milliseconds (0: never). *mapped becomes their number. NULL and ENOMEM
-   if there is none. They cannot be purged. */
+/* Maps up to `count` huge pages next to each other, at a multiple of their size; on that NUMA node
+   if `numa_node` is not negative and the node has them. Stops at the first page that the system
+   does not have, or after `timeout_ms` milliseconds (0: never). *mapped becomes their number. NULL
+   and ENOMEM if there is none. They cannot be purged. */
 mi_cold void* mi_os_map_huge_pages(size_t count, int numa_node, size_t timeout_ms, size_t* mapped);
 
 typedef enum mi_access_e { MI_ACCESS_NONE, MI_ACCESS_READ, MI_ACCESS_WRITE } mi_access_t;
@@ -53,17 +53,17 @@ typedef enum mi_access_e { MI_ACCESS_NONE, MI_ACCESS_READ, MI_ACCESS_WRITE } mi_
    fail where the system accounts for memory in advance, or has too many mappings. */
 bool mi_os_protect(void* p, size_t size, mi_access_t access);
 
-/* Makes memory writable of which parts are MI_ACCESS_NONE, and the rest is writable. It needs no more
-   mappings than there are, so it does not fail; if the system has no memory for its own tables, it
-   waits. */
+/* Makes memory writable of which parts are MI_ACCESS_NONE, and the rest is writable. It needs no
+   more mappings than there are, so it does not fail; if the system has no memory for its own
+   tables, it waits. */
 void mi_os_unguard(void* p, size_t size);
 
 /* Must be called before the first use of mapped memory, and before the next use of purged memory.
    May fail where the system accounts for memory in advance. */
 bool mi_os_commit(void* p, size_t size);
 
-/* Says that every page that begins between the two addresses, which may be any, will be touched. The
-   system may make them resident at once, which costs less than one by one. */
+/* Says that every page that begins between the two addresses, which may be any, will be touched.
+   The system may make them resident at once, which costs less than one by one. */
 void mi_os_populate(void* from, void* to);
 
 typedef enum mi_purge_e {
@@ -88,8 +88,8 @@ bool mi_os_move_contents(void* p, size_t size, void* target);
 
 /* ---- Memory: platform ---- */
 
-/* Which pages are resident: bit 0 of a byte for each. False if the system does not say, or not all of
-   this is mapped. */
+/* Which pages are resident: bit 0 of a byte for each. False if the system does not say, or not all
+   of this is mapped. */
 mi_cold bool mi_os_resident(void* p, size_t size, unsigned char* pages);
 
 /* Whether the system puts together large pages, and only where it is asked to. */
@@ -168,8 +168,8 @@ bool mi_os_thread_at_exit(void);
 /* Lets another thread run; `round` counts the calls in one wait and makes them longer. */
 void mi_os_yield(unsigned round);
 
-/* The user and group that the calling thread acts for: real, effective and saved. A helper thread has
-   those of the thread that started it, even if that thread's change later. */
+/* The user and group that the calling thread acts for: real, effective and saved. A helper thread
+   has those of the thread that started it, even if that thread's change later. */
 enum { MI_OS_IDS = 6 };
 typedef struct mi_os_identity_s {
   uint32_t ids[MI_OS_IDS];
@@ -177,20 +177,20 @@ typedef struct mi_os_identity_s {
 mi_os_identity_t mi_os_identity(void);
 
 /* ---- The helper thread: platform ----
-   A thread that is not the program's. It gets no signal; exit and pthread_exit do not wait for it, and
-   the C library does not count it. Starting it allocates nothing and takes no lock, so it can be
-   started in the middle of malloc.
+   A thread that is not the program's. It gets no signal; exit and pthread_exit do not wait for it,
+   and the C library does not count it. Starting it allocates nothing and takes no lock, so it can
+   be started in the middle of malloc.
 
-   It has no thread-local memory, not even errno, and must not call the C library. Of this header, it
-   may call mi_os_thread_id, mi_os_is_helper, mi_os_yield, mi_os_wait, mi_os_wake, mi_os_purge,
-   mi_os_unmap, mi_os_avoid_large_pages and mi_os_split_large_page; and mi_os_page_size and what asks
-   for the time, once another thread has called them. */
+   It has no thread-local memory, not even errno, and must not call the C library. Of this header,
+   it may call mi_os_thread_id, mi_os_is_helper, mi_os_yield, mi_os_wait, mi_os_wake, mi_os_purge,
+   mi_os_unmap, mi_os_avoid_large_pages and mi_os_split_large_page; and mi_os_page_size and what
+   asks for the time, once another thread has called them. */
 
 /* Whether the calling thread is a helper. */
 bool mi_os_is_helper(void);
 
-/* Runs `fn` in a helper thread, which ends with it. One thread at a time may call this. False if none
-   can be started now: the system refuses, has no such threads, or two of them still run. */
+/* Runs `fn` in a helper thread, which ends with it. One thread at a time may call this. False if
+   none can be started now: the system refuses, has no such threads, or two of them still run. */
 bool mi_os_helper_start(void (*fn)(void));
 /* Waits until every helper has ended. */
 void mi_os_helper_join(void);
@@ -207,14 +207,14 @@ void mi_os_wake(_Atomic(uint32_t)* word);
 
 /* Has `fn` run when the library that we are part of is unloaded and the process goes on: after its
    destructors, and after the program's last use of it. Called once per process, by a constructor
-   that comes before those of the library's other parts. */
+   that comes before those of the library's other parts. May allocate. */
 void mi_os_register_unload(void (*fn)(void));
-/* Must be called by a destructor of ours. True if the function of mi_os_register_unload will run. */
+/* Called by a destructor of ours. True if the function of mi_os_register_unload will run. */
 bool mi_os_destructors_run(void);
 
-/* What a name stands for in the process, which need not be what it does inside of this library. NULL
-   if it stands for nothing or the system cannot tell, as in a static program. May allocate: must not
-   be called inside of malloc. */
+/* What a name stands for in the process, which need not be what it does inside of this library.
+   NULL if it stands for nothing or the system cannot tell, as in a static program. May allocate:
+   must not be called inside of malloc. */
 mi_cold void* mi_os_symbol(const char* name);
 /* What a name stands for in a library, if the process has that; valid as long as it does. NULL, and
    must not be called inside of malloc, like mi_os_symbol. */
@@ -226,8 +226,8 @@ mi_cold void* mi_os_library_symbol(const char* library, const char* name);
    cheap. */
 int64_t mi_os_now(void);
 
-/* Like mi_os_now, but slower and without the C library: for the start of a process, since most never
-   ask again. */
+/* Like mi_os_now, but slower and without the C library: for the start of a process, since most
+   never ask again. */
 int64_t mi_os_now_at_start(void);
 
 /* Nanoseconds since some fixed time. A system call; 0 if it is forbidden. */

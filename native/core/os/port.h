@@ -1,5 +1,5 @@
 /* What a port to another system supplies: the mi_prim_ functions below, which only os.c calls, and
-   every function of os.h in a section marked "platform". CMake chooses the files (cmake/core.cmake).
+   every function of os.h in a section marked "platform". cmake/core.cmake chooses the files.
 
    On Linux, with glibc or musl:
 
@@ -11,14 +11,14 @@
      linux_clock.c    the time
      linux_process.c  forks, stderr, the environment, random bits
 
-   linux.h and linux_elf.h are for those files alone, and for override/glibc*.c. */
+   They share linux.h, for calls of the system, and linux_elf.c, which reads libraries in memory. */
 #ifndef MI_PORT_H
 #define MI_PORT_H
 
 #include "os/os.h"
 
-/* Each mi_prim_ function does what the mi_os_ function of its name promises, but for the faults that
-   tests ask for. Only mi_prim_map changes errno, when it fails. */
+/* Each mi_prim_ function does what the mi_os_ function of its name promises, but for the faults
+   that tests ask for. Only mi_prim_map changes errno, when it fails. */
 
 size_t mi_prim_page_size(void);
 

@@ -1,6 +1,6 @@
 /* Switches for tests: each forces a path that programs take rarely, at every n-th occasion, so that
-   a bug there does not wait for chance. Only builds with MI_TEST_FAULTS, which add rare.c, have them;
-   in others each question is a constant.
+   a bug there does not wait for chance. Only builds with MI_TEST_FAULTS, which add rare.c, have
+   them; in others each question is a constant.
 
    MIHEAP_TEST_RARE="collect=1,extend=3" sets them before main. */
 #ifndef MI_RARE_H
@@ -38,8 +38,8 @@ bool mi_rare(mi_rare_t which);
 void mi_rare_set(mi_rare_t which, unsigned long n);
 unsigned long mi_rare_get(mi_rare_t which);
 
-/* From the n-th call on, counted from now, each function of os.h that may fail does fail, until this
-   is called again. 0: none fails. Returns the number of such calls since the last time. */
+/* From the n-th call on, counted from now, each function of os.h that may fail does fail, until
+   this is called again. 0: none fails. Returns the number of such calls since the last time. */
 unsigned long mi_os_fail_from(unsigned long n);
 /* True if the function that asks must fail. It sets errno itself if it has to. */
 bool mi_os_fault(void);
@@ -54,7 +54,7 @@ void mi_os_on_unmap(void (*fn)(size_t size));
 /* Calls the function of mi_os_on_unmap. */
 void mi_os_unmapped(size_t size);
 
-/* The value of MIHEAP_TEST_PAGE_SIZE in the environment, a multiple of the true size; 0: not set. */
+/* MIHEAP_TEST_PAGE_SIZE in the environment, a multiple of the true page size; 0: not set. */
 size_t mi_os_fake_page_size(void);
 /* Ends the process unless this memory is whole pages. */
 void mi_os_expect_pages(const void* p, size_t size);

@@ -1,5 +1,5 @@
-/* Which sanitizer watches the process. gcc and clang tell in different ways; in other builds both are
-   0. */
+/* Which sanitizer watches the process. gcc and clang tell in different ways; in other builds both
+   are 0. */
 #ifndef MI_OS_SANITIZER_H
 #define MI_OS_SANITIZER_H
 

@@ -1,6 +1,6 @@
-/* Tells valgrind (builds with MI_VALGRIND) or AddressSanitizer (MI_ASAN) which memory the program may
-   touch, so that they report its mistakes with our blocks as they do with the C library's. In other
-   builds all of this is nothing. What a tracked block looks like: segment/track.h. */
+/* Tells valgrind (builds with MI_VALGRIND) or AddressSanitizer (MI_ASAN) which memory the program
+   may touch, so that they report its mistakes with our blocks as they do with the C library's. In
+   other builds all of this is nothing. What a tracked block looks like: segment/track.h. */
 #ifndef MI_OS_TRACK_H
 #define MI_OS_TRACK_H
 

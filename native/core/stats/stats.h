@@ -12,8 +12,8 @@ typedef struct mi_level_s {
   _Atomic(int64_t) current;
 } mi_level_t;
 
-/* The process's figures. All threads share them, so LEVEL and EVENTS are only for what costs a system
-   call, or happens once in a segment. */
+/* The process's figures. All threads share them, so LEVEL and EVENTS are only for what costs a
+   system call, or happens once in a segment. */
 typedef struct mi_process_stats_s {
 #define LEVEL(name, unit, doc) mi_level_t name;
 #define EVENTS(name, unit, doc) _Atomic(int64_t) name;
@@ -68,8 +68,8 @@ void mi_stats_print_table(mi_output_fun* out, void* arg);
 void mi_stats_print_thread(const mi_thread_stats_t* stats, size_t blocks, size_t bytes,
                            mi_output_fun* out, void* arg);
 
-/* Writes what mi_stats_get_json does. Returns the length without the 0 at the end; if that is not below
-   `size`, the text is cut. */
+/* Writes what mi_stats_get_json does. Returns the length without the 0 at the end; if that is not
+   below `size`, the text is cut. */
 size_t mi_stats_write_json(char* buf, size_t size);
 
 #endif
