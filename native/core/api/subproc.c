@@ -15,7 +15,11 @@ mi_subproc_t* mi_subproc_accept(const char* function, mi_subproc_id_t id) {
 
 mi_subproc_id_t mi_subproc_main(void) { return &mi_subproc_first; }
 
-mi_subproc_id_t mi_subproc_new(void) { return mi_subproc_make(); }
+mi_subproc_id_t mi_subproc_new(void) {
+  mi_subproc_t* made = mi_subproc_make();
+  if (made == NULL) errno = ENOMEM;
+  return made;
+}
 
 void mi_subproc_delete(mi_subproc_id_t id) {
   mi_subproc_t* subproc = mi_subproc_accept("subproc_delete", id);

@@ -1,8 +1,9 @@
 /* Threads: a heap at the first allocation, and its end with the thread. */
+#include <errno.h>
+#include <string.h>
+
 #include "heap/communal.h"
 #include "heap/magazine.h"
-
-#include <string.h>
 
 #include "segment/abandoned_visit.h"
 #include "segment/memory.h"
@@ -84,7 +85,10 @@ mi_heap_t* mi_heap_get(void) {
   mi_process_attach();
   if (mi_heap_is_initialized(mi_heap_default)) return mi_heap_default; /* a callback allocated */
   mi_tld_t* tld = tld_alloc();
-  if (tld == NULL) return NULL;
+  if (tld == NULL) {
+    errno = ENOMEM;
+    return NULL;
+  }
   tld->until_collect = (int)mi_option_get(mi_option_generic_collect);
   mi_heap_init(&tld->backing, tld, 0, false);
   mi_heap_default = &tld->backing;

@@ -41,9 +41,7 @@ void* mi_prim_map(size_t size, mi_map_t kind) {
   if (kind == MI_MAP_ADDRESSES) flags |= MAP_NORESERVE;
   if (kind == MI_MAP_LARGE) flags |= HUGE_FLAGS(21);
   long p = map(NULL, size, kind == MI_MAP_RESERVED ? PROT_READ : PROT_READ | PROT_WRITE, flags);
-  if (!mi_linux_failed(p)) return (void*)p;
-  errno = (int)-p;
-  return NULL;
+  return mi_linux_failed(p) ? NULL : (void*)p;
 }
 
 static bool unmap(void* p, size_t size) {

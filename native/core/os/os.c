@@ -2,8 +2,6 @@
    that tests ask for. */
 #include "os/os.h"
 
-#include <errno.h>
-
 #include "bits.h"
 #include "os/port.h"
 #include "os/rare.h"
@@ -22,10 +20,7 @@ size_t mi_os_page_size(void) {
 /* Maps more than is needed and returns the ends. */
 static void* map_and_trim(size_t size, size_t align, mi_map_t kind) {
   size_t total;
-  if (__builtin_add_overflow(size, align, &total)) {
-    errno = ENOMEM;
-    return NULL;
-  }
+  if (__builtin_add_overflow(size, align, &total)) return NULL;
   uint8_t* p = mi_prim_map(total, kind);
   if (p == NULL) return NULL;
   uint8_t* aligned = (uint8_t*)mi_align_up((uintptr_t)p, align);
@@ -36,10 +31,7 @@ static void* map_and_trim(size_t size, size_t align, mi_map_t kind) {
 }
 
 void* mi_os_map(size_t size, size_t align, mi_map_t kind) {
-  if (mi_os_fault()) {
-    errno = ENOMEM;
-    return NULL;
-  }
+  if (mi_os_fault()) return NULL;
   if (align <= mi_os_page_size()) return mi_prim_map(size, kind);
   /* Systems place mappings next to each other. So once one is aligned, each one of the same size
      after it is too, with a single call. */
@@ -59,10 +51,7 @@ void mi_os_unmap(void* p, size_t size) {
 void* mi_os_map_huge_pages(size_t count, int numa_node, size_t timeout_ms, size_t* mapped) {
   *mapped = 0;
   size_t size;
-  if (__builtin_mul_overflow(count, MI_OS_HUGE_PAGE, &size)) {
-    errno = ENOMEM;
-    return NULL;
-  }
+  if (__builtin_mul_overflow(count, MI_OS_HUGE_PAGE, &size)) return NULL;
   /* So that the pages are next to each other. */
   uint8_t* p = mi_os_map(size, MI_OS_HUGE_PAGE, MI_MAP_ADDRESSES);
   if (p == NULL) return NULL;
@@ -75,9 +64,7 @@ void* mi_os_map_huge_pages(size_t count, int numa_node, size_t timeout_ms, size_
   }
   size_t have = *mapped * MI_OS_HUGE_PAGE;
   if (have < size) mi_prim_unmap(p + have, size - have);
-  if (have > 0) return p;
-  errno = ENOMEM;
-  return NULL;
+  return have > 0 ? p : NULL;
 }
 
 bool mi_os_protect(void* p, size_t size, mi_access_t access) {

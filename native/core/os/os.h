@@ -5,8 +5,8 @@
    "platform": os/port.h says which file has what.
 
    Addresses and sizes passed in are multiples of mi_os_page_size(). Any thread may call any
-   function at any time, and none allocates from miheap. errno is left alone, unless mi_os_map or
-   mi_os_map_huge_pages fails. A comment says where a function is an exception. */
+   function at any time, and none allocates from miheap. A comment says where a function is an
+   exception. Without exception, errno is left alone. */
 #ifndef MI_OS_H
 #define MI_OS_H
 
@@ -35,7 +35,7 @@ typedef enum mi_map_e {
 
 /* Maps `size` bytes of zeroed memory that can be read and, but for MI_MAP_RESERVED, written. The
    address is a multiple of `align`, a power of two of any size. No memory is resident until
-   touched. NULL and ENOMEM if there is no room. */
+   touched. NULL if there is no room. */
 void* mi_os_map(size_t size, size_t align, mi_map_t kind);
 
 /* Unmaps what mi_os_map gave, or a part of it. */
@@ -44,7 +44,7 @@ void mi_os_unmap(void* p, size_t size);
 /* Maps up to `count` huge pages next to each other, at a multiple of their size; on that NUMA node
    if `numa_node` is not negative and the node has them. Stops at the first page that the system
    does not have, or after `timeout_ms` milliseconds (0: never). *mapped becomes their number. NULL
-   and ENOMEM if there is none. They cannot be purged. */
+   if there is none. They cannot be purged. */
 mi_cold void* mi_os_map_huge_pages(size_t count, int numa_node, size_t timeout_ms, size_t* mapped);
 
 typedef enum mi_access_e { MI_ACCESS_NONE, MI_ACCESS_READ, MI_ACCESS_WRITE } mi_access_t;

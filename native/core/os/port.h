@@ -18,12 +18,11 @@
 #include "os/os.h"
 
 /* Each mi_prim_ function does what the mi_os_ function of its name promises, but for the faults
-   that tests ask for. Only mi_prim_map changes errno, when it fails. */
+   that tests ask for. */
 
 size_t mi_prim_page_size(void);
 
-/* Zeroed memory at any multiple of the page size. NULL with errno ENOMEM, or another one that the
-   system has for it. */
+/* Zeroed memory at any multiple of the page size. */
 void* mi_prim_map(size_t size, mi_map_t kind);
 /* Any part of a mapping. If the system cannot unmap it, its memory at least is given back. */
 void mi_prim_unmap(void* p, size_t size);

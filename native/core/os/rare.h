@@ -41,7 +41,7 @@ unsigned long mi_rare_get(mi_rare_t which);
 /* From the n-th call on, counted from now, each function of os.h that may fail does fail, until
    this is called again. 0: none fails. Returns the number of such calls since the last time. */
 unsigned long mi_os_fail_from(unsigned long n);
-/* True if the function that asks must fail. It sets errno itself if it has to. */
+/* True if the function that asks must fail. */
 bool mi_os_fault(void);
 
 /* The system seems to have `count` huge pages more, which are ordinary memory. */

@@ -1,7 +1,5 @@
 #include "segment/chunk.h"
 
-#include <errno.h>
-
 #include "options/report.h"
 #include "os/rare.h"
 #include "segment/arena.h"
@@ -297,7 +295,6 @@ bool mi_slot_take(mi_arena_t* arena, mi_slot_ref_t* ref, uint64_t mask, bool* ze
     mi_slot_enter(mi_slot_start(*ref), true);
     return true;
   }
-  errno = ENOMEM;
   return false;
 }
 

@@ -22,7 +22,7 @@ mi_inline mi_slot_t* mi_slot_state(mi_slot_ref_t ref) {
 
 /* Takes a slot in which the units of `mask` can be taken, and takes them; *zero as in
    mi_units_take. From `arena`; NULL: from wherever it is not exclusive, and reserves another chunk
-   if need be. False and ENOMEM if there is no memory. */
+   if need be. False if there is no memory. */
 bool mi_slot_take(mi_arena_t* arena, mi_slot_ref_t* ref, uint64_t mask, bool* zero);
 /* The caller has released every unit of the slot. */
 void mi_slot_release(mi_slot_ref_t ref);

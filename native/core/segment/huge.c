@@ -1,6 +1,5 @@
 #include "segment/huge.h"
 
-#include <errno.h>
 #include <string.h>
 
 #include "os/rare.h"
@@ -107,7 +106,6 @@ mi_page_t* mi_huge_page_alloc(mi_arena_t* arena, size_t size, size_t align, size
   if (size > MI_MAX_ALLOC_SIZE || align > ((size_t)1 << MI_ADDRESS_BITS) ||
       (!take_run(&room, arena, size, align, offset) &&
        (arena != NULL || !take_mapping(&room, size, align, offset)))) {
-    errno = ENOMEM;
     return NULL;
   }
   mi_segment_t* segment = (mi_segment_t*)room.mapping.start;

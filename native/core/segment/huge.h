@@ -12,8 +12,8 @@
    the block. The segment belongs to this thread; the descriptor is as from
    mi_segment_page_alloc, with the block laid out by mi_page_take_next. It lies in `arena`; NULL: in
    a shared arena if it fits into one, in a chunk, or in a mapping. No slots have room for a block that is
-   aligned to a whole segment, or to more: such a block would not begin next to its header. NULL and
-   ENOMEM if there is no memory. */
+   aligned to a whole segment, or to more: such a block would not begin next to its header. NULL if
+   there is no memory. */
 mi_page_t* mi_huge_page_alloc(mi_arena_t* arena, size_t size, size_t align, size_t offset);
 
 /* Frees the segment of a page whose block is not alive. Any thread that may: the owner, or who

@@ -1,7 +1,5 @@
 #include "segment/memory.h"
 
-#include <errno.h>
-
 #include "segment/pace.h"
 #include "segment/track.h"
 #include "stats/stats.h"
@@ -16,10 +14,7 @@ void* mi_memory_map(size_t size, size_t align, mi_map_t kind) {
 }
 
 void* mi_memory_map_for_blocks(size_t size, size_t align, mi_map_t kind) {
-  if (mi_option_is_enabled(mi_option_disallow_os_alloc)) {
-    errno = ENOMEM;
-    return NULL;
-  }
+  if (mi_option_is_enabled(mi_option_disallow_os_alloc)) return NULL;
   return mi_memory_map(size, align, kind);
 }
 

@@ -87,8 +87,8 @@ mi_inline void mi_segment_clear(mi_segment_t* segment) {
 }
 
 /* A page for blocks of `block_size`, at most MI_LARGE_BLOCK_MAX, from a segment of this thread
-   or a new one. Its descriptor is zero but for start, block_size, reserved, memory_is_zero, key. NULL and
-   ENOMEM if there is no memory. */
+   or a new one. Its descriptor is zero but for start, block_size, reserved, memory_is_zero, key. NULL if
+   there is no memory. */
 mi_page_t* mi_segment_page_alloc(mi_segments_tld_t* tld, size_t block_size);
 /* The same from a segment of this thread, and beginning where memory is resident already; NULL if there is no
    such place. */

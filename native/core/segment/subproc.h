@@ -22,7 +22,7 @@ mi_inline mi_subproc_t* mi_subproc_of(const mi_segments_tld_t* tld) {
   return tld->subproc == NULL ? &mi_subproc_first : tld->subproc;
 }
 
-/* A new one without threads; NULL and ENOMEM. */
+/* A new one without threads; NULL if there is no memory. */
 mi_subproc_t* mi_subproc_make(void);
 
 /* What a caller calls `id`, which may be anything: a sub-process that exists, or NULL. */

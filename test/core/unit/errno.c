@@ -1,4 +1,5 @@
-/* What the platform layer does leaves errno alone, also where the system refuses to do it. */
+/* What the platform layer does leaves errno alone, also where the system refuses to do it. So do
+   malloc and free. */
 #include "forbid.h"
 #include "os/os.h"
 
@@ -51,9 +52,8 @@ static void use_all(void) {
   size_t count;
   KEEPS_ERRNO((void)mi_os_page_size());
   use_memory(mi_os_page_size());
-  errno = MARK; /* where the system has a huge page, or has none */
-  void* huge = mi_os_map_huge_pages(1, 0, 0, &count);
-  CHECK_EQ(errno, huge == NULL ? ENOMEM : MARK);
+  void* huge;
+  KEEPS_ERRNO(huge = mi_os_map_huge_pages(1, 0, 0, &count));
   if (huge != NULL) mi_os_unmap(huge, MI_OS_HUGE_PAGE);
   KEEPS_ERRNO((void)mi_os_gives_large_pages());
   KEEPS_ERRNO(mi_os_forbid_large_pages());
@@ -91,9 +91,22 @@ static void write_to_closed_stderr(void) {
   CHECK_EQ(found, MARK);
 }
 
+/* The first thing that it asks the system for, the system need not have. */
+static void allocate(void) {
+  size_t size = 2 * MI_CHUNK_SIZE;
+  void* p;
+  mi_option_set(mi_option_allow_large_os_pages, 1);
+  for (int i = 0; i < 2; i++, size = MI_LARGE_BLOCK_MAX) {
+    KEEPS_ERRNO(p = mi_malloc(size));
+    CHECK(p != NULL);
+    KEEPS_ERRNO(mi_free(p));
+  }
+}
+
 int main(void) {
   alarm(60);
   use_all();
+  allocate();
   write_to_closed_stderr();
   forbid(calls, sizeof(calls) / sizeof(calls[0]), EPERM);
   use_all();
