@@ -9,7 +9,7 @@
    Alignment   A block of 16 bytes or more is aligned to 16; a smaller one to 8. More on request.
    Errors      A function that cannot give memory returns NULL and sets errno to ENOMEM; nothing
                has changed then. This includes a size above PTRDIFF_MAX, and a count * size that
-               overflows.
+               overflows. malloc and free leave errno alone if they succeed.
    Threads     Any thread may call any function at any time, also before main, in a thread's exit
                handlers and in a forked child. Any thread may free a block. A `mi_heap_t` is the
                exception: only the thread that made it may allocate from it.

@@ -1,4 +1,4 @@
-/* Has the linker take glibc.c from libmiheap.a when it takes malloc.c: see os/linux_process.c. */
+/* Makes the linker take glibc.c from libmiheap.a when it takes malloc.c: see os/linux_process.c. */
 #ifndef MI_GLIBC_H
 #define MI_GLIBC_H
 

@@ -54,8 +54,8 @@ EXPORT void operator delete[](void* p, std::align_val_t a, const std::nothrow_t&
   ::operator delete[](p, a);
 }
 
-// The forms that do not throw call those that do only if the program has replaced them: our own also
-// work where nothing can be caught.
+// The forms that do not throw call those that do only if the program has replaced them: our own
+// also work where nothing can be caught.
 namespace {
 
 using new_t = void*(std::size_t n);

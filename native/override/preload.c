@@ -42,8 +42,7 @@ __attribute__((constructor)) static void look_for_wish(void) {
   if (mi_environment_has("MIHEAP_NO_INHERIT=")) end_inheritance();
 }
 
-/* Has the first process that complains of the environment be the only one: those that it starts do
-   not repeat it. */
+/* A process that complained of the environment tells those that it starts, so that they do not. */
 __attribute__((constructor)) static void mark_reported(void) {
   mi_process_init();
   if (mi_options_complained() && getenv("LD_PRELOAD") != NULL) setenv("MIHEAP_REPORTED", "1", 1);

@@ -17,7 +17,7 @@ static const char name[] = "miheap-purge"; /* 15 characters at most */
 
 /* ---- Waiting ---- */
 
-/* As in <linux/futex.h>, which is not always installed. */
+/* The values of <linux/futex.h>, which is not always installed. */
 enum { FUTEX_WAIT_PRIVATE = 128, FUTEX_WAKE_PRIVATE = 129 };
 
 bool mi_os_wait(_Atomic(uint32_t)* word, uint32_t value, int64_t ms) {

@@ -54,9 +54,9 @@ static bool was_opened_later(void) {
 static void (*unload_fn)(void); /* NULL: it will not be called */
 static bool destructors_have_run;
 
-/* Of a library opened later, exit calls what was given to atexit before the destructors. dlclose
-   runs the destructors first: one of the last, which the compiler adds, calls what the library gave
-   to atexit. */
+/* If the library was opened later, exit calls this before the destructors. dlclose runs the
+   destructors first: one of the last, which the compiler adds, calls what the library gave to
+   atexit. */
 static void at_exit_or_unload(void) {
   void (*fn)(void) = unload_fn;
   unload_fn = NULL;

@@ -156,9 +156,9 @@ void mi_os_register_thread_exit(void (*fn)(void));
 /* Undoes mi_os_register_thread_exit. Called when the process ends or the library is unloaded. */
 void mi_os_unregister_thread_exit(void);
 
-/* Has the registered function run when the calling thread ends. May allocate. Called again by what
-   runs while the thread is ending, it has the function run once more, MI_OS_EXIT_ROUNDS times at
-   most. False if the function will certainly not run. A thread that first calls this in the last
+/* Makes the registered function run when the calling thread ends. May allocate. If it is called
+   again while the thread is ending, the function runs once more, MI_OS_EXIT_ROUNDS times at most.
+   False if the function will certainly not run. A thread that first calls this in the last
    round of its exit handlers gets true, since the system does not tell which round it is. */
 bool mi_os_thread_at_exit(void);
 /* _POSIX_THREAD_DESTRUCTOR_ITERATIONS. In the last of these rounds ThreadSanitizer ends its view of
@@ -205,9 +205,9 @@ void mi_os_wake(_Atomic(uint32_t)* word);
 
 /* ---- Libraries: platform ---- */
 
-/* Has `fn` run when the library that we are part of is unloaded and the process goes on: after its
-   destructors, and after the program's last use of it. Called once per process, by a constructor
-   that comes before those of the library's other parts. May allocate. */
+/* Makes `fn` run when the library that we are part of is unloaded and the process goes on: after
+   its destructors, and after the program's last use of it. Called once per process, by a
+   constructor that comes before those of the library's other parts. May allocate. */
 void mi_os_register_unload(void (*fn)(void));
 /* Called by a destructor of ours. True if the function of mi_os_register_unload will run. */
 bool mi_os_destructors_run(void);

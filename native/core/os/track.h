@@ -35,7 +35,7 @@ mi_inline void mi_os_track_free(void* p, size_t size) {
   (void)size;
   VALGRIND_FREELIKE_BLOCK(p, 0);
 }
-/* Has the tool report that `p`, which the program frees, is no block. */
+/* Makes the tool report that `p`, which the program frees, is no block. */
 mi_inline void mi_os_track_free_bad(void* p) { VALGRIND_FREELIKE_BLOCK(p, 0); }
 
 #elif MI_ASAN
