@@ -22,7 +22,11 @@ set(MI_CORE_SOURCES
     native/core/page/page.c
     native/core/page/collect.c
     native/core/segment/segment.c
+    native/core/segment/segment_queue.c
+    native/core/segment/cookie.c
     native/core/segment/chunk.c
+    native/core/segment/slot.c
+    native/core/segment/units.c
     native/core/segment/directory.c
     native/core/segment/pin.c
     native/core/segment/purge.c

@@ -37,16 +37,16 @@ mi_inline unsigned mi_popcount64(uint64_t x) {
 #endif
 }
 
-typedef struct mi_run_s {
+typedef struct mi_span_s {
   unsigned first;
   unsigned count;
-} mi_run_t;
+} mi_span_t;
 
 /* The lowest run of set bits in x. x must not be 0. */
-mi_inline mi_run_t mi_first_run(uint64_t x) {
+mi_inline mi_span_t mi_first_span(uint64_t x) {
   unsigned first = mi_ctz64(x);
   uint64_t rest = ~(x >> first);
-  return (mi_run_t){first, rest == 0 ? 64 : mi_ctz64(rest)};
+  return (mi_span_t){first, rest == 0 ? 64 : mi_ctz64(rest)};
 }
 
 /* True if count * size overflows; else *total is the product. */

@@ -287,8 +287,8 @@ typedef struct mi_segment_s {
   bool huge;
   uint8_t slot_index;
   /* The owner's queue that it is in: 0, if only the unit of the header is free, which no page but a small one can use.
-     Else the longest of its other runs of free units has 2^(room-1) to 2^room - 1. Or MI_ROOM_NONE. */
-  int8_t room;
+     Else the longest of its other runs of free units has 2^(queue-1) to 2^queue - 1. Or MI_QUEUE_NONE. */
+  int8_t queue;
   uint32_t page_count;      /* pages that fit */
   uint32_t used;            /* pages in use */
   uint32_t abandoned_pages; /* of those, the ones their heap already let go */
@@ -313,7 +313,7 @@ typedef struct mi_segment_s {
   mi_page_t pages[MI_UNITS_PER_SEGMENT]; /* the first page_count exist */
 } mi_segment_t;
 
-enum { MI_ROOM_NONE = -1, MI_ROOM_COUNT = 7 };
+enum { MI_QUEUE_NONE = -1, MI_QUEUE_COUNT = 7 };
 
 /* 32 MiB, from the system or of an arena. The descriptor is never freed, so that it may be read at
    any time. That of an arena's chunk is never another chunk's, before or after. */
@@ -331,8 +331,8 @@ typedef struct mi_chunk_s {
   /* For each slot with an abandoned segment the sub-process whose thread left it; plus 1 while a thread
      holds the segment. Who makes it that takes the segment. */
   _Atomic(struct mi_subproc_s*) abandoned[MI_SLOTS_PER_CHUNK];
-  _Atomic(bool) has_large; /* a large page was asked for in it: segment/large_pages.h */
-  _Atomic(uint32_t) whole; /* bit per slot: page/scavenge.h shall look there */
+  _Atomic(bool) has_large;       /* a large page was asked for in it: segment/large_pages.h */
+  _Atomic(uint32_t) to_scavenge; /* bit per slot: page/scavenge.h shall look there */
   /* Bit per slot: while somebody held the abandoned segment, another thread wanted to. */
   _Atomic(uint32_t) missed;
   mi_slot_t slots[MI_SLOTS_PER_CHUNK];
@@ -343,8 +343,8 @@ typedef struct mi_chunk_s {
 /* What a thread owns below its heaps; a heap made for an arena has its own, so that its segments hold
    no other heap's pages. */
 typedef struct mi_segments_tld_s {
-  /* Segments with free units by their `room`: the first one of each queue. */
-  mi_segment_t* free[MI_ROOM_COUNT];
+  /* Segments with free units by their `queue`: the first one of each queue. */
+  mi_segment_t* free[MI_QUEUE_COUNT];
   uint32_t count;
   uint16_t adopt_cursor; /* about the chunk at which to look for abandoned segments next */
   uint16_t left; /* the slot, from 1, that the thread left last with much in it resident; 0: none */

@@ -41,7 +41,7 @@ static void check_segment_queue(mi_segment_t* first, int room) {
   for (mi_segment_t* segment = first; segment != NULL; segment = segment->next) {
     if (segment != first) CHECK_PTR(segment->prev, ==, last);
     CHECK(segment->cookie == mi_segment_cookie(segment) && mi_segment_is_mine(segment));
-    CHECK_EQ(segment->room, room);
+    CHECK_EQ(segment->queue, room);
     last = segment;
   }
   if (first != NULL) CHECK_PTR(first->prev, ==, last);
@@ -50,7 +50,7 @@ static void check_segment_queue(mi_segment_t* first, int room) {
 /* `count`: what the heaps with these segments have. */
 static void check_segments(const mi_segments_tld_t* tld, size_t count) {
   CHECK_EQ(tld->count, count);
-  for (int room = 0; room < MI_ROOM_COUNT; room++) check_segment_queue(tld->free[room], room);
+  for (int room = 0; room < MI_QUEUE_COUNT; room++) check_segment_queue(tld->free[room], room);
 }
 
 void heaps_check(void) {
@@ -87,7 +87,7 @@ static uint64_t check_segment(mi_segment_t* segment, bool abandoned) {
   CHECK_EQ(segment->abandoned_pages, 0);
   CHECK_EQ(mi_segment_owner(segment) == 0, abandoned);
   bool room = segment->units_used != ~(uint64_t)0;
-  CHECK_EQ(segment->room != MI_ROOM_NONE, !abandoned && room);
+  CHECK_EQ(segment->queue != MI_QUEUE_NONE, !abandoned && room);
   uint64_t units = 0;
   for (unsigned i = 0; i < segment->page_count; i++) {
     mi_page_t* page = &segment->pages[i];
@@ -109,7 +109,7 @@ static uint64_t check_segment(mi_segment_t* segment, bool abandoned) {
     if (abandoned) CHECK_EQ(mi_tf_state(atomic_load(&page->thread_free)), MI_TF_NORMAL);
   }
   CHECK_EQ(units, segment->units_used);
-  if (!abandoned && room) CHECK_EQ(segment->room, 1 + mi_longest_run(~units & ~(uint64_t)1));
+  if (!abandoned && room) CHECK_EQ(segment->queue, 1 + mi_longest_run(~units & ~(uint64_t)1));
   return units | 1;
 }
 
@@ -174,7 +174,7 @@ static void check_table_entry(mi_segment_t* segment, void* arg) {
   CHECK(segment->cookie == mi_segment_cookie(segment));
   CHECK_EQ(segment->used, 1);
   CHECK_EQ(mi_segment_pages(segment), 1);
-  CHECK(segment->chunk == NULL && segment->room == MI_ROOM_NONE);
+  CHECK(segment->chunk == NULL && segment->queue == MI_QUEUE_NONE);
   CHECK(mi_is_aligned(segment, MI_SEGMENT_SIZE) && !mi_is_in_chunk(segment));
   CHECK_PTR(mi_segment_table_find(page->start), ==, segment);
   CHECK_PTR(page->start, >, (uint8_t*)segment + sizeof(mi_page_t));

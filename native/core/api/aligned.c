@@ -20,7 +20,7 @@ static void* hand_out_inside(uint8_t* block, size_t align, size_t offset) {
 
 static mi_noinline void*
 alloc_huge(mi_heap_t* heap, size_t size, size_t align, size_t offset, bool zero) {
-  uint8_t* block = mi_alloc_slow_aligned(
+  uint8_t* block = mi_malloc_generic(
       heap, &(mi_request_t){.size = size, .align = align, .offset = offset}, zero);
   return block == NULL ? NULL : hand_out_inside(block, align, offset);
 }
@@ -57,7 +57,7 @@ void* mi_alloc_aligned(mi_heap_t* heap, size_t size, size_t align, size_t offset
   }
   /* Before it is rounded, which may overflow. */
   if (mi_unlikely(size > MI_MAX_ALLOC_SIZE))
-    return mi_alloc_slow_aligned(heap, &(mi_request_t){.size = size, .align = align}, zero);
+    return mi_malloc_generic(heap, &(mi_request_t){.size = size, .align = align}, zero);
   if (mi_unlikely((offset & (align - 1)) != 0))
     return alloc_at_offset(heap, size, align, offset, zero);
   size_t rounded = mi_align_up(size == 0 ? 1 : size, align);

@@ -14,7 +14,7 @@ mi_noinline void* mi_alloc_larger(size_t size, mi_heap_t* heap, bool zero);
 mi_noinline void* mi_malloc_slow(size_t size, mi_heap_t* heap, mi_page_t* page);
 mi_noinline void* mi_malloc_larger(size_t size);
 /* With a heartbeat, and also for what needs a huge block because of its alignment. */
-mi_noinline void* mi_alloc_slow_aligned(mi_heap_t* heap, const mi_request_t* request, bool zero);
+mi_noinline void* mi_malloc_generic(mi_heap_t* heap, const mi_request_t* request, bool zero);
 
 /* What all of the below are in builds for valgrind and AddressSanitizer. */
 void* mi_alloc_tracked(mi_heap_t* heap, size_t size, size_t align, size_t offset, bool zero);

@@ -29,7 +29,7 @@ void* mi_alloc_guarded(mi_heap_t* heap, size_t size, size_t align, size_t offset
   }
   size_t room = mi_guard_room(size, align);
   mi_request_t request = {.size = room, .align = 1, .spare = room - size};
-  uint8_t* block = mi_alloc_slow_aligned(heap, &request, zero);
+  uint8_t* block = mi_malloc_generic(heap, &request, zero);
   if (block == NULL) return NULL;
   mi_page_t* page = mi_page_of(block);
   if (page->block_size < room) { /* there is no memory for more than the block itself */

@@ -106,7 +106,7 @@ void mi_heap_collect(mi_heap_t* heap, bool force) mi_attr_noexcept {
   if (!mi_heap_accept("heap_collect", heap)) return;
   mi_deferred_free(heap, force);
   mi_heap_collect_pages(heap, force);
-  if (force) mi_purge_everything();
+  if (force) mi_process_purge_all();
   mi_deliver_misuse();
 }
 

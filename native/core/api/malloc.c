@@ -24,7 +24,7 @@ static void* alloc_generic(mi_heap_t* heap, const mi_request_t* request, bool ze
   return p;
 }
 
-void* mi_alloc_slow_aligned(mi_heap_t* heap, const mi_request_t* request, bool zero) {
+void* mi_malloc_generic(mi_heap_t* heap, const mi_request_t* request, bool zero) {
   mi_thread_calls++;
   void* p = alloc_generic(heap, request, zero);
   mi_thread_calls--;
@@ -33,11 +33,11 @@ void* mi_alloc_slow_aligned(mi_heap_t* heap, const mi_request_t* request, bool z
 }
 
 static mi_noinline void* alloc_slowest(size_t size, mi_heap_t* heap, bool zero) {
-  return mi_alloc_slow_aligned(heap, &(mi_request_t){.size = size, .align = 1}, zero);
+  return mi_malloc_generic(heap, &(mi_request_t){.size = size, .align = 1}, zero);
 }
 
 /* This thread freed nothing in the page. */
-static mi_noinline void* alloc_small_new(size_t size, mi_heap_t* heap, mi_page_t* page, bool zero) {
+static mi_noinline void* small_extend(size_t size, mi_heap_t* heap, mi_page_t* page, bool zero) {
   if (!mi_page_has_room(page) || !mi_heap_spend(heap, 1)) return alloc_slowest(size, heap, zero);
   unsigned before = page->capacity;
   mi_page_extend(page);
@@ -46,7 +46,7 @@ static mi_noinline void* alloc_small_new(size_t size, mi_heap_t* heap, mi_page_t
   return mi_page_alloc(page, zero);
 }
 
-mi_inline void* alloc_small(size_t size, mi_heap_t* heap, mi_page_t* page, bool zero) {
+mi_inline void* small_slow(size_t size, mi_heap_t* heap, mi_page_t* page, bool zero) {
   if (mi_likely(page->local_free != NULL)) {
     /* On local_free, as `free` is empty; of a watched page, more than that. */
     int blocks = (int)(page->capacity - page->used);
@@ -54,7 +54,7 @@ mi_inline void* alloc_small(size_t size, mi_heap_t* heap, mi_page_t* page, bool 
     mi_page_adopt_local_free(page);
     return mi_page_alloc(page, zero);
   }
-  return alloc_small_new(size, heap, page, zero);
+  return small_extend(size, heap, page, zero);
 }
 
 /* What was freed last is in the cache still, unlike the rest of the page, if blocks are large. */
@@ -98,13 +98,13 @@ mi_inline void* alloc_larger(size_t size, mi_heap_t* heap, bool zero) {
 }
 
 void* mi_alloc_slow(size_t size, mi_heap_t* heap, mi_page_t* page, bool zero) {
-  return alloc_small(size, heap, page, zero);
+  return small_slow(size, heap, page, zero);
 }
 void* mi_alloc_larger(size_t size, mi_heap_t* heap, bool zero) {
   return alloc_larger(size, heap, zero);
 }
 void* mi_malloc_slow(size_t size, mi_heap_t* heap, mi_page_t* page) {
-  return alloc_small(size, heap, page, false);
+  return small_slow(size, heap, page, false);
 }
 void* mi_malloc_larger(size_t size) {
   if (MI_TRACK || MI_GUARDED) return mi_alloc(mi_heap_default, size, false); /* of any size */

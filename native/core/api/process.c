@@ -73,9 +73,9 @@ void mi_collect(bool force) mi_attr_noexcept {
     mi_heaps_collect_pages(heap->tld, force);
   }
   if (force) {
-    mi_purge_everything();
+    mi_process_purge_all();
   } else {
-    mi_purge_due();
+    mi_process_purge_due();
   }
   mi_deliver_misuse();
 }

@@ -141,8 +141,7 @@ static void* alloc_roomy(size_t size, size_t spare) {
   mi_page_t* page = size <= MI_SMALL_SIZE_MAX ? mi_heap_small_page(heap, size)
                                               : heap->pages[mi_bin_of(size)].first;
   if (mi_likely(page != NULL && page->free != NULL)) return mi_page_alloc(page, false);
-  return mi_alloc_slow_aligned(heap, &(mi_request_t){.size = size, .align = 1, .spare = spare},
-                               false);
+  return mi_malloc_generic(heap, &(mi_request_t){.size = size, .align = 1, .spare = spare}, false);
 }
 
 /* A block in a page of this thread that is too small now: what mi_realloc_from does, without its questions. What

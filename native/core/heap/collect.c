@@ -6,7 +6,7 @@
 
 static int64_t earlier(int64_t a, int64_t b) { return a == 0 || (b != 0 && b < a) ? b : a; }
 
-int64_t mi_purge_due(void) {
+int64_t mi_process_purge_due(void) {
   int64_t due = earlier(earlier(mi_purge_next(), mi_scavenge_next()), mi_magazine_next());
   if (mi_likely(due == 0)) return 0;
   int64_t now = mi_os_now();
@@ -17,7 +17,7 @@ int64_t mi_purge_due(void) {
   return earlier(earlier(mi_purge_round(now), mi_scavenge_round(now)), magazines);
 }
 
-void mi_purge_everything(void) {
+void mi_process_purge_all(void) {
   mi_magazine_take_all();
   mi_scavenge_all();
   mi_purge_all();

@@ -7,6 +7,7 @@
 #include "segment/abandoned.h"
 #include "segment/mark.h"
 #include "segment/pin.h"
+#include "segment/segment_queue.h"
 #include "stats/stats.h"
 
 /* ---- Whether ---- */

@@ -44,7 +44,7 @@ static void heartbeat(mi_heap_t* heap) {
     mi_deferred_free(heap, true);
     mi_heap_collect_pages(heap, true);
   }
-  mi_purge_due();
+  mi_process_purge_due();
 }
 
 static bool is_huge(const mi_request_t* request) {
@@ -96,7 +96,7 @@ static mi_cold mi_page_t* find_at_last(mi_heap_t* heap, const mi_request_t* requ
   mi_deferred_free(heap, true);
   mi_heaps_collect_pages(heap->tld, true);
   if (heap->segments->arena == NULL) {
-    mi_purge_everything();
+    mi_process_purge_all();
   } else {
     mi_heap_reclaim_arena(heap, !is_huge(request));
   }

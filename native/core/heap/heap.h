@@ -225,8 +225,8 @@ void mi_heaps_collect_pages(mi_tld_t* tld, bool force);
 void mi_heap_collect_frees(mi_heap_t* heap);
 /* Gives back to the system what is due, or all that nobody uses. Any thread. The first one returns when
    more is due; 0: never. */
-int64_t mi_purge_due(void);
-void mi_purge_everything(void);
+int64_t mi_process_purge_due(void);
+void mi_process_purge_all(void);
 /* Calls the user's deferred-free callback, which may end any heap but this one. */
 void mi_deferred_free(mi_heap_t* heap, bool force);
 

@@ -13,7 +13,7 @@ static _Atomic(mi_magazine_t*) all;
 
 static bool take(mi_magazine_t* magazine) {
   uintptr_t nobody = 0;
-  /* Acquire pairs with the release of mi_magazine_give_up. */
+  /* Acquire pairs with the release of mi_magazine_end_slow. */
   return atomic_compare_exchange_strong_explicit(&magazine->owner, &nobody, mi_os_thread_id(),
                                                  memory_order_acquire, memory_order_relaxed);
 }
@@ -42,7 +42,7 @@ static void set_freer(mi_heap_t* heap, mi_page_t* page, void* arg) {
   mi_page_set_freer(page);
 }
 
-void mi_magazine_make(mi_heap_t* heap) {
+void mi_magazine_start_slow(mi_heap_t* heap) {
   if (MI_TRACK || heap != &heap->tld->backing) return;
   if (mi_option_get(mi_option_purge_delay) == 0) return; /* nothing is to wait */
   heap->magazine = find_or_make();
@@ -51,14 +51,14 @@ void mi_magazine_make(mi_heap_t* heap) {
   mi_heap_for_each_page(heap, MI_BIN_COUNT, set_freer, NULL);
 }
 
-void mi_magazine_open(mi_magazine_t* magazine) {
+void mi_magazine_watch_slow(mi_magazine_t* magazine) {
   atomic_store_explicit(&magazine->contended, true, memory_order_relaxed);
   /* Release: who finds it set sees the blocks that are in there. */
   atomic_store_explicit(&magazine->watched, true, memory_order_release);
   mi_magazine_announce();
 }
 
-void mi_magazine_give_up(mi_magazine_t* magazine) {
+void mi_magazine_end_slow(mi_magazine_t* magazine) {
   atomic_store_explicit(&magazine->watched, false, memory_order_relaxed);
   atomic_store_explicit(&magazine->owner, 0, memory_order_release);
 }
@@ -76,15 +76,15 @@ void mi_magazines_unmap(void) {
 
 static void return_block(mi_block_t* block) { mi_page_return_block(mi_page_of(block), block); }
 
-void mi_magazine_empty(mi_magazine_t* magazine) {
+void mi_magazine_flush_slow(mi_magazine_t* magazine) {
   for (unsigned size_class = 0; size_class < MI_MAGAZINE_CLASSES; size_class++) {
     mi_block_t* block;
     while ((block = mi_magazine_pop(magazine, size_class)) != NULL) return_block(block);
   }
 }
 
-void mi_magazine_empty_and_wait(mi_magazine_t* magazine) {
-  mi_magazine_empty(magazine);
+void mi_magazine_settle_slow(mi_magazine_t* magazine) {
+  mi_magazine_flush_slow(magazine);
   /* Whoever took a block before we found it gone is seen at it: mi_magazine_pop. */
   _Atomic(uint32_t)* visitors = &magazine->visitors;
   for (unsigned round = 0; atomic_load_explicit(visitors, memory_order_acquire) != 0; round++) {
@@ -195,7 +195,7 @@ static mi_block_t* take_old(_Atomic(uintptr_t)* slot, bool now, bool* some) {
 }
 
 /* A slot of another thread. Returns whether something stays there. */
-static bool look_at(mi_magazine_t* magazine, _Atomic(uintptr_t)* slot, bool now) {
+static bool sweep_slot(mi_magazine_t* magazine, _Atomic(uintptr_t)* slot, bool now) {
   uintptr_t word = atomic_load_explicit(slot, memory_order_relaxed);
   bool some = false;
   if (word == 0) return false;
@@ -210,7 +210,7 @@ static bool look_at(mi_magazine_t* magazine, _Atomic(uintptr_t)* slot, bool now)
 }
 
 /* What the owner does not use, it gives back itself as long as it is at work. */
-static bool look_into_mine(mi_magazine_t* magazine) {
+static bool sweep_mine(mi_magazine_t* magazine) {
   bool some = false;
   for (unsigned size_class = 0; size_class < MI_MAGAZINE_CLASSES; size_class++) {
     _Atomic(uintptr_t)* slots = magazine->slots[size_class];
@@ -234,11 +234,11 @@ static bool is_mine(const mi_magazine_t* magazine) {
 }
 
 /* Returns whether something is left in there. */
-static bool look_into(mi_magazine_t* magazine, bool now) {
+static bool sweep_other(mi_magazine_t* magazine, bool now) {
   bool some = false;
   _Atomic(uintptr_t)* slots = &magazine->slots[0][0];
   for (size_t i = 0; i < (size_t)MI_MAGAZINE_CLASSES * MI_MAGAZINE_DEPTH; i++) {
-    if (look_at(magazine, &slots[i], now)) some = true;
+    if (sweep_slot(magazine, &slots[i], now)) some = true;
   }
   return some;
 }
@@ -246,25 +246,25 @@ static bool look_into(mi_magazine_t* magazine, bool now) {
 void mi_magazine_take_all(void) {
   mi_magazine_t* magazine = atomic_load_explicit(&all, memory_order_acquire);
   for (; magazine != NULL; magazine = magazine->next) {
-    /* Acquire pairs with the release of mi_magazine_open. */
+    /* Acquire pairs with the release of mi_magazine_watch_slow. */
     bool watched = atomic_load_explicit(&magazine->watched, memory_order_acquire);
-    if (watched && !is_mine(magazine)) look_into(magazine, true);
+    if (watched && !is_mine(magazine)) sweep_other(magazine, true);
   }
 }
 
 /* Returns whether something is left in a watched magazine. */
-static bool look(void) {
+static bool sweep_watched(void) {
   bool some = false;
   mi_magazine_t* magazine = atomic_load_explicit(&all, memory_order_acquire);
   for (; magazine != NULL; magazine = magazine->next) {
     if (!atomic_load_explicit(&magazine->watched, memory_order_acquire)) continue; /* as above */
-    if (is_mine(magazine) ? look_into_mine(magazine) : look_into(magazine, false)) some = true;
+    if (is_mine(magazine) ? sweep_mine(magazine) : sweep_other(magazine, false)) some = true;
   }
   return some;
 }
 
 /* Even where purge_delay is shorter than the ticks of the clock. */
-static int64_t last_look_time(void) {
+static int64_t last_sweep_time(void) {
   enum { LEAST_MS = 10 };
   int64_t at = mi_purge_time(MI_PURGE_LOOKS);
   int64_t least = mi_os_now() + LEAST_MS;
@@ -274,13 +274,13 @@ static int64_t last_look_time(void) {
 /* A push may be missed by the look that finds nothing, while its thread still found one announced. So the first time
    that nothing is found none is announced any more, and what comes too late for that is seen by one more look, which
    comes when those pushes are long over. */
-static void look_and_announce(void) {
+static void sweep_and_announce(void) {
   bool is_last = !atomic_load(&mi_magazine_announced);
-  if (look()) {
+  if (sweep_watched()) {
     mi_magazine_announce();
   } else if (!is_last) {
     atomic_store(&mi_magazine_announced, false);
-    atomic_store(&mi_magazine_due, last_look_time());
+    atomic_store(&mi_magazine_due, last_sweep_time());
   } else {
     /* The time first, then the question, and the other way round in mi_magazine_announce. */
     atomic_store(&mi_magazine_due, 0);
@@ -294,20 +294,20 @@ static bool is_due(int64_t now) {
 }
 
 /* One thread at a time makes a round, or a last look could follow the one before at once. Nobody waits. */
-static _Atomic(bool) looking;
+static _Atomic(bool) sweeping;
 
 int64_t mi_magazine_round(int64_t now) {
   if (!is_due(now)) return atomic_load(&mi_magazine_due);
-  if (atomic_exchange(&looking, true)) return mi_purge_time(MI_PURGE_LOOKS);
+  if (atomic_exchange(&sweeping, true)) return mi_purge_time(MI_PURGE_LOOKS);
   if (is_due(now)) {
     int64_t next = mi_purge_time(MI_PURGE_LOOKS);
     atomic_store(&mi_magazine_due, next);
     if (next != 0)
-      look_and_announce();
+      sweep_and_announce();
     else
       atomic_store(&mi_magazine_announced, false); /* nothing is to be purged any more */
   }
-  atomic_store(&looking, false);
+  atomic_store(&sweeping, false);
   return atomic_load(&mi_magazine_due);
 }
 
@@ -315,14 +315,14 @@ int64_t mi_magazine_round(int64_t now) {
 
 void mi_magazines_forked(const mi_heap_t* heap) {
   int64_t at = mi_purge_time(MI_PURGE_LOOKS);
-  atomic_store_explicit(&looking, false, memory_order_relaxed);
+  atomic_store_explicit(&sweeping, false, memory_order_relaxed);
   atomic_store_explicit(&mi_magazine_announced, at != 0, memory_order_relaxed);
   atomic_store_explicit(&mi_magazine_due, at, memory_order_relaxed);
   mi_magazine_t* mine = heap == NULL ? NULL : heap->magazine;
   mi_magazine_t* magazine = atomic_load_explicit(&all, memory_order_relaxed);
   for (; magazine != NULL; magazine = magazine->next) {
     if (magazine != mine) {
-      look_into(magazine, true);
+      sweep_other(magazine, true);
       memset(magazine->count, 0, sizeof(magazine->count));
       atomic_store_explicit(&magazine->watched, false, memory_order_relaxed);
       atomic_store_explicit(&magazine->owner, 0, memory_order_relaxed);

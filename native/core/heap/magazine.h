@@ -25,39 +25,39 @@ enum { MI_MAGAZINE_SEEN = 1 }; /* in a slot */
 enum { MI_MAGAZINE_LEAST_PAGES = 64 };
 
 /* Gives the heap a magazine, if it is one that may have it, and there is memory. */
-void mi_magazine_make(mi_heap_t* heap);
+void mi_magazine_start_slow(mi_heap_t* heap);
 /* The same if the heap has use for it. Where pages are added. */
 mi_inline void mi_magazine_start(mi_heap_t* heap) {
   bool many = heap->page_count >= MI_MAGAZINE_LEAST_PAGES || mi_rare(mi_rare_magazine);
-  if (mi_unlikely(many) && heap->magazine == NULL) mi_magazine_make(heap);
+  if (mi_unlikely(many) && heap->magazine == NULL) mi_magazine_start_slow(heap);
 }
 
 /* Other threads may look into it. */
-void mi_magazine_open(mi_magazine_t* magazine);
+void mi_magazine_watch_slow(mi_magazine_t* magazine);
 /* Other threads are known to free blocks of this heap. */
 mi_inline void mi_magazine_watch(mi_heap_t* heap) {
-  if (heap->magazine != NULL) mi_magazine_open(heap->magazine);
+  if (heap->magazine != NULL) mi_magazine_watch_slow(heap->magazine);
 }
 
-void mi_magazine_empty(mi_magazine_t* magazine);
+void mi_magazine_flush_slow(mi_magazine_t* magazine);
 /* Gives all blocks back to their pages. */
 mi_inline void mi_magazine_flush(mi_heap_t* heap) {
-  if (heap->magazine != NULL) mi_magazine_empty(heap->magazine);
+  if (heap->magazine != NULL) mi_magazine_flush_slow(heap->magazine);
 }
 
-void mi_magazine_empty_and_wait(mi_magazine_t* magazine);
+void mi_magazine_settle_slow(mi_magazine_t* magazine);
 /* The same, and then waits until no other thread holds a block that it took from there: a few instructions of that
    thread. */
 mi_inline void mi_magazine_settle(mi_heap_t* heap) {
-  if (heap->magazine != NULL) mi_magazine_empty_and_wait(heap->magazine);
+  if (heap->magazine != NULL) mi_magazine_settle_slow(heap->magazine);
 }
 
 /* Gives one block of the bin back to its page. False if there is none. */
 bool mi_magazine_give_back(mi_heap_t* heap, unsigned bin);
-void mi_magazine_give_up(mi_magazine_t* magazine);
+void mi_magazine_end_slow(mi_magazine_t* magazine);
 /* The heap, which has let go of its pages, has no use for it any more. */
 mi_inline void mi_magazine_end(mi_heap_t* heap) {
-  if (heap->magazine != NULL) mi_magazine_give_up(heap->magazine);
+  if (heap->magazine != NULL) mi_magazine_end_slow(heap->magazine);
   heap->magazine = NULL;
 }
 

@@ -5,6 +5,7 @@
 #include "segment/abandoned_visit.h"
 #include "segment/arena.h"
 #include "segment/mark.h"
+#include "segment/segment_queue.h"
 #include "stats/stats.h"
 
 /* Bounds on what one slow path adopts, whatever max_segment_reclaim says. */
@@ -70,7 +71,7 @@ void mi_heap_abandon(mi_heap_t* heap) {
 
 /* ---- Reclaim ---- */
 
-static bool has_room(mi_page_t* page) {
+static bool has_free_block(mi_page_t* page) {
   return page->free != NULL || page->capacity < page->reserved;
 }
 
@@ -102,7 +103,7 @@ static mi_page_t* take_pages(mi_heap_t* heap, mi_segment_t* segment, unsigned bi
     page->tag = target->tag;
     page->adopted = !may_adopt(target);
     if (page->adopted) target->has_adopted = true;
-    bool fits = target == heap && page->bin == bin && has_room(page);
+    bool fits = target == heap && page->bin == bin && has_free_block(page);
     mi_heap_take_page(target, page);
     if (fits) found = page;
   }

@@ -15,7 +15,7 @@ enum { SOME_UNITS = 8 };
 /* Sequentially consistent, as all on these two words: the announcer marks the chunk and then reads
    next_due; a round clears next_due and then reads the marks. One of them sees the other. */
 static void announce(mi_slot_ref_t ref, size_t units) {
-  atomic_fetch_or(&ref.chunk->whole, 1u << ref.index);
+  atomic_fetch_or(&ref.chunk->to_scavenge, 1u << ref.index);
   if (atomic_load(&next_due) == 0) {
     int64_t at = mi_purge_time(2);
     int64_t nothing = 0;
@@ -29,7 +29,7 @@ void mi_scavenge_announce(mi_slot_ref_t ref) { announce(ref, 1); }
 
 void mi_scavenge_hint(mi_slot_ref_t ref) {
   /* A mark that a round takes away just now is missed, and made by the next free there. */
-  uint32_t marks = atomic_load_explicit(&ref.chunk->whole, memory_order_relaxed);
+  uint32_t marks = atomic_load_explicit(&ref.chunk->to_scavenge, memory_order_relaxed);
   if ((marks >> ref.index & 1) == 0) announce(ref, SOME_UNITS);
 }
 
@@ -177,8 +177,8 @@ static void scavenge(bool all) {
   size_t count = mi_chunk_count();
   for (size_t i = 0; i < count; i++) {
     mi_chunk_t* chunk = mi_chunk_at(i);
-    if (atomic_load(&chunk->whole) == 0) continue;
-    for (uint32_t slots = atomic_exchange(&chunk->whole, 0); slots != 0; slots &= slots - 1) {
+    if (atomic_load(&chunk->to_scavenge) == 0) continue;
+    for (uint32_t slots = atomic_exchange(&chunk->to_scavenge, 0); slots != 0; slots &= slots - 1) {
       scavenge_slot((mi_slot_ref_t){chunk, mi_ctz64(slots)}, all);
     }
   }

@@ -10,7 +10,7 @@
 #ifndef MI_SCAVENGE_H
 #define MI_SCAVENGE_H
 
-#include "segment/chunk.h"
+#include "segment/slot_ref.h"
 
 /* A page in this slot has come back whole: it is due after two fifths of the delay, unless its owner looks
    before. */

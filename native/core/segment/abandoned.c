@@ -3,6 +3,7 @@
 #include "os/rare.h"
 #include "segment/arena.h"
 #include "segment/mark.h"
+#include "segment/segment_queue.h"
 #include "stats/stats.h"
 
 static bool is_apart(const mi_arena_t* arena) { return arena != NULL && arena->exclusive; }
@@ -41,7 +42,7 @@ static void count_down(const mi_chunk_t* chunk, mi_subproc_t* subproc) {
 
 void mi_segment_abandon(mi_segments_tld_t* tld, mi_segment_t* segment) {
   mi_assert(segment->used > 0 && segment->abandoned_pages == segment->used &&
-            segment->room == MI_ROOM_NONE);
+            segment->queue == MI_QUEUE_NONE);
   mi_subproc_t* subproc = mi_subproc_of(tld);
   mi_slot_ref_t ref = mi_segment_slot(segment);
   segment->abandoned_pages = 0;

@@ -1,8 +1,10 @@
 #include "segment/arena.h"
 
 #include "options/report.h"
+#include "segment/chunk.h"
 #include "segment/map.h"
 #include "segment/memory.h"
+#include "segment/slot.h"
 #include "stats/stats.h"
 
 /* How often to look again while others hold slots that they may give back at once. */

@@ -9,7 +9,7 @@
 #ifndef MI_ARENA_H
 #define MI_ARENA_H
 
-#include "segment/chunk.h"
+#include "segment/slot_ref.h"
 
 #define MI_ARENA_MOST 256
 

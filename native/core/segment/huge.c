@@ -68,29 +68,30 @@ static mi_mapping_t map_block(size_t size, size_t align, size_t offset, size_t* 
   return (mi_mapping_t){base, total - unused};
 }
 
-/* The room for a segment: its mapping, or its slots if `chunk` is not NULL. */
-typedef struct room_s {
+/* The place for a segment: its mapping, or its slots if `chunk` is not NULL. */
+typedef struct placement_s {
   mi_mapping_t mapping;
   size_t start; /* where the block begins in it */
   bool zero;
   mi_slot_ref_t slot; /* the first one; chunk NULL: a mapping */
-} room_t;
+} placement_t;
 
-static size_t units_for(size_t size) { return (size + MI_UNIT_SIZE - 1) >> MI_UNIT_SHIFT; }
+static size_t units_of(size_t size) { return (size + MI_UNIT_SIZE - 1) >> MI_UNIT_SHIFT; }
 
-static bool take_run(room_t* room, mi_arena_t* arena, size_t size, size_t align, size_t offset) {
+static bool
+take_run(placement_t* place, mi_arena_t* arena, size_t size, size_t align, size_t offset) {
   if (align >= MI_SEGMENT_SIZE) return false;
-  room->start = block_offset(align, offset & (align - 1));
-  if (!mi_run_take(arena, units_for(room->start + size), &room->slot, &room->zero)) return false;
-  room->mapping.start = mi_slot_start(room->slot);
-  room->mapping.size = mi_run_size(room->slot);
+  place->start = block_offset(align, offset & (align - 1));
+  if (!mi_run_take(arena, units_of(place->start + size), &place->slot, &place->zero)) return false;
+  place->mapping.start = mi_slot_start(place->slot);
+  place->mapping.size = mi_run_size(place->slot);
   return true;
 }
 
-static bool take_mapping(room_t* room, size_t size, size_t align, size_t offset) {
-  room->slot.chunk = NULL;
-  room->mapping = map_block(size, align, offset, &room->start, &room->zero);
-  mi_mapping_t mapping = room->mapping;
+static bool take_mapping(placement_t* place, size_t size, size_t align, size_t offset) {
+  place->slot.chunk = NULL;
+  place->mapping = map_block(size, align, offset, &place->start, &place->zero);
+  mi_mapping_t mapping = place->mapping;
   if (mapping.start == NULL) return false;
   if (mi_os_commit(mapping.start, mapping.size) &&
       mi_segment_table_prepare(mapping.start, mapping.size)) {
@@ -101,49 +102,39 @@ static bool take_mapping(room_t* room, size_t size, size_t align, size_t offset)
 }
 
 mi_page_t* mi_huge_page_alloc(mi_arena_t* arena, size_t size, size_t align, size_t offset) {
-  room_t room;
+  placement_t place;
   if (size == 0) size = 1;
   /* So that nothing below can overflow. */
   if (size > MI_MAX_ALLOC_SIZE || align > ((size_t)1 << MI_ADDRESS_BITS) ||
-      (!take_run(&room, arena, size, align, offset) &&
-       (arena != NULL || !take_mapping(&room, size, align, offset)))) {
+      (!take_run(&place, arena, size, align, offset) &&
+       (arena != NULL || !take_mapping(&place, size, align, offset)))) {
     errno = ENOMEM;
     return NULL;
   }
-  mi_segment_t* segment = (mi_segment_t*)room.mapping.start;
-  mi_os_track_open(segment, header_size());
-  if (!room.zero) mi_segment_clear(segment);
-  segment->page_shift = MI_SEGMENT_SHIFT;
-  segment->huge = true;
-  segment->room = MI_ROOM_NONE;
-  segment->chunk = room.slot.chunk;
-  if (segment->chunk != NULL) segment->slot_index = (uint8_t)room.slot.index;
-  segment->page_count = 1;
+  mi_segment_t* segment = (mi_segment_t*)place.mapping.start;
+  mi_segment_init_header(segment, place.slot, 1, header_size(), place.zero);
   segment->used = 1;
+  segment->huge_size = place.mapping.size;
   atomic_store_explicit(&segment->pages_used, 1, memory_order_relaxed);
   atomic_store_explicit(&segment->long_pages, 1, memory_order_relaxed);
-  segment->header_size = (uint32_t)header_size();
-  segment->cookie = mi_segment_cookie(segment);
-  segment->huge_size = room.mapping.size;
-  atomic_store_explicit(&segment->thread_id, mi_os_thread_id(), memory_order_relaxed);
   mi_page_t* page = &segment->pages[0];
   /* A block begins on a multiple of MI_MAX_ALIGN, since lists use its low bits; for an odd
      `offset` what the caller gets is a little further on. Both lie in the same 4 MiB, so either
      finds the segment; but where blocks are tracked. */
-  size_t start = mi_align_down(room.start, MI_MAX_ALIGN);
-  page->start = room.mapping.start + start;
-  page->block_size = mi_huge_good_size(room.start + size) - start;
+  size_t start = mi_align_down(place.start, MI_MAX_ALIGN);
+  page->start = place.mapping.start + start;
+  page->block_size = mi_huge_good_size(place.start + size) - start;
   page->reserved = 1;
-  page->memory_is_zero = room.zero;
+  page->memory_is_zero = place.zero;
 #if MI_HARDENED
   page->key = mi_os_random();
 #endif
   /* After the header, which who pins the segment reads. */
   if (segment->chunk == NULL) {
-    size_t inside = room.start + (MI_TRACK ? MI_TRACK_GAP : 0); /* what the caller gets */
-    mi_segment_table_add(room.mapping.start + inside, segment, room.mapping.size);
+    size_t inside = place.start + (MI_TRACK ? MI_TRACK_GAP : 0); /* what the caller gets */
+    mi_segment_table_add(place.mapping.start + inside, segment, place.mapping.size);
   } else {
-    mi_segment_go_live(room.slot);
+    mi_segment_go_live(place.slot);
   }
   mi_stat_up(malloc_huge, page->block_size);
   mi_stat_count(malloc_huge_count, 1);
@@ -288,7 +279,7 @@ static mi_segment_t* resize(mi_segment_t* segment, size_t total, size_t* mapped)
   if (segment->chunk != NULL) {
     mi_slot_ref_t slot = mi_segment_slot(segment);
     bool gain_is_zero;
-    if (mi_run_resize(slot, units_for(total), &gain_is_zero)) {
+    if (mi_run_resize(slot, units_of(total), &gain_is_zero)) {
       if (!gain_is_zero) *mapped = SIZE_MAX;
       segment->huge_size = mi_run_size(slot);
       return segment;

@@ -61,7 +61,7 @@ mi_mapping_t mi_huge_cache_take(size_t size) {
   return (mi_mapping_t){NULL, 0};
 }
 
-static bool has_room(size_t size) {
+static bool claim_bytes(size_t size) {
   size_t before = atomic_fetch_add_explicit(&total, size, memory_order_relaxed);
   if (before + size <= LARGEST_TOTAL) return true;
   atomic_fetch_sub_explicit(&total, size, memory_order_relaxed);
@@ -70,7 +70,7 @@ static bool has_room(size_t size) {
 
 void mi_huge_cache_put(mi_mapping_t mapping) {
   if (mapping.size <= LARGEST && !mi_rare(mi_rare_purge) &&
-      mi_option_get(mi_option_purge_delay) != 0 && has_room(mapping.size)) {
+      mi_option_get(mi_option_purge_delay) != 0 && claim_bytes(mapping.size)) {
     for (entry_t* entry = entries; entry < entries + ENTRIES; entry++) {
       uint8_t* empty = NULL;
       if (!atomic_compare_exchange_strong_explicit(&entry->start, &empty, BUSY,

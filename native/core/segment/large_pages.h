@@ -10,8 +10,9 @@
 #ifndef MI_LARGE_PAGES_H
 #define MI_LARGE_PAGES_H
 
+#include "bits.h"
 #include "os/os.h"
-#include "segment/chunk.h"
+#include "segment/slot_ref.h"
 #include "stats/stats.h"
 
 enum { MI_LARGE_PAGE_UNITS = MI_OS_LARGE_PAGE >> MI_UNIT_SHIFT };

@@ -4,7 +4,7 @@
 #ifndef MI_MARK_H
 #define MI_MARK_H
 
-#include "segment/chunk.h"
+#include "segment/slot_ref.h"
 #include "segment/subproc.h"
 
 mi_inline _Atomic(mi_subproc_t*)* mi_mark_of(mi_slot_ref_t ref) {

@@ -2,6 +2,7 @@
 
 #include "os/rare.h"
 #include "segment/run.h"
+#include "segment/slot.h"
 
 #define LIVE ((uint32_t)1 << 31)
 

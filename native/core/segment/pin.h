@@ -7,7 +7,7 @@
 #ifndef MI_PIN_H
 #define MI_PIN_H
 
-#include "segment/chunk.h"
+#include "segment/slot_ref.h"
 
 /* The caller, who made the segment in this slot, has written its header. */
 void mi_segment_go_live(mi_slot_ref_t ref);

@@ -1,6 +1,7 @@
 #include "segment/purge.h"
 
 #include "os/rare.h"
+#include "segment/chunk.h"
 #include "segment/huge_cache.h"
 #include "segment/large_pages.h"
 #include "segment/memory.h"
@@ -70,7 +71,7 @@ static mi_cold void purge_units(mi_slot_ref_t ref, uint64_t which) {
   mi_race_window();
   mi_large_pages_end(ref, dirty);
   while (dirty != 0) {
-    mi_run_t run = mi_first_run(dirty);
+    mi_span_t run = mi_first_span(dirty);
     uint64_t mask = mi_bits64(run.first, run.count);
     dirty &= ~mask;
     uint8_t* start = mi_slot_start(ref) + ((size_t)run.first << MI_UNIT_SHIFT);

@@ -3,7 +3,7 @@
 #ifndef MI_PURGE_H
 #define MI_PURGE_H
 
-#include "segment/chunk.h"
+#include "segment/slot_ref.h"
 
 /* The slot has so many more dirty units: they will be looked at soon, and purged when they were dirty for
    the delay (or now, if purge_delay is 0). Not if its memory is resident. */

@@ -1,5 +1,9 @@
 #include "segment/run.h"
 
+#include "bits.h"
+#include "segment/chunk.h"
+#include "segment/slot.h"
+
 /* In run_units: the memory has been moved away. */
 #define MOVED ((uint32_t)1 << 31)
 

@@ -9,6 +9,7 @@
 #include "segment/pin.h"
 #include "segment/place.h"
 #include "segment/run.h"
+#include "segment/segment_queue.h"
 #include "segment/track.h"
 #include "stats/stats.h"
 
@@ -27,98 +28,30 @@ uint8_t* mi_segment_page_area(const mi_segment_t* segment, const mi_page_t* page
   return (uint8_t*)segment + ((size_t)index << segment->page_shift) + skip;
 }
 
-static uintptr_t process_secret(void) {
-  static _Atomic(uintptr_t) secret;
-  uintptr_t value = atomic_load_explicit(&secret, memory_order_relaxed);
-  if (mi_unlikely(value == 0)) {
-    uintptr_t fresh = mi_os_random() | 1;
-    /* The first one to store wins, so that all see the same. */
-    if (atomic_compare_exchange_strong_explicit(&secret, &value, fresh, memory_order_relaxed,
-                                                memory_order_relaxed)) {
-      value = fresh;
-    }
-  }
-  return value;
-}
-
-uintptr_t mi_segment_cookie(const mi_segment_t* segment) {
-  return (uintptr_t)segment ^ process_secret();
-}
-
-/* ---- The owner's queues of segments with free units, by the longest run of these ----
-   What needs one unit is looked for where there are no longer runs first. */
-
-static int room_of(const mi_segment_t* segment) {
-  uint64_t free = ~segment->units_used;
-  return free == 0 ? MI_ROOM_NONE : 1 + mi_longest_run(free & ~(uint64_t)1);
-}
-
-static void queue_append(mi_segment_t** queue, mi_segment_t* segment) {
-  segment->next = NULL;
-  if (*queue == NULL) {
-    *queue = segment->prev = segment;
-    return;
-  }
-  segment->prev = (*queue)->prev;
-  segment->prev->next = segment;
-  (*queue)->prev = segment;
-}
-
-static void queue_unlink(mi_segment_t** queue, mi_segment_t* segment) {
-  if (*queue == segment) {
-    *queue = segment->next;
-  } else {
-    segment->prev->next = segment->next;
-  }
-  if (segment->next != NULL) {
-    segment->next->prev = segment->prev;
-  } else if (*queue != NULL) {
-    (*queue)->prev = segment->prev;
-  }
-  segment->next = segment->prev = NULL;
-}
-
-/* Has the queue begin with this one of its segments. */
-static void queue_rotate(mi_segment_t** queue, mi_segment_t* segment) {
-  (*queue)->prev->next = *queue;
-  segment->prev->next = NULL;
-  *queue = segment;
-}
-
-static void queue_set(mi_segments_tld_t* tld, mi_segment_t* segment, int room) {
-  if (room == segment->room) return;
-  if (segment->room != MI_ROOM_NONE) queue_unlink(&tld->free[segment->room], segment);
-  if (room != MI_ROOM_NONE) queue_append(&tld->free[room], segment);
-  segment->room = (int8_t)room;
-}
-
-void mi_segment_queue_update(mi_segments_tld_t* tld, mi_segment_t* segment) {
-  queue_set(tld, segment, room_of(segment));
-}
-
-void mi_segment_queue_remove(mi_segments_tld_t* tld, mi_segment_t* segment) {
-  queue_set(tld, segment, MI_ROOM_NONE);
-}
-
 /* ---- Segments ---- */
 
-/* In a slot that was taken, with the unit of the header and those of its first page. `zero`: these are. */
-static mi_segment_t* segment_begin(mi_segments_tld_t* tld, mi_slot_ref_t ref, bool zero) {
-  mi_segment_t* segment = (mi_segment_t*)mi_slot_start(ref);
-  unsigned page_count = MI_UNITS_PER_SEGMENT;
-  size_t header_size = offsetof(mi_segment_t, pages) + page_count * sizeof(mi_page_t);
+void mi_segment_init_header(mi_segment_t* segment, mi_slot_ref_t ref, unsigned page_count,
+                            size_t header_size, bool zero) {
   mi_os_track_open(segment, header_size);
   if (!zero) mi_segment_clear(segment);
-  segment->cleared = zero ? ~(uint64_t)0 : 1;
-  segment->page_shift = MI_UNIT_SHIFT;
-  segment->slot_index = (uint8_t)ref.index;
+  segment->huge = page_count == 1;
+  segment->page_shift = segment->huge ? MI_SEGMENT_SHIFT : MI_UNIT_SHIFT;
+  segment->chunk = ref.chunk;
+  segment->slot_index = ref.chunk == NULL ? 0 : (uint8_t)ref.index;
   segment->page_count = page_count;
   segment->header_size = (uint32_t)header_size;
-  segment->chunk = ref.chunk;
+  segment->queue = MI_QUEUE_NONE;
   segment->cookie = mi_segment_cookie(segment);
-  segment->first_page_zero = zero;
-  segment->room = MI_ROOM_NONE;
   atomic_store_explicit(&segment->thread_id, mi_os_thread_id(), memory_order_relaxed);
+}
+
+/* Begins a segment in a slot that was taken, with the unit of the header and those of its first page. `zero`: these
+   units read as zero. */
+static mi_segment_t* segment_begin(mi_segments_tld_t* tld, mi_slot_ref_t ref, bool zero) {
+  mi_segment_t* segment = (mi_segment_t*)mi_slot_start(ref);
+  mi_segment_init_header(segment, ref, MI_UNITS_PER_SEGMENT, sizeof(mi_segment_t), zero);
+  segment->cleared = zero ? ~(uint64_t)0 : 1;
+  segment->first_page_zero = zero;
   mi_segment_go_live(ref);
   tld->count++;
   mi_stat_up(segments, 1);
@@ -283,7 +216,7 @@ mi_page_t* mi_segment_page_alloc_in(mi_segments_tld_t* tld, mi_segment_t* segmen
 enum { TRIES = 8 };
 
 /* The first queue in which a page for such blocks may have room. */
-static unsigned least_room(size_t block_size) {
+static unsigned least_queue(size_t block_size) {
   return block_size <= MI_SMALL_BLOCK_MAX ? 0 : 1 + mi_bsr64(mi_units_for(block_size));
 }
 
@@ -303,8 +236,8 @@ mi_page_t* mi_segment_page_alloc_left(mi_segments_tld_t* tld, size_t block_size)
 
 mi_page_t* mi_segment_page_alloc_resident(mi_segments_tld_t* tld, size_t block_size) {
   unsigned tries = 0;
-  for (unsigned room = least_room(block_size); room < MI_ROOM_COUNT; room++) {
-    mi_segment_t* segment = tld->free[room];
+  for (unsigned queue = least_queue(block_size); queue < MI_QUEUE_COUNT; queue++) {
+    mi_segment_t* segment = tld->free[queue];
     for (; segment != NULL && tries < TRIES; segment = segment->next, tries++) {
       mi_page_t* page = mi_segment_page_alloc_in(tld, segment, block_size, true);
       if (page != NULL) return page;
@@ -314,21 +247,21 @@ mi_page_t* mi_segment_page_alloc_resident(mi_segments_tld_t* tld, size_t block_s
 }
 
 static mi_page_t* page_alloc_any(mi_segments_tld_t* tld, size_t block_size) {
-  for (unsigned room = least_room(block_size); room < MI_ROOM_COUNT; room++) {
-    mi_segment_t* segment = tld->free[room];
+  for (unsigned queue = least_queue(block_size); queue < MI_QUEUE_COUNT; queue++) {
+    mi_segment_t* segment = tld->free[queue];
     for (unsigned tries = 0; segment != NULL && tries < TRIES; tries++, segment = segment->next) {
       mi_page_t* page = mi_segment_page_alloc_in(tld, segment, block_size, false);
       if (page != NULL) return page;
     }
     /* Those that were tried come last the next time. */
-    if (segment != NULL) queue_rotate(&tld->free[room], segment);
+    if (segment != NULL) mi_segment_queue_rotate(tld, segment);
   }
   return NULL;
 }
 
 bool mi_segment_has_free_page(const mi_segments_tld_t* tld, size_t block_size) {
-  for (unsigned room = least_room(block_size); room < MI_ROOM_COUNT; room++) {
-    const mi_segment_t* segment = tld->free[room];
+  for (unsigned queue = least_queue(block_size); queue < MI_QUEUE_COUNT; queue++) {
+    const mi_segment_t* segment = tld->free[queue];
     for (unsigned tries = 0; segment != NULL && tries < TRIES; tries++, segment = segment->next) {
       if (places_beside(segment->units_used, block_size) != 0) return true;
     }
@@ -396,11 +329,13 @@ void mi_segment_page_free(mi_segments_tld_t* tld, mi_page_t* page) {
   }
 }
 
+/* ---- Fork ---- */
+
 void mi_segment_forget_ended_pages(mi_segment_t* segment) {
   segment->used = 0;
   segment->units_used = 0;
   segment->abandoned_pages = 0;
-  segment->room = MI_ROOM_NONE;
+  segment->queue = MI_QUEUE_NONE;
   segment->next = segment->prev = NULL;
   for (uint64_t pages = mi_segment_pages(segment); pages != 0; pages &= pages - 1) {
     unsigned index = mi_ctz64(pages);

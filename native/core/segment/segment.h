@@ -7,8 +7,9 @@
 
 #include "options/report.h"
 #include "os/os.h"
-#include "segment/chunk.h"
+#include "segment/cookie.h"
 #include "segment/map.h"
+#include "segment/slot.h"
 
 /* The segment of a block that lies in a chunk; also that of any page descriptor. */
 mi_inline mi_segment_t* mi_segment_of(const void* p) {
@@ -76,15 +77,17 @@ mi_inline bool mi_segment_is_mine(const mi_segment_t* segment) {
   return mi_segment_owner(segment) == mi_os_thread_id();
 }
 
-/* What segment->cookie holds in every living segment. */
-uintptr_t mi_segment_cookie(const mi_segment_t* segment);
-
 /* Clears the header in used memory, with the descriptor of its first page. thread_id is left: it is set last, since a
    stale pointer may be looked up here by another thread at any time. */
 mi_inline void mi_segment_clear(mi_segment_t* segment) {
   enum { FIRST = offsetof(mi_segment_t, page_shift), END = offsetof(mi_segment_t, pages[1]) };
   memset((uint8_t*)segment + FIRST, 0, END - FIRST);
 }
+
+/* Prepares the header of a segment of this thread in memory that is in use now; page_count 1: of a huge one. `ref`: the
+   slot, or the first one of a run; chunk NULL: a mapping. `zero`: the memory reads as zero. */
+void mi_segment_init_header(mi_segment_t* segment, mi_slot_ref_t ref, unsigned page_count,
+                            size_t header_size, bool zero);
 
 /* A page for blocks of `block_size`, at most MI_LARGE_BLOCK_MAX, from a segment of this thread
    or a new one. Its descriptor is zero but for start, block_size, reserved, memory_is_zero, key. NULL and
@@ -122,9 +125,5 @@ mi_cold void mi_segment_forget_ended_pages(mi_segment_t* segment);
 
 /* Where the memory of the page begins and ends; any thread that holds a block in it. */
 uint8_t* mi_segment_page_area(const mi_segment_t* segment, const mi_page_t* page, size_t* size);
-
-/* Puts the segment into the queue for the room that it has now, if any, and takes it out. */
-void mi_segment_queue_update(mi_segments_tld_t* tld, mi_segment_t* segment);
-void mi_segment_queue_remove(mi_segments_tld_t* tld, mi_segment_t* segment);
 
 #endif
