@@ -430,9 +430,11 @@ typedef struct mi_tld_s {
 _Static_assert(sizeof(mi_tld_t) <= 4096, "each thread that allocates has a system page of these");
 #endif
 
-/* ---- Branch hints ---- */
+/* ---- For the compiler ---- */
 
-#if defined(__GNUC__)
+#if !defined(__GNUC__)
+#error "miheap needs gcc or clang"
+#endif
 #define mi_likely(x) __builtin_expect(!!(x), 1)
 #define mi_unlikely(x) __builtin_expect(!!(x), 0)
 #define mi_noinline __attribute__((noinline))
@@ -445,16 +447,5 @@ _Static_assert(sizeof(mi_tld_t) <= 4096, "each thread that allocates has a syste
 #define mi_prefetch(p) __builtin_prefetch(p, 1)
 /* For variables of fast paths: found without the global offset table. */
 #define mi_hidden __attribute__((visibility("hidden")))
-#else
-#define mi_likely(x) (x)
-#define mi_unlikely(x) (x)
-#define mi_noinline
-#define mi_cold
-#define mi_hot
-#define mi_inline static inline
-#define mi_hidden
-#define mi_unreachable() ((void)0)
-#define mi_prefetch(p) ((void)(p))
-#endif
 
 #endif

@@ -34,12 +34,12 @@ static mi_block_t* take_thread_free(mi_page_t* page, size_t* count) {
   return mi_tf_list(word);
 }
 
-/* The last of a list of `count` blocks; NULL if it is not that long, or longer. */
-static mi_block_t* last_of(const mi_page_t* page, mi_block_t* list, size_t count) {
+mi_block_t* mi_page_last_of(const mi_page_t* page, mi_block_t* list, size_t* count) {
+  *count = 1;
   for (mi_block_t* next; (next = mi_block_next(page, list)) != NULL; list = next) {
-    if (mi_unlikely(--count == 0)) return NULL;
+    if (mi_unlikely(++*count > page->capacity)) return NULL;
   }
-  return mi_likely(count == 1) ? list : NULL;
+  return list;
 }
 
 /* Decides whether the page will be SHARED when it is full: where others free, as long as the owner does not free
@@ -78,8 +78,9 @@ static void collect_thread_free(mi_page_t* page) {
   /* Its blocks are in other threads' caches: who need not know where it ends does not follow it. 5 % of the
      time of bench/workloads/ageing.c. */
   if (MI_CHECKED || !becomes_free) {
-    mi_block_t* last = last_of(page, list, count);
-    if (mi_unlikely(last == NULL)) {
+    size_t found;
+    mi_block_t* last = mi_page_last_of(page, list, &found);
+    if (mi_unlikely(last == NULL || found != count)) {
       mi_misuse_later(EFAULT, "the list of what other threads freed is broken", page->start);
       return;
     }
@@ -116,14 +117,6 @@ bool mi_page_collect_single(mi_page_t* page) {
 static void lose_free_blocks(mi_page_t* page) {
   page->free = page->local_free = NULL;
   page->used = page->capacity;
-}
-
-mi_block_t* mi_page_last_of(const mi_page_t* page, mi_block_t* list, size_t* count) {
-  *count = 1;
-  for (mi_block_t* next; (next = mi_block_next(page, list)) != NULL; list = next) {
-    if (mi_unlikely(++*count > page->capacity)) return NULL;
-  }
-  return list;
 }
 
 void mi_page_free_collect_all(mi_page_t* page) {

@@ -90,22 +90,33 @@ void mi_huge_cache_put(mi_mapping_t mapping) {
   mi_mapping_unmap(mapping);
 }
 
-int64_t mi_huge_cache_drop_until(int64_t now) {
+/* The caller has claimed the entry. */
+static void drop(entry_t* entry, uint8_t* start) {
+  mi_mapping_t mapping = {start, entry->size};
+  atomic_fetch_sub_explicit(&total, mapping.size, memory_order_relaxed);
+  set(entry, NULL);
+  mi_mapping_unmap(mapping);
+}
+
+int64_t mi_huge_cache_drop_due(int64_t now) {
   int64_t next = 0;
   for (entry_t* entry = entries; entry < entries + ENTRIES; entry++) {
     uint8_t* start = claim(entry);
     if (start == NULL) continue;
-    size_t size = entry->size;
     int64_t at = entry->drop_at;
-    bool forced = now == INT64_MAX;
-    if (!forced && (at == 0 || at > now)) {
+    if (at != 0 && at <= now) {
+      drop(entry, start);
+    } else {
       if (at != 0 && (next == 0 || at < next)) next = at;
       set(entry, start);
-      continue;
     }
-    atomic_fetch_sub_explicit(&total, size, memory_order_relaxed);
-    set(entry, NULL);
-    mi_mapping_unmap((mi_mapping_t){start, size});
   }
   return next;
+}
+
+void mi_huge_cache_drop_all(void) {
+  for (entry_t* entry = entries; entry < entries + ENTRIES; entry++) {
+    uint8_t* start = claim(entry);
+    if (start != NULL) drop(entry, start);
+  }
 }

@@ -23,7 +23,9 @@ void mi_huge_cache_put(mi_mapping_t mapping);
 /* Bytes of the mappings that are kept; exact while no thread is in here. */
 size_t mi_huge_cache_size(void);
 
-/* Unmaps the entries that are due before `now`. Returns when the next one is, 0 if none. */
-int64_t mi_huge_cache_drop_until(int64_t now);
+/* Unmaps the mappings that are due at `now`. Returns when the next one is, 0 if none. */
+int64_t mi_huge_cache_drop_due(int64_t now);
+/* Unmaps all of them. */
+void mi_huge_cache_drop_all(void);
 
 #endif

@@ -71,11 +71,11 @@ static mi_cold void purge_units(mi_slot_ref_t ref, uint64_t which) {
   mi_race_window();
   mi_large_pages_end(ref, dirty);
   while (dirty != 0) {
-    mi_span_t run = mi_first_span(dirty);
-    uint64_t mask = mi_bits64(run.first, run.count);
+    mi_span_t span = mi_first_span(dirty);
+    uint64_t mask = mi_bits64(span.first, span.count);
     dirty &= ~mask;
-    uint8_t* start = mi_slot_start(ref) + ((size_t)run.first << MI_UNIT_SHIFT);
-    size_t size = (size_t)run.count << MI_UNIT_SHIFT;
+    uint8_t* start = mi_slot_start(ref) + ((size_t)span.first << MI_UNIT_SHIFT);
+    size_t size = (size_t)span.count << MI_UNIT_SHIFT;
     mi_purge_t result = mi_memory_purge(start, size);
     if (result == MI_PURGE_FAILED) {
       atomic_fetch_or_explicit(&slot->dirty, mask, memory_order_release);
@@ -151,32 +151,34 @@ void mi_purge_schedule(mi_slot_ref_t ref, size_t units) {
   mi_purger_count(units);
 }
 
-/* Purges the slots that are due before `now`. Returns when the next one is, 0 if none; adds the units
-   to *left that are not yet. INT64_MAX: also what never becomes due, and what the system refused to
-   take before. */
-static int64_t purge_slots_until(int64_t now, size_t* left) {
+/* What a walk over all slots found. */
+typedef struct waiting_s {
+  int64_t next; /* when the next slot is due; 0: none is */
+  size_t units; /* dirty ones that are not due yet */
+} waiting_t;
+
+static void purge_if_due(mi_slot_ref_t ref, const round_t* round, waiting_t* waiting) {
+  mi_slot_t* slot = mi_slot_state(ref);
+  int64_t at = atomic_load(&slot->purge_at);
+  if (mi_likely(at == 0)) return;
+  if (at <= round->now) at = look_at_slot(ref, round);
+  if (at == 0) return;
+  if (waiting->next == 0 || at < waiting->next) waiting->next = at;
+  waiting->units += mi_popcount64(atomic_load_explicit(&slot->dirty, memory_order_relaxed));
+}
+
+static waiting_t purge_due_slots(int64_t now) {
   long delay = mi_pace_delay();
   round_t round = {now, mi_purge_time(1), delay < 0 ? UINT32_MAX : (uint32_t)delay};
-  int64_t next = 0;
+  waiting_t waiting = {0, 0};
   size_t count = mi_chunk_count();
   for (size_t i = 0; i < count; i++) {
     mi_chunk_t* chunk = mi_chunk_at(i);
     for (unsigned index = 0; index < MI_SLOTS_PER_CHUNK; index++) {
-      int64_t at = atomic_load(&chunk->slots[index].purge_at);
-      if (at == 0 && now != INT64_MAX) continue;
-      mi_slot_ref_t ref = {chunk, index};
-      if (now == INT64_MAX) {
-        purge_slot(ref);
-        continue;
-      }
-      if (at <= now) at = look_at_slot(ref, &round);
-      if (at == 0) continue;
-      if (next == 0 || at < next) next = at;
-      *left +=
-          mi_popcount64(atomic_load_explicit(&chunk->slots[index].dirty, memory_order_relaxed));
+      purge_if_due((mi_slot_ref_t){chunk, index}, &round, &waiting);
     }
   }
-  return next;
+  return waiting;
 }
 
 int64_t mi_purge_next(void) { return atomic_load(&next_due); }
@@ -186,20 +188,19 @@ int64_t mi_purge_round(int64_t now) {
   /* One thread does the round. What becomes due meanwhile lowers next_due again. */
   if (due == 0 || now < due || !atomic_compare_exchange_strong(&next_due, &due, 0)) return due;
   mi_purger_forget_count();
-  size_t left = 0;
-  mi_purge_announce(purge_slots_until(now, &left));
-  mi_pace_decide(now, mi_os_cpu_ns, left << MI_UNIT_SHIFT);
-  mi_purge_announce(mi_huge_cache_drop_until(now));
+  waiting_t waiting = purge_due_slots(now);
+  mi_purge_announce(waiting.next);
+  mi_pace_decide(now, mi_os_cpu_ns, waiting.units << MI_UNIT_SHIFT);
+  mi_purge_announce(mi_huge_cache_drop_due(now));
   /* The purger may have looked while nothing seemed to be due. */
-  mi_purger_count(left + (mi_huge_cache_size() >> MI_UNIT_SHIFT));
+  mi_purger_count(waiting.units + (mi_huge_cache_size() >> MI_UNIT_SHIFT));
   return atomic_load(&next_due);
 }
 
 void mi_purge_all(void) {
-  mi_huge_cache_drop_until(INT64_MAX);
+  mi_huge_cache_drop_all();
   mi_purge_begin();
   mi_chunks_unmap_free();
   mi_purge_end();
-  size_t left = 0;
-  purge_slots_until(INT64_MAX, &left);
+  for (mi_slot_walk_t walk = mi_walk_slots(); mi_next_slot(&walk);) purge_slot(walk.slot);
 }
