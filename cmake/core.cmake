@@ -18,6 +18,7 @@ set(MI_CORE_SOURCES
     native/core/heap/delayed.c
     native/core/heap/thread.c
     native/core/heap/collect.c
+    native/core/heap/purge.c
     native/core/heap/process.c
     native/core/page/page.c
     native/core/page/collect.c

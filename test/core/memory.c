@@ -3,11 +3,16 @@
 #include "check.h"
 #include "heap/communal.h"
 #include "heap/heap.h"
+#include "heap/thread.h"
 #include "os/os.h"
+#include "page/page.h"
 #include "segment/abandoned.h"
 #include "segment/arena.h"
 #include "segment/huge_cache.h"
+#include "segment/map.h"
 #include "segment/place.h"
+#include "segment/segment.h"
+#include "segment/subproc.h"
 #include "stats/stats.h"
 
 memory_t memory_gauges(void) {

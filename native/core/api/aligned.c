@@ -5,6 +5,8 @@
 #include <errno.h>
 
 #include "api/alloc.h"
+#include "heap/request.h"
+#include "heap/thread.h"
 
 /* First address from `start` on at which address + offset is aligned. */
 static uint8_t* align_in(uint8_t* start, size_t align, size_t offset) {

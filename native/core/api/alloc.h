@@ -4,7 +4,9 @@
 
 #include <string.h>
 
-#include "heap/heap.h"
+#include "heap/request.h"
+#include "heap/thread.h"
+#include "page/page.h"
 
 /* Where the page for a small block has nothing to pop, and for all sizes that are not small. What malloc
    has in registers already comes first, and in that order. */

@@ -4,7 +4,11 @@
 #include <errno.h>
 
 #include "heap/communal.h"
+#include "heap/delayed.h"
+#include "heap/heap.h"
 #include "heap/magazine.h"
+#include "heap/reclaim.h"
+#include "heap/thread.h"
 #include "os/rare.h"
 
 /* A stale pointer sees a segment without a cookie, or a page without blocks. */

@@ -4,7 +4,8 @@
 
 #include <string.h>
 
-#include "heap/heap.h"
+#include "heap/retire.h"
+#include "page/page.h"
 #include "segment/guard.h"
 #include "segment/page_map.h"
 

@@ -2,6 +2,9 @@
 #include <errno.h>
 
 #include "api/alloc.h"
+#include "heap/request.h"
+#include "heap/sample.h"
+#include "heap/thread.h"
 #include "segment/guard.h"
 
 /* Far from where sizes overflow, whatever the bound. */

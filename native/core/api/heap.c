@@ -3,6 +3,12 @@
 
 #include "api/alloc.h"
 #include "api/free.h"
+#include "heap/heap.h"
+#include "heap/purge.h"
+#include "heap/reclaim.h"
+#include "heap/request.h"
+#include "heap/sample.h"
+#include "heap/thread.h"
 #include "segment/arena.h"
 
 mi_heap_t* mi_heap_new_ex(int heap_tag, bool allow_destroy, mi_arena_id_t arena_id) {

@@ -2,7 +2,7 @@
 #ifndef MI_API_HEAP_H
 #define MI_API_HEAP_H
 
-#include "heap/heap.h"
+#include "types.h"
 
 /* True if the heap is one of this thread's. Anything else but NULL is reported as misuse of
    `function`. */

@@ -2,7 +2,10 @@
 #include <errno.h>
 
 #include "api/alloc.h"
+#include "heap/heap.h"
 #include "heap/magazine.h"
+#include "heap/request.h"
+#include "heap/thread.h"
 
 /* Without a list: no memory is touched before the program does. */
 mi_inline void* take_next(mi_page_t* page, bool zero) {

@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "api/alloc.h"
+#include "heap/thread.h"
 #include "os/os.h"
 
 typedef void (*new_handler_t)(void);

@@ -3,6 +3,7 @@
 
 #include "api/alloc.h"
 #include "bits.h"
+#include "heap/thread.h"
 #include "miheap.h"
 #include "os/os.h"
 

@@ -2,6 +2,12 @@
 #include <stdlib.h>
 
 #include "heap/heap.h"
+#include "heap/process.h"
+#include "heap/purge.h"
+#include "heap/reclaim.h"
+#include "heap/request.h"
+#include "heap/thread.h"
+#include "options/report.h"
 #include "os/os.h"
 #include "segment/abandoned.h"
 #include "segment/abandoned_visit.h"

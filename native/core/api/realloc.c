@@ -4,6 +4,10 @@
 #include "api/alloc.h"
 #include "api/free.h"
 #include "heap/communal.h"
+#include "heap/queue.h"
+#include "heap/request.h"
+#include "heap/thread.h"
+#include "segment/huge.h"
 
 /* What a block of `newsize` must be asked for, so that it can be at such an address. */
 static size_t size_to_ask(size_t newsize, size_t align, size_t offset) {

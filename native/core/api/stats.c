@@ -2,7 +2,9 @@
 #include <string.h>
 
 #include "api/alloc.h"
+#include "heap/heap.h"
 #include "heap/magazine.h"
+#include "heap/thread.h"
 #include "stats/stats.h"
 
 void mi_stats_merge(void) mi_attr_noexcept { mi_thread_merge_stats(); }

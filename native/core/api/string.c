@@ -4,6 +4,7 @@
 #include <stdlib.h>
 
 #include "api/alloc.h"
+#include "heap/thread.h"
 
 static void* copy(mi_heap_t* heap, const void* s, size_t size, size_t terminator) {
   char* result = mi_alloc(heap, size + terminator, false);

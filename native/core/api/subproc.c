@@ -5,7 +5,10 @@
 
 #include "heap/communal.h"
 #include "heap/heap.h"
+#include "heap/reclaim.h"
+#include "options/report.h"
 #include "segment/abandoned_visit.h"
+#include "segment/subproc.h"
 
 mi_subproc_t* mi_subproc_accept(const char* function, mi_subproc_id_t id) {
   mi_subproc_t* subproc = mi_subproc_find(id);

@@ -3,6 +3,7 @@
 #include <errno.h>
 
 #include "api/alloc.h"
+#include "heap/request.h"
 
 void* mi_alloc_tracked(mi_heap_t* heap, size_t size, size_t align, size_t offset, bool zero) {
   if (size > MI_MAX_ALLOC_SIZE) {

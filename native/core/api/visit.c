@@ -5,6 +5,7 @@
 #include "api/heap.h"
 #include "api/subproc.h"
 #include "heap/communal.h"
+#include "heap/thread.h"
 
 bool mi_heap_visit_blocks(const mi_heap_t* heap, bool visit_blocks, mi_block_visit_fun* visitor,
                           void* arg) {

@@ -1,7 +1,10 @@
 /* The walker of a heap's invariants. */
 #include <string.h>
 
+#include "heap/heap.h"
 #include "heap/magazine.h"
+#include "heap/retire.h"
+#include "heap/thread.h"
 
 static bool direct_is_valid(mi_heap_t* heap) {
   for (size_t words = 0; words < MI_DIRECT_COUNT; words++) {

@@ -1,27 +1,9 @@
-/* Giving back what is free. */
+/* Giving back the empty pages of heaps. */
+#include "heap/delayed.h"
+#include "heap/heap.h"
 #include "heap/magazine.h"
-#include "os/rare.h"
-#include "page/scavenge.h"
-#include "segment/purge.h"
-
-static int64_t earlier(int64_t a, int64_t b) { return a == 0 || (b != 0 && b < a) ? b : a; }
-
-int64_t mi_process_purge_due(void) {
-  int64_t due = earlier(earlier(mi_purge_next(), mi_scavenge_next()), mi_magazine_next());
-  if (mi_likely(due == 0)) return 0;
-  int64_t now = mi_os_now();
-  if (now < due && !mi_rare(mi_rare_purge)) return due;
-  int64_t magazines = mi_magazine_next() == 0
-                          ? 0
-                          : mi_magazine_round(now); /* what it frees is seen by the next ones */
-  return earlier(earlier(mi_purge_round(now), mi_scavenge_round(now)), magazines);
-}
-
-void mi_process_purge_all(void) {
-  mi_magazine_take_all();
-  mi_scavenge_all();
-  mi_purge_all();
-}
+#include "heap/queue.h"
+#include "heap/retire.h"
 
 /* Unless by force, pages stay shared and watched, since their owner may fall asleep. */
 static void collect_page(mi_heap_t* heap, mi_page_t* page, void* force) {

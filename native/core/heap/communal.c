@@ -3,7 +3,9 @@
 #include <errno.h>
 
 #include "heap/communal_room.h"
+#include "heap/reclaim.h"
 #include "os/rare.h"
+#include "page/page.h"
 #include "segment/abandoned.h"
 #include "segment/mark.h"
 #include "segment/pin.h"

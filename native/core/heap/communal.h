@@ -8,7 +8,8 @@
 #ifndef MI_COMMUNAL_H
 #define MI_COMMUNAL_H
 
-#include "heap/heap.h"
+#include "segment/segment.h"
+#include "segment/subproc.h"
 
 /* Any thread that holds a block there. */
 mi_inline bool mi_segment_is_communal(mi_segment_t* segment) {

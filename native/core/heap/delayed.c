@@ -1,10 +1,15 @@
 /* free(), but for its fast path: the owner's side and the other threads'. The protocol between
    them is that of mi_page_t.thread_free in types.h. */
+#include "heap/delayed.h"
 #include "heap/communal.h"
 #include "heap/heap.h"
 #include "heap/magazine.h"
+#include "heap/queue.h"
+#include "heap/retire.h"
 #include "os/rare.h"
+#include "page/page.h"
 #include "page/scavenge.h"
+#include "segment/huge.h"
 
 static void push_delayed(mi_heap_t* heap, mi_page_t* page) {
   mi_page_t* head = atomic_load_explicit(&heap->delayed, memory_order_relaxed);

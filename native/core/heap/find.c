@@ -3,6 +3,11 @@
 
 #include "heap/communal.h"
 #include "heap/magazine.h"
+#include "heap/queue.h"
+#include "heap/reclaim.h"
+#include "heap/request.h"
+#include "heap/retire.h"
+#include "segment/huge.h"
 #include "stats/stats.h"
 
 static mi_page_t* adopt_fresh(mi_heap_t* heap, mi_page_t* page, unsigned bin) {

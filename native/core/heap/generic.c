@@ -1,7 +1,14 @@
 /* malloc's slow path and its heartbeat. */
 #include <errno.h>
 
+#include "heap/delayed.h"
 #include "heap/heap.h"
+#include "heap/purge.h"
+#include "heap/reclaim.h"
+#include "heap/request.h"
+#include "heap/retire.h"
+#include "heap/thread.h"
+#include "os/os.h"
 #include "os/rare.h"
 #include "segment/arena.h"
 #include "segment/purge.h"

@@ -4,8 +4,17 @@
 #include <string.h>
 
 #include "heap/communal.h"
+#include "heap/delayed.h"
 #include "heap/magazine.h"
+#include "heap/queue.h"
+#include "heap/reclaim.h"
+#include "heap/retire.h"
+#include "heap/sample.h"
+#include "heap/thread.h"
+#include "os/os.h"
+#include "page/page.h"
 #include "segment/guard.h"
+#include "segment/segment.h"
 
 void mi_heap_init(mi_heap_t* heap, mi_tld_t* tld, uint8_t tag, bool allow_destroy) {
   memcpy(heap, &mi_heap_empty, sizeof(*heap));

@@ -2,6 +2,9 @@
 
 #include <string.h>
 
+#include "heap/delayed.h"
+#include "heap/heap.h"
+#include "heap/queue.h"
 #include "os/rare.h"
 #include "segment/memory.h"
 #include "segment/purge.h"

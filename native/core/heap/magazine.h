@@ -14,7 +14,8 @@
 #ifndef MI_MAGAZINE_H
 #define MI_MAGAZINE_H
 
-#include "heap/heap.h"
+#include "os/rare.h"
+#include "page/page.h"
 
 enum { MI_MAGAZINE_SEEN = 1 }; /* in a slot */
 

@@ -1,5 +1,8 @@
 /* Queues of pages, and the table that leads malloc to the first page of each small one. */
+#include "heap/queue.h"
 #include "heap/magazine.h"
+#include "heap/retire.h"
+#include "heap/thread.h"
 
 /* Only the last page of a queue may be retired: that is where mi_heap_collect_retired looks. So
    what is added at the back goes before it. */

@@ -1,5 +1,10 @@
 /* Segments change owners: abandoned by a thread that ends, adopted by one that needs pages. */
+#include "heap/reclaim.h"
+#include "heap/heap.h"
 #include "heap/magazine.h"
+#include "heap/queue.h"
+#include "heap/retire.h"
+#include "heap/thread.h"
 #include "os/rare.h"
 #include "segment/abandoned.h"
 #include "segment/abandoned_visit.h"

@@ -1,6 +1,12 @@
 /* Pages that became empty. */
-#include "heap/heap.h"
+#include "heap/retire.h"
+#include "heap/delayed.h"
+#include "heap/queue.h"
+#include "heap/request.h"
+#include "options/report.h"
 #include "os/rare.h"
+#include "page/page.h"
+#include "segment/huge.h"
 #include "stats/stats.h"
 
 /* An empty page is given back after so many rounds, of which there is one in so many slow paths of its

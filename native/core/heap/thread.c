@@ -4,6 +4,10 @@
 
 #include <string.h>
 
+#include "heap/heap.h"
+#include "heap/process.h"
+#include "heap/reclaim.h"
+#include "heap/thread.h"
 #include "segment/abandoned_visit.h"
 #include "segment/memory.h"
 #include "segment/purge.h"

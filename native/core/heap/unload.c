@@ -1,7 +1,11 @@
 /* The end of a copy of miheap in a process that goes on: dlclose of a library that we are linked into. Its code
    is about to be unmapped, so no thread is inside of it or will be again, and we may do what else only a
    heap's own thread may. What is alive then stays readable and writable for ever; nobody can free it. */
+#include "heap/heap.h"
 #include "heap/magazine.h"
+#include "heap/process.h"
+#include "heap/reclaim.h"
+#include "heap/thread.h"
 #include "segment/abandoned_visit.h"
 #include "segment/orphan.h"
 #include "segment/page_map.h"

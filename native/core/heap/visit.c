@@ -3,7 +3,10 @@
 #include <string.h>
 
 #include "heap/communal.h"
+#include "heap/heap.h"
 #include "heap/magazine.h"
+#include "heap/reclaim.h"
+#include "heap/retire.h"
 #include "segment/guard.h"
 #include "segment/track.h"
 

@@ -2,8 +2,8 @@
 #ifndef MI_VISIT_H
 #define MI_VISIT_H
 
-#include "heap/heap.h"
 #include "segment/abandoned_visit.h"
+#include "segment/subproc.h"
 
 typedef struct mi_visit_s {
   mi_block_visit_fun* visitor;

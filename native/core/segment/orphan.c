@@ -39,10 +39,9 @@ static void for_each_slot(void (*fn)(mi_slot_ref_t ref, void* arg), void* arg) {
 
 static void look(mi_slot_ref_t ref, void* arg) {
   const mi_segment_t* segment = (const mi_segment_t*)mi_slot_start(ref);
-  bool mine = mi_segment_is_live(ref)
-                  ? segment->cookie == mi_segment_cookie(segment) && mi_mark_peek(ref) == NULL &&
-                        !is_of_another(segment)
-                  : !mi_slot_is_lost(ref);
+  bool mine = mi_segment_is_live(ref) ? segment->cookie == mi_segment_cookie(segment) &&
+                                            mi_mark_peek(ref) == NULL && !is_of_another(segment)
+                                      : !mi_slot_is_lost(ref);
   bool* cut_off = arg;
   *cut_off |= !mine;
 }

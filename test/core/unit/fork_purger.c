@@ -5,12 +5,14 @@
 #include <unistd.h>
 
 #include "check.h"
-#include "heap/heap.h"
+#include "heap/purge.h"
 #include "miheap.h"
+#include "os/os.h"
 #include "os/rare.h"
 #include "segment/purge.h"
 #include "segment/purger.h"
 #include "segment/segment.h"
+#include "segment/units.h"
 
 #define MIB ((size_t)1 << 20)
 

@@ -2,13 +2,14 @@
 #include <pthread.h>
 #include <time.h>
 
-#include "heap/heap.h"
+#include "heap/purge.h"
 #include "memory.h"
 #include "os/os.h"
 #include "os/rare.h"
 #include "resident.h"
 #include "segment/purge.h"
 #include "segment/slot.h"
+#include "segment/units.h"
 
 enum { FIRST = 8, COUNT = 16 };
 #define MASK mi_bits64(FIRST, COUNT)
