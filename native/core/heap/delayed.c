@@ -1,6 +1,7 @@
 /* free(), but for its fast path: the owner's side and the other threads'. The protocol between
    them is that of mi_page_t.thread_free in types.h. */
 #include "heap/delayed.h"
+
 #include "heap/communal.h"
 #include "heap/heap.h"
 #include "heap/magazine.h"

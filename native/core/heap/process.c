@@ -1,21 +1,14 @@
-/* The process: once at its start, in forked children, and at its end. */
+/* The process: its start and its end. */
 #include "heap/process.h"
+
 #include "heap/communal.h"
-#include "heap/delayed.h"
+#include "heap/fork.h"
 #include "heap/heap.h"
-#include "heap/magazine.h"
 #include "heap/purge.h"
-#include "heap/reclaim.h"
-#include "heap/retire.h"
 #include "heap/sample.h"
 #include "heap/thread.h"
 #include "options/options.h"
-#include "segment/abandoned.h"
-#include "segment/abandoned_visit.h"
-#include "segment/arena.h"
-#include "segment/orphan.h"
 #include "segment/page_map.h"
-#include "segment/pin.h"
 #include "segment/purge.h"
 #include "segment/purger.h"
 #include "segment/reserve.h"
@@ -57,47 +50,6 @@ void mi_process_attach(void) {
     mi_os_yield(round);
 }
 
-/* ---- Fork ----
-   The child has one thread. What the others were doing to their own heaps stays
-   undone for ever; nothing of theirs is used but to free blocks into it, which is always
-   allowed. */
-
-/* Those of the other threads. */
-static void forget_pins(const mi_tld_t* tld) {
-  mi_slot_ref_t mine[2];
-  size_t count = 0;
-  if (mi_abandoned_visits_run(&mine[count])) count++;
-  if (tld != NULL && tld->visited_communal != NULL) {
-    mine[count++] = mi_segment_slot(tld->visited_communal);
-  }
-  mi_pins_forget(mine, count);
-}
-
-static void in_forked_child(void) {
-  bool has_heap = mi_heap_is_initialized(mi_heap_default);
-  mi_purger_hold();
-  forget_pins(has_heap ? mi_heap_default->tld : NULL);
-  /* Most children have nothing more to look for. */
-  bool cut_off =
-      mi_purge_was_cut_off() || mi_stat_current(threads) > has_heap || mi_segments_were_cut_off();
-  if (cut_off) mi_segments_orphan(mi_page_forget_other_thread);
-  mi_abandoned_count_again();
-  mi_abandoned_visit_forked();
-  mi_subprocs_forked(has_heap ? &mi_heap_default->tld->segments : NULL);
-  mi_stat_set(threads, has_heap);
-  mi_arenas_in_forked_child();
-  mi_heap_t* heap = has_heap ? mi_heap_default->tld->heaps : NULL;
-  mi_retired_forked(heap);
-  for (; heap != NULL; heap = heap->next) mi_heap_delayed_free_in_child(heap);
-  mi_magazines_forked(has_heap ? &mi_heap_default->tld->backing : NULL);
-  if (cut_off) mi_heap_free_come_back();
-  /* Who made a round of purging may not be there: another one looks for what that had not come to. */
-  mi_purge_announce(mi_purge_time(1));
-  mi_purger_forked();
-}
-
-/* ---- Start and end ---- */
-
 /* Before the constructors of whatever we are linked with, which may have destructors that free.
    pthread_atfork may allocate, and hold its lock while it does: so it is not called from inside
    malloc. */
@@ -109,7 +61,7 @@ __attribute__((constructor(101))) static void at_process_start(void) {
     mi_heap_sample_as_options_say(mi_heap_default);
   }
   mi_reserve_as_options_say();
-  mi_os_register_fork_child(in_forked_child);
+  mi_os_register_fork_child(mi_process_in_forked_child);
   if (mi_option_is_enabled(mi_option_show_stats)) mi_os_keep_stderr();
 }
 

@@ -1,5 +1,6 @@
 /* Queues of pages, and the table that leads malloc to the first page of each small one. */
 #include "heap/queue.h"
+
 #include "heap/magazine.h"
 #include "heap/retire.h"
 #include "heap/thread.h"

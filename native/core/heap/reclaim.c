@@ -1,5 +1,6 @@
 /* Segments change owners: abandoned by a thread that ends, adopted by one that needs pages. */
 #include "heap/reclaim.h"
+
 #include "heap/heap.h"
 #include "heap/magazine.h"
 #include "heap/queue.h"

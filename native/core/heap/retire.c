@@ -1,5 +1,6 @@
 /* Pages that became empty. */
 #include "heap/retire.h"
+
 #include "heap/delayed.h"
 #include "heap/queue.h"
 #include "heap/request.h"

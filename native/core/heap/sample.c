@@ -1,5 +1,6 @@
 /* Which allocations of a heap are guarded, in builds with MI_GUARDED. */
 #include "heap/sample.h"
+
 #include "os/os.h"
 
 void mi_heap_sample(mi_heap_t* heap, size_t rate, size_t seed) {

@@ -1,4 +1,6 @@
 /* Threads: a heap at the first allocation, and its end with the thread. */
+#include "heap/thread.h"
+
 #include "heap/communal.h"
 #include "heap/magazine.h"
 
@@ -7,7 +9,6 @@
 #include "heap/heap.h"
 #include "heap/process.h"
 #include "heap/reclaim.h"
-#include "heap/thread.h"
 #include "segment/abandoned_visit.h"
 #include "segment/memory.h"
 #include "segment/purge.h"

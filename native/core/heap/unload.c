@@ -7,7 +7,7 @@
 #include "heap/reclaim.h"
 #include "heap/thread.h"
 #include "segment/abandoned_visit.h"
-#include "segment/orphan.h"
+#include "segment/other_threads.h"
 #include "segment/page_map.h"
 #include "segment/purge.h"
 #include "segment/purger.h"
