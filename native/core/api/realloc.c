@@ -9,17 +9,17 @@
 #include "heap/thread.h"
 #include "segment/huge.h"
 
-/* What a block of `newsize` must be asked for, so that it can be at such an address. */
-static size_t size_to_ask(size_t newsize, size_t align, size_t offset) {
-  if ((offset & (align - 1)) != 0) return newsize + align - 1;
-  return mi_align_up(newsize == 0 ? 1 : newsize, align);
+/* The size to allocate for a block that can be at such an address. */
+static size_t size_to_ask(const mi_request_t* wanted) {
+  size_t align = wanted->align;
+  if ((wanted->offset & (align - 1)) != 0) return wanted->size + align - 1;
+  return mi_align_up(wanted->size == 0 ? 1 : wanted->size, align);
 }
 
 /* A block that is less than half used moves, if that makes it smaller. */
-static bool stays(size_t newsize, size_t usable, size_t align, size_t offset) {
-  if (newsize > usable) return false;
-  return newsize >= usable - usable / 2 ||
-         mi_good_size(size_to_ask(newsize, align, offset)) >= usable;
+static bool stays(const mi_request_t* wanted, size_t usable) {
+  if (wanted->size > usable) return false;
+  return wanted->size >= usable - usable / 2 || mi_good_size(size_to_ask(wanted)) >= usable;
 }
 
 static void* stay(void* p, size_t newsize, size_t usable, bool zero) {
@@ -91,39 +91,40 @@ static mi_noinline void* shrink_in_place(void* p, size_t newsize, size_t align, 
   return stay(p, newsize, mi_usable_from(mi_page_of(p), p), zero);
 }
 
+/* The block, of which `usable` bytes can be used, stays or changes its size where it is. NULL if it cannot. */
+static void*
+resize_here(mi_page_t* page, void* p, size_t usable, const mi_request_t* wanted, bool zero) {
+  /* A guarded block that changes its size moves, so that its guard stays where it ends. */
+  bool guarded = mi_is_guarded(page, p);
+  bool keeps_end = !guarded || wanted->size == usable;
+  if (mi_likely(stays(wanted, usable)) && keeps_end) return stay(p, wanted->size, usable, zero);
+  /* A large block stays where it is, and a huge one moves by multiples of a segment. */
+  return guarded || wanted->align > MI_SEGMENT_SIZE ? NULL : resize(page, p, wanted->size, zero);
+}
+
 void* mi_realloc_from(mi_heap_t* heap, void* p, size_t newsize, size_t align, size_t offset,
                       bool zero) {
   if (mi_unlikely(!mi_is_power_of_two(align))) {
     errno = EINVAL;
     return NULL;
   }
-  size_t usable = 0;
-  bool may_stay = false;
-  if (p != NULL) {
-    mi_page_t* page = mi_checked_page_of("realloc", p);
-    if (mi_unlikely(page == NULL)) {
-      errno = EINVAL;
-      return NULL;
-    }
-    usable = mi_usable_from(page, p);
-    may_stay = (((uintptr_t)p + offset) & (align - 1)) == 0 &&
-               (heap == NULL || mi_heap_has_page(heap, page));
-    /* A guarded block that changes its size moves, so that its guard stays where it ends. */
-    bool guarded = mi_is_guarded(page, p);
-    bool keeps_end = !guarded || newsize == usable;
-    if (mi_likely(may_stay && stays(newsize, usable, align, offset)) && keeps_end) {
-      return stay(p, newsize, usable, zero);
-    }
-    /* A large block stays where it is, and a huge one moves by multiples of a segment. */
-    if (may_stay && !guarded && align <= MI_SEGMENT_SIZE) {
-      void* resized = resize(page, p, newsize, zero);
-      if (resized != NULL) return resized;
-    }
+  mi_heap_t* target = heap == NULL ? mi_heap_default : heap;
+  if (p == NULL) return mi_alloc_aligned(target, newsize, align, offset, zero);
+  mi_page_t* page = mi_checked_page_of("realloc", p);
+  if (mi_unlikely(page == NULL)) {
+    errno = EINVAL;
+    return NULL;
+  }
+  size_t usable = mi_usable_from(page, p);
+  bool may_stay = (((uintptr_t)p + offset) & (align - 1)) == 0 &&
+                  (heap == NULL || mi_heap_has_page(heap, page));
+  if (mi_likely(may_stay)) {
+    mi_request_t wanted = {.size = newsize, .align = align, .offset = offset};
+    void* here = resize_here(page, p, usable, &wanted, zero);
+    if (here != NULL) return here;
   }
   int saved = errno;
-  void* moved =
-      mi_alloc_aligned(heap == NULL ? mi_heap_default : heap, newsize, align, offset, zero);
-  if (p == NULL) return moved;
+  void* moved = mi_alloc_aligned(target, newsize, align, offset, zero);
   if (mi_unlikely(moved == NULL)) {
     if (!may_stay || newsize > usable) return NULL;
     p = shrink_in_place(p, newsize, align, zero);
