@@ -174,7 +174,8 @@ typedef struct mi_page_s {
   uint8_t shared_credit : 3; /* above 0: it will be SHARED when it is full */
   uint8_t retire_expire; /* rounds of mi_heap_age_retired until it is given back; 0: not retired */
   bool in_full;          /* the page sits in the full queue */
-  uint8_t in_magazine;   /* no more of its blocks than this are in the heap's magazine */
+  bool to_magazine;      /* the owner's frees go to the heap's magazine */
+  uint8_t in_magazine;   /* no more of its blocks than this are in there */
   struct mi_page_s* next;
   struct mi_page_s* prev;
   union {

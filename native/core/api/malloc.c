@@ -43,7 +43,7 @@ static mi_noinline void* alloc_slowest(size_t size, mi_heap_t* heap, bool zero) 
 static mi_noinline void* small_extend(size_t size, mi_heap_t* heap, mi_page_t* page, bool zero) {
   if (!mi_page_has_room(page) || !mi_heap_spend(heap, 1)) return alloc_slowest(size, heap, zero);
   unsigned before = page->capacity;
-  mi_page_extend(page);
+  mi_heap_extend_page(heap, page);
   heap->tld->stats.pages_extended++;
   heap->quick_blocks -= (int)(page->capacity - before) - 1;
   return mi_page_alloc(page, zero);

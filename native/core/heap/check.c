@@ -56,7 +56,7 @@ slot_is_valid(const mi_heap_t* heap, const _Atomic(uintptr_t)* slot, unsigned si
 }
 
 static bool counts_magazine(const mi_heap_t* heap, const mi_page_t* page) {
-  if (!mi_page_has_magazine(page)) return true;
+  if (!page->to_magazine) return true;
   size_t count = mi_magazine_count(heap->magazine, page);
   return count <= page->in_magazine && count <= mi_page_used(page);
 }

@@ -10,15 +10,24 @@
 #include "segment/huge.h"
 #include "stats/stats.h"
 
+/* In a large heap, most of what is laid out is used soon, and several system pages at once cost half of what they cost
+   one by one (bench/NOTES.md). In a small one that would be too much memory for what it saves. */
+void mi_heap_extend_page(mi_heap_t* heap, mi_page_t* page) {
+  enum { LARGE_HEAP_PAGES = 128, AHEAD = 3, MOST_BYTES = 16 << 10 };
+  bool ahead = page->block_size <= MI_SMALL_SIZE_MAX && heap->page_count >= LARGE_HEAP_PAGES &&
+               (1 + AHEAD) * mi_os_page_size() <= MOST_BYTES;
+  mi_page_extend(page, ahead ? AHEAD : 0);
+}
+
 static mi_page_t* adopt_fresh(mi_heap_t* heap, mi_page_t* page, unsigned bin) {
   page->bin = (uint8_t)bin;
   page->tag = heap->tag;
-  atomic_store_explicit(&page->heap, heap,
-                        memory_order_relaxed); /* published by mi_page_set_full */
+  /* Published by mi_page_set_full. */
+  atomic_store_explicit(&page->heap, heap, memory_order_relaxed);
   if (MI_TRACK) mi_page_set_flag(page, MI_PAGE_HAS_ALIGNED, true);
-  mi_page_set_freer(page);
+  mi_magazine_set_freer(heap, page);
   if (bin != MI_BIN_HUGE) mi_thread_stat_up(heap->tld, pages);
-  if (page->reserved > 1) mi_page_extend(page);
+  if (page->reserved > 1) mi_heap_extend_page(heap, page);
   return page;
 }
 
@@ -75,7 +84,7 @@ static bool make_available(mi_heap_t* heap, mi_page_t* page) {
     if (page->free != NULL) return true;
     if (page->capacity < page->reserved) {
       heap->tld->stats.pages_extended++;
-      mi_page_extend(page);
+      mi_heap_extend_page(heap, page);
       return true;
     }
     if (mi_page_to_full(heap, page)) return false;

@@ -69,7 +69,7 @@ void mi_heap_settle(mi_heap_t* heap) {
 
 void mi_heap_take_page(mi_heap_t* heap, mi_page_t* page) {
   atomic_store_explicit(&page->heap, heap, memory_order_relaxed); /* see mi_page_set_full */
-  mi_page_set_freer(page);
+  mi_magazine_set_freer(heap, page);
   mi_heap_add_page(heap, page, false);
   if (page->reserved > 1 || mi_page_set_full(page)) return;
   /* Its block has just come back, and may be being purged. */

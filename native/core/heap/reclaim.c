@@ -4,6 +4,7 @@
 #include "heap/heap.h"
 #include "heap/magazine.h"
 #include "heap/queue.h"
+#include "heap/request.h"
 #include "heap/retire.h"
 #include "heap/thread.h"
 #include "os/rare.h"
@@ -135,7 +136,7 @@ mi_page_t* mi_heap_reclaim(mi_heap_t* heap, unsigned bin) {
     if (page != NULL) {
       mi_heap_remove_page(heap, page);
       mi_heap_add_page(heap, page, true);
-      if (page->free == NULL) mi_page_extend(page);
+      if (page->free == NULL) mi_heap_extend_page(heap, page);
       return page;
     }
     if (mi_segment_has_free_page(heap->segments, mi_bin_block_size(bin))) return NULL;

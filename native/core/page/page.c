@@ -2,24 +2,15 @@
 
 #include "os/rare.h"
 
-/* In a large heap, most of what is laid out is used soon, and several system pages at once cost half of what they cost
-   one by one (bench/NOTES.md). In a small one that would be too much memory for what it saves. */
-static bool may_populate(const mi_page_t* page) {
-  enum { LARGE_HEAP_PAGES = 128, MOST_BYTES = 16 << 10 };
-  const mi_heap_t* heap = atomic_load_explicit(&page->heap, memory_order_relaxed);
-  return page->block_size <= MI_SMALL_SIZE_MAX && 4 * mi_os_page_size() <= MOST_BYTES &&
-         heap != NULL && heap->page_count >= LARGE_HEAP_PAGES;
-}
-
-void mi_page_extend(mi_page_t* page) {
+void mi_page_extend(mi_page_t* page, size_t ahead) {
   mi_assert(page->free == NULL && page->capacity < page->reserved);
   size_t block_size = page->block_size;
   bool is_fresh = page->memory_is_zero;
-  bool populates = is_fresh && page->capacity > 0 && may_populate(page);
+  bool populates = ahead > 0 && is_fresh && page->capacity > 0;
   uint8_t* first = page->start + page->capacity * block_size;
   /* What lies in the system pages that the first of them touches. */
   uintptr_t end = mi_align_up((uintptr_t)first + block_size, mi_os_page_size());
-  if (populates) end += 3 * mi_os_page_size();
+  if (populates) end += ahead * mi_os_page_size();
   size_t count = (end - (uintptr_t)first) / block_size;
   size_t room = (size_t)(page->reserved - page->capacity);
   if (mi_rare(mi_rare_extend)) count = 1;

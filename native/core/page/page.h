@@ -40,15 +40,9 @@ mi_inline bool mi_page_others_prevail(size_t owner, size_t others) { return 2 * 
 
 /* Any thread. Relaxed: the answer "I" cannot change behind my back. */
 mi_inline bool mi_page_is_freer(const mi_page_t* page) { return mi_os_is_thread_id(&page->freer); }
-/* Its heap has a magazine for such blocks. Owner. */
-mi_inline bool mi_page_has_magazine(const mi_page_t* page) {
-  if (page->block_size <= MI_SMALL_SIZE_MAX || page->reserved == 1) return false;
-  const mi_heap_t* heap = atomic_load_explicit(&page->heap, memory_order_relaxed);
-  return heap != NULL && heap->magazine != NULL;
-}
-/* For the owner, when a heap of its gets the page: page->heap is set. */
+/* For the owner, whenever the flags or to_magazine changed. */
 mi_inline void mi_page_set_freer(mi_page_t* page) {
-  bool plain = mi_page_flags(page) == 0 && !mi_page_has_magazine(page);
+  bool plain = mi_page_flags(page) == 0 && !page->to_magazine;
   atomic_store_explicit(&page->freer, plain ? mi_os_thread_id() : 0, memory_order_relaxed);
 }
 /* Before another thread may own the segment, or the page may end. */
@@ -90,9 +84,10 @@ mi_inline mi_block_t* mi_page_block_of(const mi_page_t* page, const void* p) {
   return (mi_block_t*)(page->start + offset - offset % page->block_size);
 }
 
-/* Lays out some more blocks: as far as the system pages reach that the first of them touches, so that memory is touched no
-   sooner than needed; three more of fresh memory in a large heap. `free` must be empty and capacity < reserved. */
-void mi_page_extend(mi_page_t* page);
+/* Lays out some more blocks: as far as the system pages reach that the first of them touches, so that memory is touched
+   no sooner than needed. Of memory that was never touched, also `ahead` more system pages, all had from the system at
+   once. `free` must be empty and capacity < reserved. */
+void mi_page_extend(mi_page_t* page, size_t ahead);
 
 /* No block is alive, and none is on thread_free: all of them will be laid out again as they are needed, one behind the
    other. */
