@@ -3,7 +3,6 @@
 #include "calls.h"
 #include "environment.h"
 #include "platform.h"
-#include "process.h"
 
 namespace miheap {
 
@@ -19,7 +18,7 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
   ExportHeapCalls(env, exports);
   ExportBlockCalls(env, exports);
   ExportTokenCalls(env, exports);
-  ExportProcess(env, exports);
+  ExportProcessCalls(env, exports);
 #if defined(MI_ADDON_MISUSE)
   ExportMisuse(env, exports);
 #endif

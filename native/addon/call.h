@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <string>
+#include <vector>
 
 #include "status.h"
 
@@ -20,13 +21,21 @@ struct Arguments {
   size_t SizeAt(size_t index) const;
   double DoubleAt(size_t index) const;
   bool BoolAt(size_t index) const;
+  // The first 63 bytes of a text. A token has no more, so a longer text names none.
   std::string TokenAt(size_t index) const;
+  std::string TextAt(size_t index) const;
+  std::vector<std::string> TextsAt(size_t index) const;
 
   napi_env env;
   napi_value values[4];
 };
 
+napi_value Null(napi_env env);
+napi_value Boolean(napi_env env, bool boolean);
 napi_value Number(napi_env env, double number);
+napi_value Numbers(napi_env env, const std::vector<size_t>& numbers);
+napi_value Text(napi_env env, const char* text);
+
 napi_value Answer(napi_env env, Status status);
 // A failed call of the runtime may have left an exception; the status says what happened instead.
 napi_value AnswerNoMemory(napi_env env);

@@ -8,8 +8,9 @@ namespace miheap {
 void ExportHeapCalls(napi_env env, napi_value exports);
 void ExportBlockCalls(napi_env env, napi_value exports);
 void ExportTokenCalls(napi_env env, napi_value exports);
+void ExportProcessCalls(napi_env env, napi_value exports);
 
-// Only in hardened builds: a mistake, for a test that the core notices it.
+// Adds a function that frees a block twice, for the test that the core notices. Hardened builds only.
 void ExportMisuse(napi_env env, napi_value exports);
 
 } // namespace miheap

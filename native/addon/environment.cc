@@ -70,11 +70,11 @@ void Environment::Close() {
   Release();
 }
 
-void Environment::OnCollectWanted(Napi::Function callback) {
+void Environment::OnCollectWanted(napi_value callback) {
   auto is_gone = [](const Napi::FunctionReference& each) { return each.Value().IsEmpty(); };
   request_collect_.erase(std::remove_if(request_collect_.begin(), request_collect_.end(), is_gone),
                          request_collect_.end());
-  request_collect_.push_back(Napi::Weak(callback));
+  request_collect_.push_back(Napi::Weak(Napi::Function(env, callback)));
   collect_requested_ = false;
 }
 

@@ -27,7 +27,7 @@ struct Environment {
 
   // `callback` is what NoteFreed calls, unless the garbage collector has found it. When the module was loaded
   // several times, as by test environments, that is the last one that is alive.
-  void OnCollectWanted(Napi::Function callback);
+  void OnCollectWanted(napi_value callback);
 
   // Memory came back. After a burst of that, asks JavaScript once for a call of CollectIfIdle.
   void NoteFreed(size_t bytes);

@@ -94,9 +94,7 @@ napi_value Adopt(napi_env env, napi_callback_info info) {
   if (memory->size == 0) {
     tokens::Settle(name, memory, true);
     memory->Release();
-    napi_value nothing = nullptr;
-    napi_get_null(env, &nothing);
-    return nothing;
+    return Null(env);
   }
   Status status = Status::kNoMemory;
   napi_value buffer = nullptr;
