@@ -10,7 +10,8 @@ namespace {
 
 Napi::Object Init(Napi::Env env, Napi::Object exports) {
   PinModule();
-  // Finalisers of ArrayBuffers may run before or after this one; they hold references of their own.
+  // Finalisers of ArrayBuffers may run before or after this one. Each block holds a reference to
+  // the environment.
   const auto finalize = [](napi_env, void* data, void*) {
     static_cast<Environment*>(data)->Close();
   };

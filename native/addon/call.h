@@ -12,8 +12,8 @@ namespace miheap {
 
 struct Heap;
 
-// The arguments of a call from lib/. native.ts says what they are; it has checked them, so nothing is
-// checked again, but for buffers: Block::Find takes any value.
+// The arguments of a call, as lib/native.ts declares them. lib/ has checked all but buffers: these
+// are for Block::Find, which takes any value.
 struct Arguments {
   Arguments(napi_env env, napi_callback_info info);
 
@@ -37,9 +37,9 @@ napi_value Numbers(napi_env env, const std::vector<size_t>& numbers);
 napi_value Text(napi_env env, const char* text);
 
 napi_value Answer(napi_env env, Status status);
-// A failed call of the runtime may have left an exception; the status says what happened instead.
+// Answers kNoMemory, and clears an exception that a failed call of the runtime may have left.
 napi_value AnswerNoMemory(napi_env env);
-// `buffer`, or why there is none.
+// Answers `buffer`, or `status` if it is null.
 napi_value AnswerBuffer(napi_env env, napi_value buffer, Status status);
 
 void Export(napi_env env, napi_value exports, const char* name, napi_callback callback);
