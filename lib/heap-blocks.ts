@@ -36,9 +36,7 @@ export class HeapBlocks {
   allocate(size: number, options: AllocOptions | undefined, zero: boolean): HandedOut {
     const align = this.#alignOf(options);
     let block = native.allocate(this.#live(), size, align, zero);
-    if (block === Status.Limit && native.recover(this.#live())) {
-      block = native.allocate(this.#live(), size, align, zero);
-    }
+    if (this.#hasRecovered(block)) block = native.allocate(this.#live(), size, align, zero);
     if (typeof block === 'number') throw this.#failure(block, undefined, size, align);
     return block;
   }
@@ -54,9 +52,7 @@ export class HeapBlocks {
     const handle = this.#live();
     if (size === 0 || isEmptyOf(this, old)) return this.#replace(handle, old, size);
     let block = native.reallocate(handle, old, size);
-    if (block === Status.Limit && native.recover(handle)) {
-      block = native.reallocate(this.#live(), old, size);
-    }
+    if (this.#hasRecovered(block)) block = native.reallocate(this.#live(), old, size);
     if (typeof block !== 'number') return bufferIn(block);
     const held = block === Status.Limit ? (old as ArrayBuffer).byteLength : 0;
     throw this.#failure(block, old, size - held);
@@ -98,9 +94,7 @@ export class HeapBlocks {
   adopt(token: TokenClone): OffHeapBuffer {
     const id = idOf(token);
     let block = native.adopt(this.#live(), id);
-    if (block === Status.Limit && native.recover(this.#live())) {
-      block = native.adopt(this.#live(), id);
-    }
+    if (this.#hasRecovered(block)) block = native.adopt(this.#live(), id);
     if (block === null) return Buffer.from(transferableEmpty(this));
     if (typeof block === 'number') throw this.#failure(block, token, sizeOf(token));
     return bufferIn(block);
@@ -152,6 +146,11 @@ export class HeapBlocks {
     const fresh = size === 0 ? this.nothing() : bufferIn(this.allocate(size, undefined, true));
     this.free(old, old);
     return fresh;
+  }
+
+  /** Whether `answer` is the limit and the garbage collector gave bytes back: then one more try is due. */
+  #hasRecovered(answer: unknown): boolean {
+    return answer === Status.Limit && native.recover(this.#live());
   }
 
   #failure(status: Status, given: unknown, size = 0, align = 0): Error {
