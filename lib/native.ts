@@ -1,7 +1,7 @@
-import { isMainThread } from 'node:worker_threads';
 import { LoadError } from './errors';
 import type { OffHeapBuffer } from './heap-types';
 import { isWhole, libc, root, shippedPlatforms, system } from './shipped';
+import { tellOfWorkerExit } from './worker-exit';
 
 /** A heap inside the addon. */
 export type HeapHandle = { readonly heap: unique symbol };
@@ -100,28 +100,7 @@ export interface Native {
 
 export const native = load();
 
-// Bun and Deno end an environment in other ways.
-if (!isMainThread && !process.versions.bun && !process.versions.deno) tellOfEnd();
-
-/** One listener in each worker, however often this module is loaded there. */
-function tellOfEnd(): void {
-  native.endsEarly();
-  const key = Symbol.for('miheap.ends');
-  const shared = process as { [key]?: Native[] };
-  const told = shared[key];
-  if (told !== undefined) {
-    told.push(native);
-    return;
-  }
-  const all = [native];
-  Object.defineProperty(shared, key, { value: all });
-  // Before those that are there already: one that throws, or calls process.exit, is the last. Programs emit `exit`
-  // themselves too, and go on.
-  process.prependListener('exit', () => {
-    if (!(process as { _exiting?: boolean })._exiting) return;
-    for (const each of all) each.beforeEnd();
-  });
-}
+tellOfWorkerExit(native);
 
 /** The options of Node that keep the native module from loading, if any do. */
 function whatIsForbidden(cause: unknown): string | undefined {
