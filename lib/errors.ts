@@ -48,7 +48,6 @@ export class HeapLimitError extends RangeError {
   /** Bytes that the garbage collector has found, and that come back when the event loop turns. */
   readonly waitingBytes: number;
 
-  /** @internal */
   constructor({ name, limit, requested, liveBytes, waitingBytes }: LimitMessage) {
     super(
       `the limit of ${called('heap', name)} is ${limit} bytes, and ${requested} more were asked for: ` +
@@ -176,7 +175,6 @@ export class RegionLimitError extends RangeError {
   /** Bytes of the chunks that the region holds. */
   readonly bytes: number;
 
-  /** @internal */
   constructor(name: string, limit: number, requested: number, bytes: number) {
     super(
       `the limit of ${called('region', name)} is ${limit} bytes, and ${requested} were asked for: ` +
