@@ -51,9 +51,10 @@ function fail(error: unknown): void {
 }
 
 /**
- * Writes to stdout. That its reader has gone is no failure.
+ * Writes to stdout. If its reader has gone, that is no failure.
  *
- * Only here is `process.stdout` touched: Node makes it non-blocking, which a command would inherit.
+ * `process.stdout` must not be touched before a command is run: Node makes a pipe non-blocking when it is, and
+ * the command would inherit that.
  */
 function print(text: string): void {
   process.stdout.on('error', (error: NodeJS.ErrnoException) => {
@@ -83,10 +84,10 @@ function run(args: string[]): void {
   replaceProcess(file, command, environment);
 }
 
-/** The command takes over this very process, so its exit code and signals need no passing on. */
+/** Has the command take over this process, so that exit codes and signals need no passing on. */
 function replaceProcess(file: string, argv: string[], environment: NodeJS.ProcessEnv): never {
   const variables = Object.entries(environment).map(([name, value]) => `${name}=${value}`);
-  // Options for the command are none for this process, which would complain of them, too.
+  // Options are for the command alone. This process would read them, too, and complain of wrong ones.
   for (const name of Object.keys(process.env)) {
     if (name.startsWith('MIHEAP_')) delete process.env[name];
   }

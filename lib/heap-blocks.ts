@@ -9,8 +9,8 @@ import { bufferIn, transferableEmpty } from './transfer';
 import { checkAlign, checkOptions, shownBy } from './validate';
 
 /**
- * The blocks of a heap, as the addon has them, and its buffers of no bytes, which the addon does not
- * know. Heap has looked at the arguments; what the addon answers becomes an error here.
+ * The blocks of a heap, which the addon keeps, and its empty buffers, which the addon does not know. Heap
+ * has checked the arguments. A status that the addon answers becomes an error here.
  */
 export class HeapBlocks {
   readonly #name: string;
@@ -27,12 +27,12 @@ export class HeapBlocks {
     this.#handle = handle;
   }
 
-  /** undefined once destroyed. */
+  /** The addon's heap; undefined once destroyed. */
   get handle(): HeapHandle | undefined {
     return this.#handle;
   }
 
-  /** A block; `size` is not 0. */
+  /** Allocates a block; `size` is not 0. */
   allocate(size: number, options: AllocOptions | undefined, zero: boolean): HandedOut {
     const align = this.#alignOf(options);
     let block = native.allocate(this.#live(), size, align, zero);
@@ -41,7 +41,7 @@ export class HeapBlocks {
     return block;
   }
 
-  /** A buffer of no bytes. */
+  /** Makes an empty buffer. */
   nothing(options?: AllocOptions): OffHeapBuffer {
     this.#alignOf(options);
     this.#live();
@@ -76,7 +76,7 @@ export class HeapBlocks {
     return status === Status.Ok || (mayBeEmpty(status) && isEmptyOf(this, shown));
   }
 
-  /** A token for what `given` shows: for one taker, who gets it from us, or for any number. */
+  /** Makes a token for what `given` shows: to be adopted once, which detaches `given`, or any number of times. */
   offer(given: unknown, once: boolean): Token {
     const shown = shownBy(given);
     const handle = this.#live();
@@ -137,7 +137,7 @@ export class HeapBlocks {
     return align;
   }
 
-  /** To or from no bytes. */
+  /** Like reallocate, if `old` is empty or `size` is 0. */
   #replace(handle: HeapHandle, old: Shown, size: number): OffHeapBuffer {
     const status = native.find(handle, old);
     if (status !== Status.Ok && !(mayBeEmpty(status) && isEmptyOf(this, old))) {
@@ -167,7 +167,7 @@ export class HeapBlocks {
   }
 }
 
-/** Whether the addon may have said that of a buffer of no bytes; see isEmptyOf. */
+/** Whether the addon may answer `status` for an empty buffer; see isEmptyOf. */
 function mayBeEmpty(status: Status): boolean {
   return status === Status.NotOwned || status === Status.Detached;
 }

@@ -18,8 +18,8 @@ export function tellOfWorkerExit(native: Native): void {
   }
   const all = [native];
   Object.defineProperty(shared, key, { value: all });
-  // First of all listeners: one that throws, or calls process.exit, keeps later ones from running. A program may
-  // emit `exit` itself and go on, so that alone means nothing.
+  // Prepended, because a listener that throws, or calls process.exit, is the last one that runs. A program may
+  // also emit `exit` itself, and go on.
   process.prependListener('exit', () => {
     if (!(process as { _exiting?: boolean })._exiting) return;
     for (const each of all) each.beforeEnd();
