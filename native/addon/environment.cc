@@ -113,13 +113,9 @@ bool Environment::CollectIfIdle() {
   }
   freed_ = 0;
   collect_requested_ = false;
-  Collect();
-  return true;
-}
-
-void Environment::Collect() {
   for (Heap* heap = heaps; heap != nullptr; heap = heap->next) mi_heap_collect(heap->heap, true);
   mi_collect(true);
+  return true;
 }
 
 bool Environment::CollectGarbage() {

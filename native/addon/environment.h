@@ -37,9 +37,8 @@ struct Environment {
   // there is no memory: napi_create_arraybuffer would end the process.
   napi_value NewArrayBuffer(size_t size, void** start) const;
 
-  // Returns free memory to the system.
-  void Collect();
-  // Collects unless blocks came or went since the last call; returns false then.
+  // Returns free memory to the system, unless blocks came or went since the last call; then returns
+  // false.
   bool CollectIfIdle();
 
   // Has the garbage collector find everything that is unreachable. Finalisers run later, from the
