@@ -8,8 +8,9 @@
 #include "segment/memory.h"
 #include "segment/slot.h"
 
-/* The rest of it. The caller has a descriptor that is all zero, or vacant, and nobody looks at it
-   until publish_slots; but a forked child gives back every slot that it counts. */
+/* Sets what all chunks have in common. The descriptor is all zero or was vacant, and no thread
+   looks at it before publish_slots. slot_count comes last: a forked child gives back every slot
+   below it. */
 static void init_chunk(mi_chunk_t* chunk, uint8_t* start, unsigned slots, bool zero) {
   chunk->start = start;
   atomic_store_explicit(&chunk->has_large, false, memory_order_relaxed);
@@ -23,12 +24,13 @@ static void init_chunk(mi_chunk_t* chunk, uint8_t* start, unsigned slots, bool z
 }
 
 static void publish_slots(mi_chunk_t* chunk, uint32_t slots) {
-  /* Release publishes the chunk. */
+  /* Release: a thread that finds a free slot sees the chunk. */
   atomic_store_explicit(&chunk->free, slots, memory_order_release);
 }
 
-/* From now on pointers into it are recognised, or can be by mi_slot_enter: a chunk that is not whole
-   is not entered in the chunk map, which says that all of 32 MiB is ours. */
+/* Makes pointers into the chunk recognised; or, if it is not whole, lets mi_slot_enter do that for
+   each slot: the chunk map says of a whole 32 MiB that it is ours. False if there is no memory, or
+   the address is beyond the map. */
 static bool make_findable(uint8_t* start, unsigned slots) {
   return slots == MI_SLOTS_PER_CHUNK
              ? mi_chunk_map_add(start)
@@ -52,8 +54,8 @@ static reservation_t reserve(size_t size, size_t align, mi_map_t kind) {
   };
 }
 
-/* Reserves as much as the option arena_reserve says; if address space is short, one chunk; if it is very short,
-   and `count` slots next to each other are only one, a single slot. */
+/* Reserves as much as the option arena_reserve says. If address space is short, reserves one chunk;
+   if it is very short and `count` is 1, a single slot. */
 static reservation_t reserve_chunks(unsigned count) {
   size_t size = mi_align_down(mi_option_get_size(mi_option_arena_reserve), MI_CHUNK_SIZE);
   if (size < MI_CHUNK_SIZE) size = MI_CHUNK_SIZE;
@@ -83,7 +85,8 @@ static mi_chunk_t* add_chunk(const reservation_t* from, unsigned slots) {
     mi_chunk_descriptor_leave(chunk);
     return NULL;
   }
-  /* A descriptor that was in use before has its number, and others may be reading it. */
+  /* A descriptor that was in use before has its number already, and other threads may be reading
+     it. */
   if (chunk->number != index) chunk->number = index;
   chunk->resident = from->resident;
   chunk->uncommitted = from->uncommitted;
@@ -118,7 +121,7 @@ bool mi_slots_take_new(unsigned count, mi_slot_ref_t* first) {
 
 /* ---- The chunks of an arena ---- */
 
-/* Slots from `slot` on until the next multiple of 32 MiB, or the end of the arena. */
+/* The number of slots from `slot` on up to the next multiple of 32 MiB, or the end of the arena. */
 static unsigned slots_until_boundary(const mi_arena_t* arena, size_t slot) {
   uintptr_t p = (uintptr_t)arena->start + (slot << MI_SEGMENT_SHIFT);
   size_t in_chunk = MI_SLOTS_PER_CHUNK - ((p >> MI_SEGMENT_SHIFT) & (MI_SLOTS_PER_CHUNK - 1));
@@ -128,7 +131,7 @@ static unsigned slots_until_boundary(const mi_arena_t* arena, size_t slot) {
 
 bool mi_chunks_reserve(mi_arena_t* arena) {
   uint8_t* last = arena->start + (arena->slot_count << MI_SEGMENT_SHIFT) - 1;
-  /* Beyond the chunk map. */
+  /* The chunk map goes no further. */
   if ((uintptr_t)last >> MI_ADDRESS_BITS != 0) return false;
   arena->chunk_count =
       ((uintptr_t)last >> MI_CHUNK_SHIFT) - ((uintptr_t)arena->start >> MI_CHUNK_SHIFT) + 1;
@@ -151,7 +154,7 @@ void mi_chunks_publish(mi_arena_t* arena) {
     publish_slots(chunk, (uint32_t)mi_bits64(0, slots));
     slot += slots;
   }
-  /* So that they are used before what the system gave. */
+  /* So that the arena is used before memory from the system. */
   if (!arena->exclusive) mi_slot_search_from(arena->first_chunk);
 }
 
@@ -162,8 +165,8 @@ typedef struct units_s {
   uint64_t clean;
 } units_t;
 
-/* Takes every unit of the chunk, whose slots the caller holds. False, with nothing taken, if one is
-   being purged. */
+/* Takes every unit of the chunk, all of whose slots the caller holds. False, with nothing taken, if
+   a unit is being purged. */
 static bool take_all_units(mi_chunk_t* chunk, units_t taken[MI_SLOTS_PER_CHUNK]) {
   bool whole = true;
   for (unsigned i = 0; i < chunk->slot_count; i++) {
@@ -187,7 +190,7 @@ static void unmap_chunk(mi_chunk_t* chunk, const units_t taken[MI_SLOTS_PER_CHUN
   uint8_t* start = chunk->start;
   size_t size = (size_t)chunk->slot_count << MI_SEGMENT_SHIFT;
   bool whole = mi_chunk_is_whole(chunk);
-  /* First: who forks meanwhile has a child that looks into every slot. */
+  /* First, for a fork at this time: the child looks into every slot below slot_count. */
   chunk->slot_count = 0;
   atomic_signal_fence(memory_order_release);
   if (whole) mi_chunk_map_remove(start);
@@ -203,7 +206,8 @@ void mi_chunks_unmap_free(void) {
     mi_chunk_t* chunk = mi_chunk_at(i);
     uint32_t slots = atomic_load_explicit(&chunk->free, memory_order_acquire);
     if ((slots != every && slots != 1) || mi_arena_of(chunk) != NULL) continue;
-    /* Acquire: who holds a slot of the chunk sees its descriptor, which stays as it is. */
+    /* Acquire pairs with the release in mi_slot_release: a thread that holds a slot of the chunk
+       sees its descriptor, which does not change meanwhile. */
     if (!atomic_compare_exchange_strong_explicit(&chunk->free, &slots, 0, memory_order_acquire,
                                                  memory_order_relaxed)) {
       continue;

@@ -9,7 +9,7 @@ static uintptr_t process_secret(void) {
   uintptr_t value = atomic_load_explicit(&secret, memory_order_relaxed);
   if (mi_unlikely(value == 0)) {
     uintptr_t fresh = mi_os_random() | 1;
-    /* The first one to store wins, so that all see the same. */
+    /* The first thread to store its value wins, so that all threads see the same one. */
     if (atomic_compare_exchange_strong_explicit(&secret, &value, fresh, memory_order_relaxed,
                                                 memory_order_relaxed)) {
       value = fresh;

@@ -10,8 +10,8 @@
 #define LARGEST ((size_t)64 << 20)
 #define LARGEST_TOTAL ((size_t)128 << 20)
 
-/* Claimed by exchanging `start` with BUSY, so that its other fields are read and written by one
-   thread only. */
+/* A thread claims an entry by exchanging `start` with BUSY. Only that thread reads and writes the
+   other fields. */
 typedef struct entry_s {
   _Atomic(uint8_t*) start; /* NULL: empty */
   size_t size;
@@ -25,17 +25,18 @@ static uint8_t busy_marker;
 
 size_t mi_huge_cache_size(void) { return atomic_load_explicit(&total, memory_order_relaxed); }
 
-/* The entry's mapping, now the caller's, with the entry still BUSY; NULL if it is empty or BUSY. */
+/* Claims the entry, which stays BUSY, and returns its mapping, now the caller's. NULL if it is
+   empty or BUSY. */
 static uint8_t* claim(entry_t* entry) {
   uint8_t* start = atomic_load(&entry->start);
   if (start == NULL || start == BUSY) return NULL;
-  /* Acquire pairs with the release of put. */
+  /* Acquire pairs with the store in `set`. */
   bool won = atomic_compare_exchange_strong_explicit(&entry->start, &start, BUSY,
                                                      memory_order_acquire, memory_order_relaxed);
   return won ? start : NULL;
 }
 
-/* Sequentially consistent: see mi_purge_announce. */
+/* Ends the claim. Sequentially consistent: see mi_purge_announce. */
 static void set(entry_t* entry, uint8_t* start) { atomic_store(&entry->start, start); }
 
 void mi_mapping_unmap(mi_mapping_t mapping) {
@@ -56,7 +57,7 @@ mi_mapping_t mi_huge_cache_take(size_t size) {
     }
     int64_t at = entry->drop_at;
     set(entry, start);
-    mi_purge_announce(at); /* a round may have passed it over meanwhile */
+    mi_purge_announce(at); /* a round may have passed the entry over meanwhile */
   }
   return (mi_mapping_t){NULL, 0};
 }
@@ -90,7 +91,7 @@ void mi_huge_cache_put(mi_mapping_t mapping) {
   mi_mapping_unmap(mapping);
 }
 
-/* The caller has claimed the entry. */
+/* Unmaps the mapping of an entry that the caller has claimed. */
 static void drop(entry_t* entry, uint8_t* start) {
   mi_mapping_t mapping = {start, entry->size};
   atomic_fetch_sub_explicit(&total, mapping.size, memory_order_relaxed);

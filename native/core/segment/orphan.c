@@ -25,7 +25,8 @@ bool mi_segments_need_repair(void) {
   return needed;
 }
 
-/* A new thread may get the id of a lost one, and would then own its segments: so they get an owner that no thread is. */
+/* Makes the segment an orphan if a lost thread owns it. A new thread may get the id of the lost
+   one, and would then own its segments; so they get an owner that no thread can be. */
 static void make_orphan(mi_segment_t* segment, void* arg) {
   (void)arg;
   if (!mi_segment_is_of_another(segment)) return;
@@ -35,8 +36,8 @@ static void make_orphan(mi_segment_t* segment, void* arg) {
   }
 }
 
-/* A lost thread was ending the segment, or had moved its memory away: there may be no header. The caller has pinned the
-   slot. */
+/* For a segment that a lost thread was ending, or whose memory it had moved away: there may be no
+   header. The caller has pinned the slot. */
 static void complete_end(mi_slot_ref_t ref) {
   mi_mark_set(ref, NULL);
   if (mi_slot_state(ref)->run_units != 0) {
@@ -48,7 +49,8 @@ static void complete_end(mi_slot_ref_t ref) {
   mi_segment_end(ref);
 }
 
-/* A lost thread had taken the slot and not yet made a segment there, or had ended one and not yet released the slot. */
+/* For a slot that a lost thread had taken without yet making a segment there, or in which it had
+   ended a segment without yet releasing the slot. */
 static void complete_release(mi_slot_ref_t ref) {
   /* run_units is set after the units of a run were taken, and cleared before they are released. */
   if (mi_slot_state(ref)->run_units != 0) {
@@ -59,8 +61,8 @@ static void complete_release(mi_slot_ref_t ref) {
   }
 }
 
-/* A lost thread held this segment, and may have been giving back a page of it, also the last one. False if it has no
-   pages left: then it must end. */
+/* For a segment that a lost thread held: it may have been giving back a page of it, also the last
+   one. False if the segment has no pages left, and so must end. */
 static bool complete_hold(mi_slot_ref_t ref, mi_segment_t* segment) {
   mi_segment_forget_ended_pages(segment);
   if (segment->used == 0) {

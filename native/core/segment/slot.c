@@ -6,7 +6,8 @@
 #include "segment/chunk.h"
 #include "segment/map.h"
 
-/* No chunk below this one had a free slot when last looked at: where a search begins. */
+/* The number of a chunk at which a search begins: no chunk below it had a free slot at the last
+   look. */
 static _Atomic(size_t) search_start;
 
 size_t mi_slot_search_start(void) {
@@ -22,7 +23,7 @@ void mi_slot_search_from(size_t chunk) {
 
 static void free_slot(mi_slot_ref_t ref) {
   uint32_t bit = 1u << ref.index;
-  /* Release: who takes the slot sees all that was done in it. */
+  /* Release: the thread that takes the slot sees all that was done in it. */
   uint32_t before = atomic_fetch_or_explicit(&ref.chunk->free, bit, memory_order_release);
   mi_assert((before & bit) == 0);
   (void)before;
@@ -30,7 +31,8 @@ static void free_slot(mi_slot_ref_t ref) {
 
 bool mi_slot_take_this(mi_slot_ref_t ref, uint64_t mask, bool* zero, bool* busy) {
   uint32_t bit = 1u << ref.index;
-  /* Acquire: the chunk's start, and the previous holder's last writes. */
+  /* Acquire pairs with the release in free_slot and publish_slots: the caller sees the chunk's
+     start, and the last writes of the previous holder. */
   uint32_t before = atomic_fetch_and_explicit(&ref.chunk->free, ~bit, memory_order_acquire);
   if ((before & bit) == 0) return false;
   if (mi_units_take(ref, mask, zero)) return true;
@@ -49,7 +51,7 @@ bool mi_slot_take_in(mi_chunk_t* chunk, mi_slot_ref_t* ref, uint64_t mask, bool*
   return false;
 }
 
-/* Of a chunk that has free slots now, or false. */
+/* Takes a slot of a chunk that has free slots now and is in no exclusive arena; else false. */
 static bool take_slot_for_all(mi_chunk_t* chunk, mi_slot_ref_t* ref, uint64_t mask, bool* zero) {
   bool busy;
   /* Acquire: a chunk with free slots has its final `arena`. */
@@ -76,7 +78,7 @@ take_slot_in_range(size_t from, size_t to, mi_slot_ref_t* ref, uint64_t mask, bo
 
 void mi_slot_enter(uint8_t* slot, bool starts) {
   if (mi_is_in_chunk(slot)) return;
-  /* There has been room in the table since the chunk was made. */
+  /* Cannot fail: the table has had room since the chunk was made. */
   mi_segment_table_add(starts ? slot : NULL, (mi_segment_t*)slot, MI_SEGMENT_SIZE);
 }
 
@@ -104,7 +106,7 @@ bool mi_slot_take(mi_arena_t* arena, mi_slot_ref_t* ref, uint64_t mask, bool* ze
 
 void mi_slot_release(mi_slot_ref_t ref) {
   mi_chunk_t* chunk = ref.chunk;
-  size_t number = chunk->number; /* before the slot is another's, or unmapped */
+  size_t number = chunk->number; /* before the slot is another segment's, or unmapped */
   if (!mi_chunk_is_whole(chunk)) mi_segment_table_remove(mi_slot_start(ref), MI_SEGMENT_SIZE);
   bool for_all = mi_arena_admits(chunk, NULL);
   free_slot(ref);

@@ -1,4 +1,4 @@
-/* A slot by its chunk and its place there, and the walk over all slots. */
+/* A slot, named by its chunk and its index in it, and a walk over all slots. */
 #ifndef MI_SLOT_REF_H
 #define MI_SLOT_REF_H
 
@@ -18,7 +18,7 @@ mi_inline mi_slot_t* mi_slot_state(mi_slot_ref_t ref) {
   return &ref.chunk->slots[ref.index];
 }
 
-/* Walks the slots of some chunks, whether they are free or taken, or beyond the slot_count of their chunk:
+/* A walk over the slots of some chunks, free or taken, and also beyond slot_count of a chunk:
      for (mi_slot_walk_t walk = mi_walk_slots(); mi_next_slot(&walk);) use(walk.slot); */
 typedef struct mi_slot_walk_s {
   mi_slot_ref_t slot;

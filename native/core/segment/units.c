@@ -11,7 +11,8 @@ static uint8_t* unit_start(mi_slot_ref_t ref, unsigned unit) {
   return mi_slot_start(ref) + ((size_t)unit << MI_UNIT_SHIFT);
 }
 
-/* Units that were purged stay writable. With eager_commit, one call does it for the slot. */
+/* Makes units of an uncommitted chunk writable. Units that were purged stay writable. With
+   eager_commit, one call makes the whole slot writable. */
 static bool make_writable(mi_slot_ref_t ref, uint64_t mask) {
   mi_slot_t* slot = mi_slot_state(ref);
   mask &= ~slot->writable;
@@ -49,11 +50,11 @@ void mi_units_count_committed(uint64_t units, int sign) {
 
 bool mi_units_take(mi_slot_ref_t ref, uint64_t mask, bool* zero) {
   mi_slot_t* slot = mi_slot_state(ref);
-  /* Acquire pairs with the release of who set the bits: its writes to the memory, or its purge, are
-     over. */
+  /* Acquire pairs with the release of the thread that set the bits: its writes to the memory, or
+     its purge, are over. */
   uint64_t was_dirty = atomic_fetch_and_explicit(&slot->dirty, ~mask, memory_order_acquire) & mask;
   uint64_t was_clean = 0;
-  /* Of the two masks, what is in `old` is in `aged`, but in the middle of a look. */
+  /* A unit in `old` is in `aged` too, except in the middle of look_at_slot. */
   if ((atomic_load_explicit(&slot->aged, memory_order_relaxed) & mask) != 0) {
     atomic_fetch_and_explicit(&slot->aged, ~mask, memory_order_relaxed);
     atomic_fetch_and_explicit(&slot->old, ~mask, memory_order_relaxed);
@@ -72,7 +73,7 @@ bool mi_units_take(mi_slot_ref_t ref, uint64_t mask, bool* zero) {
   }
   if (was_clean != 0) {
     mi_large_pages_taken(ref, was_clean);
-    /* A large page costs next to nothing. */
+    /* Units in large pages are left out: a fault for them costs next to nothing. */
     uint64_t by_faults = was_clean & ~mi_large_pages_among(ref, was_clean);
     mi_pace_taken(mi_popcount64(by_faults) * MI_UNIT_SIZE);
   }
@@ -90,7 +91,7 @@ void mi_units_release(mi_slot_ref_t ref, uint64_t dirty, uint64_t clean) {
     atomic_fetch_or_explicit(&slot->clean, clean, memory_order_release);
   }
   if (dirty == 0) return;
-  atomic_fetch_or(&slot->dirty, dirty); /* before the look at purge_at: see purge_slot */
+  atomic_fetch_or(&slot->dirty, dirty); /* before purge_at is read: see purge_slot */
   mi_purge_schedule(ref, mi_popcount64(dirty));
 }
 
