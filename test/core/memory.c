@@ -114,7 +114,7 @@ static uint64_t check_segment(mi_segment_t* segment, bool abandoned) {
     if (abandoned) CHECK_EQ(mi_tf_state(atomic_load(&page->thread_free)), MI_TF_NORMAL);
   }
   CHECK_EQ(units, segment->units_used);
-  if (!abandoned && room) CHECK_EQ(segment->queue, 1 + mi_longest_run(~units & ~(uint64_t)1));
+  if (!abandoned && room) CHECK_EQ(segment->queue, 1 + mi_longest_span(~units & ~(uint64_t)1));
   return units | 1;
 }
 

@@ -20,7 +20,7 @@ static uint64_t free_units(mi_slot_ref_t ref) {
 }
 
 void mi_communal_note_room(mi_slot_ref_t ref) {
-  int longest = mi_longest_run(free_units(ref));
+  int longest = mi_longest_span(free_units(ref));
   size_t most = longest < 0 ? 0 : (size_t)MI_UNIT_SIZE * 2 << longest;
   for (unsigned bin = MI_BIN_LARGE; bin < MI_BIN_HUGE && mi_bin_block_size(bin) < most; bin++) {
     if (atomic_load_explicit(&room_from[bin], memory_order_relaxed) > ref.chunk->number) {

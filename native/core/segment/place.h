@@ -14,7 +14,7 @@ mi_inline unsigned mi_units_for(size_t block_size) {
 
 /* The logarithm, rounded down, of the longest span of consecutive units in this mask, which has not
    all 64 bits; -1 if the mask is 0. */
-mi_inline int mi_longest_run(uint64_t units) {
+mi_inline int mi_longest_span(uint64_t units) {
   int log = -1;
   /* After each step a bit says that a span of twice as many units begins there. */
   for (unsigned count = 1; units != 0; count *= 2, log++) units &= units >> count;

@@ -4,7 +4,7 @@
 
 static int queue_for(const mi_segment_t* segment) {
   uint64_t free = ~segment->units_used;
-  return free == 0 ? MI_QUEUE_NONE : 1 + mi_longest_run(free & ~(uint64_t)1);
+  return free == 0 ? MI_QUEUE_NONE : 1 + mi_longest_span(free & ~(uint64_t)1);
 }
 
 static void queue_append(mi_segment_t** queue, mi_segment_t* segment) {
