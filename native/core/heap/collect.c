@@ -5,7 +5,9 @@
 #include "heap/queue.h"
 #include "heap/retire.h"
 
-/* Unless by force, pages stay shared and watched, since their owner may fall asleep. */
+/* Collects a page, and gives it back if it is empty. Without `force`, a retired page is kept, and a
+   shared or watched one is left as it is, unless all its blocks were freed: its owner may fall
+   asleep. */
 static void collect_page(mi_heap_t* heap, mi_page_t* page, void* force) {
   if (*(bool*)force) {
     mi_page_free_collect_all(page);
@@ -29,7 +31,7 @@ void mi_heap_collect_frees(mi_heap_t* heap) {
   mi_heap_for_each_page(heap, MI_BIN_FULL, collect_page, &force);
 }
 
-/* A full page of which some blocks came back has a place among the others, however few they are. */
+/* Moves a full page with free blocks, however few they are, back to the queue of its bin. */
 static void show_page(mi_heap_t* heap, mi_page_t* page, void* arg) {
   (void)arg;
   bool some = page->local_free != NULL || mi_page_has_thread_free(page);
@@ -43,7 +45,7 @@ void mi_heap_collect_pages(mi_heap_t* heap, bool force) {
   mi_heap_delayed_free(heap);
   if (force) mi_heap_for_each_page(heap, MI_BIN_COUNT, show_page, NULL);
   mi_heap_collect_retired(heap, force);
-  /* What comes back to a full page is announced. */
+  /* Full pages are left out: other threads announce what they freed in these. */
   mi_heap_for_each_page(heap, MI_BIN_FULL, collect_page, &force);
 }
 

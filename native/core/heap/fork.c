@@ -15,7 +15,7 @@
 #include "segment/purger.h"
 #include "stats/stats.h"
 
-/* All pins but those that this thread has as a visitor. */
+/* Forgets all pins but those that this thread has as a visitor. */
 static void forget_pins(const mi_tld_t* tld) {
   mi_slot_ref_t mine[2];
   size_t count = 0;
@@ -26,7 +26,7 @@ static void forget_pins(const mi_tld_t* tld) {
   mi_pins_forget(mine, count);
 }
 
-/* What an earlier step leaves in order a later one relies on. */
+/* Each step relies on what earlier steps have repaired. */
 void mi_process_in_forked_child(void) {
   mi_tld_t* tld = mi_heap_is_initialized(mi_heap_default) ? mi_heap_default->tld : NULL;
   bool others = mi_stat_current(threads) > (tld == NULL ? 0 : 1);
@@ -42,7 +42,8 @@ void mi_process_in_forked_child(void) {
     mi_segments_count_again();
   }
 
-  /* What is counted of the marks, now that they are right; and a visit that was under way. */
+  /* Counts of abandoned segments, now that their marks are right; and a visit that was under
+     way. */
   mi_abandoned_count_again();
   mi_abandoned_visit_forked();
   mi_subprocs_forked(tld == NULL ? NULL : &tld->segments);
@@ -55,7 +56,8 @@ void mi_process_in_forked_child(void) {
   for (mi_heap_t* heap = heaps; heap != NULL; heap = heap->next)
     mi_heap_delayed_free_in_child(heap);
 
-  /* What lost threads had in their magazines, or had freed: it goes into pages that are repaired. */
+  /* Blocks that lost threads had in their magazines, or had freed. They go into pages that are
+     repaired. */
   mi_magazines_forked(tld == NULL ? NULL : &tld->backing);
   if (cut_off) mi_heap_free_come_back();
 

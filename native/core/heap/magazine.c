@@ -16,7 +16,7 @@ static _Atomic(mi_magazine_t*) all;
 
 static bool take(mi_magazine_t* magazine) {
   uintptr_t nobody = 0;
-  /* Acquire pairs with the release of mi_magazine_end_slow. */
+  /* Acquire: pairs with the release of mi_magazine_end_slow. */
   return atomic_compare_exchange_strong_explicit(&magazine->owner, &nobody, mi_os_thread_id(),
                                                  memory_order_acquire, memory_order_relaxed);
 }
@@ -26,7 +26,7 @@ static mi_magazine_t* make(void) {
   if (magazine == NULL) return NULL;
   atomic_store_explicit(&magazine->owner, mi_os_thread_id(), memory_order_relaxed);
   magazine->next = atomic_load_explicit(&all, memory_order_relaxed);
-  /* Release: who walks the list sees `next`. */
+  /* Release: pairs with the acquire of a thread that walks the list, which then sees `next`. */
   while (!atomic_compare_exchange_weak_explicit(&all, &magazine->next, magazine,
                                                 memory_order_release, memory_order_relaxed)) {
   }
@@ -47,7 +47,7 @@ static void set_freer(mi_heap_t* heap, mi_page_t* page, void* arg) {
 
 void mi_magazine_start_slow(mi_heap_t* heap) {
   if (MI_TRACK || heap != &heap->tld->backing) return;
-  if (mi_option_get(mi_option_purge_delay) == 0) return; /* nothing is to wait */
+  if (mi_option_get(mi_option_purge_delay) == 0) return; /* no memory is to wait */
   heap->magazine = find_or_make();
   if (heap->magazine == NULL) return;
   if (heap->others_free) mi_magazine_watch(heap);
@@ -102,7 +102,8 @@ bool mi_magazine_give_back(mi_heap_t* heap, unsigned bin) {
   mi_block_t* block = mi_magazine_pop(heap->magazine, mi_magazine_class(bin));
   if (block == NULL) return false;
   mi_page_t* page = mi_page_of(block);
-  /* malloc is to find the page, however few of its blocks are free. First, since the page may end with this block. */
+  /* malloc is to find the page, however few of its blocks are free. First, since the page may end
+     with this block. */
   if (page->in_full && mi_page_clear_full(page)) mi_page_leave_full(heap, page);
   mi_page_return_block(page, block);
   mi_heap_delayed_free(heap);
@@ -181,15 +182,16 @@ void mi_magazine_check(mi_block_t* block) {
 
 /* ---- Sweeping ---- */
 
-/* Takes the block out of the slot if the sweep before saw it there, or with `force`. Otherwise returns NULL, and sets
-   *left if there was a block. */
+/* Takes the block out of the slot if the sweep before saw it there, or with `force`. Otherwise
+   returns NULL, and sets *left if there was a block. */
 static mi_block_t* take_old(_Atomic(uintptr_t)* slot, bool force, bool* left) {
   uintptr_t word = atomic_load_explicit(slot, memory_order_relaxed);
   if (word == 0) return NULL;
   bool takes = force || (word & MI_MAGAZINE_SEEN) != 0;
   uintptr_t wanted = takes ? 0 : word | MI_MAGAZINE_SEEN;
   mi_race_window();
-  /* Acquire pairs with the release of the push. Release: an owner that finds the block gone sees us in `visitors`. */
+  /* Acquire: pairs with the release of the push. Release: an owner that finds the block gone sees
+     us in `visitors`. */
   bool done = atomic_compare_exchange_strong_explicit(slot, &word, wanted, memory_order_acq_rel,
                                                       memory_order_relaxed);
   if (done && takes) return mi_magazine_block(word);
@@ -202,8 +204,8 @@ static bool sweep_slot(mi_magazine_t* magazine, _Atomic(uintptr_t)* slot, bool f
   uintptr_t word = atomic_load_explicit(slot, memory_order_relaxed);
   bool left = false;
   if (word == 0) return false;
-  /* Counted before the block is taken, so that an owner that finds it gone waits. Release at the end: by then the block
-     is on its page. */
+  /* Counted before the block is taken, so that an owner that finds it gone waits. Release at the
+     end: by then the block is on its page. */
   atomic_fetch_add_explicit(&magazine->visitors, 1, memory_order_relaxed);
   mi_block_t* block = take_old(slot, force, &left);
   mi_race_window();
@@ -249,7 +251,7 @@ static bool sweep_other(mi_magazine_t* magazine, bool force) {
 void mi_magazine_take_all(void) {
   mi_magazine_t* magazine = atomic_load_explicit(&all, memory_order_acquire);
   for (; magazine != NULL; magazine = magazine->next) {
-    /* Acquire pairs with the release of mi_magazine_watch_slow. */
+    /* Acquire: pairs with the release of mi_magazine_watch_slow. */
     bool watched = atomic_load_explicit(&magazine->watched, memory_order_acquire);
     if (watched && !is_mine(magazine)) sweep_other(magazine, true);
   }
@@ -260,14 +262,15 @@ static bool sweep_watched(void) {
   bool left = false;
   mi_magazine_t* magazine = atomic_load_explicit(&all, memory_order_acquire);
   for (; magazine != NULL; magazine = magazine->next) {
-    /* Acquire pairs with the release of mi_magazine_watch_slow. */
+    /* Acquire: pairs with the release of mi_magazine_watch_slow. */
     if (!atomic_load_explicit(&magazine->watched, memory_order_acquire)) continue;
     left |= is_mine(magazine) ? sweep_mine(magazine) : sweep_other(magazine, false);
   }
   return left;
 }
 
-/* Not sooner than all pushes are over that were under way, also where purge_delay is shorter than the clock's ticks. */
+/* Not sooner than all pushes are over that were under way, also where purge_delay is shorter than
+   the clock's ticks. */
 static int64_t last_sweep_time(void) {
   enum { LEAST_MS = 10 };
   int64_t at = mi_purge_time(MI_PURGE_LOOKS);
@@ -275,9 +278,9 @@ static int64_t last_sweep_time(void) {
   return at != 0 && at < least ? least : at;
 }
 
-/* A sweep that finds nothing may miss a push whose thread still found a sweep announced. So the first sweep that finds
-   nothing only ends the announcement. What comes too late for it is seen by one more sweep, when those pushes are long
-   over. */
+/* A sweep that finds nothing may miss a push whose thread still found a sweep announced. So the
+   first sweep that finds nothing only ends the announcement. What comes too late for it is seen by
+   one more sweep, when those pushes are long over. */
 static void sweep_and_announce(void) {
   bool is_last = !atomic_load(&mi_magazine_announced);
   if (sweep_watched()) {
@@ -286,7 +289,8 @@ static void sweep_and_announce(void) {
     atomic_store(&mi_magazine_announced, false);
     atomic_store(&mi_magazine_due, last_sweep_time());
   } else {
-    /* Here the time is stored first and the flag read then; mi_magazine_announce does it the other way round. */
+    /* Here the time is stored first and the flag read then; mi_magazine_announce does it the other
+       way round. */
     atomic_store(&mi_magazine_due, 0);
     if (atomic_load(&mi_magazine_announced)) mi_magazine_announce();
   }
@@ -297,7 +301,8 @@ static bool is_due(int64_t now) {
   return due != 0 && (now >= due || mi_rare(mi_rare_purge));
 }
 
-/* One thread at a time sweeps, or the last sweep could follow the one before at once. The others do not wait. */
+/* One thread at a time sweeps, or the last sweep could follow the one before at once. The others do
+   not wait. */
 static _Atomic(bool) sweeping;
 
 int64_t mi_magazine_round(int64_t now) {

@@ -1,21 +1,21 @@
-/* A magazine: the blocks of each class that a thread freed last. malloc hands these out before all others: they are in
-   the cache, and no page is touched (Bonwick and Adams, "Magazines and Vmem", USENIX 2001; for the layer below, as there,
-   what is in a magazine is in use). Where blocks of 1 to 32 KiB are replaced at random, that takes 0.65 to 0.9 of the
-   time (bench/NOTES.md).
+/* A magazine: the blocks of each class that a thread freed last. malloc hands these out before all
+   others: they are in the cache, and no page is touched (Bonwick and Adams, "Magazines and Vmem",
+   USENIX 2001; as in that paper, a block in a magazine is in use for the layer below). Where blocks
+   of 1 to 32 KiB are replaced at random, that takes 0.65 to 0.9 of the time (bench/NOTES.md).
 
-   Only for blocks above MI_SMALL_SIZE_MAX: of smaller ones a page has many, and its list is as good. And only in a heap
-   of some size: all blocks of a small one are in the cache. What holds:
+   Only for blocks above MI_SMALL_SIZE_MAX: of smaller ones a page has many, and its list is as
+   good. And only in a heap of some size: all blocks of a small one are in the cache. What holds:
 
-     no page stays in use only because of blocks in a magazine; unless other threads freed the last ones that were not
-       there, or their frees were just being purged
-     once other threads are known to free blocks of a heap, its magazine is *watched*: a thread that purges takes out
-       what was there for the whole delay, and frees it as another thread does. So a thread that falls asleep keeps
-       nothing in its magazine
+     no page stays in use only because of blocks in a magazine, unless other threads freed its last
+       other blocks, or their frees were just being purged
+     once other threads are known to free blocks of a heap, its magazine is *watched*: a thread that
+       purges takes out what was there for the whole delay, and frees it as another thread does. So
+       a thread that falls asleep keeps nothing in its magazine
      the magazine of a heap that is being visited is empty
 
-   Everything is for the thread that owns the heap, unless said otherwise. Most programs are small, and run nothing of
-   magazine.c: the inlines here ask whether there is a magazine, and call the functions in _slow if so
-   (cmake/layout.ld). */
+   Unless a comment says otherwise, everything is for the thread that owns the heap. Most programs
+   are small, and run nothing of magazine.c: the inlines here ask whether there is a magazine, and
+   only then call the functions in _slow (cmake/layout.ld). */
 #ifndef MI_MAGAZINE_H
 #define MI_MAGAZINE_H
 
@@ -28,7 +28,8 @@ enum { MI_MAGAZINE_SEEN = 1 }; /* in a slot: a sweep saw the block there */
 enum { MI_MAGAZINE_LEAST_PAGES = 64 };
 
 void mi_magazine_start_slow(mi_heap_t* heap);
-/* Gives the heap a magazine, if it is large enough, may have one, and there is memory. Where pages are added. */
+/* Gives the heap a magazine, if it is large enough, may have one, and there is memory. To be called
+   when pages were added. */
 mi_inline void mi_magazine_start(mi_heap_t* heap) {
   bool many = heap->page_count >= MI_MAGAZINE_LEAST_PAGES || mi_rare(mi_rare_magazine);
   if (mi_unlikely(many) && heap->magazine == NULL) mi_magazine_start_slow(heap);
@@ -47,8 +48,8 @@ mi_inline void mi_magazine_flush(mi_heap_t* heap) {
 }
 
 void mi_magazine_settle_slow(mi_magazine_t* magazine);
-/* mi_magazine_flush; then waits until no other thread holds a block that it took from the magazine: a few instructions
-   of that thread. */
+/* mi_magazine_flush; then waits until no other thread holds a block that it took from the magazine:
+   a few instructions of that thread. */
 mi_inline void mi_magazine_settle(mi_heap_t* heap) {
   if (heap->magazine != NULL) mi_magazine_settle_slow(heap->magazine);
 }
@@ -60,8 +61,8 @@ mi_inline void mi_magazine_end(mi_heap_t* heap) {
   heap->magazine = NULL;
 }
 
-/* Decides whether the owner's frees in a page of the heap go to the magazine, or are plain pushes. When the heap gets the
-   page, or the magazine. */
+/* Decides whether the owner's frees in a page of the heap go to the magazine, or are plain pushes.
+   To be called when the heap gets the page, or a magazine. */
 mi_inline void mi_magazine_set_freer(const mi_heap_t* heap, mi_page_t* page) {
   page->to_magazine =
       heap->magazine != NULL && page->block_size > MI_SMALL_SIZE_MAX && page->reserved > 1;
@@ -80,7 +81,8 @@ mi_inline unsigned mi_magazine_class(size_t bin) {
   return (unsigned)bin - (mi_bin_of(MI_SMALL_SIZE_MAX) + 1);
 }
 
-/* When the next sweep of watched magazines is due; 0: nothing is in them, or free memory is never purged. */
+/* When the next sweep of watched magazines is due; 0: nothing is in them, or free memory is never
+   purged. */
 extern mi_hidden _Atomic(int64_t) mi_magazine_due;
 /* A sweep is sure to come that sees a block which is put into a watched magazine now. */
 extern mi_hidden _Atomic(bool) mi_magazine_announced;
@@ -104,7 +106,8 @@ mi_inline mi_block_t* mi_magazine_pop(mi_magazine_t* magazine, unsigned size_cla
       word = atomic_load_explicit(slot, memory_order_relaxed);
       atomic_store_explicit(slot, 0, memory_order_relaxed);
     } else {
-      /* Acquire: if a sweep took the block, we see that it is still under way (mi_magazine_settle). */
+      /* Acquire: if a sweep took the block, we see that it is still under way
+         (mi_magazine_settle). */
       word = atomic_exchange_explicit(slot, 0, memory_order_acquire);
     }
     if (mi_likely(word != 0)) {
@@ -125,17 +128,19 @@ mi_inline void mi_magazine_put(mi_magazine_t* magazine, const mi_page_t* page, m
                         (uintptr_t)block, memory_order_release);
 }
 
-/* How many blocks of the page are alive, without those that other threads freed; more while these are being purged. */
+/* How many blocks of the page are alive, without those that other threads freed; more while these
+   are being purged. */
 mi_inline size_t mi_magazine_page_alive(const mi_page_t* page) {
   uintptr_t others = atomic_load_explicit(&page->thread_free, memory_order_relaxed);
   return mi_page_used(page) - mi_tf_count(others);
 }
 
-/* For a page that may be in use only because of blocks in the magazine, once one more is put there. If that is so, all
-   of them go back to the page. Returns whether they did. */
+/* For a page that may be in use only because of blocks in the magazine, once one more is put there.
+   If that is so, all of them go back to the page. Returns whether they did. */
 mi_noinline bool mi_magazine_lets_go(mi_magazine_t* magazine, mi_page_t* page);
 
-/* Frees a block of the heap into its magazine. False, and nothing happens, if the block must go to its page. */
+/* Frees a block of the heap into its magazine. False, and nothing happens, if the block must go to
+   its page. */
 mi_inline bool mi_magazine_push(mi_heap_t* heap, mi_page_t* page, mi_block_t* block) {
   mi_magazine_t* magazine = heap->magazine;
   unsigned size_class = mi_magazine_class(page->bin);
@@ -148,7 +153,7 @@ mi_inline bool mi_magazine_push(mi_heap_t* heap, mi_page_t* page, mi_block_t* bl
   if (magazine->count[size_class] == MI_MAGAZINE_DEPTH) return false;
   mi_magazine_put(magazine, page, block);
   page->in_magazine++;
-  /* The compiler keeps this order; what the processor makes of it: see sweep_and_announce. */
+  /* The compiler keeps this order; for the processor, which may not, see sweep_and_announce. */
   atomic_signal_fence(memory_order_seq_cst);
   if (atomic_load_explicit(&magazine->watched, memory_order_relaxed) &&
       mi_unlikely(!atomic_load_explicit(&mi_magazine_announced, memory_order_relaxed))) {
@@ -161,13 +166,14 @@ mi_inline bool mi_magazine_push(mi_heap_t* heap, mi_page_t* page, mi_block_t* bl
 
 /* When the next sweep is due; 0: none is. */
 mi_inline int64_t mi_magazine_next(void) { return atomic_load(&mi_magazine_due); }
-/* Sweeps the watched magazines if that is due at `now`: frees the blocks that were there for the whole delay. Returns when
-   the next sweep is due. */
+/* Sweeps the watched magazines if that is due at `now`: frees the blocks that were there for the
+   whole delay. Returns when the next sweep is due. */
 int64_t mi_magazine_round(int64_t now);
 /* Frees all blocks in watched magazines of other threads. */
 void mi_magazine_take_all(void);
 
-/* In a forked child, whose one thread has this heap, or none: frees what is in the magazines of lost threads. */
+/* In a forked child, whose one thread has this heap, or none: frees what is in the magazines of
+   lost threads. */
 void mi_magazines_forked(const mi_heap_t* heap);
 /* Unmaps all magazines, when no thread has one any more. */
 void mi_magazines_unmap(void);

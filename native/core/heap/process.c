@@ -36,7 +36,7 @@ static void prepare(void) {
 }
 
 void mi_process_attach(void) {
-  static _Atomic(uintptr_t) attaching; /* the thread that does it */
+  static _Atomic(uintptr_t) attaching; /* the id of the thread that does it */
   static _Atomic(bool) attached;
   if (mi_likely(atomic_load_explicit(&attached, memory_order_acquire))) return;
   uintptr_t nobody = 0;
@@ -45,18 +45,18 @@ void mi_process_attach(void) {
     atomic_store_explicit(&attached, true, memory_order_release);
     return;
   }
-  if (nobody == mi_os_thread_id()) return; /* an output callback of ours that allocates */
+  if (nobody == mi_os_thread_id()) return; /* an output callback of `prepare` allocates */
   for (unsigned round = 0; !atomic_load_explicit(&attached, memory_order_acquire); round++)
     mi_os_yield(round);
 }
 
-/* Before the constructors of whatever we are linked with, which may have destructors that free.
-   pthread_atfork may allocate, and hold its lock while it does: so it is not called from inside
-   malloc. */
+/* Runs before the constructors of the code that we are linked with: the destructors of that code
+   may free, and run before ours then. The fork handler is registered here and not in `prepare`,
+   which malloc may call: pthread_atfork may allocate while it holds its lock. */
 __attribute__((constructor(101))) static void at_process_start(void) {
   mi_os_register_unload(mi_process_unload);
   mi_process_attach();
-  mi_options_read(); /* the environment may not have been there before */
+  mi_options_read(); /* the environment may not have been readable before */
   if (MI_GUARDED && mi_heap_is_initialized(mi_heap_default)) {
     mi_heap_sample_as_options_say(mi_heap_default);
   }
@@ -65,9 +65,9 @@ __attribute__((constructor(101))) static void at_process_start(void) {
   if (mi_option_is_enabled(mi_option_show_stats)) mi_os_keep_stderr();
 }
 
-/* destroy_on_exit: the blocks of this thread, but for those that code still to run needs. Where
-   malloc is ours, that may be any block of the backing heap: the C library writes out its buffers
-   after us. What other threads have is theirs. */
+/* Option destroy_on_exit: frees the blocks of this thread, except those that may be needed by code
+   that runs later. Where malloc is ours (MI_OVERRIDE), that may be any block of the backing heap:
+   the C library writes out its buffers after us. Blocks of other threads stay. */
 static void destroy_heaps(void) {
   if (!mi_heap_is_initialized(mi_heap_default)) return;
   mi_tld_t* tld = mi_heap_default->tld;
@@ -98,9 +98,9 @@ static void finish(bool may_destroy) {
 
 void mi_process_finish(void) { finish(true); }
 
-/* After the program's own exit handlers, or when a library that we are part of is unloaded. */
+/* Runs after the program's own exit handlers, or when a library that we are part of is unloaded. */
 __attribute__((destructor)) static void at_process_end(void) {
   mi_os_unregister_thread_exit();
-  bool unloading = mi_os_destructors_run(); /* then objects that free are still to be destroyed */
+  bool unloading = mi_os_destructors_run(); /* then destructors that free may still run */
   finish(!unloading);
 }

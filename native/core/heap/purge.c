@@ -12,7 +12,7 @@ int64_t mi_process_purge_due(void) {
   if (mi_likely(due == 0)) return 0;
   int64_t now = mi_os_now();
   if (now < due && !mi_rare(mi_rare_purge)) return due;
-  /* First: the other two see what it frees. */
+  /* The magazines first: the other two rounds see what this one frees. */
   int64_t magazines = mi_magazine_next() == 0 ? 0 : mi_magazine_round(now);
   return earlier(earlier(mi_purge_round(now), mi_scavenge_round(now)), magazines);
 }

@@ -1,4 +1,5 @@
-/* What the whole process can give back to the system: what is in magazines, blocks, units. Any thread. */
+/* What the whole process can give back to the system: what is in magazines, blocks, units. Any
+   thread. */
 #ifndef MI_HEAP_PURGE_H
 #define MI_HEAP_PURGE_H
 

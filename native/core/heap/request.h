@@ -5,8 +5,8 @@
 #include "os/rare.h"
 #include "types.h"
 
-/* By pointer everywhere: gcc copies two fields at a time, and such a load of what was just stored field by field
-   waits until the program's last writes are in the cache. */
+/* Passed by pointer everywhere: gcc copies two fields at a time, and such a load of fields that
+   were just stored one by one waits until the program's last writes are in the cache. */
 typedef struct mi_request_s {
   size_t size;
   size_t align;  /* only for huge blocks; 1: none */
@@ -14,26 +14,28 @@ typedef struct mi_request_s {
   size_t spare;  /* bytes of `size` that may be left out where memory is short */
 } mi_request_t;
 
-/* A page from which a block for the request can be popped, or, if it is a page of one block, taken next. Runs the
-   heartbeat. NULL and ENOMEM if there is no memory. The heap may be mi_heap_empty; it is then made first, and *heap
-   changes. */
+/* A page from which a block for the request can be popped, or, if it is a page of one block, taken
+   next. Runs the heartbeat. NULL and ENOMEM if there is no memory. The heap may be mi_heap_empty;
+   it is then made first, and *heap changes. */
 mi_page_t* mi_heap_page_for(mi_heap_t** heap, const mi_request_t* request);
 
-/* Whether so many blocks may be handed out without a heartbeat. They are bounded, so a heartbeat is certain to come.
-   The heap is not mi_heap_empty. */
+/* Whether so many blocks may be handed out without a heartbeat. Their number is bounded, so a
+   heartbeat is certain to come. The heap is not mi_heap_empty. */
 mi_inline bool mi_heap_spend(mi_heap_t* heap, int blocks) {
   heap->quick_blocks -= blocks;
   return mi_likely(heap->quick_blocks >= 0) && !mi_rare(mi_rare_collect);
 }
 
-/* A page with free blocks of the bin's size, or of a larger one if the bin is hardly used; found or made. NULL if there
-   is no memory. */
+/* A page with free blocks of the bin's size, or of a larger one if the bin is hardly used; found or
+   made. NULL if there is no memory. */
 mi_page_t* mi_heap_find_page(mi_heap_t* heap, unsigned bin);
 /* Lays out more blocks of a page of the heap; `free` must be empty and capacity < reserved. */
 void mi_heap_extend_page(mi_heap_t* heap, mi_page_t* page);
-/* Where memory is exhausted: a page of any larger class that has a free block; NULL if there is none. */
+/* Where memory is exhausted: a page of any larger class that has a free block; NULL if there is
+   none. */
 mi_page_t* mi_heap_borrow_any(mi_heap_t* heap, unsigned bin);
-/* Bins without pages may borrow from larger ones again. Once in each round of mi_heap_age_retired. */
+/* Bins without pages may borrow from larger ones again. Once in each round of
+   mi_heap_age_retired. */
 void mi_heap_forget_loans(mi_heap_t* heap);
 
 /* A page of one huge block, in the full queue. */

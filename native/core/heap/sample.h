@@ -4,8 +4,8 @@
 
 #include "types.h"
 
-/* From now on one in `rate` blocks of the heap is guarded, if its size is in the bounds; rate 0: none. The first one is
-   the (seed % rate + 1)-th; seed 0: a random one. */
+/* From now on one in `rate` blocks of the heap is guarded, if its size is in the bounds; rate 0:
+   none. The first one is the (seed % rate + 1)-th; seed 0: a random one. */
 void mi_heap_sample(mi_heap_t* heap, size_t rate, size_t seed);
 /* The bounds, in bytes, both included. */
 void mi_heap_sample_sizes(mi_heap_t* heap, size_t min, size_t max);
