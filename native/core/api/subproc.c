@@ -1,4 +1,4 @@
-/* Sub-processes. */
+/* Functions on sub-processes: groups of threads that do not take over each other's memory. */
 #include "api/subproc.h"
 
 #include <errno.h>
@@ -30,7 +30,7 @@ void mi_subproc_delete(mi_subproc_id_t id) {
   }
 }
 
-/* No block of the thread is alive. */
+/* Whether no block of the thread is alive. Gives back its empty pages. */
 static bool is_unused(mi_tld_t* tld) {
   size_t pages = 0;
   for (mi_heap_t* heap = tld->heaps; heap != NULL; heap = heap->next) {

@@ -1,5 +1,5 @@
-/* Allocation in builds for valgrind and AddressSanitizer: every block has gaps around what the caller
-   gets. Always the slow path. */
+/* Allocation in builds for valgrind and AddressSanitizer: every block has gaps around the caller's
+   bytes, and comes from the slow path. */
 #include <errno.h>
 
 #include "api/alloc.h"
