@@ -19,11 +19,16 @@ set(MI_CORE_SOURCES
     native/core/heap/delayed.c
     native/core/heap/thread.c
     native/core/heap/collect.c
+    native/core/heap/purge.c
     native/core/heap/process.c
     native/core/page/page.c
     native/core/page/collect.c
     native/core/segment/segment.c
+    native/core/segment/segment_queue.c
+    native/core/segment/cookie.c
     native/core/segment/chunk.c
+    native/core/segment/slot.c
+    native/core/segment/units.c
     native/core/segment/directory.c
     native/core/segment/pin.c
     native/core/segment/purge.c
@@ -53,6 +58,8 @@ set(MI_CORE_SOURCES
     native/core/segment/abandoned.c
     native/core/segment/abandoned_visit.c
     native/core/segment/orphan.c
+    native/core/segment/other_threads.c
+    native/core/heap/fork.c
     native/core/segment/subproc.c
     native/core/segment/reserve.c
     native/core/api/block_size.c

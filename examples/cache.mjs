@@ -53,7 +53,7 @@ class Cache {
     this.#bytes += data.length;
   }
 
-  /** Goes on where it was: to begin anew would mean to pass by all that was deleted since. */
+  /** Goes on where it was: a new iterator would have to pass all keys that were deleted since. */
   #oldest() {
     const { value, done } = this.#oldestFirst.next();
     if (!done) return value;

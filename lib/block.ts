@@ -1,12 +1,12 @@
-/** A constructor that returns what it is given, so that a derived class adds its fields to that. */
+/** A constructor that returns its argument, so that a derived class adds its fields to that object. */
 function given(object: object): object {
   return object;
 }
 const Given = given as unknown as new (object: object) => object;
 
 /**
- * What a pool knows of a Buffer of its own: fields on the Buffer itself, which cost no look-up, and which
- * nobody outside of this class can see, copy or forge.
+ * What a pool knows of one of its Buffers: private fields on the Buffer itself, which cost no look-up, and
+ * which no code outside of this class can see, copy or forge.
  */
 export class Block extends Given {
   #pool: object;
@@ -22,12 +22,12 @@ export class Block extends Given {
     new Block(buffer, pool);
   }
 
-  /** A free block becomes held. */
+  /** Marks a free block as held. */
   static take(buffer: object): void {
     (buffer as Block).#held = true;
   }
 
-  /** A held block of `pool` becomes free; false if it is not one. */
+  /** Marks a held block of `pool` as free; false if `buffer` is not one. */
   static release(buffer: object, pool: object): boolean {
     if (!(#held in buffer) || !buffer.#held || buffer.#pool !== pool) return false;
     buffer.#held = false;

@@ -42,8 +42,25 @@ function library(): string {
   return found;
 }
 
-function help(): void {
-  process.stdout.write(HELP);
+/** Prints one line on stderr, and sets the exit code. */
+function fail(error: unknown): void {
+  // If stderr has no reader, the exit code alone must do.
+  process.stderr.on('error', () => {});
+  process.stderr.write(`miheap: ${(error as Error).message}\n`);
+  process.exitCode = error instanceof Failure ? error.exitCode : 2;
+}
+
+/**
+ * Writes to stdout. If its reader has gone, that is no failure.
+ *
+ * `process.stdout` must not be touched before a command is run: Node makes a pipe non-blocking when it is, and
+ * the command would inherit that.
+ */
+function print(text: string): void {
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code !== 'EPIPE') fail(error);
+  });
+  process.stdout.write(text);
 }
 
 function run(args: string[]): void {
@@ -53,7 +70,7 @@ function run(args: string[]): void {
     if (args[flags] === '--show-stats') environment.MIHEAP_SHOW_STATS = '1';
     else if (args[flags] === '--no-inherit') environment.MIHEAP_NO_INHERIT = '1';
     else if (args[flags] === '--help' || args[flags] === '-h') {
-      help();
+      print(HELP);
       return;
     } else throw misuse(`unknown option ${args[flags]}`);
   }
@@ -67,10 +84,10 @@ function run(args: string[]): void {
   replaceProcess(file, command, environment);
 }
 
-/** The command takes over this very process, so its exit code and signals need no passing on. */
+/** Has the command take over this process, so that exit codes and signals need no passing on. */
 function replaceProcess(file: string, argv: string[], environment: NodeJS.ProcessEnv): never {
   const variables = Object.entries(environment).map(([name, value]) => `${name}=${value}`);
-  // Options for the command are none for this process, which would complain of them, too.
+  // Options are for the command alone. This process would read them, too, and complain of wrong ones.
   for (const name of Object.keys(process.env)) {
     if (name.startsWith('MIHEAP_')) delete process.env[name];
   }
@@ -90,14 +107,14 @@ function main([verb, ...rest]: string[]): void {
       break;
     case 'lib':
       if (rest.length > 0) throw misuse(`lib takes no argument, got ${rest[0]}`);
-      process.stdout.write(`${library()}\n`);
+      print(`${library()}\n`);
       break;
     case '--help':
     case '-h':
-      help();
+      print(HELP);
       break;
     case '--version':
-      process.stdout.write(`${require('../package.json').version}\n`);
+      print(`${require('../package.json').version}\n`);
       break;
     case undefined:
       throw misuse('run, lib, --help or --version is missing');
@@ -109,6 +126,5 @@ function main([verb, ...rest]: string[]): void {
 try {
   main(process.argv.slice(2));
 } catch (error) {
-  process.stderr.write(`miheap: ${(error as Error).message}\n`);
-  process.exitCode = error instanceof Failure ? error.exitCode : 2;
+  fail(error);
 }

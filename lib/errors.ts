@@ -2,7 +2,7 @@ import type { LimitMessage } from './limit';
 
 /** An argument has the wrong type. */
 export class InvalidTypeError extends TypeError {
-  /** Tells errors apart; it stays the same. */
+  /** Tells errors apart; stays the same in all versions. */
   readonly code = 'ERR_INVALID_ARG_TYPE';
 
   constructor(name: string, expected: string, value: unknown) {
@@ -12,7 +12,7 @@ export class InvalidTypeError extends TypeError {
 
 /** An argument has the right type, and a value that cannot be used. */
 export class InvalidValueError extends TypeError {
-  /** Tells errors apart; it stays the same. */
+  /** Tells errors apart; stays the same in all versions. */
   readonly code = 'ERR_INVALID_ARG_VALUE';
 
   constructor(name: string, expected: string, value: unknown) {
@@ -22,7 +22,7 @@ export class InvalidValueError extends TypeError {
 
 /** A number is not an integer, or outside its range. */
 export class OutOfRangeError extends RangeError {
-  /** Tells errors apart; it stays the same. */
+  /** Tells errors apart; stays the same in all versions. */
   readonly code = 'ERR_OUT_OF_RANGE';
 
   constructor(name: string, expected: string, value: unknown) {
@@ -31,11 +31,11 @@ export class OutOfRangeError extends RangeError {
 }
 
 /**
- * The heap's byte limit would be passed. The heap holds `liveBytes + waitingBytes`; as `free` gives back
- * the former, a turn of the event loop gives back the latter.
+ * The heap would hold more bytes than its limit. It holds `liveBytes + waitingBytes`: `free` gives back
+ * live bytes, and a turn of the event loop gives back waiting ones.
  */
 export class HeapLimitError extends RangeError {
-  /** Tells errors apart; it stays the same. */
+  /** Tells errors apart; stays the same in all versions. */
   readonly code = 'ERR_MIHEAP_LIMIT';
   /** The heap's name; empty if it has none. */
   readonly heapName: string;
@@ -45,10 +45,9 @@ export class HeapLimitError extends RangeError {
   readonly requested: number;
   /** Bytes held by buffers that the program can still reach, as far as the garbage collector knows. */
   readonly liveBytes: number;
-  /** Bytes that the garbage collector has found, and that come back when the event loop turns. */
+  /** Bytes of garbage, which come back when the event loop turns. */
   readonly waitingBytes: number;
 
-  /** @internal */
   constructor({ name, limit, requested, liveBytes, waitingBytes }: LimitMessage) {
     super(
       `the limit of ${called('heap', name)} is ${limit} bytes, and ${requested} more were asked for: ` +
@@ -63,9 +62,9 @@ export class HeapLimitError extends RangeError {
   }
 }
 
-/** What went wrong with a heap or a block; `code` says what. */
+/** The base of the errors that are no TypeError and no RangeError; `code` says what went wrong. */
 export class MiheapError extends Error {
-  /** Tells errors apart; it stays the same. */
+  /** Tells errors apart; stays the same in all versions. */
   readonly code: string;
 
   constructor(code: string, message: string, options?: { cause?: unknown }) {
@@ -82,7 +81,7 @@ export class OutOfMemoryError extends MiheapError {
   }
 }
 
-/** The buffer is not a block of this heap. */
+/** The buffer or the mark is from another heap, pool or region, or from none. */
 export class NotOwnedError extends MiheapError {
   constructor(message: string) {
     super('ERR_MIHEAP_NOT_OWNED', message);
@@ -106,7 +105,7 @@ export class HeapDestroyedError extends MiheapError {
   }
 }
 
-/** There is no block to adopt with this token. */
+/** No block waits to be adopted with this token. */
 export class TokenError extends MiheapError {
   constructor() {
     super(
@@ -135,7 +134,7 @@ export class AlreadyReleasedError extends MiheapError {
   }
 }
 
-/** Somebody wrote to a block after its release. The pool has given that block up. */
+/** A block was written to after its release. The pool has given the block up. */
 export class WriteAfterReleaseError extends MiheapError {
   /** The first byte of the block that was changed. */
   readonly offset: number;
@@ -163,9 +162,9 @@ export class RegionDestroyedError extends MiheapError {
   }
 }
 
-/** The region's byte limit would be passed. */
+/** The chunks of the region would have more bytes than its limit. */
 export class RegionLimitError extends RangeError {
-  /** Tells errors apart; it stays the same. */
+  /** Tells errors apart; stays the same in all versions. */
   readonly code = 'ERR_MIHEAP_LIMIT';
   /** The region's name; empty if it has none. */
   readonly regionName: string;
@@ -176,7 +175,6 @@ export class RegionLimitError extends RangeError {
   /** Bytes of the chunks that the region holds. */
   readonly bytes: number;
 
-  /** @internal */
   constructor(name: string, limit: number, requested: number, bytes: number) {
     super(
       `the limit of ${called('region', name)} is ${limit} bytes, and ${requested} were asked for: ` +
@@ -201,7 +199,7 @@ export class StaleMarkError extends MiheapError {
 
 /** The runtime owns buffer memory itself and cannot align it as asked. */
 export class AlignmentUnavailableError extends MiheapError {
-  /** `align` 0: as the block was that is to be replaced. */
+  /** `align` is 0 if the block must be aligned like the one that it replaces. */
   constructor(align: number) {
     super(
       'ERR_FEATURE_UNAVAILABLE_ON_PLATFORM',
@@ -224,7 +222,7 @@ export class PeerDependencyError extends MiheapError {
   }
 }
 
-/** How a message speaks of a thing that may have a name. */
+/** How a message speaks of a heap, a pool or a region, which may have no name. */
 function called(kind: 'heap' | 'pool' | 'region', name: string): string {
   return name === '' ? `the ${kind}` : `${kind} ${JSON.stringify(name)}`;
 }

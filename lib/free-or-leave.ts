@@ -2,7 +2,7 @@ import { InvalidValueError } from './errors';
 import type { Heap } from './heap';
 import type { BufferLike } from './heap-types';
 
-/** Frees `buffer`, of `heap`; what cannot be detached is left to the garbage collector. */
+/** Frees `buffer`, which is of `heap`. If it cannot be detached, leaves it to the garbage collector. */
 export function freeOrLeave(heap: Heap, buffer: BufferLike): void {
   try {
     heap.free(buffer);

@@ -9,8 +9,8 @@ import { bufferIn, transferableEmpty } from './transfer';
 import { checkAlign, checkOptions, shownBy } from './validate';
 
 /**
- * The blocks of a heap, as the addon has them, and its buffers of no bytes, which the addon does not
- * know. Heap has looked at the arguments; what the addon answers becomes an error here.
+ * The blocks of a heap, which the addon keeps, and its empty buffers, which the addon does not know. Heap
+ * has checked the arguments. A status that the addon answers becomes an error here.
  */
 export class HeapBlocks {
   readonly #name: string;
@@ -27,23 +27,21 @@ export class HeapBlocks {
     this.#handle = handle;
   }
 
-  /** undefined once destroyed. */
+  /** The addon's heap; undefined once destroyed. */
   get handle(): HeapHandle | undefined {
     return this.#handle;
   }
 
-  /** A block; `size` is not 0. */
+  /** Allocates a block; `size` is not 0. */
   allocate(size: number, options: AllocOptions | undefined, zero: boolean): HandedOut {
     const align = this.#alignOf(options);
     let block = native.allocate(this.#live(), size, align, zero);
-    if (block === Status.Limit && native.recover(this.#live())) {
-      block = native.allocate(this.#live(), size, align, zero);
-    }
+    if (this.#hasRecovered(block)) block = native.allocate(this.#live(), size, align, zero);
     if (typeof block === 'number') throw this.#failure(block, undefined, size, align);
     return block;
   }
 
-  /** A buffer of no bytes. */
+  /** Makes an empty buffer. */
   nothing(options?: AllocOptions): OffHeapBuffer {
     this.#alignOf(options);
     this.#live();
@@ -54,9 +52,7 @@ export class HeapBlocks {
     const handle = this.#live();
     if (size === 0 || isEmptyOf(this, old)) return this.#replace(handle, old, size);
     let block = native.reallocate(handle, old, size);
-    if (block === Status.Limit && native.recover(handle)) {
-      block = native.reallocate(this.#live(), old, size);
-    }
+    if (this.#hasRecovered(block)) block = native.reallocate(this.#live(), old, size);
     if (typeof block !== 'number') return bufferIn(block);
     const held = block === Status.Limit ? (old as ArrayBuffer).byteLength : 0;
     throw this.#failure(block, old, size - held);
@@ -80,7 +76,7 @@ export class HeapBlocks {
     return status === Status.Ok || (mayBeEmpty(status) && isEmptyOf(this, shown));
   }
 
-  /** A token for what `given` shows: for one taker, who gets it from us, or for any number. */
+  /** Makes a token for what `given` shows: to be adopted once, which detaches `given`, or any number of times. */
   offer(given: unknown, once: boolean): Token {
     const shown = shownBy(given);
     const handle = this.#live();
@@ -98,9 +94,7 @@ export class HeapBlocks {
   adopt(token: TokenClone): OffHeapBuffer {
     const id = idOf(token);
     let block = native.adopt(this.#live(), id);
-    if (block === Status.Limit && native.recover(this.#live())) {
-      block = native.adopt(this.#live(), id);
-    }
+    if (this.#hasRecovered(block)) block = native.adopt(this.#live(), id);
     if (block === null) return Buffer.from(transferableEmpty(this));
     if (typeof block === 'number') throw this.#failure(block, token, sizeOf(token));
     return bufferIn(block);
@@ -143,7 +137,7 @@ export class HeapBlocks {
     return align;
   }
 
-  /** To or from no bytes. */
+  /** Like reallocate, if `old` is empty or `size` is 0. */
   #replace(handle: HeapHandle, old: Shown, size: number): OffHeapBuffer {
     const status = native.find(handle, old);
     if (status !== Status.Ok && !(mayBeEmpty(status) && isEmptyOf(this, old))) {
@@ -152,6 +146,11 @@ export class HeapBlocks {
     const fresh = size === 0 ? this.nothing() : bufferIn(this.allocate(size, undefined, true));
     this.free(old, old);
     return fresh;
+  }
+
+  /** Whether `answer` is the limit and the garbage collector gave bytes back: then one more try is due. */
+  #hasRecovered(answer: unknown): boolean {
+    return answer === Status.Limit && native.recover(this.#live());
   }
 
   #failure(status: Status, given: unknown, size = 0, align = 0): Error {
@@ -168,7 +167,7 @@ export class HeapBlocks {
   }
 }
 
-/** Whether the addon may have said that of a buffer of no bytes; see isEmptyOf. */
+/** Whether the addon may answer `status` for an empty buffer; see isEmptyOf. */
 function mayBeEmpty(status: Status): boolean {
   return status === Status.NotOwned || status === Status.Detached;
 }

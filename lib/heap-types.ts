@@ -1,31 +1,37 @@
 /// <reference types="node" preserve="true" />
 
 /**
- * A Buffer over an ArrayBuffer, as `Buffer.alloc` makes it. Where the types of Node tell it from one over a
- * SharedArrayBuffer, it goes where only the first may go: to `Blob`, `fetch` and `crypto.subtle`.
+ * A Buffer over an ArrayBuffer, of the type that `Buffer.alloc` returns. Newer types of Node tell it from one
+ * over a SharedArrayBuffer, which `Blob`, `fetch` and `crypto.subtle` do not take.
  */
 export type OffHeapBuffer = ReturnType<typeof Buffer.alloc>;
 
-/** What `new Heap` takes. */
+/** Options of `new Heap`. */
 export interface HeapOptions {
-  /** Shown in statistics, errors and diagnostics. Default: none, which is ''. */
+  /** The heap's name in statistics, errors and diagnostics. Default: ''. */
   name?: string | undefined;
-  /** The most bytes, as asked for, that may be held at one time. Default: no limit. */
-  limit?: number | undefined;
-  /** What `align` of a single block is, unless it is given there. Default: the natural alignment. */
-  align?: number | undefined;
-}
-
-/** What every way to allocate a block takes. */
-export interface AllocOptions {
   /**
-   * The address is a multiple of this power of two, from 1 to 2 ** 30. Default: that of the heap, or
-   * the natural alignment, which is 16, or 8 below 16 bytes.
+   * The most bytes, as asked for, that may be held at one time: an integer from 0 to 2 ** 53 - 1.
+   * Default: no limit.
+   */
+  limit?: number | undefined;
+  /**
+   * What the address of each block is a multiple of, unless its own options say otherwise: a power of two
+   * from 1 to 2 ** 30. Default: the natural alignment.
    */
   align?: number | undefined;
 }
 
-/** What `heap.allocFrom` takes. */
+/** Options of every method that allocates a block. */
+export interface AllocOptions {
+  /**
+   * What the address is a multiple of: a power of two from 1 to 2 ** 30. Default: that of the heap, or else
+   * the natural alignment, which is 16, and 8 for a size below 16 bytes.
+   */
+  align?: number | undefined;
+}
+
+/** Options of `heap.allocFrom`. */
 export interface AllocFromOptions extends AllocOptions {
   /** How a string becomes bytes. Default: 'utf8'. */
   encoding?: BufferEncoding | undefined;
@@ -45,25 +51,28 @@ export interface HeapStats {
   blocks: number;
   /** Blocks handed out since the heap was made. */
   allocated: number;
-  /** How many of these were given back by the garbage collector instead of `free`. */
+  /** Blocks that the garbage collector gave back instead of `free`. */
   collected: number;
-  /** What is held now by size, small ones first; classes without a block are left out. */
+  /** What is held now, by size class, smallest first. Classes without a block are left out. */
   sizeClasses: SizeClassStats[];
 }
 
-/** The blocks of at most `upTo` bytes, and more than the class before has: an eighth less, or 16. */
+/**
+ * The blocks of one size class: of at most `upTo` bytes, and too large for the class before. Classes are 16
+ * bytes wide up to 128 bytes; from there, each doubling has eight.
+ */
 export interface SizeClassStats {
   /** The largest size of the class, in bytes. */
   upTo: number;
   /** Blocks held now. */
   blocks: number;
-  /** Their bytes, as asked for. */
+  /** Bytes of these blocks, as asked for. */
   bytes: number;
 }
 
 /**
- * An ArrayBuffer, or any view of one. TypeScript cannot tell the ArrayBuffer that `buffer.buffer` is from a
- * SharedArrayBuffer; that is an {@link InvalidTypeError}.
+ * An ArrayBuffer, or any view of one. The type lets a SharedArrayBuffer pass, since TypeScript cannot tell
+ * whether `buffer.buffer` is one; the call then throws an {@link InvalidTypeError}.
  */
 export type BufferLike = ArrayBufferLike | NodeJS.ArrayBufferView;
 

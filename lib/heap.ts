@@ -28,8 +28,8 @@ import {
 } from './validate';
 
 /**
- * Buffers with their own lives, outside V8's heap. Each has an ArrayBuffer to itself. `free` gives
- * its memory back at once; one that is never freed comes back when the garbage collector finds it.
+ * Buffers with their own lives, outside V8's heap. Each has an ArrayBuffer to itself. `free` gives the
+ * memory of one back at once; without it, the memory comes back when the garbage collector finds the buffer.
  *
  * A view stands for the whole block it shows: `free(buffer.subarray(3))` frees `buffer`.
  *
@@ -37,15 +37,15 @@ import {
  * to other threads with `transfer` or `share`.
  *
  * Every method but `owns`, `destroy` and `[Symbol.dispose]` throws {@link HeapDestroyedError} once the
- * heap was destroyed. What throws has changed nothing.
+ * heap was destroyed. A call that throws has changed nothing.
  *
- * Node 24 and newer stop the process when a buffer given to `worker_threads.markAsUntransferable` is
- * detached: do not mark these. No thread can take them away as they are, while `external` is true.
+ * Do not give a heap's buffers to `worker_threads.markAsUntransferable`: Node 24 and newer stop the process
+ * when such a buffer is detached. While `external` is true, they cannot be transferred anyway.
  *
- * A byte stream, or `ArrayBuffer.prototype.transfer.call`, moves a buffer to a new ArrayBuffer, which the
- * heap can still free, but which can go to another thread. What was so moved and is alive when its
- * worker ends stays for as long as the process lives. Of a worker that is terminated, it may be freed
- * although another thread has it: give byte streams copies there.
+ * A byte stream, or `ArrayBuffer.prototype.transfer.call`, moves a block to a new ArrayBuffer. The heap can
+ * still free that one, but it can go to another thread. If a worker ends while a block that was moved in
+ * this way is alive, the block is never freed. If a worker is terminated, such a block may be freed although
+ * another thread has it: in such a worker, give byte streams copies.
  *
  * @example
  * ```ts
@@ -86,7 +86,7 @@ export class Heap {
   /**
    * False where the runtime forbids external buffers (Electron), or the environment says
    * MIHEAP_EXTERNAL_BUFFERS=0: V8 then owns the memory, only small alignments can be had, and `transfer`
-   * and `share` copy. `structuredClone` and `postMessage` can transfer a buffer away then; its bytes count
+   * and `share` copy. `structuredClone` and `postMessage` can then transfer a buffer away, whose bytes count
    * until the ArrayBuffer that was left behind is collected. Everything else stays the same.
    */
   get external(): boolean {
@@ -104,7 +104,7 @@ export class Heap {
    * @param size From 0 to `buffer.constants.MAX_LENGTH` bytes.
    * @throws {@link InvalidTypeError}, {@link InvalidValueError} or {@link OutOfRangeError} if an argument
    *   is wrong; {@link HeapLimitError}; {@link OutOfMemoryError}; {@link AlignmentUnavailableError} where
-   *   V8 owns the memory and it is not aligned so. The same for all of `alloc…`.
+   *   V8 owns the memory and it is not aligned as asked.
    *
    * @example
    * ```ts
@@ -124,8 +124,9 @@ export class Heap {
 
   /**
    * A Buffer of `size` bytes that shows whatever the process last had there, as `Buffer.allocUnsafe`
-   * does: quicker, for those who write all of it before they read.
+   * does. It takes less time than `alloc`, for programs that write all of it before they read it.
    *
+   * @param size From 0 to `buffer.constants.MAX_LENGTH` bytes.
    * @throws As {@link alloc} does.
    *
    * @example
@@ -148,7 +149,8 @@ export class Heap {
    * A Buffer with a copy of `data`: of a string's bytes in an encoding, or of the bytes of a view, an
    * ArrayBuffer or a SharedArrayBuffer.
    *
-   * @throws Also {@link InvalidValueError} if `data` is detached.
+   * @throws As {@link alloc} does; {@link InvalidTypeError} if `data` is none of these, and
+   *   {@link InvalidValueError} if it is detached.
    *
    * @example
    * ```ts
@@ -178,8 +180,9 @@ export class Heap {
   }
 
   /**
-   * As `alloc`, an ArrayBuffer.
+   * An ArrayBuffer of `size` bytes, all zero.
    *
+   * @param size From 0 to `buffer.constants.MAX_LENGTH` bytes.
    * @throws As {@link alloc} does.
    *
    * @example
@@ -202,7 +205,7 @@ export class Heap {
    * A typed array of `length` elements, all zero.
    *
    * @param type Float64Array, Uint8Array, and so on, or a class derived from one; not Buffer.
-   * @param length Elements; as bytes they must be a size that `alloc` takes.
+   * @param length How many elements; their bytes must be a size that `alloc` takes.
    * @throws {@link InvalidTypeError} if `type` is no such constructor; and as {@link alloc} does.
    *
    * @example
@@ -227,13 +230,14 @@ export class Heap {
   }
 
   /**
-   * Changes the size of a block, in place if it can. The contents up to the smaller size stay, and bytes
-   * beyond the old size are zero. The old buffer and every view of it are detached; use the one returned.
-   * The block keeps its alignment, but through a size of 0.
+   * Changes the size of a block, in place if there is room. The contents up to the smaller size stay, and
+   * bytes beyond the old size are zero. The old buffer and every view of it are detached; use the one
+   * returned. The block keeps its alignment, unless it had or gets a size of 0.
    *
-   * A buffer of a megabyte or more that is to grow, and that cannot be detached, ends the process: its
-   * memory has moved by then.
+   * If a buffer of a megabyte or more is to grow and cannot be detached, since it is the heap of an asm.js
+   * module, the process ends: the memory has moved by then.
    *
+   * @param newSize From 0 to `buffer.constants.MAX_LENGTH` bytes.
    * @returns An ArrayBuffer if an ArrayBuffer was given, else a Buffer over the whole block.
    * @throws As `alloc` and `free` do; the old buffer is untouched then.
    *
@@ -249,9 +253,9 @@ export class Heap {
    * ```
    */
   realloc(buffer: NodeJS.ArrayBufferView, newSize: number): OffHeapBuffer;
-  /** The same for an ArrayBuffer. */
+  /** Changes the size of a block that an ArrayBuffer shows. */
   realloc(buffer: ArrayBufferLike, newSize: number): ArrayBuffer;
-  /** The same where only the program knows which of them it has. */
+  /** Changes the size of a block that a view or an ArrayBuffer shows. */
   realloc(buffer: BufferLike, newSize: number): OffHeapBuffer | ArrayBuffer;
   realloc(buffer: BufferLike, newSize: number): OffHeapBuffer | ArrayBuffer {
     const old = shownBy(buffer);
@@ -263,13 +267,13 @@ export class Heap {
   /**
    * Gives the memory back now and detaches the buffer: every view of it has length 0 from here on.
    *
-   * Do not free a buffer that a pending operation (`fs.read`, a stream, `crypto`) still uses: the
-   * system writes into that memory whoever owns it next. Detaching cannot catch this.
+   * Do not free a buffer that a pending operation (`fs.read`, a stream, `crypto`) still uses: it would
+   * write into memory that may be another buffer's by then. Detaching cannot prevent this.
    *
    * @param buffer The Buffer, any view of the block, or its ArrayBuffer.
-   * @throws {@link InvalidTypeError} if it is none of these; {@link NotOwnedError} if it is not of this
-   *   heap; {@link AlreadyFreedError}; {@link InvalidValueError} if it cannot be detached, since it is the
-   *   heap of an asm.js module.
+   * @throws {@link InvalidTypeError} if `buffer` is none of these; {@link NotOwnedError} if it is not of
+   *   this heap; {@link AlreadyFreedError}; {@link InvalidValueError} if it cannot be detached, since it is
+   *   the heap of an asm.js module.
    *
    * @example
    * ```ts
@@ -287,7 +291,7 @@ export class Heap {
   }
 
   /**
-   * The bytes that the block really has: at least its size. `realloc` up to there moves nothing.
+   * The bytes that the block really has: at least its size. `realloc` to no more than that moves nothing.
    *
    * @throws As `free` does.
    *
@@ -323,8 +327,8 @@ export class Heap {
 
   /**
    * Offers the block to one other thread and detaches the buffer here. The block counts for no heap
-   * until it is adopted. It lives as long as the token: until that is adopted or released, or this thread
-   * ends. So a thread must not end before what it sent was adopted.
+   * until it is adopted. It lives as long as its token: until the token is adopted or released, or this
+   * thread ends. So a thread must not end before the blocks that it sent were adopted.
    *
    * Where `external` is false, the contents are copied.
    *
@@ -348,11 +352,11 @@ export class Heap {
 
   /**
    * Offers the same memory to any number of threads, and to this one again. Each `adopt` makes a buffer
-   * of its own over it. Each side frees its own; the memory comes back with the last of them, once the
-   * token was released too, or this thread has ended.
+   * of its own over it, and each buffer is freed by itself. The memory comes back with the last of them,
+   * once the token was released, too, or this thread has ended.
    *
    * Nothing keeps threads from writing at the same time: let all of them only read, or pass messages to
-   * take turns. Where `external` is false, each side gets a copy of what the block held when it was shared.
+   * take turns. Where `external` is false, each `adopt` copies what the block held when it was shared.
    *
    * @throws As `free` does; {@link OutOfMemoryError}.
    *
@@ -364,7 +368,7 @@ export class Heap {
    * const table = heap.allocFrom('shared');
    * const token = heap.share(table);
    * const other = heap.adopt(token);
-   * token.release(); // nobody else will adopt it
+   * token.release(); // no other thread will adopt it
    * heap.free(table);
    * console.log(other.toString()); // shared
    * heap.free(other); // now the memory is free
@@ -375,14 +379,13 @@ export class Heap {
   }
 
   /**
-   * Takes a block that a heap of this or another thread offers. It counts for this heap, and is freed
-   * here.
+   * Takes a block that a heap of this or another thread offers. From then on it is a block of this heap.
    *
    * @param token What `transfer` or `share` returned, or a clone of it.
    * @returns A Buffer over the whole block.
-   * @throws {@link InvalidTypeError} if it is no token; {@link TokenError} if nothing waits for it;
-   *   {@link HeapLimitError}, {@link OutOfMemoryError} and, where the runtime forbids external buffers,
-   *   {@link AlignmentUnavailableError}, after which it can still be adopted.
+   * @throws {@link InvalidTypeError} if `token` is no token; {@link TokenError} if no block waits for it;
+   *   {@link HeapLimitError}, {@link OutOfMemoryError} and, where V8 owns the memory,
+   *   {@link AlignmentUnavailableError}: after these three, the token can still be adopted.
    *
    * @example
    * ```ts
@@ -430,8 +433,8 @@ export class Heap {
   }
 
   /**
-   * Returns the heap's free memory to the system now. That happens anyway, when the program has freed
-   * much and is then idle for a moment.
+   * Returns the heap's free memory to the system now. That also happens by itself, when the program has
+   * freed much and is then idle for a moment.
    *
    * @example
    * ```ts
@@ -447,10 +450,10 @@ export class Heap {
   }
 
   /**
-   * Frees every block and detaches its buffer; if that is a megabyte or more, the memory goes back to the
-   * system at once. The same warning as for `free` holds. Blocks that the garbage collector has found
-   * already come back when the event loop turns. What cannot be detached, the heap of an asm.js module,
-   * stays until the garbage collector finds it. Again, it does nothing.
+   * Frees every block and detaches its buffer. If that frees a megabyte or more, the memory goes back to
+   * the system at once. As for `free`, no pending operation may use a buffer. Blocks that are garbage
+   * already come back when the event loop turns. A buffer that cannot be detached, since it is the heap of
+   * an asm.js module, stays until the garbage collector finds it. On a destroyed heap, does nothing.
    *
    * @example
    * ```ts
@@ -466,7 +469,7 @@ export class Heap {
     this.#blocks.destroy();
   }
 
-  /** As `destroy`: `using heap = new Heap()`. */
+  /** Calls `destroy`, at the end of the scope of `using heap = new Heap()`. */
   [dispose](): void {
     this.destroy();
   }

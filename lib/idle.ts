@@ -5,8 +5,8 @@ import { native } from './native';
 const QUIET_MS = 100;
 
 let wanted = false;
-// One for good, made now, and started again in the context of now: it would keep alive what the program has in its
-// AsyncLocalStorage later. And what is made later may be a test's own kind of timer.
+// One timer for good, made as this module loads, and restarted in the async context of that moment. A timer made
+// later would keep alive what the program has in its AsyncLocalStorage then, and may be a fake one of a test.
 const now = new AsyncResource('miheap');
 const timer = setTimeout(() => {
   if (wanted) wanted = !native.collectIfIdle();
@@ -26,8 +26,8 @@ function requestCollect(): void {
 
 /**
  * Makes resident memory fall after a peak even if the program then goes quiet: after a burst of frees, waits until
- * no block has come or gone for a while, and collects. Keeps no process alive. As long as `owner` lives: the addon
- * itself does not keep what it calls, which is part of what a test environment leaves behind.
+ * no block has come or gone for a while, and collects. Keeps no process alive. Lasts as long as `owner` lives: the
+ * addon holds the callback weakly, so that a test environment that was left behind can be collected.
  */
 export function collectWhenIdle(owner: object): void {
   Object.defineProperty(owner, Symbol('miheap.requestCollect'), { value: requestCollect });

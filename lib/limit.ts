@@ -21,13 +21,13 @@ function publish(message: LimitMessage): void {
   if (limitChannel.hasSubscribers) limitChannel.publish(message);
 }
 
-/** Tells who subscribed that a limit was hit, and makes the error. */
+/** Publishes that a heap's limit was reached, and makes the error. */
 export function limitReached(message: LimitMessage): HeapLimitError {
   publish(message);
   return new HeapLimitError(message);
 }
 
-/** The same for a region, whose chunks have `bytes`. */
+/** Publishes that a region's limit was reached, and makes the error. The region's chunks have `bytes`. */
 export function regionLimitReached(
   name: string,
   limit: number,

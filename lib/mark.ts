@@ -1,19 +1,21 @@
 import type { OffHeapBuffer } from './heap-types';
 
-/** How much of a region there was. */
+/** What a region had when a mark was made. */
 export interface Place {
-  /** Resets before. */
+  /** How often it had been reset. */
   readonly resets: number;
-  /** Chunks, and the last of them. */
+  /** How many chunks it had. */
   readonly chunks: number;
+  /** The last of these chunks. */
   readonly last: OffHeapBuffer | undefined;
-  /** Bytes of the chunks, and bytes handed out. */
+  /** Bytes of these chunks. */
   readonly bytes: number;
+  /** Bytes handed out. */
   readonly used: number;
 }
 
 /**
- * A place in a region that it can be rewound to.
+ * A place in a region. `region.rewind` goes back to it.
  *
  * @example
  * ```ts
@@ -40,7 +42,7 @@ export class RegionMark {
     return new RegionMark(region, place);
   }
 
-  /** @internal The place, if `mark` is one of `region`. */
+  /** @internal The place of `mark`; undefined if that is of another region. */
   static placeIn(region: object, mark: RegionMark): Place | undefined {
     return mark.#region === region ? mark.#place : undefined;
   }

@@ -1,12 +1,12 @@
-import { isMainThread } from 'node:worker_threads';
 import { LoadError } from './errors';
 import type { OffHeapBuffer } from './heap-types';
 import { isWhole, libc, root, shippedPlatforms, system } from './shipped';
+import { tellOfWorkerExit } from './worker-exit';
 
 /** A heap inside the addon. */
 export type HeapHandle = { readonly heap: unique symbol };
 
-/** What the addon answers when it has no value to give: status.h has the same list. */
+/** What a call of the addon answers when it has no value to return. status.h has the same list. */
 export enum Status {
   Ok = 0,
   NotOwned = -1,
@@ -20,18 +20,15 @@ export enum Status {
   NotDetachable = -9,
 }
 
-/**
- * What shows a block: an ArrayBuffer, or anything else that a caller has given in its place. That it is
- * one is the only thing that the addon checks.
- */
+/** An ArrayBuffer that shows a block, or any other value that a caller gave in its place: the addon checks. */
 export type Shown = unknown;
 
 /** A block that was handed out: the ArrayBuffer if V8 owns its memory, else a Buffer over it. */
 export type HandedOut = OffHeapBuffer | ArrayBuffer;
 
 /**
- * The addon. Every argument has been validated, every handle is live. Nothing in it throws; what fails
- * answers with a status and has changed nothing.
+ * The calls of the addon. The caller has validated every argument, and every handle is live. No call
+ * throws: one that fails answers with a status and has changed nothing.
  */
 export interface Native {
   /** False where the runtime only takes buffers over memory that it allocated itself. */
@@ -43,33 +40,33 @@ export interface Native {
   collectHeap(heap: HeapHandle): void;
   /** bytes, peak bytes, blocks, allocated, collected; then for each size class: up to, blocks, bytes. */
   heapStats(heap: HeapHandle): number[];
-  /** Has the garbage collector look; true if that gave bytes of the heap back at once. */
+  /** Runs the garbage collector if that is worth it; true if bytes of the heap came back at once. */
   recover(heap: HeapHandle): boolean;
-  /** Bytes whose ArrayBuffer the garbage collector has found, but which are not back yet. */
+  /** Bytes of blocks whose ArrayBuffer was collected, and which have not come back yet. */
   waitingBytes(heap: HeapHandle): number;
 
   /** `align` 0 means the natural alignment; `size` is at least 1. */
   allocate(heap: HeapHandle, size: number, align: number, zero: boolean): HandedOut | Status;
-  /** Detaches `buffer`. Bytes that are new are cleared. */
+  /** Detaches `buffer` and gives its block another size. Bytes beyond the old size are zero. */
   reallocate(heap: HeapHandle, buffer: Shown, size: number): HandedOut | Status;
-  /** Detaches `buffer`, of any heap, and shows its block in a new one. */
+  /** Detaches `buffer`, of any heap, and hands its block out again in a new buffer. */
   move(buffer: Shown): HandedOut | Status;
-  /** Detaches `buffer`. */
+  /** Detaches `buffer` and frees its block. */
   free(heap: HeapHandle, buffer: Shown): Status;
-  /** Whether `buffer` shows a live block of the heap. */
+  /** Ok if `buffer` shows a live block of the heap; else the reason. */
   find(heap: HeapHandle, buffer: Shown): Status;
   /** Bytes, or a negative status. */
   usableSize(heap: HeapHandle, buffer: Shown): number;
 
-  /** Detaches `buffer`; who adopts `token` gets its block. A token has at most 63 letters. */
+  /** Detaches `buffer`, and offers its block as `token`, of at most 63 bytes, to be adopted once. */
   transfer(heap: HeapHandle, buffer: Shown, token: string): Status;
-  /** Anybody who adopts `token` gets the block that `buffer` shows, too. */
+  /** Offers the block that `buffer` shows as `token`, to be adopted any number of times. */
   share(heap: HeapHandle, buffer: Shown, token: string): Status;
-  /** A token for a buffer of no bytes. */
+  /** Makes a token for an empty buffer. */
   offerNothing(heap: HeapHandle, token: string, once: boolean): Status;
-  /** null: a buffer of no bytes. */
+  /** null if `token` stands for an empty buffer. Text that is longer than a token names none. */
   adopt(heap: HeapHandle, token: string): HandedOut | null | Status;
-  /** Here and for adopt, any text: what is longer than a token names none. */
+  /** Ends a token. Text that is longer than a token names none. */
   releaseToken(token: string): Status;
 
   processStats(): [
@@ -82,48 +79,31 @@ export interface Native {
     heldBytes: number,
     heldBlocks: number,
   ];
-  /** As mi_stats_get_json writes it; null if there is no memory for it. */
+  /** What mi_stats_get_json writes; null if there is no memory for it. */
   allocatorStats(): string | null;
-  /** The same of the library that the program's own malloc is preloaded from, if there is one. */
+  /** Like allocatorStats, of the library that is preloaded as the program's malloc; null if none is. */
   preloadedStats(): string | null;
-  /** `callback` is called once after a burst of frees, then not before collectIfIdle was true. */
+  /**
+   * Has `callback` called once after a burst of frees, and then not before collectIfIdle was true. The
+   * addon holds it weakly.
+   */
   onCollectWanted(callback: () => void): void;
   /** Returns free memory to the system; false if blocks came or went since the last call. */
   collectIfIdle(): boolean;
-  /** To be called in a worker: first, and as it ends. */
+  /** To be called in a worker before any other call. */
   endsEarly(): void;
+  /** To be called in a worker as it exits by itself. */
   beforeEnd(): void;
 
-  /** Replaces this process; returns an errno value if that fails. */
+  /** Replaces this process with the program `file`; returns an errno value if that fails. */
   execute(file: string, argv: string[], environment: string[]): number;
 }
 
 export const native = load();
 
-// Bun and Deno end an environment in other ways.
-if (!isMainThread && !process.versions.bun && !process.versions.deno) tellOfEnd();
+tellOfWorkerExit(native);
 
-/** One listener in each worker, however often this module is loaded there. */
-function tellOfEnd(): void {
-  native.endsEarly();
-  const key = Symbol.for('miheap.ends');
-  const shared = process as { [key]?: Native[] };
-  const told = shared[key];
-  if (told !== undefined) {
-    told.push(native);
-    return;
-  }
-  const all = [native];
-  Object.defineProperty(shared, key, { value: all });
-  // Before those that are there already: one that throws, or calls process.exit, is the last. Programs emit `exit`
-  // themselves too, and go on.
-  process.prependListener('exit', () => {
-    if (!(process as { _exiting?: boolean })._exiting) return;
-    for (const each of all) each.beforeEnd();
-  });
-}
-
-/** The options of Node that keep the native module from loading, if any do. */
+/** What to say if options of Node keep the native module from loading. */
 function whatIsForbidden(cause: unknown): string | undefined {
   switch ((cause as { code?: unknown }).code) {
     case 'ERR_DLOPEN_DISABLED':

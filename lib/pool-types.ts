@@ -4,16 +4,16 @@ export interface PoolOptions {
   blockSize: number;
   /** The most blocks that may exist at one time: an integer of at least 1. Default: no limit. */
   max?: number | undefined;
-  /** Blocks that are made at once: an integer from 0 to `max`. Default: 0. */
+  /** Blocks that the constructor makes: an integer from 0 to `max`. Default: 0. */
   prefill?: number | undefined;
   /**
    * Whether released blocks are filled with a pattern, so that a write to one is found. Costs a pass over
    * the block at each `release` and each `acquire`. Default: false.
    */
   poison?: boolean | undefined;
-  /** Block addresses are multiples of it: a power of two from 1 to 2^30. Default: the natural one. */
+  /** What block addresses are multiples of: a power of two from 1 to 2 ** 30. Default: the natural alignment. */
   align?: number | undefined;
-  /** What the pool is called in messages. Default: ''. */
+  /** The pool's name in messages. Default: ''. */
   name?: string | undefined;
 }
 
@@ -21,16 +21,16 @@ export interface PoolOptions {
 export interface PoolStats {
   /** Blocks that exist, free or held. */
   blocks: number;
-  /** Of these, blocks that were acquired and not released. */
+  /** Blocks that were acquired and not released. */
   held: number;
-  /** Of these, blocks that wait to be acquired. */
+  /** Blocks that wait to be acquired. */
   free: number;
-  /** Bytes of all of them. */
+  /** Bytes of all blocks, free or held. */
   bytes: number;
   /** Calls of `acquireAsync` that wait. */
   waiting: number;
   /** Blocks made since the pool was made. */
   created: number;
-  /** Of these, blocks that the pool lost: dropped without release, transferred away, or spoilt. */
+  /** Blocks that the pool has lost: dropped without release, transferred away, or spoilt. */
   lost: number;
 }

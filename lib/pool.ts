@@ -29,16 +29,16 @@ import { checkSignal, Waiters } from './waiters';
 
 /**
  * Buffers of one size, used again and again. `acquire` and `release` take a few nanoseconds: they call
- * nothing native and leave no work for the garbage collector, for the same Buffer objects go round.
+ * nothing native and make no garbage, since they hand out the same Buffer objects again.
  *
  * Every block has an ArrayBuffer of its own, so `buffer.buffer` shows no neighbour. Memory stays where it
  * is until `destroy`, which detaches every block, held or free: all views have length 0 from then on.
  *
- * Whoever keeps a buffer after its release can read and write what its next holder has in it. No pool can
- * see that as it happens; with `poison`, a write to a block that nobody holds is found later.
+ * Code that keeps a buffer after its release can read and write what the next holder has in it. No pool can
+ * see that as it happens; with `poison`, a write to a block while it is free is found later.
  *
- * A block that is dropped without release is lost for the pool, and makes room for another, once the
- * garbage collector has found its ArrayBuffer. So does one that was transferred away, at its release.
+ * A block that is dropped without release is lost for the pool. It makes room for another once the garbage
+ * collector has found its ArrayBuffer. A block that was transferred away makes room at its release.
  *
  * A pool belongs to the thread that made it. When that thread ends, its blocks end with it.
  *
@@ -66,20 +66,20 @@ export class Pool {
   readonly #align: number | undefined;
   readonly #poison: boolean;
   readonly #waiters = new Waiters<OffHeapBuffer>();
-  /** The Buffer of each ArrayBuffer. Held blocks are only known here and to their holders. */
+  /** The Buffer of each ArrayBuffer. Only this and its holder know a held block. */
   readonly #buffers = new WeakMap<object, OffHeapBuffer>();
   readonly #dropped = new FinalizationRegistry<undefined>(() => this.#makeRoom());
   #heap: Heap | undefined;
   #free: OffHeapBuffer[] = [];
   #blocks = 0;
   #created = 0;
-  /** True while acquire and release have nothing to do but to pop and to push: no poison, no waiters. */
+  /** True while acquire and release need only pop and push: no poison, no waiters. */
   #simple: boolean;
 
   /**
    * @throws {@link InvalidTypeError}, {@link InvalidValueError} or {@link OutOfRangeError} if an option is
    *   wrong; {@link OutOfMemoryError}; {@link AlignmentUnavailableError} where V8 owns the memory and it
-   *   is not aligned so.
+   *   is not aligned as asked.
    */
   constructor(options: PoolOptions) {
     checkOptions(options);
@@ -112,8 +112,8 @@ export class Pool {
    *
    * @throws {@link PoolExhaustedError} if `max` blocks are held; {@link OutOfMemoryError};
    *   {@link AlignmentUnavailableError}; with `poison`, {@link WriteAfterReleaseError} if the block that
-   *   was to be acquired was written to while it was free. The pool has given that block up, and
-   *   detached it if that can be done.
+   *   was to be acquired was written to while it was free. The pool has then given that block up, and
+   *   detached it if it can be detached.
    *
    * @example
    * ```ts
@@ -139,8 +139,8 @@ export class Pool {
   }
 
   /**
-   * As `acquire`, but when `max` blocks are held it waits until one is released. Those who wait are served
-   * in the order in which they came.
+   * Like `acquire`, but while `max` blocks are held it waits until one is released. Calls that wait are
+   * served in the order in which they came.
    *
    * @param signal Ends the wait when it aborts. The promise rejects with the signal's reason then.
    *   Neither the wait nor the timer of `AbortSignal.timeout` keeps the process alive.
@@ -165,7 +165,7 @@ export class Pool {
       checkSignal(signal);
       if (signal?.aborted) throw signal.reason;
       this.#live();
-      // As few turns as it takes to be served after a wait, or the last would be the first to go on.
+      // Settles in as few turns as a call that is served after a wait, so that no later call goes on first.
       if (this.#free.length > 0 || this.#blocks < this.max) return Promise.resolve(this.acquire());
     } catch (error) {
       return Promise.reject(error);
@@ -175,16 +175,16 @@ export class Pool {
   }
 
   /**
-   * Gives a block back. The Buffer must not be used any more: it will be the next holder's.
+   * Gives a block back. Do not use the Buffer after that: it will be the next holder's.
    *
    * Do not release a buffer that a pending operation (`fs.read`, a stream, `crypto`) still uses.
    *
    * @param buffer The Buffer, any view of the block, or its ArrayBuffer. If it was transferred to another
    *   thread or moved by `ArrayBuffer.prototype.transfer`, the pool lets it go and makes room for a new
    *   block.
-   * @throws {@link InvalidTypeError} if it is none of these; {@link NotOwnedError} if it is no block of
-   *   this pool; {@link AlreadyReleasedError} if nobody holds the block. A second release that comes after
-   *   somebody else has acquired the block cannot be told from a release by that holder.
+   * @throws {@link InvalidTypeError} if `buffer` is none of these; {@link NotOwnedError} if it is no block
+   *   of this pool; {@link AlreadyReleasedError} if the block is free. A second release after another
+   *   holder has acquired the block cannot be told from a release by that holder.
    *
    * @example
    * ```ts
@@ -237,9 +237,10 @@ export class Pool {
   }
 
   /**
-   * Gives all memory back now and detaches every block, held or free. Those who wait are told so. The same
-   * warning as for `release` holds. What cannot be detached, the heap of an asm.js module, stays until the
-   * garbage collector finds it. Once the pool is destroyed, does nothing.
+   * Gives all memory back now and detaches every block, held or free. Calls of `acquireAsync` that wait
+   * reject with {@link PoolDestroyedError}. As for `release`, no pending operation may use a block. A block
+   * that cannot be detached, since it is the heap of an asm.js module, stays until the garbage collector
+   * finds it. On a destroyed pool, does nothing.
    *
    * @throws With `poison`, {@link WriteAfterReleaseError} if a free block was written to; the pool is
    *   destroyed all the same.
@@ -266,7 +267,7 @@ export class Pool {
     if (spoilt !== undefined) throw spoilt;
   }
 
-  /** As `destroy`: `using pool = new Pool(…)`. */
+  /** Calls `destroy`, at the end of the scope of `using pool = new Pool(…)`. */
   [dispose](): void {
     this.destroy();
   }
@@ -276,7 +277,10 @@ export class Pool {
     return this.#heap;
   }
 
-  /** `block` was popped from the free ones; undefined if there was none. */
+  /**
+   * Acquires `block`, or another one if that shows no memory any more. `block` was popped from the free
+   * blocks; it is undefined if there was none.
+   */
   #acquire(block: OffHeapBuffer | undefined): OffHeapBuffer {
     for (; block !== undefined; block = this.#free.pop()) {
       if (showsMemory(block)) {
@@ -303,7 +307,7 @@ export class Pool {
     this.#noteWaiters();
   }
 
-  /** A new block, held. */
+  /** Makes a block, held. */
   #create(): OffHeapBuffer {
     const block = this.#live().allocUnsafe(this.blockSize, { align: this.#align });
     const memory = memoryOf(block);
@@ -328,7 +332,7 @@ export class Pool {
     }
   }
 
-  /** `block` was released. While anybody waits, no block is free, so that nobody can overtake. */
+  /** Takes back a released block. While calls wait, no block is free, so that no later call overtakes. */
   #put(block: OffHeapBuffer): void {
     if (this.#poison) poison(block);
     if (this.#waiters.count === 0) {
@@ -339,7 +343,7 @@ export class Pool {
     }
   }
 
-  /** `block` is detached, or soon will be. */
+  /** Gives up a block that is detached, or soon will be. */
   #letGo(block: OffHeapBuffer): void {
     const memory = memoryOf(block);
     this.#dropped.unregister(memory);
@@ -347,7 +351,7 @@ export class Pool {
     this.#makeRoom();
   }
 
-  /** There is a block less. Who waits gets a new one. */
+  /** Counts one block less, and makes new ones for calls that wait. */
   #makeRoom(): void {
     if (this.#heap === undefined) return;
     this.#blocks--;

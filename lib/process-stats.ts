@@ -1,7 +1,7 @@
 import { OutOfMemoryError } from './errors';
 import { native } from './native';
 
-/** What there is of something: 0 <= `current` <= `peak` <= `total`. */
+/** How much there is of something: 0 <= `current` <= `peak` <= `total`. */
 export interface Level {
   /** All that was ever added. */
   total: number;
@@ -13,8 +13,8 @@ export interface Level {
 
 /**
  * What one allocator counts, for all threads of the process together: the rows of `MI_STATS` in
- * `miheap.h`. A row is in bytes or, unless it says so, a count. Each is right by itself; together they
- * are of about the same time. Blocks up to 2 MiB are not counted one by one.
+ * `miheap.h`. A row is a count, unless it says that it is in bytes. Each row is right by itself; all are
+ * of about the same time. Blocks up to 2 MiB are not counted one by one.
  *
  * @see {@link processStats}
  */
@@ -69,15 +69,15 @@ export interface ProcessStats {
   user: number;
   /** Milliseconds of processor time that the system has used for the process. */
   system: number;
-  /** Bytes of memory that are resident, whoever they belong to. */
+  /** Bytes of the process that are resident, miheap's or not. */
   rss: number;
   /** The most bytes that were resident at one time. */
   peakRss: number;
   /** How often the process had to wait for a page to be read from a disk. */
   pageFaults: number;
-  /** Bytes that all living buffers of miheap have, as they were asked for. */
+  /** Bytes of all living buffers of miheap, as they were asked for. */
   heldBytes: number;
-  /** How many blocks that is. */
+  /** Blocks of all living buffers of miheap. */
   heldBlocks: number;
   /** The allocator below `Heap`, `Pool` and `Region`. */
   allocator: AllocatorStats;
@@ -89,10 +89,10 @@ export interface ProcessStats {
 }
 
 /**
- * How much memory the process has, and how much of it is miheap's. It asks the system: call it when a
- * metrics server does, not for every request.
+ * How much memory the process has, and how much of it is miheap's. It asks the system: call it as often as
+ * a metrics server asks, not for every request.
  *
- * @throws {@link OutOfMemoryError} there is no memory even for the figures.
+ * @throws {@link OutOfMemoryError} if there is no memory for the figures.
  *
  * @example
  * ```ts
@@ -124,8 +124,8 @@ export function processStats(): ProcessStats {
 }
 
 /**
- * The library may be of another version of miheap, or another library whose functions have the same
- * names. It must count all that we promise.
+ * The rows of the preloaded library, if it has all rows of `like`. It may be another version of miheap, or
+ * another library whose functions have the same names.
  */
 function preloadedStats(like: AllocatorStats): AllocatorStats | undefined {
   const text = native.preloadedStats();
@@ -136,7 +136,7 @@ function preloadedStats(like: AllocatorStats): AllocatorStats | undefined {
   return Object.fromEntries(names.map((name) => [name, rows[name]])) as unknown as AllocatorStats;
 }
 
-/** The rows of `MI_STATS`, with names as TypeScript has them. */
+/** The rows of `MI_STATS`, with names in camel case. */
 function rowsOf(text: string): Record<string, unknown> {
   const { version, miheap_version, process, options, ...rows } = JSON.parse(text);
   return Object.fromEntries(Object.entries(rows).map(([name, value]) => [camelCase(name), value]));

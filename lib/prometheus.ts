@@ -7,7 +7,7 @@ import type { PoolStats } from './pool-types';
 import { type AllocatorStats, type Level, type ProcessStats, processStats } from './process-stats';
 import { checkOptions } from './validate';
 
-/** What {@link collectMiheapMetrics} takes. */
+/** Options of {@link collectMiheapMetrics}. */
 export interface MetricsOptions {
   /** Where the metrics are registered. Default: the `register` of prom-client. */
   register?: Registry<RegistryContentType> | undefined;
@@ -17,13 +17,13 @@ export interface MetricsOptions {
    */
   prefix?: string | undefined;
   /**
-   * Heaps of this thread that get metrics of their own, with `name` as a label; those of one name are
-   * added up. A Set may gain and lose heaps later; one that was destroyed is left out, so give heaps that
-   * come and go names of their own: else the counters of a name fall. It is gone through again and
-   * again, so an iterator will not do. Default: none.
+   * Heaps of this thread that get metrics of their own, labelled with their names; heaps of one name are
+   * added up. A Set may gain and lose heaps later. A destroyed heap is left out, so give heaps that come
+   * and go names of their own, or the counters of a name fall. An iterator will not do: the heaps are gone
+   * through again and again. Default: none.
    */
   heaps?: Iterable<Heap> | undefined;
-  /** The same for pools. Default: none. */
+  /** Pools of this thread that get metrics of their own, like `heaps`. Default: none. */
   pools?: Iterable<Pool> | undefined;
 }
 
@@ -53,7 +53,7 @@ const ROWS: Record<keyof AllocatorStats, [name: string, help: string]> = {
   arenaCount: ['arenas_total', 'Arenas made.'],
 };
 
-/** The same for what has a name and statistics, with what it reads. */
+/** Name without prefix, HELP text, and what reads the value from statistics: undefined is left out. */
 type Row<Stats> = [name: string, help: string, read: (stats: Stats) => number | undefined];
 
 interface Named<Stats> {
@@ -109,9 +109,10 @@ const POOL_ROWS: Row<PoolStats>[] = [
  * `allocator` is `buffers` for what is below `Heap`, `Pool` and `Region`, and `malloc` for the preloaded
  * library, if there is one.
  *
- * @throws {@link PeerDependencyError} prom-client is not installed, or is something else.
- * @throws {@link InvalidTypeError} `options` or one of them has the wrong type.
- * @throws {@link InvalidValueError} `prefix` cannot begin a name, or the registry has such metrics.
+ * @throws {@link PeerDependencyError} if prom-client is not installed, or is something else.
+ * @throws {@link InvalidTypeError} if `options` or one of them has the wrong type.
+ * @throws {@link InvalidValueError} if `prefix` cannot begin a name, or the registry has metrics of these
+ *   names.
  *
  * @example
  * ```ts
@@ -190,8 +191,8 @@ function current(row: Level | number): number {
 }
 
 /**
- * A registry that is asked for its metrics collects all of them before anything else runs: they get
- * figures of one moment, which are taken once.
+ * A registry that is asked for its metrics collects all of them before anything else runs. So `take` is
+ * called once for all of them, and their figures are of one moment.
  */
 function oncePerTick<T>(take: () => T): () => T {
   let taken: { value: T } | undefined;
@@ -234,7 +235,7 @@ function checkRegister(value: unknown): asserts value is Registry {
     throw new InvalidTypeError('register', 'a Registry of prom-client', value);
 }
 
-/** Again and again: an iterator is iterable, too, but what it gives then is itself. */
+/** Whether `value` can be gone through again and again. An iterator cannot: it returns itself. */
 function isIterable(value: unknown): value is Iterable<unknown> {
   const iterable = value as Iterable<unknown> | null | undefined;
   if (typeof iterable?.[Symbol.iterator] !== 'function') return false;

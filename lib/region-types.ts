@@ -3,15 +3,18 @@ import type { Heap } from './heap';
 /** What a {@link Region} is made with. */
 export interface RegionOptions {
   /**
-   * Bytes that the region takes from the allocator at a time: an integer from 1 to 2^30. A larger buffer
+   * Bytes that the region takes from the allocator at a time: an integer from 1 to 2 ** 30. A larger buffer
    * gets a chunk of its own. Default: 262,144.
    */
   chunkSize?: number | undefined;
-  /** The most bytes that the chunks may have together. Default: no limit but that of `heap`. */
+  /**
+   * The most bytes that the chunks may have together: an integer from 0 to 2 ** 53 - 1. Default: no limit but
+   * that of `heap`.
+   */
   limit?: number | undefined;
-  /** The heap that the chunks come from, whose limit counts too. Default: one for all regions. */
+  /** The heap that the chunks come from, whose limit counts, too. Default: a heap that all regions share. */
   heap?: Heap | undefined;
-  /** What the region is called in messages. Default: ''. */
+  /** The region's name in messages. Default: ''. */
   name?: string | undefined;
 }
 
@@ -19,7 +22,7 @@ export interface RegionOptions {
 export interface RegionStats {
   /** Bytes of the chunks that the region holds. */
   bytes: number;
-  /** Of these, bytes that were handed out, each buffer rounded up to a multiple of 8; at most `bytes`. */
+  /** Bytes that were handed out, each buffer rounded up to a multiple of 8; at most `bytes`. */
   used: number;
   /** Chunks that the region holds. */
   chunks: number;

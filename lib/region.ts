@@ -25,12 +25,12 @@ import {
 import { BufferView, memoryOf, setBytes } from './views';
 
 const CHUNK = 256 * 1024;
-/** Chunks are cleared as they are used, so much at a time, which is then still in the cache. */
+/** Chunks are cleared as they are used, this much at a time, which is then still in the cache. */
 const CLEARED = 16 * 1024;
 const MAX_CHUNK = 2 ** 30;
-/** Every buffer begins at a multiple of it, so that any typed array can. */
+/** Every buffer begins at a multiple of this, as any typed array must. */
 const GRAIN = 8;
-/** What every chunk is aligned to. V8 does not promise more than a grain. */
+/** What every chunk is aligned to. V8 promises no more than GRAIN. */
 const CHUNK_ALIGN = native.external ? 64 : GRAIN;
 const NOTHING = Buffer.alloc(0);
 
@@ -43,17 +43,18 @@ let commonHeap: Heap | undefined;
  * Buffers are cut from chunks, one behind the other, which takes less time than `Buffer.allocUnsafe` does.
  * All memory is zero. As with Node's own small Buffers, `buffer.buffer` shows the whole chunk: give away
  * `buffer`, not `buffer.buffer`. A chunk that is transferred, or moved by `ArrayBuffer.prototype.transfer`,
- * takes all buffers in it along. It is no longer the region's to free; the garbage collector does it. The
- * heap of an asm.js module cannot be detached: a chunk that is one stays with its buffers, until the
- * garbage collector finds it.
+ * takes all buffers in it along, and the garbage collector frees it, not the region. A chunk that is the
+ * heap of an asm.js module cannot be detached: it stays, with its buffers, until the garbage collector
+ * finds it.
  *
- * Do not release a region while a pending operation (`fs.read`, a stream, `crypto`) still uses a buffer
- * of it. A region that is dropped comes back when the garbage collector has found it and all its buffers.
+ * Do not release a region while a pending operation (`fs.read`, a stream, `crypto`) still uses a buffer of
+ * it. If a region is dropped, its memory comes back once the garbage collector has found it and all its
+ * buffers.
  *
  * A region belongs to the thread that made it. When that thread ends, its buffers end with it.
  *
  * Every method but `destroy` and `[Symbol.dispose]` throws {@link RegionDestroyedError} once the region
- * was destroyed. What throws has changed nothing.
+ * was destroyed. A call that throws has changed nothing.
  *
  * @example
  * ```ts
@@ -81,12 +82,12 @@ export class Region {
   readonly #chunks: OffHeapBuffer[] = [];
   #bytes = 0;
   #resets = 0;
-  /** The chunk that buffers are cut from, if not NOTHING: from `#offset` on, where `#clear` bytes are zero. */
+  /** The chunk that buffers are cut from, or NOTHING. It is free from `#offset` on, where `#clear` bytes are zero. */
   #current: OffHeapBuffer = NOTHING;
   #memory = memoryOf(NOTHING);
   #offset = 0;
   #clear = 0;
-  /** Bytes handed out of all chunks but the current one. */
+  /** Bytes handed out from all chunks but the current one. */
   #usedElsewhere = 0;
 
   /**
@@ -119,11 +120,11 @@ export class Region {
    * A Buffer of `size` bytes, all zero.
    *
    * @param size From 0 to `buffer.constants.MAX_LENGTH` bytes.
-   * @param align The address is a multiple of this power of two, from 1 to 2^30. Above 64, the buffer gets
+   * @param align The address is a multiple of this power of two, from 1 to 2 ** 30. Above 64, the buffer gets
    *   a chunk of its own. Default: 8.
    * @throws {@link InvalidTypeError}, {@link InvalidValueError} or {@link OutOfRangeError} if an argument
    *   is wrong; {@link RegionLimitError}; {@link HeapLimitError} of `heap`; {@link OutOfMemoryError};
-   *   {@link AlignmentUnavailableError} where V8 owns the memory and it is not aligned so.
+   *   {@link AlignmentUnavailableError} where V8 owns the memory and it is not aligned as asked.
    *
    * @example
    * ```ts
@@ -152,7 +153,7 @@ export class Region {
    * A typed array of `length` elements, all zero.
    *
    * @param type Float64Array, Uint8Array, and so on, or a class derived from one; not Buffer.
-   * @param length Elements; as bytes they must be a size that `alloc` takes.
+   * @param length How many elements; their bytes must be a size that `alloc` takes.
    * @throws As `alloc` does.
    *
    * @example
@@ -175,8 +176,8 @@ export class Region {
   }
 
   /**
-   * Remembers this place, to `rewind` to it. Buffers allocated from here on come from other chunks than
-   * those before, which costs a chunk for each mark that something is allocated after.
+   * Remembers this place, so that `rewind` can go back to it. Buffers allocated after a mark share no chunk
+   * with earlier ones, so each mark that an allocation follows costs a chunk.
    *
    * @example
    * ```ts
@@ -206,11 +207,11 @@ export class Region {
   }
 
   /**
-   * Frees what was allocated since `mark` was made, and detaches it. What was allocated before stays. One
-   * can rewind to a mark again and again; marks made after it are stale then, if anything was allocated in
-   * between.
+   * Frees and detaches the buffers that were allocated since `mark` was made. Earlier buffers stay. A region
+   * can be rewound to one mark again and again. Marks made after it become stale, if anything was allocated
+   * in between.
    *
-   * @throws {@link InvalidTypeError} if it is no mark; {@link NotOwnedError} if it is one of another
+   * @throws {@link InvalidTypeError} if `mark` is no mark; {@link NotOwnedError} if it is one of another
    *   region; {@link StaleMarkError} if the region was reset since, or rewound to an earlier mark.
    *
    * @example
@@ -237,8 +238,8 @@ export class Region {
   }
 
   /**
-   * Frees everything, and detaches it. The region can be used again. The same warning as for the region
-   * itself holds: no pending operation may use a buffer of it.
+   * Frees and detaches all buffers. The region can be used again. No pending operation may use a buffer of
+   * it.
    *
    * @example
    * ```ts
@@ -271,13 +272,13 @@ export class Region {
    */
   stats(): RegionStats {
     this.#live();
-    // The last buffer of a chunk is rounded up, too, where the chunk may end.
+    // The last buffer of a chunk, rounded up, may reach past the end of the chunk.
     const used = Math.min(this.#usedElsewhere + this.#offset, this.#bytes);
     return { bytes: this.#bytes, used, chunks: this.#chunks.length };
   }
 
   /**
-   * As `reset`, for good. Once the region is destroyed, does nothing.
+   * Like `reset`, but the region cannot be used again. On a destroyed region, does nothing.
    *
    * @example
    * ```ts
@@ -295,7 +296,7 @@ export class Region {
     this.#heap = undefined;
   }
 
-  /** As `destroy`: `using region = new Region()`. */
+  /** Calls `destroy`, at the end of the scope of `using region = new Region()`. */
   [dispose](): void {
     this.destroy();
   }
@@ -312,7 +313,7 @@ export class Region {
     return new BufferView(memory, offset, size);
   }
 
-  /** Memory for `size` bytes: where it is. */
+  /** Takes `size` bytes, all zero: the memory that they are in, and where they begin. */
   #claim(size: number, align: number): [ArrayBuffer, number] {
     const heap = this.#live();
     if (size === 0) return [new ArrayBuffer(0), 0];
@@ -329,7 +330,7 @@ export class Region {
     }
     const length = Math.max(size, Math.min(this.chunkSize, allowed));
     const chunk = heap.allocUnsafe(length, { align: CHUNK_ALIGN });
-    // The chunk that has more room is the one to go on with.
+    // Of the two chunks, buffers are then cut from the one that has more room.
     if (length - size <= room) {
       setBytes(chunk, 0, 0, size);
       return this.#useUp(chunk, size);
@@ -344,14 +345,14 @@ export class Region {
     this.#bytes += chunk.length;
   }
 
-  /** Adds a chunk of which only the first `size` bytes are used. */
+  /** Adds a chunk of which only the first `size` bytes are ever used. */
   #useUp(chunk: OffHeapBuffer, size: number): [ArrayBuffer, number] {
     this.#add(chunk);
     this.#usedElsewhere += roundUp(size);
     return [memoryOf(chunk), 0];
   }
 
-  /** Goes on with `chunk`, of which nothing is used or clear. */
+  /** Cuts from `chunk` from now on. No byte of it is used or clear. */
   #cutFrom(chunk: OffHeapBuffer): void {
     this.#usedElsewhere += this.#offset;
     this.#current = chunk;
@@ -360,7 +361,7 @@ export class Region {
     this.#clear = 0;
   }
 
-  /** As `cut`, when there is room, but perhaps not clear yet. */
+  /** Like `#cut`, but clears the bytes first if they are not clear yet. The chunk must have room. */
   #cutClear(size: number): [ArrayBuffer, number] {
     if (size > this.#clear) {
       const clear = this.#offset + this.#clear;
@@ -388,7 +389,7 @@ export class Region {
     this.#cutFrom(NOTHING);
     this.#usedElsewhere = place.used;
     for (const chunk of chunks) {
-      // Others are gone already: transferred, moved, or freed through the heap they came from.
+      // The other chunks are gone already: transferred, moved, or freed through the heap.
       if (chunk.length !== 0 && !heap.destroyed) freeOrLeave(heap, chunk);
     }
   }

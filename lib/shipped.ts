@@ -4,7 +4,7 @@ import { join } from 'node:path';
 /** The package's own directory. */
 export const root = join(__dirname, '..');
 
-/** False in a bundle: then `root` is some folder of the program's. */
+/** False in a bundle, where `root` is some folder of the program. */
 export function isWhole(): boolean {
   try {
     return require(join(root, 'package.json')).name === 'miheap';
@@ -13,10 +13,10 @@ export function isWhole(): boolean {
   }
 }
 
-/** As prebuilds are named: linux-x64, darwin-arm64, … */
+/** What the folder of a prebuild is called: linux-x64, darwin-arm64, … */
 export const platform = `${process.platform}-${process.arch}`;
 
-/** The C library, told apart as node-gyp-build does; empty where there is only one. */
+/** The C library, as node-gyp-build tells them apart; empty where there is only one. */
 export const libc =
   process.platform !== 'linux' ? '' : process.env.LIBC || (isAlpine() ? 'musl' : 'glibc');
 
@@ -24,11 +24,11 @@ function isAlpine(): boolean {
   try {
     return existsSync('/etc/alpine-release');
   } catch {
-    return false; // Node's permission model forbids to ask
+    return false; // Node's permission model forbids the question
   }
 }
 
-/** What a binary must be for, as messages say it. */
+/** How messages call the platform that a binary must be for. */
 export const system = named(platform, libc);
 
 function named(platform: string, libc: string): string {
@@ -44,11 +44,11 @@ export function shippedPlatforms(): string[] {
       .flatMap(({ name }) => libcsIn(join(folder, name)).map((libc) => named(name, libc)))
       .sort();
   } catch {
-    return []; // it is not there, or must not be read
+    return []; // the folder does not exist, or must not be read
   }
 }
 
-/** The C libraries that the binaries in `folder` are for; '' for one that does not say. */
+/** The C libraries that the binaries in `folder` are for; '' for a binary whose name has none. */
 function libcsIn(folder: string): string[] {
   const binary = /^(?:lib)?miheap(?:\.(\w+))?\.(?:node|so)$/;
   const libcs = readdirSync(folder).flatMap((file) => {
@@ -58,7 +58,7 @@ function libcsIn(folder: string): string[] {
   return [...new Set(libcs)];
 }
 
-/** The library that LD_PRELOAD takes, if there is one for this platform. */
+/** The path of the library for LD_PRELOAD, if this platform has one. */
 export function preloadLibrary(): string | undefined {
   return [
     join(root, 'build', 'Release', 'libmiheap.so'),

@@ -2,19 +2,19 @@ import { InvalidTypeError } from './errors';
 import { native, Status } from './native';
 
 /**
- * A token as it arrives in another thread: `postMessage` and `structuredClone` copy what a token says,
- * and not its methods.
+ * A token as it arrives in another thread: `postMessage` and `structuredClone` copy its properties, and
+ * not its methods.
  */
 export interface TokenClone {
-  /** 128 random bits. Who has them can adopt the block. */
+  /** 128 random bits, in hexadecimal. Any thread that has them can adopt the block. */
   readonly id: string;
   /** The size of the block in bytes. */
   readonly byteLength: number;
 }
 
 /**
- * Stands for a block that `heap.transfer` or `heap.share` offers to other threads. Send it there with
- * `postMessage`; `heap.adopt` takes it.
+ * Stands for a block that `heap.transfer` or `heap.share` offers to other threads. Send the token there
+ * with `postMessage`; `heap.adopt` takes the block.
  *
  * @example
  * ```ts
@@ -27,7 +27,7 @@ export interface TokenClone {
  * ```
  */
 export class Token implements TokenClone {
-  /** 128 random bits. Who has them can adopt the block. */
+  /** 128 random bits, in hexadecimal. Any thread that has them can adopt the block. */
   readonly id: string;
   /** The size of the block in bytes. */
   readonly byteLength: number;
@@ -43,7 +43,7 @@ export class Token implements TokenClone {
   }
 
   /**
-   * As {@link releaseToken} with this token.
+   * Ends this token, like {@link releaseToken}.
    *
    * @example
    * ```ts
@@ -60,12 +60,12 @@ export class Token implements TokenClone {
 }
 
 /**
- * Ends a token that nobody is going to adopt. The memory of a transferred block is free then; of a
- * shared one when every buffer over it is freed, too. Any thread may do this, with the token or a clone.
+ * Ends a token that no thread is going to adopt. A transferred block is freed; a shared one is freed once
+ * every buffer over it is freed, too. Any thread may call this, with the token or a clone.
  *
- * @returns false if there was nothing to end: the token was adopted (if it is of `transfer`), released,
- *   or the thread that made it has ended.
- * @throws {@link InvalidTypeError} if it is no token.
+ * @returns False if the token had ended before: it was released, it was made by `transfer` and adopted, or
+ *   the thread that made it has ended.
+ * @throws {@link InvalidTypeError} if `token` is no token.
  *
  * @example
  * ```ts
@@ -81,21 +81,21 @@ export function releaseToken(token: TokenClone): boolean {
   return native.releaseToken(idOf(token)) === Status.Ok;
 }
 
-/** A name for a token that nobody can guess. */
+/** Makes a name for a token that cannot be guessed. */
 export function newTokenId(): string {
-  // Loading it takes milliseconds, and most programs need none.
+  // Loaded here: that takes 3 ms or more, and most programs make no token.
   const { randomBytes }: typeof import('node:crypto') = require('node:crypto');
   return randomBytes(16).toString('hex');
 }
 
-/** The name that a token or a clone of one says; it may still be a forgery. */
+/** The name in a token or a clone of one. It may be forged. */
 export function idOf(token: unknown): string {
   const id = typeof token === 'object' && token !== null ? (token as TokenClone).id : undefined;
   if (typeof id !== 'string') throw new InvalidTypeError('token', 'a token', token);
   return id;
 }
 
-/** The size that a token says, for messages. */
+/** The size in a token, for messages. */
 export function sizeOf(token: TokenClone): number {
   return typeof token.byteLength === 'number' ? token.byteLength : 0;
 }

@@ -6,10 +6,10 @@ type Transfer = (this: ArrayBuffer, newLength?: number) => ArrayBuffer;
 type Transferable = { [name in 'transfer' | 'transferToFixedLength']?: Transfer };
 
 /**
- * `ArrayBuffer.prototype.transfer` (Node 22) moves memory into a new ArrayBuffer that nobody was told
- * of. Node would let that one go to another thread, where it may outlive this thread: its memory is
- * then not freed (sentinel.h). So our ArrayBuffers have their own, which tells the heap. Byte
- * streams, and `ArrayBuffer.prototype.transfer.call`, go around it.
+ * The prototype of our ArrayBuffers, with a `transfer` that tells the heap. `ArrayBuffer.prototype.transfer`
+ * (Node 22) would move the memory into a new ArrayBuffer without telling it. That one could go to another
+ * thread and outlive this one; its memory is then not freed (sentinel.h). Byte streams, and
+ * `ArrayBuffer.prototype.transfer.call`, still do that.
  */
 const prototype = Object.create(ArrayBuffer.prototype);
 
@@ -21,7 +21,7 @@ for (const name of ['transfer', 'transferToFixedLength'] as const) {
       const sameLength = newLength === undefined || newLength === this.byteLength;
       const moved = sameLength ? native.move(this) : undefined;
       if (typeof moved === 'object') return arrayBufferIn(moved);
-      // Another length makes a copy, which V8 owns. What is not ours, or detached, is V8's to judge.
+      // V8 copies to another length, and owns the copy. V8 also judges a buffer that is detached or not ours.
       const owner = ownerOf(this);
       const other = original.call(this, newLength);
       return owner !== undefined && sameLength ? transferableEmpty(owner) : other;
@@ -30,13 +30,13 @@ for (const name of ['transfer', 'transferToFixedLength'] as const) {
   Object.defineProperty(prototype, name, { value: method, writable: true, configurable: true });
 }
 
-/** `buffer`, with our way to transfer it, where there is one at all. */
+/** Gives `buffer` our prototype, if this Node has `transfer` at all. */
 const transferable: (buffer: ArrayBuffer) => ArrayBuffer =
   'transfer' in prototype
     ? (buffer) => Object.setPrototypeOf(buffer, prototype)
     : (buffer) => buffer;
 
-/** A buffer of no bytes. */
+/** Makes an empty buffer of `owner`. */
 export function transferableEmpty(owner: object): ArrayBuffer {
   return transferable(emptyBuffer(owner));
 }
@@ -46,7 +46,7 @@ export const arrayBufferIn: (block: HandedOut) => ArrayBuffer = native.external
   ? (block) => transferable((block as OffHeapBuffer).buffer as ArrayBuffer)
   : (block) => transferable(block as ArrayBuffer);
 
-/** The same block as a Buffer. */
+/** The Buffer of a block that the addon has just handed out. */
 export const bufferIn: (block: HandedOut) => OffHeapBuffer = native.external
   ? (block) => {
       arrayBufferIn(block);

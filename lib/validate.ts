@@ -37,8 +37,8 @@ export function checkEncoding(value: unknown): asserts value is BufferEncoding {
 }
 
 /**
- * Whether `Buffer.byteLength` says how many bytes a string has in `encoding`. In the others that is the most
- * that it can have: hexadecimal text ends at the first letter that is no digit, and so on.
+ * Whether `Buffer.byteLength` says how many bytes a string has in `encoding`. In other encodings it says the
+ * most that they can be: hexadecimal text, for one, ends at the first letter that is no digit.
  */
 export function isLengthKnown(encoding: BufferEncoding): boolean {
   return !/^(?:hex|base64|base64url)$/i.test(encoding);
@@ -50,7 +50,7 @@ export function checkTypedArray(value: unknown): asserts value is { BYTES_PER_EL
   }
 }
 
-/** Also a class that is derived from one, but not Buffer, which is not constructed. Of any realm. */
+/** True for a typed array of any realm and classes derived from one, but not for Buffer: it is not constructed. */
 function makesTypedArrays(type: object): boolean {
   for (let base = type; base !== null && base !== Buffer; base = Object.getPrototypeOf(base)) {
     if (Object.getPrototypeOf(base)?.name === 'TypedArray') return true;
@@ -58,7 +58,7 @@ function makesTypedArrays(type: object): boolean {
   return false;
 }
 
-/** What a view shows; anything else is taken for an ArrayBuffer, which the addon checks. */
+/** The memory that a view shows. Any other value is taken for an ArrayBuffer; the addon checks that. */
 export function shownBy(value: unknown): Shown {
   return ArrayBuffer.isView(value) ? memoryOfView(value) : value;
 }

@@ -13,7 +13,7 @@ function bufferFrom(memory: ArrayBuffer, byteOffset: number, length: number): Of
 const species: unknown = (Buffer as unknown as Record<symbol, unknown>)[Symbol.species];
 
 /**
- * The class of every Buffer, which Node shows as the species of `Buffer`. To construct one takes half the
+ * The class of every Buffer, which Node shows as the species of `Buffer`. Constructing one takes half the
  * time of `Buffer.from`, which checks what a façade knows already.
  */
 export const BufferView = (typeof species === 'function' && species.prototype === Buffer.prototype
@@ -21,8 +21,8 @@ export const BufferView = (typeof species === 'function' && species.prototype ==
   : bufferFrom) as unknown as BufferConstructor;
 
 /**
- * Whether a Buffer that was made over some bytes still shows them: a detached one does not. An element is
- * the one thing that is quick to ask for and that no property of the Buffer's own can hide.
+ * Whether a Buffer that was made over at least one byte is not detached. Reading an element is quick, and no
+ * property of the Buffer's own can hide it.
  */
 export function showsMemory(buffer: Buffer): boolean {
   return buffer[0] !== undefined;
@@ -30,7 +30,7 @@ export function showsMemory(buffer: Buffer): boolean {
 
 const { getOwnPropertyDescriptor, getPrototypeOf } = Object;
 
-/** How a prototype reads what only the runtime can set. */
+/** The getter of a property that only the runtime can set. */
 function getter<T>(prototype: object, name: string | symbol): () => T {
   return getOwnPropertyDescriptor(prototype, name)?.get as () => T;
 }
@@ -49,12 +49,12 @@ const ofTypedArray = gettersOf(typedArray);
 const ofDataView = gettersOf(DataView.prototype);
 const bufferOf = ofTypedArray.buffer as () => ArrayBuffer;
 
-/** The ArrayBuffer of a Buffer, whatever properties of its own that has. */
+/** The ArrayBuffer of a Buffer, whatever the Buffer's own properties say. */
 export function memoryOf(buffer: Buffer): ArrayBuffer {
   return bufferOf.call(buffer);
 }
 
-/** The same of any view, whatever a class that is derived from it says. */
+/** The memory of any view, whatever a class derived from it says. */
 export function memoryOfView(view: ArrayBufferView): ArrayBufferLike {
   const isTypedArray = kindOf.call(view) !== undefined;
   return isTypedArray ? bufferOf.call(view) : ofDataView.buffer.call(view);
@@ -69,7 +69,7 @@ export function bytesOfView(view: ArrayBufferView): Uint8Array {
 
 const { fill } = Uint8Array.prototype;
 
-/** Sets the bytes from `start` to before `end`. */
+/** Sets the bytes from `start` up to, but not including, `end`. */
 export function setBytes(buffer: Buffer, byte: number, start = 0, end = buffer.length): void {
   fill.call(buffer, byte, start, end);
 }

@@ -1,12 +1,12 @@
 import { addAbortListener } from 'node:events';
 import { InvalidTypeError } from './errors';
 
-// So that nothing a signal was made to do can run while somebody joins or leaves.
+// Taken once, so that no method that a program gave a signal runs while a waiter joins or leaves.
 const { addEventListener, removeEventListener } = EventTarget.prototype;
 
 /**
- * Makes a listener hear of an abort also where another calls stopImmediatePropagation. Node has no public
- * name for that; `addAbortListener` (Node 18.18) hands it to the signal.
+ * The options of a listener that hears of an abort even if another one calls stopImmediatePropagation. Node
+ * has no public name for them, but `addAbortListener` (Node 18.18) hands them to the signal.
  */
 const unstoppable = optionsOfAddAbortListener();
 
@@ -21,12 +21,12 @@ function optionsOfAddAbortListener(): object {
   try {
     addAbortListener(signal as unknown as AbortSignal, () => {});
   } catch {
-    // There is none, or it takes nothing but a signal.
+    // This Node has no addAbortListener, or one that takes nothing but a signal.
   }
   return options;
 }
 
-/** One who waits: settled once, and then in no queue and with no signal. */
+/** A promise that waits. It is settled once, after it has left the queue and the group of its signal. */
 interface Waiter<T> {
   resolve(value: T): void;
   reject(reason: unknown): void;
@@ -35,13 +35,13 @@ interface Waiter<T> {
   next: Waiter<T> | undefined;
 }
 
-/** Those who wait with the same signal, which has one listener for all of them. */
+/** The waiters with one signal, which has one listener for all of them. */
 interface Group<T> {
   waiters: Set<Waiter<T>>;
   onAbort: () => void;
 }
 
-/** Those who wait, first come first served. Leaving, from anywhere in the queue, takes one step. */
+/** A queue of waiters, first come first served. Leaving from anywhere in the queue takes constant time. */
 export class Waiters<T> {
   #first: Waiter<T> | undefined;
   #last: Waiter<T> | undefined;
@@ -65,7 +65,7 @@ export class Waiters<T> {
     });
   }
 
-  /** Gives `value` to the one who waited longest; false if nobody waits. */
+  /** Resolves the waiter that waited longest with `value`; false if none waits. */
   serve(value: T): boolean {
     const waiter = this.#first;
     if (waiter === undefined) return false;
@@ -74,7 +74,7 @@ export class Waiters<T> {
     return true;
   }
 
-  /** Tells the one who waited longest that there is nothing to wait for; false if nobody waits. */
+  /** Rejects the waiter that waited longest with `reason`; false if none waits. */
   refuse(reason: unknown): boolean {
     const waiter = this.#first;
     if (waiter === undefined) return false;

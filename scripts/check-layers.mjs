@@ -1,5 +1,5 @@
-// Checks that native/ is built in layers: includes go down only, platform headers and macros stay
-// in the platform layer, and so do the references between object files.
+// Checks the layers of native/: includes and references between object files go down only, and
+// platform headers and macros stay in the platform layer.
 //
 //   node scripts/check-layers.mjs                  the sources
 //   node scripts/check-layers.mjs --objects DIR    also the object files that CMake left in DIR
@@ -33,7 +33,7 @@ const portable = new Set(
 );
 const platformMacro =
   /\b(_WIN32|_WIN64|_MSC_VER|__linux__|__APPLE__|__FreeBSD__|__GLIBC__|__MUSL__|__ANDROID__|__unix__)\b/;
-// One file per platform, chosen by CMake; and the public header, which users compile anywhere.
+// Files that CMake chooses by platform, and the public header, which users compile anywhere.
 const mayKnowThePlatform = (file) =>
   file.startsWith('native/core/os/') ||
   file.startsWith('native/include/') ||
@@ -93,7 +93,7 @@ function checkSources(root) {
   return { problems, count: files.length };
 }
 
-// The same core is compiled for several targets; the first one that has all of it is enough.
+// The core is compiled for several targets, of which the first is checked.
 function checkObjects(directory) {
   const problems = [];
   const objects = readdirSync(directory, { recursive: true })

@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-// What prebuildify runs as node-gyp: `rebuild --target=… --arch=… --release`.
+// Stands in for node-gyp: prebuildify runs it with `rebuild --target=… --arch=… --release`.
 import { spawnSync } from 'node:child_process';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';

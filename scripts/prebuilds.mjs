@@ -13,7 +13,7 @@ const options = ['--napi', '--strip', '--tag-libc', '--name', 'miheap', '--node-
 
 execFileSync(process.execPath, [prebuildify, ...options], { cwd: root, stdio: 'inherit' });
 
-// prebuildify also copies the shared libraries it finds, under names that do not tell the C library.
+// prebuildify also copies the shared libraries that it finds. Their names do not tell the C library.
 const { libc, platform } = require('../dist/shipped.js');
 const folder = join(root, 'prebuilds', platform);
 for (const file of readdirSync(folder)) {

@@ -1,5 +1,5 @@
-// Other runtimes, as npm carries them: packages with nothing but a binary, which are unpacked into
-// .cache/runtimes, and only there.
+// Other runtimes, from npm: packages with nothing but a binary, which are unpacked into
+// .cache/runtimes, and not installed.
 import { execFileSync } from 'node:child_process';
 import { existsSync, mkdirSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
@@ -15,7 +15,7 @@ const node = (version) => ({
   file: 'bin/node',
 });
 
-/** By the name that is given on the command line. */
+/** The runtimes, by their names on the command line. */
 export const runtimes = {
   18: node('18.20.8'),
   20: node('20.20.2'),
@@ -38,13 +38,13 @@ export const runtimes = {
   },
 };
 
-/** The path of the runtime's binary, which is fetched if it is not there yet. */
+/** The path of the runtime's binary. Fetches the binary if it is missing. */
 export function fetchRuntime(runtime) {
   const folder = join(cache, `${runtime.kind}-${runtime.version}`);
   const binary = join(folder, runtime.file);
   if (existsSync(binary)) return checked(runtime, binary);
 
-  // Unpacked beside, then renamed: a folder with the final name is whole.
+  // Unpacked beside the folder, then renamed, so that a folder with the final name is whole.
   const partial = `${folder}.partial`;
   rmSync(partial, { recursive: true, force: true });
   mkdirSync(partial, { recursive: true });
@@ -63,7 +63,7 @@ export function fetchRuntime(runtime) {
   return checked(runtime, binary);
 }
 
-/** The binary, if it says that it is what was asked for. */
+/** Returns `binary`, if it says that it is the version that is wanted. */
 function checked(runtime, binary) {
   const says = execFileSync(binary, ['--version'], { encoding: 'utf8' });
   const version = says.match(/\d+\.\d+\.\d+/)?.[0];

@@ -1,8 +1,8 @@
 // npm run test:runtimes: the TypeScript tests on every version of Node that the package supports.
 //
-//   npm run test:runtimes                  all of Node
-//   npm run test:runtimes -- 18 26         these
-//   npm run test:runtimes -- bun deno      what works there of test/runtimes/checks.js: a report
+//   npm run test:runtimes                  all versions
+//   npm run test:runtimes -- 18 26         these versions
+//   npm run test:runtimes -- bun deno      reports which of test/runtimes/checks.js work there
 //
 // Needs Linux on x64, where npm has the binaries.
 import { spawn } from 'node:child_process';
@@ -28,7 +28,7 @@ function run(file, args, options = {}) {
   });
 }
 
-/** The whole jest suite of test/js, in this Node, which is also the one that its programs run in. */
+/** Runs all of test/js in this Node, which the programs that the tests start run in, too. */
 async function testNode(runtime, binary) {
   const jest = join(root, 'node_modules', 'jest', 'bin', 'jest.js');
   const path = `${dirname(binary)}${delimiter}${process.env.PATH}`;
@@ -39,7 +39,7 @@ async function testNode(runtime, binary) {
   return code === 0;
 }
 
-/** Each check in a process of its own: one that crashes says nothing of the others. */
+/** Runs each check in a process of its own, so that a crash does not end the others. */
 async function report(runtime, binary) {
   const start = { bun: ['--expose-gc'], deno: ['run', '-A', '--v8-flags=--expose-gc'] };
   const args = [...start[runtime.kind], checks];
@@ -61,7 +61,7 @@ if (unknown.length > 0) {
   process.exit(2);
 }
 
-// Jest runs in one process for two processors, and waits for others much of the time: two at once.
+// On two processors jest uses one process, and waits for its programs much of the time: so two at once.
 const AT_ONCE = 2;
 const isNode = (name) => runtimes[name].kind === 'node';
 const queue = names.filter(isNode);

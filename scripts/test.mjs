@@ -31,10 +31,10 @@ function capture(command, args, env = {}) {
   });
 }
 
-/** What a suite that did not get as far as counting, or found nothing to run, counts as. */
+/** The result of a suite that did not get as far as counting, or found nothing to run. */
 const broken = { passed: 0, failed: 1 };
 
-/** Ninja, if it is there, is faster; a folder stays with what it began with, and who asked for another gets that. */
+/** Ninja is faster, if it is installed. A folder keeps the generator that it began with; CMAKE_GENERATOR wins. */
 function generator() {
   const begun = existsSync(join(root, 'build-ctest', 'CMakeCache.txt'));
   if (begun || process.env.CMAKE_GENERATOR) return [];
@@ -90,7 +90,7 @@ async function runJest(patterns, env) {
 
 const ctest = await runCtest();
 const jest = await runJest([]);
-// The façades once more, as where a runtime forbids external buffers.
+// The façades once more, as if the runtime forbade external buffers.
 const internal = await runJest(
   ['test/js/(heap|token|limit|misuse|lifetime|ends|pool|region|undetachable)'],
   {

@@ -102,7 +102,7 @@ const perSize = (targets, ours, theirs, names) =>
 
 /**
  * What is compared. `target` is how many times faster ours has to be; null where that was not set.
- * Heap.alloc clears what it gives, which Buffer.allocUnsafeSlow does not; Heap.allocUnsafe is its like.
+ * Heap.alloc clears its memory. Buffer.allocUnsafeSlow does not, and neither does Heap.allocUnsafe.
  */
 export const cases = [
   ...perSize(

@@ -1,6 +1,7 @@
 // Runs examples that can do the same work in plain Buffers, each in processes of its own that take turns.
 import { spawnSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
+import { median } from '../runner/summary.mjs';
 
 const pathOf = (relative) => fileURLToPath(new URL(relative, import.meta.url));
 const observer = pathOf('observe.cjs');
@@ -31,7 +32,6 @@ function run(file, memory, args) {
   return JSON.parse(stderr.trim().split('\n').at(-1));
 }
 
-const median = (values) => values.sort((a, b) => a - b)[values.length >> 1];
 const measures = ['peakRss', 'longestPause', 'pauses'];
 
 /** For each example, medians of each measure: bytes, and milliseconds. */

@@ -1,4 +1,4 @@
-// Preloaded into an example: prints, last, what it took. A line of JSON on stderr.
+// Preloaded into an example: prints at its end what it took, as a line of JSON on stderr.
 const { PerformanceObserver } = require('node:perf_hooks');
 
 let longestPause = 0;

@@ -1,9 +1,9 @@
 // Measures contenders side by side: warm-up, then rounds that take turns, so that whatever else the
 // machine does meets all of them alike.
+import { median } from '../runner/summary.mjs';
+
 const thorough = { rounds: 15, roundMs: 25, warmUpMs: 150 };
 const quick = { rounds: 1, roundMs: 1, warmUpMs: 1 };
-
-const median = (values) => values.sort((a, b) => a - b)[values.length >> 1];
 
 /** Milliseconds that `action` takes for `count` operations. */
 function time(action, count) {

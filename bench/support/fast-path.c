@@ -1,9 +1,9 @@
 /* fast-path SIZE COUNT PATTERN
 
-   Nothing but mallocs and frees of one size, for callgrind to count: COUNT pairs, one block at a time
-   (`pair`) or a hundred, freed newest first (`batch`). The calls are made from `allocate` and
-   `release`, which the runner looks for, and bind at start (-z now), so that no count includes the
-   loader. */
+   Nothing but mallocs and frees of SIZE bytes, COUNT of each, for callgrind to count. PATTERN
+   `pair` has one block at a time; `batch` has a hundred, and frees the newest first. The calls are
+   made from `allocate` and `release`, which the runner looks for. They are bound at start (-z now),
+   so that no count includes the loader. */
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>

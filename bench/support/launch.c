@@ -1,13 +1,15 @@
 /* launch [-l LIBRARY] [-n COUNT] [-r] COMMAND [ARGUMENT...]
 
-   Runs a command with a library preloaded and prints on file descriptor 3 what it used, as JSON:
-   wall and CPU seconds (of all COUNT runs together), peak resident memory of the largest process and
-   page faults, as the system counted them. Linked statically, so that what the system remembers of
-   this process before it became the command is less than any command has itself.
+   Runs a command with a library preloaded. Prints on file descriptor 3 what it used, as JSON: wall
+   and CPU seconds and page faults of all COUNT runs together, and the peak resident memory of the
+   largest process in KiB, as the system counted them. `launch` is linked statically: the system
+   counts its memory as the child's until the child becomes the command, and so that is less than
+   any command has itself.
 
      -l LIBRARY   preload this; without it nothing is preloaded
      -n COUNT     run the command so many times, one after another
-     -r           also look at the command's resident memory until it ends, and print the last seen */
+     -r           also sample the command's resident memory, and print the last sample before it
+                  ended, in KiB */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -30,11 +32,13 @@ static double now(void) {
   return (double)time.tv_sec + (double)time.tv_nsec / 1e9;
 }
 
+/* Ends this program: a call of the system failed. */
 static void stop(const char* what) {
   perror(what);
   exit(125);
 }
 
+/* Starts the command. */
 static pid_t start(const char* library, char** command) {
   pid_t child = vfork();
   if (child == -1) stop("vfork");
@@ -45,7 +49,7 @@ static pid_t start(const char* library, char** command) {
   _exit(127);
 }
 
-/* Pages of a running process; 0 once it has ended. */
+/* Resident pages of a running process; 0 once it has ended. */
 static long resident_pages(pid_t process) {
   char path[64], text[128];
   long size, resident = 0;
@@ -59,7 +63,8 @@ static long resident_pages(pid_t process) {
   return sscanf(text, "%ld %ld", &size, &resident) == 2 ? resident : 0;
 }
 
-/* Waits for the process; if `last` is given, that is what was resident when it was last seen alive. */
+/* Waits for the process and returns its status. *last, unless `last` is NULL, becomes the pages
+   that were resident when it was last seen alive. */
 static int wait_for(pid_t process, long* last) {
   int status;
   for (;;) {

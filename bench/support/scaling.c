@@ -1,14 +1,16 @@
 /* scaling LIVE LEAST MOST THREADS OPERATIONS
 
-   LIVE blocks of LEAST to MOST bytes, shared out among threads. An operation replaces a random one.
-   The threads pass their tables round, so that with more than one of them many blocks are freed by
-   another thread. Prints nanoseconds per operation, times the processors at work, after the same for
-   a control that only writes to two random blocks: what caches alone make of that much memory. */
+   LIVE blocks of LEAST to MOST bytes are divided among the threads. An operation replaces a random
+   block. Threads pass their tables round, so that with more than one thread many blocks are freed
+   by another one. Prints two numbers: the cost of a control operation, which only writes to two
+   random blocks and shows what caches alone make of that much memory, and the cost of an operation.
+   Both are nanoseconds per operation times the processors at work. */
 #include <stdatomic.h>
 #include <time.h>
 
 #include "../workloads/workload.h"
 
+/* Operations after which a thread passes its table on. */
 enum { TURN = 1000 };
 
 static size_t per_thread, least, most, operations;
@@ -57,6 +59,7 @@ static double now(void) {
   return (double)time.tv_sec * 1e9 + (double)time.tv_nsec;
 }
 
+/* The cost of an operation, or of a control operation. */
 static double measured(unsigned threads, int replacing) {
   long processors = sysconf(_SC_NPROCESSORS_ONLN);
   double busy = threads < processors ? (double)threads : (double)processors;
@@ -83,7 +86,7 @@ int main(int argc, char** argv) {
   } else {
     atomic_store(&spare, tables[0]);
   }
-  measured(threads, 1); /* the first blocks lie in the order of their slots */
+  measured(threads, 1); /* not printed: at first the blocks lie in the order of their slots */
   double control = measured(threads, 0);
   double cost = measured(threads, 1);
   check_allocator();

@@ -1,6 +1,6 @@
-/* Threads allocate in rounds, 8 bytes to 64 KiB; a random tenth of what is alive is freed each
-   round, so that ages are exponential, and each thread hands every fourth victim to its neighbour to
-   free. SIZE: rounds. */
+/* Threads replace a random tenth of their live blocks, of 8 bytes to 64 KiB, in each round, so that
+   ages are exponential. Each thread hands a quarter of these to its neighbour to free. SIZE:
+   rounds. */
 #include <stdatomic.h>
 
 #include "workload.h"

@@ -1,5 +1,5 @@
-/* Factors products of two primes by Pollard's rho on big integers that are immutable blocks: every
-   sum, product and remainder is a new one, freed after its next use. One thread, some ten live
+/* Factors products of two primes by Pollard's rho. Big integers are immutable blocks: every sum,
+   product and remainder is a new block, freed after its next use. One thread; about ten live
    blocks, all tiny. SIZE: numbers to factor. */
 #include "workload.h"
 
@@ -52,7 +52,7 @@ static integer_t* sum(const integer_t* a, const integer_t* b) {
   return trimmed(made);
 }
 
-/* The larger less the smaller. */
+/* The larger minus the smaller. */
 static integer_t* difference(const integer_t* a, const integer_t* b) {
   if (compare(a, b) < 0) return difference(b, a);
   integer_t* made = integer(a->count);
@@ -80,7 +80,8 @@ static integer_t* product(const integer_t* a, const integer_t* b) {
   return trimmed(made);
 }
 
-/* Schoolbook division with limbs of 32 bits, after shifting the divisor's top bit up. */
+/* a modulo b: schoolbook division in limbs of 32 bits, with both shifted until the divisor's top
+   bit is set. */
 static integer_t* remainder_of(const integer_t* a, const integer_t* b) {
   if (compare(a, b) < 0) return copy(a);
   unsigned n = b->count, m = a->count, shift = (unsigned)__builtin_clz(b->limbs[n - 1]);
@@ -119,7 +120,7 @@ static integer_t* remainder_of(const integer_t* a, const integer_t* b) {
     }
     borrow += (int64_t)rest->limbs[j + n] - (int64_t)up;
     rest->limbs[j + n] = (uint32_t)borrow;
-    if (borrow < 0) { /* one too many: add the divisor back */
+    if (borrow < 0) { /* the digit was one too large: add the divisor back */
       carry = 0;
       for (unsigned i = 0; i < n; i++) {
         carry += (uint64_t)rest->limbs[i + j] + divisor->limbs[i];
@@ -158,7 +159,7 @@ static integer_t* common_divisor(const integer_t* a, const integer_t* b) {
   return x;
 }
 
-/* x * x + c modulo n; frees x. */
+/* x * x + c modulo n. Frees x. */
 static integer_t* step(integer_t* x, const integer_t* c, const integer_t* n) {
   integer_t* square = product(x, x);
   integer_t* shifted = sum(square, c);
@@ -213,7 +214,7 @@ static uint64_t power(uint64_t base, uint64_t exponent, uint64_t modulus) {
   return (uint64_t)result;
 }
 
-/* Miller and Rabin's test with bases that decide all numbers of 64 bits. */
+/* The test of Miller and Rabin, with bases that decide every number of 64 bits. */
 static int is_prime(uint64_t n) {
   static const unsigned bases[] = {2, 3, 5, 7, 11, 13, 17, 19, 23, 29, 31, 37};
   unsigned twos = (unsigned)__builtin_ctzll(n - 1);

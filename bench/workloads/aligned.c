@@ -1,4 +1,4 @@
-/* Random ones of 2000 blocks are replaced by blocks aligned to 16 bytes up to 4 KiB, from
+/* Each thread replaces random blocks, of 2000, by blocks aligned to 16 bytes up to 4 KiB, from
    posix_memalign and aligned_alloc in turn. SIZE: replacements by each thread. */
 #include "workload.h"
 

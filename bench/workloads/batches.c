@@ -1,6 +1,6 @@
-/* Each thread allocates batches of small blocks, of one size each, and frees them newest first,
-   oldest first or interleaved, while a few batches stay alive a while longer. SIZE: batches by each
-   thread. MODE `handed`: a batch that stays alive is freed by another thread. */
+/* Each thread allocates batches of small blocks, each batch of one size, and frees a batch newest
+   first, oldest first or interleaved. Every fourth batch stays alive for a while. SIZE: batches by
+   each thread. MODE `handed`: a batch that stayed alive is freed by another thread. */
 #include <stdatomic.h>
 
 #include "workload.h"

@@ -1,5 +1,6 @@
-/* Bodies that attract each other, by Barnes and Hut: each step builds an octree of blocks, walks it
-   for every body, and frees it. Allocation in bursts, reading in between. SIZE: bodies. */
+/* Moves bodies that attract each other, by the method of Barnes and Hut: each step builds an octree
+   of blocks, walks it for every body, and frees it. Allocation comes in bursts, reading in between.
+   SIZE: bodies. */
 #include <math.h>
 
 #include "workload.h"
@@ -11,9 +12,9 @@ typedef struct {
 } body_t;
 
 typedef struct node_s {
-  double centre[3], half; /* the cube */
-  double weighted[3], mass;
-  const body_t* body; /* of a leaf */
+  double centre[3], half;   /* the cube, and half its edge */
+  double weighted[3], mass; /* sums over the bodies in it: place times mass, and mass */
+  const body_t* body;       /* of a leaf; NULL: not a leaf */
   struct node_s* children[8];
 } node_t;
 
@@ -46,7 +47,7 @@ static void insert(node_t* root, const body_t* body, unsigned depth) {
     root->body = body;
     return;
   }
-  if (depth == DEPTH) return; /* two in one place stay one leaf */
+  if (depth == DEPTH) return; /* bodies in the same place share a leaf */
   if (root->body != NULL) insert_below(root, root->body, depth);
   root->body = NULL;
   insert_below(root, body, depth);

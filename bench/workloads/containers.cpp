@@ -1,5 +1,5 @@
-// The containers of C++ that allocate a node for each element: a red-black tree and a hash table, both
-// of short and long strings, filled, thinned out and refilled. SIZE: operations by each thread.
+// Containers of C++ that allocate a node for each element: a tree of strings and a hash table of
+// vectors, which are filled and thinned out at random. SIZE: operations by each thread.
 #include <map>
 #include <string>
 #include <unordered_map>
@@ -36,7 +36,7 @@ static uint64_t work(unsigned index) {
     last = key;
     checksum = mix(checksum ^ (key + text.size()));
   }
-  uint64_t sum = 0; // the order of a hash table is the library's own affair
+  uint64_t sum = 0; // a sum, since the order of a hash table is up to the library
   for (const auto& [key, numbers] : hashed) sum += mix(key ^ numbers.size());
   return checksum ^ sum;
 }

@@ -1,7 +1,7 @@
-/* Threads of several generations allocate blocks of all sizes from 8 bytes to 64 KiB, most of them
-   small, keep some, and swap some with blocks that other threads left in a shared array, so that
-   many are freed by another thread, some after their own has ended. SIZE: allocations by each
-   thread of a generation. */
+/* Threads of several generations allocate blocks of 8 bytes to 64 KiB, most of them small. They
+   keep some, and swap some for blocks that other threads left in a shared array. So many blocks are
+   freed by another thread, some after the thread that allocated them has ended. SIZE: steps of each
+   thread of a generation, nine in ten of which allocate. */
 #include <stdatomic.h>
 
 #include "workload.h"

@@ -1,6 +1,6 @@
-/* Fills memory with blocks of one size, frees 90 % of them at random, and goes on with another size,
-   several times: memory that only blocks of the old size fit into is wasted. What counts is the peak
-   of resident memory. SIZE: KiB that are alive at most. */
+/* Fills memory with blocks of one size, frees 90 % of them at random, and goes on with another
+   size, several times. Memory into which only blocks of the old size fit is wasted. The result is
+   the peak of resident memory. SIZE: KiB that are alive at most. */
 #include "workload.h"
 
 enum { PHASES = 8 };

@@ -1,5 +1,6 @@
-/* A server's connections that outlive its threads: each thread replaces random blocks of a table
-   that it inherited and ends; its successor goes on. Frees meet blocks of threads that are gone. SIZE: replacements by each thread of a generation. */
+/* Like a server's connections that outlive its threads: each thread inherits a table, replaces
+   random blocks of it, and ends; its successor goes on. So threads free blocks of threads that have
+   ended. SIZE: replacements by each thread of a generation. */
 #include "workload.h"
 
 enum { SLOTS = 5000, GENERATIONS = 40, LEAST = 8, MOST = 1000 };
@@ -25,8 +26,8 @@ static void* serve(void* argument) {
   return NULL;
 }
 
-/* The connections of one table: its generations follow one another, those of other tables run beside
-   them. */
+/* Runs the generations of one table, one after another; the generations of other tables run at the
+   same time. */
 static void serve_generations(unsigned index) {
   table_t* table = &tables[index];
   table->random.state = index + 1;

@@ -1,6 +1,6 @@
-/* Strings that are appended to, a little at a time, and vectors that grow by half, several at once:
-   realloc of all sizes, some of it where the block could grow in place, some where neighbours are in
-   the way. SIZE: strings and vectors. */
+/* Appends to several strings a little at a time, and grows several vectors by half: realloc of all
+   sizes. Some blocks could grow in place; others have neighbours in the way. SIZE: rounds of 8
+   strings; every eighth round also has 2 vectors. */
 #include "workload.h"
 
 enum { TOGETHER = 8, LONGEST = 6000, LARGEST = 4 << 20 };
@@ -19,6 +19,7 @@ static void append(buffer_t* to, size_t count, size_t room) {
   to->used += count;
 }
 
+/* Checks and frees a buffer. */
 static uint64_t drop(buffer_t* dropped) {
   for (size_t i = 0; i < dropped->used; i += dropped->used / 16 + 1) {
     if (dropped->bytes[i] != (char)(dropped->limit & 0x7f)) fail("realloc lost bytes");
@@ -27,7 +28,7 @@ static uint64_t drop(buffer_t* dropped) {
   return mix(dropped->used);
 }
 
-/* Exactly as much room as is needed, each time. */
+/* Grows strings: each realloc asks for exactly the room that is needed. */
 static uint64_t strings(random_t* random) {
   buffer_t growing[TOGETHER];
   uint64_t checksum = 0;
@@ -47,6 +48,7 @@ static uint64_t strings(random_t* random) {
   return checksum;
 }
 
+/* Grows vectors: each realloc asks for half as much again. */
 static uint64_t vectors(random_t* random) {
   buffer_t growing[2];
   uint64_t checksum = 0;

@@ -1,4 +1,4 @@
-/* A program that allocates next to nothing: what counts is its resident memory. */
+/* Allocates next to nothing. The result is its resident memory. */
 #include "workload.h"
 
 int main(void) {

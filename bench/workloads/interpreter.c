@@ -1,6 +1,7 @@
-/* A small language with reference-counted values: boxed numbers, pairs, strings, environments that
-   each call allocates. Programs compute Fibonacci numbers, sort lists and count words. Many short
-   lives, some long ones, sizes of 16 to 100 bytes. SIZE: how often all programs run. */
+/* Runs programs of a small language with reference-counted values: boxed numbers, pairs, strings,
+   and an environment for each call. They compute a Fibonacci number, sort a list and count words.
+   Many blocks live for a short time, some for long; sizes are 16 to 100 bytes. SIZE: how often all
+   programs run. */
 #include "workload.h"
 
 typedef enum { NUMBER, PAIR, TEXT } kind_t;
@@ -56,7 +57,7 @@ static value_t* number(int64_t n) {
   return &value->head;
 }
 
-/* Takes over both references. */
+/* A pair, which takes over both references. */
 static value_t* pair(value_t* first, value_t* rest) {
   pair_t* value = (pair_t*)made(sizeof(pair_t), PAIR);
   value->first = first;
@@ -64,6 +65,7 @@ static value_t* pair(value_t* first, value_t* rest) {
   return &value->head;
 }
 
+/* A new text: `a` (NULL: empty) and `length` bytes after it. */
 static value_t* joined(const value_t* a, const char* bytes, size_t length) {
   const text_t* before = (const text_t*)a;
   size_t start = before == NULL ? 0 : before->length;
@@ -79,7 +81,7 @@ static int64_t to_number(const value_t* value) { return ((const number_t*)value)
 static value_t* first(const value_t* list) { return ((const pair_t*)list)->first; }
 static value_t* rest(const value_t* list) { return ((const pair_t*)list)->rest; }
 
-/* ---- calls: an environment is a block of its own that holds the arguments ---- */
+/* ---- calls: an environment is a block that holds the arguments ---- */
 
 typedef struct environment_s {
   struct environment_s* outer;
@@ -87,6 +89,7 @@ typedef struct environment_s {
   value_t* slots[];
 } environment_t;
 
+/* A new environment, which takes over the references to the arguments. */
 static environment_t* enter(environment_t* outer, unsigned count, ...) {
   environment_t* frame = must(malloc(sizeof(environment_t) + count * sizeof(value_t*)));
   __builtin_va_list arguments;
@@ -119,6 +122,7 @@ static value_t* fibonacci(environment_t* outer, value_t* n) {
   return result;
 }
 
+/* A new list of the values of two sorted lists, in order. */
 static value_t* merged(value_t* a, value_t* b) {
   value_t *result = NULL, **end = &result;
   while (a != NULL || b != NULL) {
@@ -142,7 +146,7 @@ static value_t* sorted(value_t* list, size_t count) {
   return result;
 }
 
-/* ---- a table from text to number, chained, that grows by doubling ---- */
+/* ---- words: a chained hash table from text to number, which grows by doubling ---- */
 
 typedef struct entry_s {
   struct entry_s* next;
@@ -199,6 +203,7 @@ static void count_word(table_t* table, value_t* word) {
   entry->count = more;
 }
 
+/* Frees the table. Returns a checksum. */
 static uint64_t table_drop(table_t* table) {
   uint64_t total = 0;
   for (size_t i = 0; i < table->size; i++) {

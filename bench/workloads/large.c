@@ -1,6 +1,6 @@
-/* Twenty live blocks of 64 KiB to 32 MiB; a random one is replaced each time, and a few pages of the
-   new one are written. MODE `written`: blocks of 5 to 25 MiB, and all of it. SIZE: replacements by each
-   thread. */
+/* Each thread replaces random blocks, of twenty, by blocks of 64 KiB to 32 MiB, and writes to a few
+   pages of the new block. MODE `written`: blocks of 5 to 25 MiB, all of which is written. SIZE:
+   replacements by each thread. */
 #include "workload.h"
 
 enum { SLOTS = 20, LEAST = 64 << 10, MOST = 32 << 20, TOUCHED = 32, PAGE = 4096 };

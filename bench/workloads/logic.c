@@ -1,10 +1,12 @@
-/* Minimises boolean functions: covers (arrays of cubes, each cube a block) are split by variables,
-   complemented and merged again, recursively. Small blocks that live as long as their branch of the
-   recursion. SIZE: functions. */
+/* Minimises boolean functions by complementing them twice. A function is a cover: an array of
+   cubes, each of them a block. Covers are split by variables, complemented and merged again,
+   recursively. Blocks are small and live as long as their branch of the recursion. SIZE:
+   functions. */
 #include "workload.h"
 
 enum { VARIABLES = 14, CUBES = 28 };
-/* A cube has two bits for each variable: may be 0, may be 1. */
+/* A cube has two bits for each variable: bit 0, it may be 0; bit 1, it may be 1. FREE: it may be
+   either. */
 enum { FREE = 3 };
 
 typedef struct {
@@ -44,7 +46,7 @@ static void drop(cover_t* dropped) {
   free(dropped);
 }
 
-/* What is left of the function where `variable` has the value that `literal` says. */
+/* The function where `variable` has the value that `literal` allows; it no longer depends on it. */
 static cover_t* restricted(const cover_t* from, unsigned variable, unsigned char literal) {
   cover_t* made = cover(from->count);
   for (unsigned i = 0; i < from->count; i++) {
@@ -56,7 +58,7 @@ static cover_t* restricted(const cover_t* from, unsigned variable, unsigned char
   return made;
 }
 
-/* The variable that most cubes depend on; VARIABLES if some cube depends on none. */
+/* The variable that most cubes depend on; VARIABLES if some cube depends on no variable. */
 static unsigned most_bound(const cover_t* of) {
   unsigned bound[VARIABLES] = {0}, best = 0;
   for (unsigned i = 0; i < of->count; i++) {
@@ -74,6 +76,7 @@ static unsigned most_bound(const cover_t* of) {
   return best;
 }
 
+/* Whether two cubes agree in all variables but this one. */
 static int same_but(const cube_t* a, const cube_t* b, unsigned variable) {
   for (unsigned v = 0; v < VARIABLES; v++) {
     if (v != variable && a->literals[v] != b->literals[v]) return 0;
@@ -81,8 +84,8 @@ static int same_but(const cube_t* a, const cube_t* b, unsigned variable) {
   return 1;
 }
 
-/* Moves the cubes of `from` to `to`, bound by `literal`; one that differs from a cube there in this
-   variable only is merged with it. */
+/* Moves the cubes of `from` to `to`, bound by `literal`. A cube that differs from a cube of `to` in
+   this variable only is merged with it. Frees `from`. */
 static void move_bound(cover_t* to, cover_t* from, unsigned variable, unsigned char literal) {
   unsigned before = to->count;
   for (unsigned i = 0; i < from->count; i++) {
@@ -120,6 +123,7 @@ static cover_t* complement(const cover_t* of) {
   return made;
 }
 
+/* The value of the function at a point: bit v of it is variable v. */
 static int holds(const cover_t* of, unsigned point) {
   for (unsigned i = 0; i < of->count; i++) {
     unsigned v = 0;

@@ -1,5 +1,5 @@
-/* Threads that are all alive at once and hold a few small blocks each: what counts is resident
-   memory. SIZE: blocks of each thread. */
+/* Threads that are all alive at once hold a few small blocks each. The result is the peak of
+   resident memory. SIZE: blocks of each thread. */
 #include "workload.h"
 
 enum { MOST_BLOCKS = 1000, LEAST = 16, MOST = 500 };

@@ -1,7 +1,7 @@
-/* Threads churn through blocks of all sizes, then all of them sleep, with 22 MiB alive and no call of
-   the allocator. What counts is the memory that is still resident after QUIET_SECONDS of that: the
-   runner looks at it from outside until the process ends. SIZE: MiB to allocate by each thread before
-   it sleeps. */
+/* Threads churn through blocks of 1 KiB to 1 MiB. Then all sleep: 22 MiB are alive, and no thread
+   calls the allocator. The result is the memory that is resident after QUIET_SECONDS of sleep: the
+   runner looks at it from outside until the process ends. SIZE: MiB to allocate by each thread
+   before it sleeps. */
 #include "workload.h"
 
 enum { SLOTS = 4000, LIVE_MIB = 22, QUIET_SECONDS = 2, LEAST = 1 << 10, MOST = 1 << 20 };

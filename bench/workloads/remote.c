@@ -1,5 +1,5 @@
-/* Half of the threads only allocate, the other half only free what those hand over in batches: all
-   frees are remote. SIZE: batches by each producer. */
+/* Half of the threads only allocate, and hand their blocks over in batches to the other half, which
+   only free: all frees are by another thread. SIZE: batches by each producer. */
 #include <sched.h>
 #include <stdatomic.h>
 
@@ -7,7 +7,7 @@
 
 enum { BATCH = 100, RING = 64, LEAST = 16, MOST = 256 };
 
-/* One producer, one consumer. */
+/* Batches on their way from one producer to one consumer. */
 typedef struct {
   _Alignas(128) void** _Atomic slots[RING];
   uint64_t checksum;

@@ -1,5 +1,5 @@
-/* Each thread replaces random blocks of an array by blocks of random sizes, as long-running programs
-   do once they are warm. SIZE: replacements by each thread. */
+/* Each thread frees random blocks of an array, and fills random empty slots with blocks of random
+   sizes, as long-running programs do once they are warm. SIZE: mallocs and frees by each thread. */
 #include "workload.h"
 
 enum { SLOTS = 1 << 16, LEAST = 8, MOST = 8 << 10 };

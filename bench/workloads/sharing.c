@@ -1,7 +1,7 @@
 /* False sharing. Each thread allocates a small block, writes to it many times, and frees it, again
-   and again: slow if the allocator puts the blocks of two threads on one cache line. MODE `scratch`:
-   each thread first frees a block that the main thread has made, next to those for the others, which
-   an allocator may hand out again to a thread far away. SIZE: blocks by each thread. */
+   and again: slow if the allocator puts blocks of two threads on one cache line. MODE `scratch`:
+   each thread first frees a block that the main thread made, next to the blocks of the other
+   threads; an allocator may hand it out again to that thread. SIZE: blocks by each thread. */
 #include "workload.h"
 
 enum { BYTES = 8, WRITES = 2000 };

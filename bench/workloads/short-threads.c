@@ -1,5 +1,5 @@
-/* Threads that live for a hundred allocations each, a few at a time; every one leaves some blocks
-   behind, which a later one frees. SIZE: threads in all. */
+/* Threads live for a hundred allocations each, a few threads at a time. Every thread leaves some
+   blocks behind, which a later thread frees. SIZE: threads in all. */
 #include <stdatomic.h>
 
 #include "workload.h"

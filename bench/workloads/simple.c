@@ -1,6 +1,6 @@
-/* Each thread allocates 25 to 1600 blocks of one size and frees them in the same order, for sizes of
-   16 bytes to 4 KiB: what a malloc costs when nothing else happens. SIZE: blocks of each size and
-   number by each thread. */
+/* Each thread allocates 25 to 1600 blocks of one size and frees them in the order of allocation,
+   for sizes of 16 bytes to 4 KiB: the cost of malloc when nothing else happens. SIZE: blocks of
+   each size and number by each thread. */
 #include "workload.h"
 
 static size_t blocks;

@@ -1,5 +1,5 @@
-/* Each thread replaces random ones of 4096 blocks; sizes follow a power law up to 32 KiB, so that
-   most are tiny, as in many programs' traces. SIZE: replacements by each thread. */
+/* Each thread replaces random blocks, of 4096. Sizes follow a power law up to 32 KiB, so that most
+   are tiny, as in the traces of many programs. SIZE: replacements by each thread. */
 #include <math.h>
 
 #include "workload.h"
@@ -9,6 +9,7 @@ enum { SLOTS = 4096, LEAST = 8, MOST = 32 << 10, DRAWN = 8192 };
 static size_t replacements;
 static size_t sizes[DRAWN];
 
+/* Draws the sizes in advance, so that pow() is not measured. */
 static void draw_sizes(void) {
   random_t random = {1};
   for (unsigned i = 0; i < DRAWN; i++) {

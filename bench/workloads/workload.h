@@ -1,10 +1,11 @@
-/* What every workload shares: its arguments, random numbers, stamped blocks, threads, and the proof
-   of which malloc served it.
+/* What all workloads share: arguments, random numbers, stamped blocks, threads, and the check of
+   which malloc served them.
 
      NAME [SIZE [THREADS [MODE]]]     an empty argument stands for the default
 
-   A workload does the same work under every malloc, checks it, and prints `checksum HEX`, which
-   depends on the arguments alone: neither on addresses nor on the order in which threads ran. */
+   A workload does the same work under every malloc, checks it, and prints `checksum HEX`. The
+   checksum depends on the arguments alone: neither on addresses nor on the order in which threads
+   ran. */
 #ifndef BENCH_WORKLOAD_H
 #define BENCH_WORKLOAD_H
 
@@ -19,16 +20,18 @@
 #define unused __attribute__((unused))
 
 typedef struct {
-  size_t size; /* how much work; what it counts is the workload's own */
+  size_t size; /* how much work; each workload says what it counts */
   unsigned threads;
-  const char* mode; /* "" unless given */
+  const char* mode; /* "": none was given */
 } arguments_t;
 
+/* Ends the process: a check failed. */
 static unused void fail(const char* what) {
   fprintf(stderr, "wrong: %s\n", what);
   exit(1);
 }
 
+/* A positive number; ends the process if the argument is none. */
 static unused size_t argument_number(const char* text) {
   char* end;
   unsigned long long value = strtoull(text, &end, 10);
@@ -39,6 +42,7 @@ static unused size_t argument_number(const char* text) {
   return (size_t)value;
 }
 
+/* `size` and `threads` are the defaults. */
 static unused arguments_t parse_arguments(int argc, char** argv, size_t size, unsigned threads) {
   arguments_t given = {size, threads, ""};
   if (argc > 1 && *argv[1] != '\0') given.size = argument_number(argv[1]);
@@ -47,8 +51,8 @@ static unused arguments_t parse_arguments(int argc, char** argv, size_t size, un
   return given;
 }
 
-/* The runner names the library it preloaded; a preload that the loader ignored must not be measured
-   as if it had happened. */
+/* Fails unless malloc is that of the library in BENCH_LIBRARY, by which the runner names what it
+   preloaded. If the loader ignored the preload, the run must not count. */
 static unused void check_allocator(void) {
   const char* expected = getenv("BENCH_LIBRARY");
   Dl_info found;
@@ -58,6 +62,7 @@ static unused void check_allocator(void) {
   }
 }
 
+/* Ends a workload. Returns what main is to return. */
 static unused int finish(uint64_t checksum) {
   check_allocator();
   printf("checksum %016llx\n", (unsigned long long)checksum);
@@ -80,15 +85,17 @@ static inline uint64_t random_next(random_t* random) {
   return mix(random->state += 0x9e3779b97f4a7c15u);
 }
 
+/* From 0 to below `limit`, which is at most 2^32. */
 static inline size_t random_below(random_t* random, size_t limit) {
   return (size_t)(((random_next(random) >> 32) * (uint64_t)limit) >> 32);
 }
 
+/* From `low` to `high`. */
 static inline size_t random_between(random_t* random, size_t low, size_t high) {
   return low + random_below(random, high - low + 1);
 }
 
-/* Each doubling from `low` is half as likely as the one before; never above `high`. */
+/* A size from `low` to `high`. Each doubling from `low` is half as likely as the one before. */
 static unused size_t random_size(random_t* random, size_t low, size_t high) {
   size_t top = low;
   uint64_t coins = random_next(random);
@@ -102,13 +109,15 @@ static unused size_t random_size(random_t* random, size_t low, size_t high) {
 
 /* ---- blocks that know what they are ---- */
 
+/* The block, which is not NULL; else ends the process. */
 static inline void* must(void* block) {
   if (__builtin_expect(block == NULL, 0)) fail("out of memory");
   return block;
 }
 
-/* The first 8 bytes hold the size and a tag, the last byte a mark: two cache lines are touched, as
-   by a program that uses the ends of what it asked for. `size` is at least 8 and below 2^40. */
+/* Writes the size and a tag to the first 8 bytes of a new block, and a mark to its last byte. So
+   both ends are touched, as by a program that uses what it asked for. `size` is at least 8 and
+   below 2^40. */
 static inline void* stamp(void* block, size_t size, unsigned tag) {
   uint64_t word = (uint64_t)size << 24 | (tag & 0xffffff);
   memcpy(must(block), &word, sizeof(word));
@@ -116,12 +125,14 @@ static inline void* stamp(void* block, size_t size, unsigned tag) {
   return block;
 }
 
+/* The size in the stamp. */
 static inline size_t stamped_size(const void* block) {
   uint64_t word;
   memcpy(&word, block, sizeof(word));
   return (size_t)(word >> 24);
 }
 
+/* Checks the stamp and frees the block; nothing for NULL. */
 static inline void free_stamped(void* block) {
   if (block == NULL) return;
   size_t size = stamped_size(block);
@@ -136,7 +147,7 @@ static inline void free_stamped(void* block) {
 typedef struct {
   unsigned index;
   void (*work)(unsigned index);
-  uint64_t (*sum)(unsigned index); /* in its place; the result is its checksum */
+  uint64_t (*sum)(unsigned index); /* runs if `work` is NULL, and returns the checksum */
   uint64_t checksum;
 } thread_start_t;
 
@@ -170,12 +181,12 @@ static unused uint64_t run_starts(unsigned count, void (*work)(unsigned index),
   return checksum;
 }
 
-/* Runs work(0) to work(count - 1), each on a thread of its own, and waits for all. */
+/* Runs work(0) to work(count - 1), each on a thread of its own, and waits for all of them. */
 static unused void run_threads(unsigned count, void (*work)(unsigned index)) {
   run_starts(count, work, NULL);
 }
 
-/* The same, and one checksum of all that they return. */
+/* Like run_threads, and returns one checksum of what the threads return. */
 static unused uint64_t sum_threads(unsigned count, uint64_t (*work)(unsigned index)) {
   return run_starts(count, NULL, work);
 }

@@ -1,5 +1,6 @@
-/* calloc of 16 bytes to 1 MiB, most of it small; the blocks are dirtied before they are freed, so
-   that clearing is needed for those that are used again. SIZE: replacements by each thread. */
+/* Each thread replaces random blocks by blocks from calloc, of 16 bytes to 1 MiB, most of them
+   small. It writes to each block before it frees it, so that memory that is used again must be
+   cleared. SIZE: replacements by each thread. */
 #include "workload.h"
 
 enum { SLOTS = 1000, LEAST = 16, MOST = 1 << 20 };

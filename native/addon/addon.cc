@@ -3,7 +3,6 @@
 #include "calls.h"
 #include "environment.h"
 #include "platform.h"
-#include "process.h"
 
 namespace miheap {
 
@@ -11,7 +10,8 @@ namespace {
 
 Napi::Object Init(Napi::Env env, Napi::Object exports) {
   PinModule();
-  // Finalisers of ArrayBuffers may run before or after this one; they hold references of their own.
+  // Finalisers of ArrayBuffers may run before or after this one. Each block holds a reference to
+  // the environment.
   const auto finalize = [](napi_env, void* data, void*) {
     static_cast<Environment*>(data)->Close();
   };
@@ -19,7 +19,7 @@ Napi::Object Init(Napi::Env env, Napi::Object exports) {
   ExportHeapCalls(env, exports);
   ExportBlockCalls(env, exports);
   ExportTokenCalls(env, exports);
-  ExportProcess(env, exports);
+  ExportProcessCalls(env, exports);
 #if defined(MI_ADDON_MISUSE)
   ExportMisuse(env, exports);
 #endif

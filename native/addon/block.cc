@@ -36,8 +36,8 @@ napi_value Block::HandOut(Heap& heap, const Memory& memory) {
   napi_env env = heap.environment.env;
   napi_value view = nullptr;
   napi_value buffer = nullptr;
-  // A worker that is being terminated can fail here, before or after the runtime has taken the
-  // record: the record is left to it, and has no memory to free.
+  // While a worker is being terminated, these calls can fail before or after the runtime has taken
+  // the record. So the record, which has no memory to free, is left to the runtime.
   if (napi_create_external_buffer(env, memory.size, memory.start, Finalize, block, &view) !=
           napi_ok ||
       napi_get_typedarray_info(env, view, nullptr, nullptr, nullptr, &buffer, nullptr) != napi_ok) {
@@ -111,7 +111,7 @@ void Block::Show(Heap& owner, const Memory& taken, napi_value buffer) {
 
 bool Block::Detach(napi_value buffer, Memory& taken) {
   Heap& owner = *heap;
-  // First: Bun and Deno finalise the buffer, and so delete the record, as it is detached.
+  // Spent first: Bun and Deno finalise a buffer as it is detached, which deletes the record.
   taken = Spend();
   if (napi_detach_arraybuffer(owner.environment.env, buffer) == napi_ok) return true;
   Show(owner, taken, buffer);
@@ -133,8 +133,8 @@ Block* Block::Find(Environment& environment, napi_value buffer, Status& status) 
   if (napi_get_arraybuffer_info(env, buffer, &data, &length) == napi_ok && length != 0) {
     block = environment.blocks.Find(data);
   }
-  // Of the runtime's memory, moved out of sight, the address may be in use again; and shared memory
-  // may have several blocks here.
+  // Several blocks may have this address: shared memory may have been adopted here more than once,
+  // and memory of the runtime that was moved away may have been allocated again.
   if (block != nullptr && (block->memory.of_runtime || BlockTable::FindNext(*block) != nullptr)) {
     while (block != nullptr) {
       const napi_value own = block->Buffer();

@@ -11,7 +11,7 @@ namespace miheap {
 
 namespace {
 
-// Hands `memory` out, or frees it.
+// Answers a buffer over `memory`. If there is none, frees `memory`.
 napi_value HandOutOrFree(napi_env env, Heap& heap, const Memory& memory) {
   const napi_value buffer = Block::HandOut(heap, memory);
   if (buffer == nullptr) memory.Free();
@@ -34,44 +34,48 @@ napi_value Allocate(napi_env env, napi_callback_info info) {
   return HandOutOrFree(env, heap, memory);
 }
 
-// From here on it is worth more that a block can move without a copy than to ask first.
+// A block of at least this size grows without a copy, before it is known whether its buffer can be
+// detached.
 constexpr size_t kWorthMoving = size_t{1} << 20;
 
-// The ways in which a block gets another size. Each detaches `buffer` and takes the block's memory, as
-// it is then; or says why it could not, and has changed nothing. `freed`: bytes that came back.
+// What came of giving a block another size. If `status` is kOk, the old buffer is detached and the
+// caller owns `memory`. Otherwise nothing has changed.
+struct Resized {
+  Status status = Status::kOk;
+  Memory memory{};
+  size_t freed = 0; // bytes that came back
+};
 
-// There is room for `size` bytes where the block is.
-Status
-Refit(Heap& heap, Block& block, napi_value buffer, size_t size, Memory& memory, size_t& freed) {
-  if (!block.Detach(buffer, memory)) return Status::kNotDetachable;
-  freed = memory.size - std::min(size, memory.size);
+// For a block that has room for `size` bytes where it is.
+Resized Refit(Heap& heap, Block& block, napi_value buffer, size_t size) {
+  Resized resized;
+  Memory& memory = resized.memory;
+  if (!block.Detach(buffer, memory)) return {Status::kNotDetachable};
+  resized.freed = memory.size - std::min(size, memory.size);
   memory.Refit(heap.heap, size);
-  return Status::kOk;
+  return resized;
 }
 
-Status
-Copy(Heap& heap, Block& block, napi_value buffer, size_t size, Memory& memory, size_t& freed) {
-  memory = Memory::Take(heap.heap, size, block.memory.alignment, false);
-  if (memory.start == nullptr) return Status::kNoMemory;
-  std::memcpy(memory.start, block.memory.start, std::min(size, block.memory.size));
+Resized Copy(Heap& heap, Block& block, napi_value buffer, size_t size) {
+  const Memory copy = Memory::Take(heap.heap, size, block.memory.alignment, false);
+  if (copy.start == nullptr) return {Status::kNoMemory};
+  std::memcpy(copy.start, block.memory.start, std::min(size, block.memory.size));
   Memory old;
   if (!block.Detach(buffer, old)) {
-    memory.Free();
-    return Status::kNotDetachable;
+    copy.Free();
+    return {Status::kNotDetachable};
   }
-  freed = old.Free();
-  return Status::kOk;
+  return {Status::kOk, copy, old.Free()};
 }
 
-// The core moves the memory before anybody can know whether the views let go of it: the other way round,
-// the contents would be lost where there is no memory. Views that do not let go show memory that is gone,
-// and a process must not go on with these.
-Status
-Grow(Heap& heap, Block& block, napi_value buffer, size_t size, Memory& memory, size_t& freed) {
-  memory = block.memory;
-  if (!memory.Resize(heap.heap, size)) return Status::kNoMemory;
-  freed = memory.start == block.memory.start ? 0 : block.memory.size;
-  // No JavaScript runs between here and Detach, so nobody sees that the record is wrong.
+// The core moves the memory before the buffer is detached: in the other order, the contents would
+// be lost if the core had no memory. If the buffer then cannot be detached, its views show memory
+// that is gone, and the process must end.
+Resized Grow(Heap& heap, Block& block, napi_value buffer, size_t size) {
+  Memory memory = block.memory;
+  if (!memory.Resize(heap.heap, size)) return {Status::kNoMemory};
+  const size_t freed = memory.start == block.memory.start ? 0 : block.memory.size;
+  // The record is wrong until Detach spends it. No JavaScript runs in between.
   Memory old;
   if (!block.Detach(buffer, old)) {
     napi_fatal_error(
@@ -79,22 +83,21 @@ Grow(Heap& heap, Block& block, napi_value buffer, size_t size, Memory& memory, s
         "realloc of a buffer that cannot be detached: it is the heap of an asm.js module",
         NAPI_AUTO_LENGTH);
   }
-  return Status::kOk;
+  return {Status::kOk, memory, freed};
 }
 
-Status
-Resize(Heap& heap, Block& block, napi_value buffer, size_t size, Memory& memory, size_t& freed) {
+Resized Resize(Heap& heap, Block& block, napi_value buffer, size_t size) {
   block.memory.Unshare();
   auto resize = block.memory.size < kWorthMoving ? Copy : Grow;
   if (block.memory.shared != nullptr) {
-    resize = Copy; // its others keep what they see
+    resize = Copy; // the other owners keep what they see
   } else if (size <= mi_usable_size(block.memory.start)) {
     resize = Refit;
   }
-  return resize(heap, block, buffer, size, memory, freed);
+  return resize(heap, block, buffer, size);
 }
 
-// A new block of the runtime's memory, in place of `block`.
+// Answers a new block in place of `block`. The memory of both is the runtime's.
 napi_value Replace(napi_env env, Block& block, napi_value old_buffer, size_t size) {
   Status status;
   const napi_value buffer = block.ReplaceInternal(old_buffer, size, status);
@@ -114,15 +117,13 @@ napi_value Reallocate(napi_env env, napi_callback_info info) {
   if (block->memory.of_runtime) return Replace(env, *block, old_buffer, size);
 
   Environment& environment = heap.environment;
-  Memory memory;
-  size_t freed = 0;
-  status = Resize(heap, *block, old_buffer, size, memory, freed);
-  if (status != Status::kOk) return Answer(env, status);
+  const Resized resized = Resize(heap, *block, old_buffer, size);
+  if (resized.status != Status::kOk) return Answer(env, resized.status);
   if (size > old_size) {
-    std::memset(static_cast<char*>(memory.start) + old_size, 0, size - old_size);
+    std::memset(static_cast<char*>(resized.memory.start) + old_size, 0, size - old_size);
   }
-  const napi_value buffer = HandOutOrFree(env, heap, memory);
-  environment.NoteFreed(freed);
+  const napi_value buffer = HandOutOrFree(env, heap, resized.memory);
+  environment.NoteFreed(resized.freed);
   return buffer;
 }
 

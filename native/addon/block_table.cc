@@ -13,7 +13,8 @@ BlockTable::~BlockTable() {
 }
 
 Block*& BlockTable::ListOf(const void* address) const {
-  // The upper half of a product depends on all bits of the address; the lowest are always 0.
+  // The upper half of the product depends on all bits of the address but the lowest three, which
+  // are 0.
   const uint64_t product =
       (reinterpret_cast<uintptr_t>(address) >> 3) * UINT64_C(0x9e3779b97f4a7c15);
   return lists_[(product >> 32) & (list_count_ - 1)];

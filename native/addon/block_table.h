@@ -7,10 +7,10 @@ namespace miheap {
 
 struct Block;
 
-// The live blocks of an environment, by address. A hash table of lists that run through the blocks
-// themselves, so that nothing is allocated to insert one, and that never fails.
+// The live blocks of an environment, by address: a hash table whose lists run through the blocks
+// themselves, so that Insert cannot fail.
 //
-// Several blocks may have one address: shared memory that was adopted where it came from.
+// Several blocks may have one address, such as shared memory that was adopted where it came from.
 class BlockTable {
 public:
   BlockTable() = default;
@@ -19,21 +19,21 @@ public:
   ~BlockTable();
 
   void Insert(Block& block);
-  // It must be there.
+  // `block` must be in the table.
   void Erase(Block& block);
   // A block at `address`, or null.
   Block* Find(const void* address) const;
-  // Another one at the same address, or null; from Find on, each comes once.
+  // The next block at the address of `block`, or null. Find and FindNext return each block once.
   static Block* FindNext(const Block& block);
 
   // `visit` may not insert or erase.
   void ForEach(const std::function<void(Block& block)>& visit) const;
 
 private:
-  static constexpr size_t kFewest = 64; // lists; always a power of two
+  static constexpr size_t kFewest = 64; // lists; their number is always a power of two
 
   Block*& ListOf(const void* address) const;
-  // Does nothing if there is no memory: the lists are longer then.
+  // Does nothing if there is no memory; the lists just get longer.
   void Resize(size_t lists);
 
   Block* few_[kFewest] = {};

@@ -4,6 +4,18 @@
 
 namespace miheap {
 
+namespace {
+
+std::string TextOf(napi_env env, napi_value value) {
+  size_t length = 0;
+  napi_get_value_string_utf8(env, value, nullptr, 0, &length);
+  std::string text(length, '\0');
+  napi_get_value_string_utf8(env, value, text.data(), length + 1, &length);
+  return text;
+}
+
+} // namespace
+
 Arguments::Arguments(napi_env environment, napi_callback_info info) : env(environment) {
   size_t count = std::size(values);
   napi_get_cb_info(env, info, &count, values, nullptr, nullptr);
@@ -40,9 +52,52 @@ std::string Arguments::TokenAt(size_t index) const {
   return std::string(text, length);
 }
 
+std::string Arguments::TextAt(size_t index) const { return TextOf(env, values[index]); }
+
+std::vector<std::string> Arguments::TextsAt(size_t index) const {
+  uint32_t count = 0;
+  napi_get_array_length(env, values[index], &count);
+  std::vector<std::string> texts;
+  texts.reserve(count);
+  for (uint32_t i = 0; i < count; i++) {
+    napi_value element = nullptr;
+    napi_get_element(env, values[index], i, &element);
+    texts.push_back(TextOf(env, element));
+  }
+  return texts;
+}
+
+napi_value Null(napi_env env) {
+  napi_value value = nullptr;
+  napi_get_null(env, &value);
+  return value;
+}
+
+napi_value Boolean(napi_env env, bool boolean) {
+  napi_value value = nullptr;
+  napi_get_boolean(env, boolean, &value);
+  return value;
+}
+
 napi_value Number(napi_env env, double number) {
   napi_value value = nullptr;
   napi_create_double(env, number, &value);
+  return value;
+}
+
+napi_value Numbers(napi_env env, const std::vector<size_t>& numbers) {
+  napi_value array = nullptr;
+  napi_create_array_with_length(env, numbers.size(), &array);
+  for (size_t i = 0; i < numbers.size(); i++) {
+    napi_set_element(env, array, static_cast<uint32_t>(i),
+                     Number(env, static_cast<double>(numbers[i])));
+  }
+  return array;
+}
+
+napi_value Text(napi_env env, const char* text) {
+  napi_value value = nullptr;
+  napi_create_string_utf8(env, text, NAPI_AUTO_LENGTH, &value);
   return value;
 }
 

@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <string>
+#include <vector>
 
 #include "status.h"
 
@@ -11,8 +12,8 @@ namespace miheap {
 
 struct Heap;
 
-// The arguments of a call from lib/. native.ts says what they are; it has checked them, so nothing is
-// checked again, but for buffers: Block::Find takes any value.
+// The arguments of a call, as lib/native.ts declares them. lib/ has checked all but buffers: these
+// are for Block::Find, which takes any value.
 struct Arguments {
   Arguments(napi_env env, napi_callback_info info);
 
@@ -20,17 +21,25 @@ struct Arguments {
   size_t SizeAt(size_t index) const;
   double DoubleAt(size_t index) const;
   bool BoolAt(size_t index) const;
+  // The first 63 bytes of a text. A token has no more, so a longer text names none.
   std::string TokenAt(size_t index) const;
+  std::string TextAt(size_t index) const;
+  std::vector<std::string> TextsAt(size_t index) const;
 
   napi_env env;
   napi_value values[4];
 };
 
+napi_value Null(napi_env env);
+napi_value Boolean(napi_env env, bool boolean);
 napi_value Number(napi_env env, double number);
+napi_value Numbers(napi_env env, const std::vector<size_t>& numbers);
+napi_value Text(napi_env env, const char* text);
+
 napi_value Answer(napi_env env, Status status);
-// A failed call of the runtime may have left an exception; the status says what happened instead.
+// Answers kNoMemory, and clears an exception that a failed call of the runtime may have left.
 napi_value AnswerNoMemory(napi_env env);
-// `buffer`, or why there is none.
+// Answers `buffer`, or `status` if it is null.
 napi_value AnswerBuffer(napi_env env, napi_value buffer, Status status);
 
 void Export(napi_env env, napi_value exports, const char* name, napi_callback callback);

@@ -21,7 +21,7 @@ bool Refuses() {
 }
 
 bool AllowsExternalBuffers(napi_env env) {
-  // Asked once: in a worker it would race with a thread that sets variables.
+  // Asked once: in a worker, getenv would race with a thread that sets variables.
   static const bool refused = Refuses();
   if (refused) return false;
   static char probe[16];
@@ -65,20 +65,20 @@ void Environment::Close() {
   array_buffer_.Reset();
   sentinel.Close();
   tokens::ReleaseAllOf(this);
-  // What the thread freed as it ended: nobody else may have a reason to return it.
+  // Returns what the thread freed as it ended. No other thread may ever have a reason to do so.
   mi_collect(true);
   Release();
 }
 
-void Environment::OnCollectWanted(Napi::Function callback) {
+void Environment::OnCollectWanted(napi_value callback) {
   auto is_gone = [](const Napi::FunctionReference& each) { return each.Value().IsEmpty(); };
   request_collect_.erase(std::remove_if(request_collect_.begin(), request_collect_.end(), is_gone),
                          request_collect_.end());
-  request_collect_.push_back(Napi::Weak(callback));
+  request_collect_.push_back(Napi::Weak(Napi::Function(env, callback)));
   collect_requested_ = false;
 }
 
-// Needs a handle scope. Null if there is none.
+// The last callback that is alive, or null. Needs a handle scope.
 napi_value Environment::RequestCollect() const {
   for (auto each = request_collect_.rbegin(); each != request_collect_.rend(); ++each) {
     const napi_value callback = each->Value();
@@ -101,7 +101,7 @@ void Environment::NoteFreed(size_t bytes) {
       napi_call_function(env, global, callback, 0, nullptr, &result) == napi_ok) {
     return;
   }
-  // An environment that is being torn down. What was freed stays freed: nothing is thrown.
+  // The environment is being torn down. The free itself succeeded, so nothing is thrown.
   napi_get_and_clear_last_exception(env, &result);
   collect_requested_ = false;
 }
@@ -113,13 +113,9 @@ bool Environment::CollectIfIdle() {
   }
   freed_ = 0;
   collect_requested_ = false;
-  Collect();
-  return true;
-}
-
-void Environment::Collect() {
   for (Heap* heap = heaps; heap != nullptr; heap = heap->next) mi_heap_collect(heap->heap, true);
   mi_collect(true);
+  return true;
 }
 
 bool Environment::CollectGarbage() {
@@ -130,7 +126,7 @@ bool Environment::CollectGarbage() {
 }
 
 void Environment::CollectGarbageNow() {
-  // More external memory than the runtime would ever have: it collects before the first call returns.
+  // So much external memory that the runtime collects before the first call returns.
   constexpr int64_t kPressure = int64_t{1} << 40;
   int64_t adjusted;
   napi_adjust_external_memory(env, kPressure, &adjusted);

@@ -15,8 +15,8 @@ namespace miheap {
 struct Heap;
 
 // What one JavaScript environment (the main thread or a worker) holds. Only its own thread touches
-// it. It outlives the environment as long as a heap or a record still points at it: `references_`
-// counts those, and one for the environment itself.
+// it. It outlives the environment while heaps, blocks or sentinels still point to it: `references_`
+// counts these, and one for the environment itself.
 struct Environment {
   explicit Environment(napi_env env);
 
@@ -25,27 +25,27 @@ struct Environment {
   void Retain() { references_++; }
   void Release();
 
-  // `callback` is what NoteFreed calls, unless the garbage collector has found it. When the module was loaded
-  // several times, as by test environments, that is the last one that is alive.
-  void OnCollectWanted(Napi::Function callback);
+  // Has NoteFreed call `callback`, which is held weakly. If lib/ was loaded several times, as by
+  // test environments, NoteFreed calls the last callback that is alive.
+  void OnCollectWanted(napi_value callback);
 
-  // Memory came back. After a burst of that, asks JavaScript once for a call of CollectIfIdle.
+  // Counts a block and the `bytes` that came back with it. After a burst, asks JavaScript once to
+  // call CollectIfIdle.
   void NoteFreed(size_t bytes);
 
-  // An ArrayBuffer over memory of the runtime's own, all zero, and where that is. Null, and no exception,
-  // if there is no memory: napi_create_arraybuffer would end the process.
+  // An ArrayBuffer over memory of the runtime, all zero, at `start`. Null, and no exception, if
+  // there is no memory: napi_create_arraybuffer would end the process.
   napi_value NewArrayBuffer(size_t size, void** start) const;
 
-  // Returns free memory to the system.
-  void Collect();
-  // The same, unless blocks came or went since the last call: false then.
+  // Returns free memory to the system, unless blocks came or went since the last call; then returns
+  // false.
   bool CollectIfIdle();
 
-  // Has the garbage collector find everything that is unreachable. Its finalisers run later, from the
-  // event loop. False if it would take more than a tenth of the time, and was not worth it the last
-  // time.
+  // Has the garbage collector find everything that is unreachable. Finalisers run later, from the
+  // event loop. Does nothing and returns false if that would take more than a tenth of the time,
+  // unless GarbageWasWorthIt was called since the last time.
   bool CollectGarbage();
-  // The same, whatever it takes.
+  // Like CollectGarbage, however long it takes.
   void CollectGarbageNow();
   void GarbageWasWorthIt() { garbage_collection_.Reset(); }
 
@@ -54,11 +54,10 @@ struct Environment {
   bool external;
   BlockTable blocks;
   Sentinel sentinel;
-  Heap* heaps = nullptr;   // list of those with an mi_heap_t
+  Heap* heaps = nullptr;   // list of the heaps that have an mi_heap_t
   uint64_t operations = 0; // blocks handed out and given back so far
 
-  // For the environment's own end: no JavaScript is called from here on, and nobody can adopt what its
-  // tokens stand for.
+  // Call this as the environment ends. No JavaScript is called afterwards, and its tokens end.
   void Close();
 
 private:

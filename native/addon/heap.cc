@@ -7,7 +7,7 @@ namespace miheap {
 
 namespace {
 
-// A heap that held this much, or more, has its memory returned to the system as it is destroyed.
+// If destroying a heap frees this much, the memory goes back to the system at once.
 constexpr size_t kWorthReturning = size_t{1} << 20;
 
 } // namespace
@@ -69,7 +69,8 @@ bool Heap::Allows(size_t size, size_t released) const {
 }
 
 bool Heap::Recover() {
-  // Only new blocks become new garbage; but some may have been live when it was last looked for.
+  // Only new blocks become new garbage, but some old ones may have been live at the last
+  // collection.
   if (bytes_until_recovery_ > 0 && !patience_.IsDue()) return false;
   {
     const Pace::Run run(patience_, 9);
@@ -77,11 +78,11 @@ bool Heap::Recover() {
   }
   counting_.Reset();
   const double found = static_cast<double>(WaitingBytes());
-  // Where there was hardly any, such as in a cache that frees what it evicts, there will be none soon.
+  // A heap with hardly any garbage, such as a cache that frees what it evicts, will have none soon.
   bytes_until_recovery_ = found < limit / 16 ? limit : found / 2;
   if (found >= limit / 2) environment.GarbageWasWorthIt();
   if (environment.external) return false;
-  // The runtime's memory is back already, and only our count is late.
+  // The runtime has already taken its memory back; only our count is late.
   const size_t before = bytes;
   for (Block* block = blocks; block != nullptr;) {
     Block* const following = block->next;

@@ -15,31 +15,32 @@ struct Block;
 struct Environment;
 
 // A heap as JavaScript sees it: an mi_heap_t and the blocks handed out from it. It lives until the
-// façade is gone and every block is spent. All of it belongs to the environment's thread.
+// façade is gone and every block is spent. Only the environment's thread touches it.
 struct Heap {
   static Heap* Create(Environment& environment, double limit);
 
-  // Detaches every ArrayBuffer that still shows a block, and frees the block. Where none does,
-  // it was collected, or the block was moved out of sight: the finaliser will free that one, and
-  // what cannot be detached.
+  // Detaches every ArrayBuffer that still shows a block, and frees the block. The finaliser frees
+  // the other blocks: the ArrayBuffer was collected or cannot be detached, or JavaScript moved the
+  // memory.
   void Destroy();
-  // The façade was collected. Blocks stay valid.
+  // Call this when the façade was collected. Blocks stay valid.
   void Abandon();
 
   // True if the heap may hold `size` bytes more once `released` bytes are gone.
   bool Allows(size_t size, size_t released) const;
-  // For when it may not: has the garbage collector look. True if that gave bytes back at once. Most
-  // memory comes back later, when finalisers run; WaitingBytes says how much.
+  // To be called when Allows is false. Runs the garbage collector, if that is worth it. True if
+  // bytes came back at once. Most memory comes back when finalisers run; WaitingBytes says how
+  // much.
   bool Recover();
-  // Bytes whose ArrayBuffer has been collected and whose finaliser has not run. Counting takes time
-  // in proportion to the blocks; called often, it answers with what it last counted.
+  // Bytes of blocks whose ArrayBuffer was collected and whose finaliser has not run. Counting takes
+  // time in proportion to the blocks; if called often, returns the last count.
   size_t WaitingBytes();
 
   void Add(Block& block);
   void Remove(Block& block);
-  // Of a block that was added and was never there before.
+  // Counts a block of `size` bytes that was added, unless Detach has only put it back.
   void NoteNew(size_t size);
-  // To be called when the last block may have gone.
+  // To be called when the last block may have been spent.
   void DeleteIfUnused();
 
   mi_heap_t* heap; // null once destroyed
@@ -52,8 +53,8 @@ struct Heap {
   size_t block_count = 0;
   size_t bytes = 0; // as asked for
   size_t peak_bytes = 0;
-  size_t allocated = 0; // blocks, ever
-  size_t collected = 0; // of these, given back by the garbage collector
+  size_t allocated = 0; // blocks handed out so far
+  size_t collected = 0; // of these, blocks that came back by garbage collection
   SizeClasses sizes;
 
 private:

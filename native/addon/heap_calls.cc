@@ -36,19 +36,11 @@ napi_value HeapStats(napi_env env, napi_callback_info info) {
   for (const SizeClasses::Row& row : heap.sizes.Rows()) {
     figures.insert(figures.end(), {row.up_to, row.blocks, row.bytes});
   }
-  napi_value result = nullptr;
-  napi_create_array_with_length(env, figures.size(), &result);
-  for (size_t i = 0; i < figures.size(); i++) {
-    napi_set_element(env, result, static_cast<uint32_t>(i),
-                     Number(env, static_cast<double>(figures[i])));
-  }
-  return result;
+  return Numbers(env, figures);
 }
 
 napi_value Recover(napi_env env, napi_callback_info info) {
-  napi_value result = nullptr;
-  napi_get_boolean(env, Arguments(env, info).HeapAt(0).Recover(), &result);
-  return result;
+  return Boolean(env, Arguments(env, info).HeapAt(0).Recover());
 }
 
 napi_value WaitingBytes(napi_env env, napi_callback_info info) {

@@ -6,7 +6,7 @@ namespace miheap {
 
 namespace {
 
-// Relaxed: these are only ever read as statistics.
+// Relaxed: only statistics read these.
 std::atomic<size_t> bytes_held{0};
 std::atomic<size_t> blocks_held{0};
 
@@ -31,11 +31,12 @@ void* Allocate(mi_heap_t* heap, size_t size, size_t alignment, bool zero) {
 size_t BytesHeld() { return bytes_held.load(std::memory_order_relaxed); }
 size_t BlocksHeld() { return blocks_held.load(std::memory_order_relaxed); }
 
-// Relaxed: who adds an owner is one, so the memory cannot go meanwhile.
+// Relaxed: the caller is an owner, so the memory cannot be freed meanwhile.
 void Shared::Retain() { owners.fetch_add(1, std::memory_order_relaxed); }
 
 bool Shared::Release() {
-  // Release: what this owner did to the memory comes before its end. Acquire: the last one sees it.
+  // Release: what this owner did to the memory comes before the free. Acquire: the last owner,
+  // which frees it, sees what all did.
   if (owners.fetch_sub(1, std::memory_order_acq_rel) != 1) return false;
   mi_free(start);
   LetGo(size);
@@ -43,7 +44,7 @@ bool Shared::Release() {
   return true;
 }
 
-// Acquire: what the former owners did comes before whatever the only one does now.
+// Acquire: what former owners did comes before what the only owner does next.
 bool Shared::IsSole() const { return owners.load(std::memory_order_acquire) == 1; }
 
 Memory Memory::Take(mi_heap_t* heap, size_t size, size_t alignment, bool zero) {

@@ -7,12 +7,12 @@
 
 namespace miheap {
 
-// Memory of the core that blocks and tokens of any thread own together. The last to let go frees it.
+// Memory of the core that blocks and tokens of any thread own together. The last owner frees it.
 struct Shared {
   void Retain();
-  // True if this was the last owner, and the memory is free.
+  // True if this was the last owner, and the memory was freed.
   bool Release();
-  // Nobody else has it; then nobody else can come to it, since only an owner adds owners.
+  // True if the caller is the only owner. No other can appear, since only an owner adds owners.
   bool IsSole() const;
 
   void* const start;
@@ -21,24 +21,25 @@ struct Shared {
   std::atomic<size_t> owners{1};
 };
 
-// What a block shows. A plain value: who holds it frees it, once.
+// The memory of a block. A plain value: its holder frees it, exactly once.
 struct Memory {
-  // Memory of the core; `start` is null if there is none.
+  // Allocates from the core. `start` is null if there is no memory.
   static Memory Take(mi_heap_t* heap, size_t size, size_t alignment, bool zero);
   // Memory that the runtime has allocated and will free itself.
   static Memory OfRuntime(void* start, size_t size, size_t alignment);
-  // Memory of `shared`: one of its owners, whom the caller has counted.
+  // An owner of `shared`, which the caller has counted.
   static Memory Of(Shared* shared);
 
-  // Not for what is shared or the runtime's. False if there is no memory, and nothing has changed.
+  // Not for memory that is shared or the runtime's. False if there is no memory; then nothing has
+  // changed.
   bool Resize(mi_heap_t* heap, size_t new_size);
-  // As Resize, to what there is room for: if the core has no memory to move it to, it stays.
+  // Like Resize, to a size that there is room for: without memory to move to, the block stays.
   void Refit(mi_heap_t* heap, size_t new_size);
-  // The Shared that owns this memory from now on; null if there is no memory for one.
+  // Makes the memory shared. Returns null if there is no memory for a Shared.
   Shared* Share();
-  // Shared no longer if nobody else has it.
+  // Undoes Share, unless the memory has other owners.
   void Unshare();
-  // Returns how many bytes came back: none while others still own them.
+  // Returns the bytes that came back: 0 while the memory has other owners.
   size_t Free() const;
 
   void* start = nullptr;
@@ -48,7 +49,7 @@ struct Memory {
   bool of_runtime = false;
 };
 
-// What the whole process holds, all threads together. Memory that is shared counts once.
+// What all threads of the process hold together. Shared memory counts once.
 size_t BytesHeld();
 size_t BlocksHeld();
 

@@ -4,12 +4,12 @@
 
 namespace miheap {
 
-// Keeps something that takes long to a part of the time, however often it is asked for.
+// Limits the share of the time that a slow action takes, however often it is asked for.
 class Pace {
   using Clock = std::chrono::steady_clock;
 
 public:
-  // One run, from here to the end of the scope. It is not due again for so many times as long.
+  // One run of the action, while this lives. The action is not due again for `rest` times as long.
   class Run {
   public:
     Run(Pace& pace, int rest) : pace_(pace), rest_(rest) {}

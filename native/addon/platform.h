@@ -9,12 +9,11 @@ namespace miheap {
 // it ends, while destructors of other threads still point into it.
 void PinModule();
 
-// The statistics of the miheap whose malloc the program itself runs on, if it is preloaded, as
-// mi_stats_get_json writes them. Empty where there is none. Another library may have functions of
-// these names, so the text says whose it is.
+// What mi_stats_get_json of a preloaded miheap, the program's own malloc, writes. Empty if none is
+// preloaded. Another library may have functions of these names; the text says whose it is.
 std::string PreloadedStats();
 
-// Replaces the process by `file`, looked up in PATH. Returns only on failure, with an errno value.
+// Replaces the process with `file`, looked up in PATH. Returns an errno value, and only on failure.
 int Execute(const std::string& file, const std::vector<std::string>& arguments,
             const std::vector<std::string>& environment);
 

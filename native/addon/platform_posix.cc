@@ -23,7 +23,7 @@ std::vector<char*> Pointers(const std::vector<std::string>& strings) {
 
 } // namespace
 
-// An ELF module is linked with -z nodelete instead.
+// Only macOS needs this: an ELF module is linked with -z nodelete.
 void PinModule() {
 #if defined(__APPLE__)
   Dl_info info;
@@ -33,8 +33,9 @@ void PinModule() {
 #endif
 }
 
-// Only what is preloaded or linked into the program can be found: the symbols of the addon's own core
-// are hidden. What one library has allocated, that library frees.
+// dlsym finds only a library that is preloaded or linked into the program: the symbols of the
+// addon's own core are hidden. Both functions must come from one library, since mi_free frees the
+// text.
 std::string PreloadedStats() {
   void* const get_json = dlsym(RTLD_DEFAULT, "mi_stats_get_json");
   void* const free_text = dlsym(RTLD_DEFAULT, "mi_free");
@@ -55,8 +56,8 @@ int Execute(const std::string& file, const std::vector<std::string>& arguments,
   std::vector<char*> argv = Pointers(arguments);
   std::vector<char*> envp = Pointers(environment);
 
-  // Node marks the standard streams to be closed by an exec, and ignores two signals; that would
-  // outlive the exec.
+  // Node marks the standard streams close-on-exec and ignores two signals. The new program needs
+  // the streams, and would inherit the ignored signals.
   for (int stream = 0; stream <= 2; stream++) {
     fcntl(stream, F_SETFD, fcntl(stream, F_GETFD) & ~FD_CLOEXEC);
   }

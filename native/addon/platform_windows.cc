@@ -12,7 +12,7 @@ void PinModule() {
                      reinterpret_cast<LPCWSTR>(&PinModule), &module);
 }
 
-// There is no preloading.
+// Windows has no preloading.
 std::string PreloadedStats() { return {}; }
 
 int Execute(const std::string&, const std::vector<std::string>&, const std::vector<std::string>&) {

@@ -18,7 +18,7 @@ void Sentinel::Enable() {
 size_t Sentinel::NoteHandedOut(const Heap& heap) {
   handed_out_++;
   if (!enabled_) return handed_out_;
-  // Each heap at its own pace: with several that take turns, one of them might never be looked at.
+  // Each heap has its own count: with a common one, heaps that take turns might never be looked at.
   if ((heap.allocated + 1) % kEvery == 0) LookForMoves(heap);
   if (handed_out_ % kEvery == 0 || ended_at_.has_value()) Place();
   return handed_out_;
@@ -39,7 +39,7 @@ void Sentinel::Place() {
   napi_value buffer;
   napi_ref reference;
   environment_.Retain();
-  // As in Block::HandOut, what fails may have been taken: it is left to the runtime.
+  // As in Block::HandOut, a call that fails may have taken the data, so it is left to the runtime.
   if (napi_create_external_arraybuffer(env, data, 1, OnEnd, &environment_, &buffer) != napi_ok ||
       napi_create_reference(env, buffer, 1, &reference) != napi_ok) {
     return;
@@ -70,7 +70,8 @@ void Sentinel::BeforeEnd() {
     some = block.IsMoved() || block.IsCollected();
   });
   if (some) {
-    // The second time waits until what the first one found is swept. Its finalisers run before the sentinel looks.
+    // The second collection waits until the garbage that the first one found is swept. The
+    // finalisers of that garbage run before the sentinel looks.
     environment_.CollectGarbageNow();
     environment_.CollectGarbageNow();
   }

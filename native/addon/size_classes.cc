@@ -8,8 +8,8 @@ namespace {
 
 constexpr size_t kLinear = 8; // classes of 16 bytes each
 
-// Classes 0 to 7 end at 16, 32, … 128. After them, the class is told by the highest bit of size - 1
-// and the three bits below it.
+// Classes 0 to 7 end at 16, 32, … 128. Above that, the highest bit of size - 1 and the three bits
+// below it give the class.
 size_t ClassOf(size_t size) {
   const uint64_t last = size - 1;
   if (last < 128) return last / 16;

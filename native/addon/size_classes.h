@@ -5,8 +5,8 @@
 
 namespace miheap {
 
-// How many blocks of which sizes a heap has: every 16 bytes up to 128, then eight classes to each
-// doubling, as the core has them.
+// Counts a heap's blocks by size. Like the core, it has a class for every 16 bytes up to 128, then
+// eight classes for each doubling.
 class SizeClasses {
 public:
   struct Row {
@@ -17,7 +17,7 @@ public:
 
   void Add(size_t size);
   void Remove(size_t size);
-  // Those with a block.
+  // The classes that have a block, smallest first.
   std::vector<Row> Rows() const;
 
 private:
@@ -25,7 +25,7 @@ private:
     size_t blocks = 0;
     size_t bytes = 0;
   };
-  std::vector<Count> counts_; // as long as the largest class so far asks for
+  std::vector<Count> counts_; // up to the largest class so far
 };
 
 } // namespace miheap

@@ -1,8 +1,8 @@
 #pragma once
 
-// What a call of the addon answers when it has no value to give. lib/native.ts has the same list.
 namespace miheap {
 
+// What a call of the addon answers when it has no value to return. lib/native.ts has the same list.
 enum class Status : int {
   kOk = 0,
   kNotOwned = -1,  // no live block of this environment is at that address
@@ -10,9 +10,9 @@ enum class Status : int {
   kDetached = -3,  // freed, transferred away, or its heap was destroyed
   kNoMemory = -4,
   kLimit = -5,         // the heap's byte limit would be passed
-  kUnaligned = -6,     // the runtime owns the memory and cannot align it so
-  kNoBuffer = -7,      // not an ArrayBuffer at all
-  kNoToken = -8,       // no token of that name waits
+  kUnaligned = -6,     // the runtime owns the memory and cannot align it as asked
+  kNoBuffer = -7,      // not an ArrayBuffer
+  kNoToken = -8,       // no such token is waiting
   kNotDetachable = -9, // the heap of an asm.js module
 };
 

@@ -11,8 +11,7 @@ namespace miheap {
 
 namespace {
 
-// Memory of the core with the contents of a block whose own memory is the runtime's; null if there is
-// none.
+// Copies a block of the runtime's memory into memory of the core. Null if there is no memory.
 Shared* CopyOut(Heap& heap, const Memory& block) {
   Memory copy = Memory::Take(heap.heap, block.size, block.alignment, false);
   if (copy.start == nullptr) return nullptr;
@@ -22,8 +21,8 @@ Shared* CopyOut(Heap& heap, const Memory& block) {
   return shared;
 }
 
-// Of a block that is to be offered to other threads. `memory` is the block's own, or a copy if that is the
-// runtime's; null if there is none, and then `status` says why.
+// A block that is to be offered to other threads. `memory` is the block's own, or a copy if the
+// block's memory is the runtime's. If it is null, `status` says why.
 struct Offer {
   Block* block;
   bool copied;
@@ -64,7 +63,7 @@ napi_value Share(napi_env env, napi_callback_info info) {
   return Answer(env, offer.status);
 }
 
-// A token for a buffer of no bytes, which has no block. Its memory is only there to be counted.
+// Makes a token for an empty buffer, which has no block. A Shared of no bytes stands in for it.
 napi_value OfferNothing(napi_env env, napi_callback_info info) {
   const Arguments arguments(env, info);
   Heap& heap = arguments.HeapAt(0);
@@ -74,7 +73,7 @@ napi_value OfferNothing(napi_env env, napi_callback_info info) {
   return Answer(env, Status::kOk);
 }
 
-// The runtime's own memory with the contents of `memory`, which the caller still owns.
+// Copies `memory`, which the caller still owns, into a new buffer of the runtime's memory.
 napi_value CopyIn(napi_env env, Heap& heap, const Shared& memory, Status& status) {
   const napi_value buffer = Block::HandOutInternal(heap, memory.size, memory.alignment, status);
   if (buffer == nullptr) return nullptr;
@@ -94,9 +93,7 @@ napi_value Adopt(napi_env env, napi_callback_info info) {
   if (memory->size == 0) {
     tokens::Settle(name, memory, true);
     memory->Release();
-    napi_value nothing = nullptr;
-    napi_get_null(env, &nothing);
-    return nothing;
+    return Null(env);
   }
   Status status = Status::kNoMemory;
   napi_value buffer = nullptr;

@@ -12,7 +12,7 @@ struct Token {
   Shared* memory;
   bool once;
   bool claimed;
-  const Environment* creator; // null: ended while the token was claimed
+  const Environment* creator; // null if it ended while the token was claimed
 };
 
 struct Registry {
@@ -52,7 +52,7 @@ void Settle(const std::string& name, Shared* memory, bool adopted) {
   {
     const std::lock_guard<std::mutex> lock(registry.mutex);
     const auto found = registry.tokens.find(name);
-    // Only tokens for once stay while they are claimed.
+    // Only tokens for once are marked as claimed.
     const bool claimed = found != registry.tokens.end() && found->second.claimed;
     if (claimed && !adopted && found->second.creator != nullptr) {
       found->second.claimed = false;

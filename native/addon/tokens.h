@@ -8,28 +8,29 @@ namespace miheap {
 
 struct Environment;
 
-// What waits to be adopted, in the whole process: each token names memory and owns a part of it. The
-// name is all that JavaScript sees, and is as hard to guess as it is long.
+// What waits to be adopted, in the whole process. Each token names memory and is one of its owners.
+// JavaScript sees only the name, and makes it hard to guess.
 //
-// Any thread calls these. They lock, but no path of a plain allocation or free comes here.
+// Any thread may call these functions. They lock; no plain allocation or free calls them.
 namespace tokens {
 
-// The token owns what the caller owned of `memory`. It ends when it is adopted, if that may be
-// `once`; with Release; or with `creator`.
+// Makes a token, which takes over the caller's ownership of `memory`. The token ends when it is
+// adopted, if that may be `once`; with Release; or with `creator`.
 void Put(const std::string& name, Shared* memory, bool once, const Environment* creator);
 
-// The memory of a token that the caller is about to adopt, or null if there is no such token. What
-// may be had once, nobody else gets until the caller has called Settle. Of what may be had often,
-// the caller owns a part now.
+// The memory of a token that the caller is about to adopt, or null if there is no such token. No
+// other thread can claim a token for once until the caller has called Settle. With any other token,
+// the caller becomes an owner of the memory.
 Shared* Claim(const std::string& name);
 
-// Ends a claim. If `adopted`, the caller keeps what it owns of the memory, and a token for once ends.
-// Else nothing has happened.
+// Ends a claim. If `adopted`, the caller owns the memory, and a token for once ends. Otherwise the
+// claim is undone; a token whose creator has ended meanwhile ends.
 void Settle(const std::string& name, Shared* memory, bool adopted);
 
-// False if there is no such token. Adds how many bytes came back to `freed`.
+// Ends a token; false if there is none of that name. Adds the bytes that came back to `freed`.
 bool Release(const std::string& name, size_t& freed);
 
+// Ends all tokens of `creator`; those that are claimed end when they are settled.
 void ReleaseAllOf(const Environment* creator);
 
 } // namespace tokens

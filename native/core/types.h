@@ -1,8 +1,14 @@
-/* Every structure of the allocator, with what must hold for it. Read this first.
+/* The structures of the allocator: those that lie in the memory it manages, describe that memory,
+   or belong to a thread. Read this first.
+
+   Elsewhere are sub-processes (segment/subproc.h), mappings (segment/huge_cache.h), what guarded
+   and tracked blocks carry (segment/guard.c, segment/track.c), the process's statistics
+   (stats/stats.h), and values that functions pass on: mi_slot_ref_t (segment/slot_ref.h),
+   mi_request_t (heap/request.h), mi_span_t (bits.h).
 
    The address space, from the outside in:
 
-     chunk    32 MiB, aligned; reserved from the system in one call; 8 slots
+     chunk    32 MiB, aligned; reserved from the system; 8 slots
      slot      4 MiB, aligned; holds one segment, or nothing
      segment   the content of a slot: a header, then pages
      unit     64 KiB: the grain at which memory is committed, dirtied and purged; 64 in a slot
@@ -10,22 +16,31 @@
                (medium), or one block (large)
      block     what the caller gets
 
-   A block above MI_LARGE_BLOCK_MAX is huge: a segment of its own, with the header in front. It is a
-   run of slots next to each other in one chunk, or in an arena (segment/run.h); or a mapping of its
-   own outside of any chunk, found through a table (segment/map.h) instead of by masking.
+   A block above MI_LARGE_BLOCK_MAX is huge: a segment of its own, with the header in front. A huge
+   segment is a run of slots next to each other in one chunk or in an arena (segment/run.h), or a
+   mapping outside of any chunk, found through a table (segment/map.h) instead of by masking.
 
-   An arena is memory that was handed in, or reserved in advance. Chunks are made of it too.
+   An arena is memory that the program handed in, or had reserved in advance. An arena is divided
+   into chunks too; those at its ends may have fewer than 8 slots.
 
-   From any block:  segment = p & ~(MI_SEGMENT_SIZE - 1)
-                    page = segment->pages[i], where i is the last bit of segment->pages_used that is
-                           not above (p - segment) >> page_shift
+   From the address of any block, unless it is in a mapping of its own:
+
+     segment = p & ~(MI_SEGMENT_SIZE - 1)
+     page    = segment->pages[i], where i is the last bit of segment->pages_used that is not above
+               (p - segment) >> page_shift
 
         slot (4 MiB), unit by unit
         +--------+--------+--------+--------+--------+--------+-- - --+--------+
         | header | page 1 | page 2: medium or large  | page 5 |       |        |
         | page 0 | small  |        |        |        | small  |       |        |
         +--------+--------+--------+--------+--------+--------+-- - --+--------+
-   The header takes the front of page 0, which is a small one. */
+
+   The header takes the front of page 0, which is a small page.
+
+   How to read the fields: sizes are bytes and times are milliseconds of mi_os_now(), unless a
+   comment says otherwise. Each structure says who owns it. A field without _Atomic is read and
+   written by the owner only, unless its comment says otherwise. A *bit per X* is bit i for X number
+   i. */
 #ifndef MI_TYPES_H
 #define MI_TYPES_H
 
@@ -36,9 +51,12 @@
 
 #include "miheap.h"
 
-/* Build modes, set by CMake. MI_DEBUG 1: assertions and pointer checks; 2: every invariant is
-   walked. MI_HARDENED: pointer checks, encoded lists, and misuse stops the process. MI_GUARDED:
-   blocks may end at memory without access (segment/guard.h). */
+/* Build modes, set by CMake.
+     MI_DEBUG 1     assertions and pointer checks
+     MI_DEBUG 2     also walks every invariant
+     MI_HARDENED    pointer checks and encoded lists; misuse stops the process
+     MI_GUARDED     blocks may end at memory without access (segment/guard.h)
+     MI_CHECKED     derived: free and realloc check every pointer */
 #ifndef MI_DEBUG
 #define MI_DEBUG 0
 #endif
@@ -62,154 +80,171 @@
 #define MI_UNITS_PER_SEGMENT (1u << (MI_SEGMENT_SHIFT - MI_UNIT_SHIFT))
 #define MI_SLOTS_PER_CHUNK (1u << (MI_CHUNK_SHIFT - MI_SEGMENT_SHIFT))
 
-/* The largest block of each kind of page. A large one has its page to itself: any size, and where threads share them
-   any thread, finds its memory at once when it is freed, but malloc and free take 100 ns instead of 10 to 40, and it has
-   a whole unit of an arena. With medium blocks of up to 64 KiB programs need up to a fifth more memory, with no more
-   than 16 KiB hardly less (bench/NOTES.md). */
+/* The largest block of each kind of page. A large block has a page to itself. When it is freed, its
+   memory is at once free for any size, and where threads share such pages for any thread. But
+   malloc and free of it take 100 ns instead of 10 to 40, and it takes a whole unit of an arena.
+   With medium blocks of up to 64 KiB programs need up to a fifth more memory; with medium blocks of
+   up to 16 KiB they need hardly less than now (bench/NOTES.md). */
 #define MI_SMALL_BLOCK_MAX ((size_t)8 << 10)
 #define MI_MEDIUM_BLOCK_MAX ((size_t)32 << 10)
 #define MI_LARGE_BLOCK_MAX (MI_SEGMENT_SIZE / 2)
 
-/* Blocks in a medium page at least. With few, each page would touch fresh memory for itself. With many, a
-   page with one block in use keeps much from others: 16 threads that fell asleep kept half as much more with
-   pages of 512 KiB. */
+/* The fewest blocks in a medium page. If pages had few blocks, each page would touch fresh memory
+   of its own. If they had many, a page with one block in use would keep much memory from other
+   sizes: 16 threads that fell asleep kept half as much again with pages of 512 KiB. */
 #define MI_MEDIUM_BLOCKS 12
 
 #define MI_WORD_SIZE sizeof(void*)
 #define MI_MAX_ALIGN 16
-/* Sizes up to MI_SMALL_SIZE_MAX find their page by their number of words. */
+/* Entries of pages_free_direct: a size up to MI_SMALL_SIZE_MAX finds its page by its number of
+   words. */
 #define MI_DIRECT_COUNT (MI_SMALL_SIZE_MAX / MI_WORD_SIZE + 1)
 
-/* Size classes: 8, then every 16 up to 128, then eight to each doubling up to
-   MI_LARGE_BLOCK_MAX, so that a block wastes at most an eighth once its size is rounded to 16,
-   unless its class borrows (heap/find.c), or it grew (api/realloc.c). See page/size_class.h. */
-#define MI_BIN_LARGE 74u /* the first of those whose pages have one block */
-#define MI_BIN_HUGE 122u
-#define MI_BIN_FULL 123u
+/* Size classes, called bins: 8, then every 16 up to 128, then eight to each doubling up to
+   MI_LARGE_BLOCK_MAX (page/size_class.h). So a block wastes at most an eighth once its size is
+   rounded up to 16, unless its class borrowed it (heap/find.c) or it grew (api/realloc.c). */
+#define MI_BIN_LARGE 74u /* the first bin whose pages have one block */
+#define MI_BIN_HUGE 122u /* page->bin of a huge page */
+#define MI_BIN_FULL 123u /* the full queue: pages of any bin that are exhausted */
 #define MI_BIN_COUNT 124u
 
-/* A size for which size + header + rounding cannot overflow. */
+/* The largest size that can be asked for: adding a header and rounding it up cannot overflow. */
 #define MI_MAX_ALLOC_SIZE ((size_t)PTRDIFF_MAX)
 
 /* ---- Block ---- */
 
-/* A free block; its first word links it. All access goes through page/block.h, since hardened
-   builds encode the link. */
+/* A free block: its first word links it into one list of its page. Only page/block.h reads and
+   writes the word, since hardened builds encode it. */
 typedef struct mi_block_s {
-  uintptr_t next;
+  uintptr_t next; /* the next block of the list; 0: the last one; encoded in hardened builds */
 } mi_block_t;
 
 /* ---- Page ---- */
 
-/* The word `thread_free` is a list of blocks, their number in the bits above the address, and in
-   the low bits who must be told of a push:
+/* The word page->thread_free holds the blocks that other threads freed (of a SHARED page the owner,
+   too): from the lowest bit on, a state (MI_TF_STATE_MASK), the bit MI_TF_WHOLE, the address of the
+   first block, and from MI_TF_COUNT_SHIFT on the number of blocks. The state says whom a push has
+   to tell:
 
-     NORMAL     nobody: the owner looks at this page by itself
-     FULL       the page sits in its heap's full queue, where nobody looks, and the list is shorter
-                than mi_page_quota: the thread that makes it so long must also put the page on
-                the heap's delayed list
-     NOTIFYING  some thread is at work here and will set NORMAL: it puts the page on that list,
-                or it took the list and purges the blocks. It may use page->heap, so until then
-                the heap may not end, and the page neither
-     UNOWNED    a huge page whose thread has ended: who frees its block frees the segment
+     NORMAL     no thread: the owner looks at the page by itself
+     FULL       the page is in its heap's full queue, where the owner does not look, and the list is
+                shorter than mi_page_quota: the thread whose push makes it that long must also put
+                the page on the heap's delayed list
+     NOTIFYING  a thread is at work on the page and will set NORMAL: it is putting the page on the
+                delayed list, or it took the list of blocks and is purging them. It may use
+                page->heap, so until then neither the heap nor the page may end
+     UNOWNED    a huge page whose thread has ended: the thread that frees the block frees the
+                segment
 
-   owner:        NORMAL -> FULL (when the list is empty), FULL -> NORMAL, NORMAL -> UNOWNED
-                 (huge)
-   other thread: FULL -> NOTIFYING -> NORMAL, NORMAL -> NOTIFYING -> NORMAL (to purge it)
+   The owner sets NORMAL -> FULL (if the list is empty), FULL -> NORMAL, and NORMAL -> UNOWNED
+   (huge). Any thread that pushes sets FULL -> NOTIFYING -> NORMAL; any thread that purges sets
+   NORMAL -> NOTIFYING -> NORMAL.
 
-   WHOLE says that every block of the page is on the list; or, if the list is empty, that all are
-   free and none is laid out, since the page was purged (page/scavenge.h).
+   WHOLE says that all blocks of the page are on the list; or, if the list is empty, that all blocks
+   are free and none is laid out, since the page was purged (page/scavenge.h).
 
    ARCHITECTURE.md has the picture, and the names of the invariants that test/model checks. */
 enum { MI_TF_NORMAL = 0, MI_TF_FULL = 1, MI_TF_NOTIFYING = 2, MI_TF_UNOWNED = 3 };
 enum { MI_TF_STATE_MASK = 3, MI_TF_WHOLE = 4, MI_TF_COUNT_SHIFT = 48 };
 
-/* Bits of page->flags. None on the way of a plain free. */
+/* Bits of page->flags. The fast path of free serves pages without any. */
 enum {
   MI_PAGE_HAS_ALIGNED = 1, /* some block was handed out at an address inside of it */
-  MI_PAGE_UNUSED = 2,      /* the page was given back: a free in it is misuse */
-  MI_PAGE_SHARED = 4,      /* the owner, too, frees on thread_free (heap/delayed.c) */
+  MI_PAGE_UNUSED = 2,      /* the page was given back: freeing a block of it is misuse */
+  MI_PAGE_SHARED = 4,      /* the owner, too, frees to thread_free (heap/delayed.c) */
 };
 
-/* A run of blocks of one size.
+/* A page: a run of blocks of one size. The descriptor lies in the header of the segment. Its owner
+   is the owner of the segment or, while the segment is abandoned, the thread that holds it.
 
-   Cache lines: what malloc and the owner's free write, touched by the owner only (the thread whose id is in the
-   segment), but for `communal_id` and `guarded`; what any free reads, and what seldom changes; and what other threads
-   write. When that was beside what any free reads, each free by another thread took this from the owner: 5 to 20 % of
-   the time of programs whose threads free each other's blocks (bench/NOTES.md). While no call is under way in the
-   owner:
+   The first cache line is what malloc and the owner's free write; only the owner touches it, but
+   for `communal_id` and `guarded`. The second is what any free reads, and what seldom changes. The
+   third is what other threads write: when it lay in the line that any free reads, each free by
+   another thread took that line from the owner, which cost 5 to 20 % of the time of programs whose
+   threads free each other's blocks (bench/NOTES.md).
+
+   What holds while no call is under way in the owner:
 
      used + uncounted + |free| + |local_free| == capacity <= reserved; `used` counts the blocks on
        thread_free too
-     every listed block lies at start + i * block_size with i < capacity, on one list only
-     the page is in exactly one queue of its heap: that of its bin, or the full queue (in_full);
-       in_full implies that `free` is empty
-     a page of one block is in_full from its first heap on: it is never looked for, since its block may be less
-       aligned than those of its class (mi_segment_page_resize)
+     every block on a list lies at start + i * block_size with i < capacity, and is on one list only
+     the page is in exactly one queue of its heap: that of its bin, or the full queue (in_full)
+     in_full implies that `free` is empty
+     a page of one block is in_full from its first heap on: malloc never looks for it, since its
+       block may be less aligned than others of its class (mi_segment_page_resize)
      thread_free is FULL only if in_full is set
-     `uncounted` is 0 if SHARED is set, and when the owner has freed enough of a page in the full queue
-       before it read the notice of others
-     SHARED implies that `free` and `local_free` are empty, and all blocks laid out
-     a page that is in_full but not FULL is on its heap's delayed list, or about to be. Until
-       the owner drains that list it takes nothing from thread_free, so the page cannot become
-       empty
-     `freer` is the segment's owner, if the page is in use by one of its heaps, no flag is set,
-       and its blocks do not go to a magazine; else 0 */
+     a page that is in_full but not FULL is on its heap's delayed list, or about to be. Until the
+       owner drains that list it takes nothing from thread_free, so the page cannot become empty
+     `uncounted` is 0 if SHARED is set. It is 0 too if the owner freed enough blocks of a page in
+       the full queue before it read the notice of other threads
+     SHARED implies that `free` and `local_free` are empty, and that all blocks are laid out
+     `freer` is the segment's owner if the page is in use by one of the owner's heaps, has no flag,
+       and its blocks do not go to a magazine; else it is 0 */
 typedef struct mi_page_s {
   _Alignas(64) mi_block_t* free; /* malloc pops here */
   mi_block_t* local_free;        /* the owner's free pushes here */
-  uint16_t used;
+  uint16_t used;                 /* blocks alive, and blocks on thread_free; but see `uncounted` */
   union {
-    /* Blocks alive that `used` leaves out, so that it becomes 0 when the owner is to look at the page
-       (heap/queue.c, heap/retire.c). */
+    /* Without SHARED: blocks alive that `used` leaves out, so that `used` becomes 0 when the owner
+       is to look at the page (heap/queue.c, heap/retire.c). */
     uint16_t uncounted;
-    uint16_t owner_shared; /* if SHARED: blocks that the owner put on thread_free */
+    uint16_t owner_shared; /* with SHARED: blocks that the owner put on thread_free */
   };
-  uint16_t capacity;       /* blocks laid out so far */
-  bool memory_is_zero : 1; /* beyond `capacity` */
-  bool free_is_zero : 1;   /* every block on `free`, but for its first word */
-  bool adopted : 1;    /* its heap took it over with blocks in it, which are not to die with it */
-  bool began_anew : 1; /* all its blocks were free and forgotten since a visit set this to false */
-  bool collected : 1; /* mi_page_free_collect looked at its lists since a visit set this to false */
-  uint8_t shared_credit : 3; /* above 0: it will be SHARED when it is full */
-  uint8_t retire_expire; /* rounds of mi_heap_age_retired until it is given back; 0: not retired */
-  bool in_full;          /* the page sits in the full queue */
-  uint8_t in_magazine;   /* no more of its blocks than this are in the heap's magazine */
-  struct mi_page_s* next;
+  uint16_t capacity;       /* blocks laid out so far: handed out once, or put on a list */
+  bool memory_is_zero : 1; /* the memory beyond `capacity` reads as zero */
+  bool free_is_zero : 1;   /* every block on `free` reads as zero, but for its first word */
+  bool adopted : 1;        /* its heap took it over with live blocks, which must outlive the heap */
+  bool began_anew : 1;     /* mi_page_start_anew ran since a visit cleared this */
+  bool collected : 1;      /* mi_page_free_collect saw its lists since a visit cleared this */
+  uint8_t shared_credit : 3; /* above 0: the page will be SHARED when it is full */
+  uint8_t retire_expire;     /* rounds of mi_heap_age_retired that are left; 0: not retired */
+  bool in_full;              /* in the full queue */
+  bool to_magazine;          /* the owner's frees go to the heap's magazine */
+  uint8_t in_magazine;       /* at most so many of its blocks are in the magazine */
+  struct mi_page_s* next;    /* in its queue */
   struct mi_page_s* prev;
   union {
-    struct mi_page_s* visit_next; /* the next one of a visit; see heap/visit.h */
-    /* Of a communal page: that of the thread that took it. For who holds the segment, or the block. */
+    struct mi_page_s* visit_next; /* the next page of the visit that is under way (heap/visit.c) */
+    /* Of a communal page: the mi_tld_t.communal_id of the thread that took it. For a thread that
+       holds the segment, or the block. */
     uintptr_t communal_id;
   };
 #if MI_GUARDED
-  _Atomic(uint64_t) guarded; /* bit per block: segment/guard.h */
+  _Atomic(uint64_t) guarded; /* bit per block that is guarded (segment/guard.h) */
 #endif
 
-  /* The thread whose free may push on local_free without another look; 0: none. */
+  /* The id of the thread that may push on local_free without another look; 0: none. Written by the
+     owner, and cleared before another thread may own the segment. */
   _Alignas(64) _Atomic(uintptr_t) freer;
-  size_t block_size;
+  /* Up to `bin`, fixed while the page is in use, and read by any thread that holds a block of it.
+     But realloc changes block_size and bin of a page of one block, whose block only its caller
+     holds. */
+  size_t block_size;      /* 0: the page is not in use */
   uint8_t* start;         /* the first block */
-  uintptr_t key;          /* encodes the links of this page's lists in hardened builds */
+  uintptr_t key;          /* hardened builds: encodes the links of the page's lists */
   uint16_t reserved;      /* blocks that fit */
-  _Atomic(uint8_t) flags; /* MI_PAGE_…; written by the owner, read by all who hold a block here */
-  uint8_t bin;
-  uint8_t tag; /* that of its heap, or of the heap it was in when that ended */
-  /* Written by the owner; read by another thread only while it holds NOTIFYING. NULL: abandoned. */
+  _Atomic(uint8_t) flags; /* MI_PAGE_…; written by the owner, read by any holder of a block */
+  uint8_t bin;            /* the size class, or MI_BIN_HUGE; never MI_BIN_FULL */
+  uint8_t tag;            /* the tag of its heap; of an abandoned page, of its last heap */
+  /* The heap whose page this is. NULL: the page is abandoned, communal, or not in use. Written by
+     the owner. A holder of a block may compare it; another thread may follow it only while it has
+     set NOTIFYING: its acquire pairs with the release in mi_page_set_full. */
   _Atomic(struct mi_heap_s*) heap;
 
-  _Alignas(64) _Atomic(uintptr_t) thread_free; /* list and MI_TF_ state; see above */
-  /* On the heap's delayed list: the next page. Of an abandoned page: the blocks that must be on
-     thread_free for it to be empty. Of a communal page: 1, and 0 when its block was freed. */
+  _Alignas(64) _Atomic(uintptr_t) thread_free; /* a list and a state: see MI_TF_NORMAL */
+  /* On its heap's delayed list: the next page. Of an abandoned page: how many blocks must be on
+     thread_free for the page to be empty. Of a communal page: 1, and 0 once its block was freed. */
   _Atomic(uintptr_t) link;
-  /* Of the blocks on thread_free, from its end: those that were there when page/scavenge.c looked last, and those that
-     were purged, but for their links. In a page of many blocks 0. */
+  /* Blocks on thread_free, counted from the end of the list: those that were on it when
+     page/scavenge.c last looked, and those that were purged, but for their links. 0 in a small
+     page. */
   _Atomic(uint8_t) seen;
   _Atomic(uint8_t) purged;
 } mi_page_t;
 
 _Static_assert(sizeof(mi_page_t) == 192, "three cache lines");
 
+/* Pages of one heap, linked through next and prev; for the heap's thread. Both NULL: empty. */
 typedef struct mi_page_queue_s {
   mi_page_t* first;
   mi_page_t* last;
@@ -218,141 +253,163 @@ typedef struct mi_page_queue_s {
 /* ---- Segment ---- */
 
 /* The state of the 64 units of a slot. It belongs to the memory, not to the segment in it, and
-   outlives it. A unit is in exactly one of these states:
+   outlives it. Any thread may touch it. A unit is in exactly one of these states:
 
      in use   in neither mask: part of a segment's header or of a page in use
-     dirty    free, and holds memory: may be purged by anyone
-     clean    free, and holds none: untouched or purged
-     purging  in neither mask, for the moment: some thread took its dirty bit and will set its
-              clean bit
+     dirty    free, and holds memory: any thread may purge it
+     clean    free, and holds no memory: untouched or purged
+     purging  in neither mask for a moment: a thread took its dirty bit and will set its clean bit
 
-   Taking a unit, to use it or to purge it, is clearing its bit and finding that it was set.
+   A thread takes a unit, to use it or to purge it, by clearing its bit and finding that the bit was
+   set.
 
-   In a pair of cache lines of its own, since the next slot may be another thread's: 5 % of the time of threads whose
-   large blocks come and go. */
+   A slot has a pair of cache lines to itself, since the next slot may be another thread's. Without
+   that, programs whose threads allocate and free large blocks take 5 % longer. */
 typedef struct mi_slot_s {
-  _Alignas(128) _Atomic(uint64_t) dirty;
-  _Atomic(uint64_t) clean;
-  /* Units that have been dirty since the last look at the slot, and those since old_since: segment/purge.c.
-     Hints: who takes a unit clears its bits, but may come too late. */
+  _Alignas(128) _Atomic(uint64_t) dirty; /* bit per unit */
+  _Atomic(uint64_t) clean;               /* bit per unit */
+  /* Bits of units that have been dirty since the last look at the slot, and since `old_since`
+     (segment/purge.c). Hints: the thread that takes a unit clears its bits, but may come too
+     late. */
   _Atomic(uint64_t) aged;
   _Atomic(uint64_t) old;
-  _Atomic(int64_t) purge_at; /* the next look, in mi_os_now(); 0: nothing is due */
-  /* segment/large_pages.h: bit per half for which a large page is asked; and for which one was, since all of it was
-     clean. */
+  _Atomic(int64_t) purge_at; /* when the next look is due; 0: never */
+  /* Bit per half of the slot (segment/large_pages.h): a large page is asked for now; and: one was
+     asked for since all of the half was clean. */
   _Atomic(uint8_t) large;
   _Atomic(uint8_t) was_large;
-  _Atomic(bool) clean_is_zero; /* false once a purge that does not zero has been used here */
-  _Atomic(uint32_t) old_since; /* the last bits of mi_os_now() */
-  _Atomic(uint32_t) pins;      /* segment/pin.h */
-  uint32_t
-      run_units; /* those of the huge segment that starts here; 0: an ordinary one. For who holds
-                         the slot, or has ended its segment */
-  uint64_t writable; /* where chunk->uncommitted: the units that were ever committed. For who holds
-                        the slot */
+  _Atomic(bool) clean_is_zero; /* false after a purge that does not zero */
+  _Atomic(uint32_t) old_since; /* a time, its low 32 bits */
+  _Atomic(uint32_t) pins;      /* threads that look at the segment, and a bit (segment/pin.h) */
+  /* Units of the huge segment that starts here; 0: none does. Its top bit: the memory was moved
+     away (segment/run.c). For the thread that holds the slot, or has ended its segment. */
+  uint32_t run_units;
+  /* Bit per unit that was ever made writable; used where chunk->uncommitted is set. For the thread
+     that holds the slot. */
+  uint64_t writable;
 } mi_slot_t;
 
-/* Memory in one piece, handed in or reserved (segment/arena.h). Stays for ever, and nothing but
-   `abandoned` and `takers` changes once it is in use. */
+/* An arena: memory in one piece, handed in or reserved (segment/arena.h). It stays for ever. Any
+   thread reads it; only `abandoned` and `takers` change once it is in use. */
 typedef struct mi_arena_s {
   mi_arena_id_t id;   /* from 1 */
   uint8_t* start;     /* on a segment boundary */
-  size_t slot_count;  /* slots in it, next to each other */
-  size_t first_chunk; /* their chunks have consecutive numbers from this one on */
-  size_t chunk_count;
-  int numa_node;
-  bool exclusive;            /* only heaps made for it take slots here */
-  bool resident;             /* must not be purged */
-  bool uncommitted;          /* must be made writable before it is used */
-  bool foreign;              /* the caller mapped it: who knows what a purge leaves there */
-  bool zero;                 /* it was all zero at first */
-  _Atomic(size_t) abandoned; /* abandoned segments here, if exclusive */
-  _Atomic(uint64_t) takers;  /* who is just trying to take several slots: see take_run */
+  size_t slot_count;  /* slots, next to each other from `start` on */
+  size_t first_chunk; /* number of its first chunk; the others have the numbers that follow */
+  size_t chunk_count; /* how many chunks its slots are in */
+  int numa_node;      /* the one that was asked for; below 0: any */
+  bool exclusive;     /* only heaps made for it take slots here */
+  bool resident;      /* must not be purged */
+  bool uncommitted;   /* units must be made writable before they are used */
+  bool foreign;       /* the caller mapped it: what a purge leaves there is not known */
+  bool zero;          /* all of it was zero at first */
+  _Atomic(size_t) abandoned; /* abandoned segments in it, if it is exclusive */
+  /* Low 32 bits: threads that hold some slots of a run and not yet all. High 32 bits: such attempts
+     that ended. See take_together in segment/arena.c. */
+  _Atomic(uint64_t) takers;
 } mi_arena_t;
 
 struct mi_chunk_s;
 struct mi_subproc_s;
 
-/* Header of a segment, at the start of its slot (huge: of its mapping). Zeroed when the segment
-   is freed, so that a stale pointer into it is recognised.
+/* The header of a segment, at the start of its slot (huge: of its run or mapping). The cookie is 0
+   once the segment has ended, so that a stale pointer into it is recognised.
 
-   thread_id is the owner: only that thread may touch the rest, and the first line of each page.
-   0: abandoned, or not a segment. An abandoned segment of a chunk is marked in chunk->abandoned;
-   who clears that mark becomes the owner, unless the segment is communal (heap/communal.h). That of a
-   huge block has no owner any more; who visits it pins it, in its slot (segment/pin.h) or in the segment
-   table (segment/map.h). */
+   The thread in `thread_id` is the owner: only it may touch the fields below, and the first cache
+   line of each page, unless a comment says otherwise. An abandoned segment of a chunk is marked in
+   chunk->abandoned. The thread that takes the mark *holds* the segment: it stands in for the owner,
+   and becomes the owner if it adopts the segment. No thread adopts a communal one
+   (heap/communal.h). A huge segment whose thread has ended belongs to the thread that frees its
+   block; a thread that visits one pins it, in its slot (segment/pin.h) or in the segment table
+   (segment/map.h).
+
+   Any thread that holds a block in the segment may read page_shift, huge, slot_index, chunk and
+   cookie. A thread that has pinned it may read page_shift, huge, slot_index, chunk and
+   header_size. */
 typedef struct mi_segment_s {
+  /* The id of the owner; 0: abandoned, communal, or not a segment. The release in
+     mi_segment_abandon pairs with the acquire in free_in (api/free.c). */
   _Atomic(uintptr_t) thread_id;
+  /* MI_UNIT_SHIFT; in a huge segment MI_SEGMENT_SHIFT, which leads to page 0 from anywhere. */
   uint8_t page_shift;
-  bool huge;
-  uint8_t slot_index;
-  /* The owner's queue that it is in: 0, if only the unit of the header is free, which no page but a small one can use.
-     Else the longest of its other runs of free units has 2^(room-1) to 2^room - 1. Or MI_ROOM_NONE. */
-  int8_t room;
-  uint32_t page_count;      /* pages that fit */
+  bool huge;          /* its one page has one block, above MI_LARGE_BLOCK_MAX or far aligned */
+  uint8_t slot_index; /* in its chunk; of a run: of the first slot; of a mapping: 0 */
+  /* The owner's queue that the segment is in. 0: of its free units only that of the header may
+     serve, and only for a small page. Above 0: the longest run of its other free units has
+     2^(queue-1) to 2^queue - 1. MI_QUEUE_NONE: it is in no queue, since no unit is free, or it is
+     abandoned or huge. */
+  int8_t queue;
+  uint32_t page_count;      /* pages that fit: 64; huge: 1 */
   uint32_t used;            /* pages in use */
-  uint32_t abandoned_pages; /* of those, the ones their heap already let go */
-  uint32_t header_size;
-  /* Bit per page in use, at its first unit; written by the owner, read by all who hold a block here. */
+  uint32_t abandoned_pages; /* how many of these their heap let go, while a thread abandons them */
+  uint32_t header_size;     /* bytes from the segment to where page 0 may begin */
+  /* Bit per page in use, at its first unit. Written by the owner, with release; read by any holder
+     of a block, and with acquire by a thread that has pinned the segment. */
   _Atomic(uint64_t) pages_used;
-  uint64_t units_used; /* bit per unit of these */
-  /* Bit per page whose descriptor is all zero, or was cleared; the owner's. The others hold what was in this memory
-     before: each is cleared when its page first comes into use, and nobody reads it until then. Page 0's always is. */
+  uint64_t units_used; /* bit per unit of the pages in use */
+  /* Bit per page whose descriptor is all zero, or was cleared. The other descriptors hold what was
+     in this memory before: each is cleared when its page first comes into use, and is not read
+     until then. The bit of page 0 is always set. */
   uint64_t cleared;
-  /* Bit per page with blocks above MI_SMALL_BLOCK_MAX, also for who has pinned the segment. */
+  /* Bit per page with blocks above MI_SMALL_BLOCK_MAX. Written by the owner; read by threads that
+     have pinned the segment. */
   _Atomic(uint64_t) long_pages;
   struct mi_chunk_s* chunk;  /* NULL: huge, and a mapping of its own */
   struct mi_segment_s* next; /* in the owner's queue of segments that have free units */
-  struct mi_segment_s* prev; /* of the first one: the last one */
+  struct mi_segment_s* prev; /* of the first segment of the queue: the last one */
   uintptr_t cookie;          /* mi_segment_cookie(segment): tells a segment from other memory */
-  size_t huge_size;          /* bytes of the mapping, or of the slots; 0: not huge */
-  bool first_page_zero;      /* what lies behind the header was never written */
-  /* Huge and abandoned: by a thread of which. Communal (heap/communal.h): mi_subproc_communal. */
+  size_t huge_size;          /* bytes of the run's units or of the mapping; 0: not huge */
+  bool first_page_zero;      /* page 0 was never in use, and its memory reads as zero */
+  /* Huge and abandoned: the sub-process of the thread that left it. Communal:
+     mi_subproc_communal. */
   _Atomic(struct mi_subproc_s*) subproc;
 
-  mi_page_t pages[MI_UNITS_PER_SEGMENT]; /* the first page_count exist */
+  mi_page_t pages[MI_UNITS_PER_SEGMENT]; /* by the first unit of each; page_count of them exist */
 } mi_segment_t;
 
-enum { MI_ROOM_NONE = -1, MI_ROOM_COUNT = 7 };
+/* Values of mi_segment_t.queue: none, or one from 0 to below MI_QUEUE_COUNT. */
+enum { MI_QUEUE_NONE = -1, MI_QUEUE_COUNT = 7 };
 
-/* 32 MiB, from the system or of an arena. The descriptor is never freed, so that it may be read at
-   any time. That of an arena's chunk is never another chunk's, before or after. */
+/* The descriptor of a chunk: 32 MiB from the system, or of an arena. It is not freed before the
+   library ends, so any thread may read it at any time. After its chunk was unmapped another chunk
+   from the system may have it; the descriptor of an arena's chunk is never another chunk's. What is
+   not _Atomic is published by the release store of `free` (segment/chunk.c). */
 typedef struct mi_chunk_s {
-  uint8_t* start;
-  size_t number;       /* mi_chunk_at(number) is this one */
-  unsigned slot_count; /* MI_SLOTS_PER_CHUNK, or less: 1 where addresses were short, and the ends of
-                          an arena that do not fill 32 MiB */
-  bool resident;       /* as its arena; and where it is of large pages from the system */
-  bool uncommitted;
-  bool foreign;
+  uint8_t* start; /* on a chunk boundary; with fewer slots than 8: on a segment boundary */
+  size_t number;  /* mi_chunk_at(number) is this descriptor */
+  /* MI_SLOTS_PER_CHUNK; less at the ends of an arena; 1 where addresses were short. */
+  unsigned slot_count;
+  bool resident;    /* must not be purged: as its arena says, or large pages from the system */
+  bool uncommitted; /* units must be made writable before they are used */
+  bool foreign;     /* as its arena */
   _Atomic(mi_arena_t*) arena; /* NULL: from the system */
-  _Atomic(bool) vacant;       /* it was unmapped; another may have this descriptor */
+  _Atomic(bool) vacant;       /* the chunk was unmapped; another one may have this descriptor */
   _Atomic(uint32_t) free;     /* bit per slot that holds no segment; clearing it takes the slot */
-  /* For each slot with an abandoned segment the sub-process whose thread left it; plus 1 while a thread
-     holds the segment. Who makes it that takes the segment. */
+  /* For each slot with an abandoned segment the sub-process whose thread left it; plus 1 while a
+     thread holds the segment. Adding the 1 is what takes the segment (segment/mark.h). */
   _Atomic(struct mi_subproc_s*) abandoned[MI_SLOTS_PER_CHUNK];
-  _Atomic(bool) has_large; /* a large page was asked for in it: segment/large_pages.h */
-  _Atomic(uint32_t) whole; /* bit per slot: page/scavenge.h shall look there */
-  /* Bit per slot: while somebody held the abandoned segment, another thread wanted to. */
+  _Atomic(bool) has_large;       /* a large page was asked for in it (segment/large_pages.h) */
+  _Atomic(uint32_t) to_scavenge; /* bit per slot in which page/scavenge.c has to look */
+  /* Bit per slot: while a thread held the abandoned segment, another thread wanted to. */
   _Atomic(uint32_t) missed;
   mi_slot_t slots[MI_SLOTS_PER_CHUNK];
 } mi_chunk_t;
 
 /* ---- Heap ---- */
 
-/* What a thread owns below its heaps; a heap made for an arena has its own, so that its segments hold
-   no other heap's pages. */
+/* The segments of a thread. A heap made for an arena has its own, so that its segments hold pages
+   of no other heap. For that thread only. */
 typedef struct mi_segments_tld_s {
-  /* Segments with free units by their `room`: the first one of each queue. */
-  mi_segment_t* free[MI_ROOM_COUNT];
-  uint32_t count;
+  mi_segment_t* free[MI_QUEUE_COUNT]; /* the first segment of each queue: see mi_segment_t.queue */
+  uint32_t count;                     /* segments owned, but for huge ones */
   uint16_t adopt_cursor; /* about the chunk at which to look for abandoned segments next */
-  uint16_t left; /* the slot, from 1, that the thread left last with much in it resident; 0: none */
-  mi_arena_t* arena;            /* where all of them are; NULL: anywhere but in exclusive arenas */
+  uint16_t left;         /* number of the slot, from 1, that the thread left last with much in it
+                            dirty; 0: none */
+  mi_arena_t* arena;     /* where all of them are; NULL: anywhere but in exclusive arenas */
   struct mi_subproc_s* subproc; /* the sub-process of the thread; NULL: the first one */
 } mi_segments_tld_t;
 
-/* What a thread counts for itself: MI_STATS of miheap.h. */
+/* What a thread counts for itself: the rows of MI_STATS (miheap.h) that are for threads. */
 typedef struct mi_thread_stats_s {
 #define NONE(name, unit, doc)
 #define LEVEL(name, unit, doc) mi_stat_count_t name;
@@ -363,98 +420,100 @@ typedef struct mi_thread_stats_s {
 #undef EVENTS
 } mi_thread_stats_t;
 
-/* What a thread freed last, of blocks above MI_SMALL_SIZE_MAX and up to MI_MEDIUM_BLOCK_MAX: heap/magazine.h. For
-   its page each block in here is alive. Not unmapped before the library is, so that it may be read at any time. */
+/* A magazine: the blocks above MI_SMALL_SIZE_MAX and up to MI_MEDIUM_BLOCK_MAX that a thread freed
+   last (heap/magazine.h). For its page each of them is alive. A magazine is not unmapped before the
+   library ends, so any thread may read it at any time; the owner writes it, unless a comment says
+   otherwise. */
 enum { MI_MAGAZINE_CLASSES = 40, MI_MAGAZINE_DEPTH = 8 };
 _Static_assert(MI_SMALL_SIZE_MAX << (MI_MAGAZINE_CLASSES / 8) == MI_MEDIUM_BLOCK_MAX,
                "there are eight classes to a doubling");
 typedef struct mi_magazine_s {
-  uint8_t count
-      [MI_MAGAZINE_CLASSES]; /* of the slots below, the first so many are in use. The owner's */
-  _Atomic(uintptr_t) owner;  /* id of the thread that has it; 0: none */
-  _Atomic(bool) watched;     /* other threads may take blocks from it. Written by the owner */
-  /* It was watched once, and somebody may still look into it: blocks are taken out by exchanges. */
+  /* How many slots of each class are in use, from the first one on. For the owner. */
+  uint8_t count[MI_MAGAZINE_CLASSES];
+  _Atomic(uintptr_t) owner; /* id of the thread that has it; 0: none, and any thread may take it */
+  _Atomic(bool) watched;    /* other threads may take blocks from it */
+  /* It was watched once, and a thread may still look into it: blocks are taken out by exchanges. */
   _Atomic(bool) contended;
-  _Atomic(uint32_t) visitors; /* threads that just look into it, and may hold blocks of it */
-  struct mi_magazine_s* next; /* in the list of all there are */
-  /* Each an address, and bit 0 when it was there at the last look; or 0: nothing, or taken by another thread. */
+  _Atomic(uint32_t) visitors; /* threads that look into it now, and may hold blocks of it */
+  struct mi_magazine_s* next; /* in the list of all magazines */
+  /* The address of a block, with bit 0 set if the last sweep saw it there; 0: none, or another
+     thread took it. */
   _Atomic(uintptr_t) slots[MI_MAGAZINE_CLASSES][MI_MAGAZINE_DEPTH];
 } mi_magazine_t;
 
+/* A heap. For the thread that made it, but for `delayed`. The backing heap lies in its mi_tld_t,
+   other heaps in blocks. */
 typedef struct mi_heap_s {
   /* By number of words, the page to pop from: the first of its bin's queue, or the empty page. */
   mi_page_t* pages_free_direct[MI_DIRECT_COUNT];
   struct mi_tld_s* tld;
-  mi_segments_tld_t* segments; /* where its pages come from: of the thread, or its own */
+  mi_segments_tld_t* segments; /* where its pages come from: &tld->segments or &own_segments */
   struct mi_heap_s* next;      /* in tld->heaps */
-  size_t page_count;
-  size_t retired_bytes;
-  mi_magazine_t* magazine; /* NULL: none. Only the backing heap of a thread has one */
-  int quick_blocks;     /* to be had before the next heartbeat, beside those that are on a `free` */
-  uint16_t retired_min; /* bins that may hold a retired page */
-  uint16_t retired_max;
-  uint8_t tag;            /* what mi_heap_new_ex got */
-  bool allow_destroy : 1; /* then it adopts nothing, unless it is all that is left in its arena */
-  bool has_adopted : 1;   /* it did so: some of its pages are `adopted` */
+  size_t page_count;           /* pages in its queues */
+  size_t retired_bytes;        /* bytes of blocks in its retired pages */
+  mi_magazine_t* magazine;     /* NULL: none. Only the backing heap of a thread has one */
+  /* Blocks that malloc may take before the next heartbeat, besides those on a `free`. */
+  int quick_blocks;
+  uint16_t retired_min;   /* no bin below this has a retired page */
+  uint16_t retired_max;   /* no bin above this has one */
+  uint8_t tag;            /* heap_tag of mi_heap_new_ex */
+  bool allow_destroy : 1; /* it adopts no pages, unless nothing else is left in its arena */
+  bool has_adopted : 1;   /* it did so: some of its pages may be `adopted` */
   bool visiting : 1;      /* a visitor is running: no page is given back */
-  bool others_free : 1;   /* other threads have told of blocks that they freed, at some time */
-  uint32_t pages_of[MI_BIN_COUNT]; /* pages of each bin, also full ones */
-  uint8_t loans[MI_BIN_LARGE];     /* blocks of larger classes that the bin got in this round */
-  mi_page_queue_t pages[MI_BIN_COUNT];
-  mi_segments_tld_t own_segments; /* used if it was made for an arena */
+  bool others_free : 1;   /* other threads are known to have freed blocks of it */
+  uint32_t pages_of[MI_BIN_COUNT]; /* pages of each bin, also those in the full queue */
+  uint8_t loans[MI_BIN_LARGE];     /* loans that each bin asked for in this round (heap/find.c) */
+  mi_page_queue_t pages[MI_BIN_COUNT]; /* the queue of each bin, and the full queue */
+  mi_segments_tld_t own_segments;      /* used if the heap was made for an arena */
 #if MI_GUARDED
-  size_t guarded_rate; /* 1 in so many blocks of the sizes below is guarded; 0: none */
-  size_t guarded_left; /* of these, the number of the next one that is guarded, from 1 */
-  size_t guarded_min;
+  size_t guarded_rate; /* one in so many blocks of the sizes below is guarded; 0: none */
+  size_t guarded_left; /* the next guarded block is that number from now on, counted from 1 */
+  size_t guarded_min;  /* the least and the largest size that is guarded */
   size_t guarded_max;
 #endif
-  /* Full pages of which other threads freed enough blocks (mi_page_quota). In a line of its own. */
+  /* The delayed list, linked through page->link: full pages of which other threads freed enough
+     blocks (mi_page_quota). Any thread pushes, with release; the owner takes the whole list, with
+     acquire. In a cache line of its own. */
   _Alignas(64) _Atomic(mi_page_t*) delayed;
 } mi_heap_t;
 
-/* Thread-local data: one per thread that has allocated, in memory of its own (heap/thread.c). */
+/* Thread-local data: one for each thread that has allocated, in memory of its own (heap/thread.c).
+   For that thread only. */
 typedef struct mi_tld_s {
-  unsigned long long heartbeat;
-  int until_collect;               /* slow paths left before the heartbeat collects */
-  int until_round;                 /* slow paths left before retired pages age */
+  unsigned long long heartbeat;    /* the number that the deferred-free callback gets */
+  int until_collect;               /* heartbeats left before one collects */
+  int until_round;                 /* heartbeats left before retired pages age by a round */
   struct mi_heap_s* callback_heap; /* for which the deferred-free callback is running, or NULL */
   mi_heap_t* heaps;                /* every heap of the thread, the backing heap too */
   mi_segments_tld_t segments;
-  uintptr_t communal_id;          /* 0: it took no communal page yet (heap/communal.h) */
-  mi_segment_t* visited_communal; /* pinned while a visitor is shown a block in it */
+  uintptr_t communal_id;          /* never given twice; 0: it took no communal page yet */
+  mi_segment_t* visited_communal; /* pinned while a visitor is shown a block in it, or NULL */
   mi_thread_stats_t stats;        /* since the thread began */
-  mi_thread_stats_t merged;       /* of that, what the process's figures have; peak: since then */
+  /* The part of `stats` that the process's figures include already; but its peaks are those since
+     that was last brought up to date. */
+  mi_thread_stats_t merged;
   mi_heap_t backing;
 } mi_tld_t;
 #if !MI_GUARDED
 _Static_assert(sizeof(mi_tld_t) <= 4096, "each thread that allocates has a system page of these");
 #endif
 
-/* ---- Branch hints ---- */
+/* ---- For the compiler ---- */
 
-#if defined(__GNUC__)
+#if !defined(__GNUC__)
+#error "miheap needs gcc or clang"
+#endif
 #define mi_likely(x) __builtin_expect(!!(x), 1)
 #define mi_unlikely(x) __builtin_expect(!!(x), 0)
 #define mi_noinline __attribute__((noinline))
 #define mi_cold __attribute__((noinline, cold))
 #define mi_inline static inline __attribute__((always_inline))
-/* Of the functions that programs call most: what they run lies in one or two cache lines. Up to 4 % of the time of
-   programs that do little but allocate (bench/workloads/algebra.c). */
+/* For the functions that programs call most: their code lies in one or two cache lines. Saves up to
+   4 % of the time of programs that do little but allocate (bench/workloads/algebra.c). */
 #define mi_hot __attribute__((aligned(64)))
 #define mi_unreachable() __builtin_unreachable()
 #define mi_prefetch(p) __builtin_prefetch(p, 1)
-/* For variables of fast paths: found without the global offset table. */
+/* For variables of fast paths: the code finds them without the global offset table. */
 #define mi_hidden __attribute__((visibility("hidden")))
-#else
-#define mi_likely(x) (x)
-#define mi_unlikely(x) (x)
-#define mi_noinline
-#define mi_cold
-#define mi_hot
-#define mi_inline static inline
-#define mi_hidden
-#define mi_unreachable() ((void)0)
-#define mi_prefetch(p) ((void)(p))
-#endif
 
 #endif

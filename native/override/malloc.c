@@ -2,6 +2,7 @@
 #include "api/alloc.h"
 #include "api/free.h"
 #include "glibc.h"
+#include "heap/thread.h"
 
 #define EXPORT __attribute__((visibility("default")))
 

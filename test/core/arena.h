@@ -1,4 +1,4 @@
-/* An arena under test, and a heap that fills it. */
+/* Arenas under test, and blocks that fill them. */
 #ifndef MI_TEST_ARENA_H
 #define MI_TEST_ARENA_H
 
@@ -9,6 +9,7 @@
 #define MIB ((size_t)1 << 20)
 #define SLOT (4 * MIB)
 
+/* The memory of an arena. */
 typedef struct area_s {
   mi_arena_id_t id;
   uint8_t* start;
@@ -24,6 +25,7 @@ static inline area_t area_of(mi_arena_id_t id) {
   return area;
 }
 
+/* Has an arena of at least `size` bytes reserved. */
 static inline area_t area_reserve(size_t size, bool exclusive) {
   mi_arena_id_t id = -1;
   CHECK_EQ(mi_reserve_os_memory_ex(size, false, false, exclusive, &id), 0);
@@ -33,18 +35,21 @@ static inline area_t area_reserve(size_t size, bool exclusive) {
   return area;
 }
 
+/* Whether all `size` bytes from p on lie in the area. */
 static inline bool area_has(area_t area, const void* p, size_t size) {
   const uint8_t* bytes = p;
   return bytes >= area.start && bytes + size <= area.start + area.size;
 }
 
-/* Blocks of a heap, linked through their first words; the second holds a number to know them by. */
+/* Blocks of one size, linked through their first words. The second word of each holds its number,
+   which seeds the pattern in the rest. */
 typedef struct fill_s {
   void** last;
   size_t count;
   size_t size;
 } fill_t;
 
+/* Adds a new block. */
 static inline void fill_add(fill_t* fill, void* p) {
   pattern_fill(p, fill->size, fill->count);
   void** block = p;
@@ -53,7 +58,7 @@ static inline void fill_add(fill_t* fill, void* p) {
   fill->last = block;
 }
 
-/* Allocates until NULL; every block lies in the area. */
+/* Allocates blocks until the heap is out of memory, and checks that each lies in the area. */
 static inline fill_t area_fill(area_t area, mi_heap_t* heap, size_t size) {
   fill_t fill = {NULL, 0, size};
   void* p;
@@ -67,7 +72,7 @@ static inline fill_t area_fill(area_t area, mi_heap_t* heap, size_t size) {
   return fill;
 }
 
-/* Checks the contents and frees every n-th block, starting with the last. */
+/* Checks the contents of all blocks and frees every n-th one, starting with the last. */
 static inline void fill_free(fill_t* fill, size_t n) {
   void** kept = NULL;
   size_t kept_count = 0;

@@ -1,4 +1,5 @@
-/* Checks of the core's tests. A failed one prints where, what and the values, and ends the process. */
+/* Checks for the core's tests. A check that fails prints where it stands, what it compares and the
+   values, and ends the process. */
 #ifndef MI_TEST_CHECK_H
 #define MI_TEST_CHECK_H
 
@@ -11,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+/* Checks that x is true. */
 #define CHECK(x)                                                      \
   do {                                                                \
     if (!(x)) {                                                       \
@@ -19,7 +21,7 @@
     }                                                                 \
   } while (0)
 
-/* Compares two integers, and prints them when the comparison fails. */
+/* Checks that two integers compare as `op` says. */
 #define CHECK_CMP(a, op, b)                                                                  \
   do {                                                                                       \
     intmax_t check_a = (intmax_t)(a);                                                        \
@@ -32,6 +34,7 @@
   } while (0)
 #define CHECK_EQ(a, b) CHECK_CMP(a, ==, b)
 
+/* Checks that two pointers compare as `op` says. */
 #define CHECK_PTR(a, op, b)                                                                     \
   do {                                                                                          \
     const void* check_a = (a);                                                                  \
@@ -43,6 +46,7 @@
     }                                                                                           \
   } while (0)
 
+/* Checks that two strings are equal. */
 #define CHECK_STR(a, b)                                                                       \
   do {                                                                                        \
     const char* check_a = (a);                                                                \
@@ -54,7 +58,8 @@
     }                                                                                         \
   } while (0)
 
-/* The library under test, and how slow it is: CMake sets both. Counts are divided by the second. */
+/* Set by CMake: whether the library under test is a checked one, and how many times slower it is.
+   Tests divide their counts by the latter. */
 #ifndef TEST_VARIANT_CHECKED
 #define TEST_VARIANT_CHECKED 0
 #endif

@@ -1,4 +1,4 @@
-/* Runs a program, or this one again, as a child, and catches what it writes. */
+/* Runs a program as a child process and catches what it writes. */
 #ifndef MI_TEST_CHILD_H
 #define MI_TEST_CHILD_H
 
@@ -12,18 +12,20 @@
 enum { CHILD_TEXT = 16384 };
 
 typedef struct child_s {
-  int status; /* the exit code, or minus the signal */
-  char out[CHILD_TEXT];
+  int status;           /* the exit code, or minus the signal */
+  char out[CHILD_TEXT]; /* what it wrote to stdout and stderr, cut off, ending with 0 */
   char err[CHILD_TEXT];
 } child_t;
 
+/* Reads the file from its start into `text`, and closes it. */
 static inline void child_read_back(FILE* f, char* text) {
   rewind(f);
   text[fread(text, 1, CHILD_TEXT - 1, f)] = 0;
   fclose(f);
 }
 
-/* `environment`: "NAME=value" strings that are added to it, up to a NULL. */
+/* Runs the program with one argument (NULL: none) and waits for it, 60 seconds at most.
+   `environment` holds "NAME=value" strings to add to ours, up to a NULL; it may be NULL. */
 static inline void child_run(child_t* child, const char* program, const char* argument,
                              const char* const* environment) {
   FILE* out = tmpfile();

@@ -3,11 +3,16 @@
 #include "check.h"
 #include "heap/communal.h"
 #include "heap/heap.h"
+#include "heap/thread.h"
 #include "os/os.h"
+#include "page/page.h"
 #include "segment/abandoned.h"
 #include "segment/arena.h"
 #include "segment/huge_cache.h"
+#include "segment/map.h"
 #include "segment/place.h"
+#include "segment/segment.h"
+#include "segment/subproc.h"
 #include "stats/stats.h"
 
 memory_t memory_gauges(void) {
@@ -27,7 +32,8 @@ size_t memory_resident(void) {
   return info.rss;
 }
 
-/* Segments with a page in the heap. Each is counted where its first page is met. */
+/* Counts a segment at its first page, so once in all heaps of the thread. Checks that the heap may
+   use its memory. */
 static void count_segments(mi_heap_t* heap, mi_page_t* page, void* arg) {
   mi_segment_t* segment = mi_segment_of(page);
   if (mi_segment_is_huge(segment)) return;
@@ -35,22 +41,23 @@ static void count_segments(mi_heap_t* heap, mi_page_t* page, void* arg) {
   if (mi_page_index(segment, page) == mi_ctz64(mi_segment_pages(segment))) ++*(size_t*)arg;
 }
 
-/* Which segments must be in a queue, check_segment knows. */
+/* Checks one queue of segments. Whether a segment must be in a queue is checked by
+   check_segment. */
 static void check_segment_queue(mi_segment_t* first, int room) {
   const mi_segment_t* last = NULL;
   for (mi_segment_t* segment = first; segment != NULL; segment = segment->next) {
     if (segment != first) CHECK_PTR(segment->prev, ==, last);
     CHECK(segment->cookie == mi_segment_cookie(segment) && mi_segment_is_mine(segment));
-    CHECK_EQ(segment->room, room);
+    CHECK_EQ(segment->queue, room);
     last = segment;
   }
   if (first != NULL) CHECK_PTR(first->prev, ==, last);
 }
 
-/* `count`: what the heaps with these segments have. */
+/* `count`: the segments that the heaps with this mi_segments_tld_t have. */
 static void check_segments(const mi_segments_tld_t* tld, size_t count) {
   CHECK_EQ(tld->count, count);
-  for (int room = 0; room < MI_ROOM_COUNT; room++) check_segment_queue(tld->free[room], room);
+  for (int room = 0; room < MI_QUEUE_COUNT; room++) check_segment_queue(tld->free[room], room);
 }
 
 void heaps_check(void) {
@@ -70,6 +77,7 @@ void heaps_check(void) {
   check_segments(&tld->segments, shared);
 }
 
+/* What memory_check found. */
 typedef struct found_s {
   int64_t segments;
   int64_t abandoned;
@@ -79,7 +87,7 @@ typedef struct found_s {
   int64_t huge;
 } found_t;
 
-/* Returns the units that the segment and its pages use. */
+/* Checks a segment that is not huge. Returns the units that its header and its pages use. */
 static uint64_t check_segment(mi_segment_t* segment, bool abandoned) {
   CHECK(segment->cookie == mi_segment_cookie(segment));
   CHECK_EQ(mi_popcount64(mi_segment_pages(segment)), segment->used);
@@ -87,7 +95,7 @@ static uint64_t check_segment(mi_segment_t* segment, bool abandoned) {
   CHECK_EQ(segment->abandoned_pages, 0);
   CHECK_EQ(mi_segment_owner(segment) == 0, abandoned);
   bool room = segment->units_used != ~(uint64_t)0;
-  CHECK_EQ(segment->room != MI_ROOM_NONE, !abandoned && room);
+  CHECK_EQ(segment->queue != MI_QUEUE_NONE, !abandoned && room);
   uint64_t units = 0;
   for (unsigned i = 0; i < segment->page_count; i++) {
     mi_page_t* page = &segment->pages[i];
@@ -109,17 +117,18 @@ static uint64_t check_segment(mi_segment_t* segment, bool abandoned) {
     if (abandoned) CHECK_EQ(mi_tf_state(atomic_load(&page->thread_free)), MI_TF_NORMAL);
   }
   CHECK_EQ(units, segment->units_used);
-  if (!abandoned && room) CHECK_EQ(segment->room, 1 + mi_longest_run(~units & ~(uint64_t)1));
+  if (!abandoned && room) CHECK_EQ(segment->queue, 1 + mi_longest_span(~units & ~(uint64_t)1));
   return units | 1;
 }
 
-/* Of the units of a slot, those that are below `end`. */
+/* The units of a slot that are below `end`. */
 static uint64_t units_below(mi_slot_ref_t ref, const uint8_t* end) {
   size_t bytes = (size_t)(end - mi_slot_start(ref));
   return bytes >= MI_SEGMENT_SIZE ? ~(uint64_t)0 : mi_bits64(0, (unsigned)(bytes / MI_UNIT_SIZE));
 }
 
-/* `inside`: of a huge block that starts in another slot and ends at `huge_end`. */
+/* Checks a slot. `inside`: it belongs to a huge segment that starts in another slot and ends at
+   `huge_end`. */
 static void check_slot(mi_chunk_t* chunk, unsigned index, bool inside, const uint8_t* huge_end,
                        found_t* found) {
   mi_slot_ref_t ref = {chunk, index};
@@ -159,7 +168,8 @@ static void check_slot(mi_chunk_t* chunk, unsigned index, bool inside, const uin
   found->committed += (64 - mi_popcount64(clean)) * (int64_t)MI_UNIT_SIZE;
 }
 
-/* A huge segment, or a slot of a chunk that is not whole. */
+/* Checks an entry of the segment table: a huge segment in a mapping of its own, or a slot of a
+   chunk that is not whole. */
 static void check_table_entry(mi_segment_t* segment, void* arg) {
   found_t* found = arg;
   for (size_t i = 0; i < mi_chunk_count(); i++) {
@@ -174,7 +184,7 @@ static void check_table_entry(mi_segment_t* segment, void* arg) {
   CHECK(segment->cookie == mi_segment_cookie(segment));
   CHECK_EQ(segment->used, 1);
   CHECK_EQ(mi_segment_pages(segment), 1);
-  CHECK(segment->chunk == NULL && segment->room == MI_ROOM_NONE);
+  CHECK(segment->chunk == NULL && segment->queue == MI_QUEUE_NONE);
   CHECK(mi_is_aligned(segment, MI_SEGMENT_SIZE) && !mi_is_in_chunk(segment));
   CHECK_PTR(mi_segment_table_find(page->start), ==, segment);
   CHECK_PTR(page->start, >, (uint8_t*)segment + sizeof(mi_page_t));
@@ -189,7 +199,8 @@ static void check_table_entry(mi_segment_t* segment, void* arg) {
   found->committed += (int64_t)segment->huge_size;
 }
 
-/* The chunk map has this chunk if it is a whole one, and nothing knows a vacant descriptor. */
+/* Checks a descriptor: the chunk map has its chunk if that is whole, and a vacant one has no
+   slots. */
 static void check_chunk(mi_chunk_t* chunk, size_t number) {
   if (atomic_load(&chunk->vacant)) {
     CHECK_PTR(chunk->start, ==, NULL);
@@ -212,7 +223,8 @@ static void check_chunk(mi_chunk_t* chunk, size_t number) {
   }
 }
 
-/* Whole chunks in the chunk map: each is one that has a descriptor. It is 8 MiB, so not every time. */
+/* Checks that the chunk map has as many entries as there are whole chunks. The map is 8 MiB, so
+   only one call in 64 does. */
 static void check_chunk_map(void) {
   static _Atomic(unsigned) calls;
   if (atomic_fetch_add(&calls, 1) % 64 != 0) return;
@@ -232,7 +244,7 @@ size_t memory_communal(void) { return atomic_load(&mi_subproc_communal.abandoned
 
 void memory_check(void) {
   found_t found = {0};
-  const uint8_t* huge = NULL; /* the last huge block's slots */
+  const uint8_t* huge = NULL; /* the last segment seen, and the end of its run if it is huge */
   const uint8_t* huge_end = NULL;
   for (size_t i = 0; i < mi_chunk_count(); i++) {
     mi_chunk_t* chunk = mi_chunk_at(i);

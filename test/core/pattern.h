@@ -1,5 +1,6 @@
-/* Contents that show whose block it is. Of large blocks only the ends and a word in each page of memory
-   are written and verified, so that a test is not all memset. */
+/* Contents by which a block is known: a pattern that follows from a seed. In a block of more than
+   PATTERN_WHOLE bytes only both ends and one byte in every PATTERN_STEP are written and verified,
+   so that a test is not all memset. */
 #ifndef MI_TEST_PATTERN_H
 #define MI_TEST_PATTERN_H
 
@@ -7,10 +8,12 @@
 
 enum { PATTERN_WHOLE = 8192, PATTERN_STEP = 4000 };
 
+/* The byte at offset i. */
 static inline unsigned char pattern_byte(uint64_t seed, size_t i) {
   return (unsigned char)((seed + i * 131) >> (i & 7));
 }
 
+/* The offset after i that is written; `size` or more: none is left. */
 static inline size_t pattern_next(size_t i, size_t size) {
   if (size <= PATTERN_WHOLE || i < 64 || i + 65 >= size) return i + 1;
   size_t next = i + PATTERN_STEP;
@@ -22,7 +25,8 @@ static inline void pattern_fill(void* p, size_t size, uint64_t seed) {
   for (size_t i = 0; i < size; i = pattern_next(i, size)) bytes[i] = pattern_byte(seed, i);
 }
 
-/* The first `size` bytes of a block that was filled as one of `filled` bytes. */
+/* Whether the first `size` bytes are those of a block that was filled as one of `filled` bytes.
+   Prints the first byte that is not. */
 static inline bool pattern_holds_prefix(const void* p, size_t size, size_t filled, uint64_t seed) {
   const unsigned char* bytes = p;
   for (size_t i = 0; i < size; i = pattern_next(i, filled)) {

@@ -1,9 +1,9 @@
-/* All programs of a variant in one, which is linked once: it runs the one by whose name it is called. Their `main`s
-   have names of their own, which CMake gives them and lists in PROGRAMS. */
+/* All test programs of a variant linked into one, which runs the program by whose name it is
+   called. CMake renames the `main` of each, and lists the names in the file PROGRAMS. */
 #include <stdio.h>
 #include <string.h>
 
-/* Some take no arguments, and are called with them all the same, as main is. */
+/* Some programs take no arguments. They are called with them all the same, as any main is. */
 #define PROGRAM(name, function) int function(int argc, char** argv);
 #include PROGRAMS
 #undef PROGRAM

@@ -1,4 +1,4 @@
-/* Bytes of a range of memory that are resident. */
+/* How much of a range of memory is resident. */
 #ifndef MI_TEST_RESIDENT_H
 #define MI_TEST_RESIDENT_H
 
@@ -7,6 +7,7 @@
 
 #include "check.h"
 
+/* Bytes of resident system pages among those that the range touches. All of them must be mapped. */
 static inline size_t resident_in(const void* p, size_t size) {
   size_t page = (size_t)sysconf(_SC_PAGESIZE);
   uintptr_t from = (uintptr_t)p / page * page;

@@ -56,6 +56,37 @@ describe('misuse ends with code 2 and one line', () => {
   });
 });
 
+test.each([
+  [0, 'stdout', ['lib']],
+  [0, 'stdout', ['--help']],
+  [2, 'stderr', ['walk']],
+] as const)(
+  'ends with %i and nothing more to say if the reader of its %s has gone',
+  async (...row) => {
+    const [expected, unread, args] = row;
+    // The shell starts the program once the reader has gone, and not before.
+    const script = 'read line && exec "$0" "$@"';
+    const child = spawn('/bin/sh', ['-c', script, process.execPath, cli, ...args]);
+    const other = unread === 'stdout' ? child.stderr : child.stdout;
+    let output = '';
+    other.on('data', (text) => {
+      output += text;
+    });
+    child[unread].on('close', () => child.stdin.end('go\n')).destroy();
+    const code = await new Promise((resolve) => child.on('close', resolve));
+    expect([code, output]).toEqual([expected, '']);
+  },
+);
+
+if (process.platform === 'linux') {
+  test('one line says that the output cannot be written, with code 2', () => {
+    const script = 'exec "$0" "$@" > /dev/full';
+    const child = spawnSync('/bin/sh', ['-c', script, process.execPath, cli, 'lib']);
+    expect(child.status).toBe(2);
+    expect(String(child.stderr)).toMatch(/^miheap: ENOSPC.*\n$/);
+  });
+}
+
 test('a copy of the package without the library says so, with code 2', () => {
   const bare = join(folder, 'bare');
   mkdirSync(join(bare, 'prebuilds', 'plan9-mips'), { recursive: true });

@@ -35,6 +35,7 @@ const modules = [
   'validate',
   'views',
   'waiters',
+  'worker-exit',
 ];
 
 /** What can be imported. */

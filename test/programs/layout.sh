@@ -34,8 +34,9 @@ places='
     printf "%d %s\n", $here{$_}, $_ for keys %here;
   }'
 
-check() {
-  local address name
+# The functions that the command runs, in $work/places.
+run() {
+  local name
   LD_PRELOAD=$LIB valgrind --tool=callgrind --dump-instr=yes --compress-strings=no \
     --compress-pos=no --callgrind-out-file="$work/ran" "$@" >"$work/output" 2>&1 || {
     tail -n 20 "$work/output" >&2
@@ -45,9 +46,17 @@ check() {
   for name in malloc mi_chunk_map_add; do
     grep -q " $name$" "$work/places" || fail "layout: callgrind did not see that $1 runs $name"
   done
-  while read -r address name; do
-    ((address < 65536)) || fail "layout: $1 runs $name, which is at $address"
-  done <"$work/places"
+}
+
+# A process that takes long, as on a busy machine, also purges. What it always runs it runs in each of a few tries.
+check() {
+  local far
+  for ((try = 0; try < 5; try++)); do
+    run "$@"
+    far=$(awk '$1 >= 65536 { print $2 " at " $1 }' "$work/places")
+    [[ -z $far ]] && break
+  done
+  [[ -z $far ]] || fail "layout: $1 runs" "$far"
   echo "$1 runs $(wc -l <"$work/places") functions"
 }
 

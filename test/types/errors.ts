@@ -4,11 +4,12 @@ import {
   HeapLimitError,
   type InvalidTypeError,
   type InvalidValueError,
+  type LimitMessage,
   type MiheapError,
   type OutOfRangeError,
   type PeerDependencyError,
   type PoolExhaustedError,
-  type RegionLimitError,
+  RegionLimitError,
   type StaleMarkError,
   type TokenError,
   type WriteAfterReleaseError,
@@ -29,6 +30,10 @@ expectTypeOf<MiheapError>().toExtend<Error>();
 expectTypeOf<MiheapError['code']>().toEqualTypeOf<string>();
 expectTypeOf<HeapLimitError['code']>().toEqualTypeOf<'ERR_MIHEAP_LIMIT'>();
 expectTypeOf<HeapLimitError['waitingBytes']>().toEqualTypeOf<number>();
+expectTypeOf(HeapLimitError).constructorParameters.toEqualTypeOf<[LimitMessage]>();
+expectTypeOf(RegionLimitError).constructorParameters.toEqualTypeOf<
+  [name: string, limit: number, requested: number, bytes: number]
+>();
 
 // A caught error is narrowed to what it says.
 const caught: unknown = undefined;

@@ -1,35 +1,39 @@
-/* Aligned allocation. A block of a size class is aligned to the largest power of two that
-   divides its size, and a size that is a multiple of `align` gets such a class (the steps
-   between classes are powers of two). So rounding the size up is all it takes, up to
+/* Aligned allocation. A block of a size class is aligned to the largest power of two that divides
+   its size. The steps between classes are powers of two, so a size that is a multiple of `align`
+   gets a class that is one too. Rounding the size up is therefore enough, up to
    MI_LARGE_BLOCK_MAX. */
 #include <errno.h>
 
 #include "api/alloc.h"
+#include "heap/request.h"
+#include "heap/thread.h"
 
-/* First address from `start` on at which address + offset is aligned. */
+/* The first address p from `start` on such that p + offset is a multiple of `align`. */
 static uint8_t* align_in(uint8_t* start, size_t align, size_t offset) {
   return (uint8_t*)(mi_align_up((uintptr_t)start + offset, align) - offset);
 }
 
+/* Returns the first such address in the block, and flags the page if it is not the block's own. */
 static void* hand_out_inside(uint8_t* block, size_t align, size_t offset) {
   uint8_t* p = align_in(block, align, offset);
-  /* Before any other thread gets p. */
+  /* The flag is set before any other thread gets p. */
   if (p != block) mi_page_set_flag(mi_page_of(block), MI_PAGE_HAS_ALIGNED, true);
   return p;
 }
 
+/* A block that is huge, whatever its size, because of its size or its alignment. */
 static mi_noinline void*
 alloc_huge(mi_heap_t* heap, size_t size, size_t align, size_t offset, bool zero) {
-  uint8_t* block = mi_alloc_slow_aligned(
+  uint8_t* block = mi_malloc_generic(
       heap, &(mi_request_t){.size = size, .align = align, .offset = offset}, zero);
   return block == NULL ? NULL : hand_out_inside(block, align, offset);
 }
 
-/* Room to move the address within the block. */
+/* Allocates enough to move the address within the block. */
 static mi_noinline void*
 alloc_at_offset(mi_heap_t* heap, size_t size, size_t align, size_t offset, bool zero) {
   if (mi_unlikely(!mi_heap_is_initialized(heap))) heap = mi_heap_get_default();
-  /* The page of an unwatched thread is abandoned before we could mark it. */
+  /* The page of an unwatched thread is abandoned before we could flag it. */
   if (mi_unlikely(heap == NULL || mi_thread_is_unwatched())) {
     errno = ENOMEM;
     return NULL;
@@ -55,9 +59,9 @@ void* mi_alloc_aligned(mi_heap_t* heap, size_t size, size_t align, size_t offset
   if (mi_likely(align <= MI_WORD_SIZE && offset % align == 0)) {
     return mi_alloc_plain(heap, size, zero);
   }
-  /* Before it is rounded, which may overflow. */
+  /* Rejected before it is rounded up, which may overflow. */
   if (mi_unlikely(size > MI_MAX_ALLOC_SIZE))
-    return mi_alloc_slow_aligned(heap, &(mi_request_t){.size = size, .align = align}, zero);
+    return mi_malloc_generic(heap, &(mi_request_t){.size = size, .align = align}, zero);
   if (mi_unlikely((offset & (align - 1)) != 0))
     return alloc_at_offset(heap, size, align, offset, zero);
   size_t rounded = mi_align_up(size == 0 ? 1 : size, align);

@@ -1,17 +1,20 @@
-/* Allocating and freeing that also tells the size of the block. */
+/* Functions that allocate or free, and tell the size of the block. */
 #include "api/alloc.h"
 #include "api/free.h"
 
+/* What the block of p takes in its page; of a tracked or guarded one, its usable size. */
 static size_t size_of(const mi_page_t* page, const void* p) {
   return MI_TRACK || mi_is_guarded(page, p) ? mi_usable_from(page, p) : page->block_size;
 }
 
+/* Sets *block_size for a new block p. Returns p. */
 static void* tell(void* p, size_t* block_size) {
   if (p != NULL && block_size != NULL) *block_size = size_of(mi_page_of(p), p);
   return p;
 }
 
-/* For a pointer of the caller's: 0 for NULL, and for what is not ours. */
+/* Sets *block_size for a pointer that the caller passed: 0 for NULL, and for what is no block of
+   miheap. */
 static void tell_old(const void* p, size_t* block_size) {
   if (block_size == NULL) return;
   const mi_page_t* page = mi_living_page_of(p);

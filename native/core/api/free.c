@@ -4,12 +4,16 @@
 #include <errno.h>
 
 #include "heap/communal.h"
+#include "heap/delayed.h"
+#include "heap/heap.h"
 #include "heap/magazine.h"
+#include "heap/reclaim.h"
+#include "heap/thread.h"
 #include "os/rare.h"
 
-/* A stale pointer sees a segment without a cookie, or a page without blocks. */
+/* A stale pointer leads to a segment without a cookie, or to a page that contains no block. */
 mi_page_t* mi_living_page_of(const void* p) {
-  /* Beside a huge block its header must not be looked at: it may be gone at any time. */
+  /* An address beside a huge block must not lead to its header, which may be gone at any time. */
   if (!mi_is_in_chunk(p) && !mi_segment_table_covers(p)) return NULL;
   mi_segment_t* segment = mi_segment_find(p);
   if (segment == NULL || segment->cookie != mi_segment_cookie(segment)) return NULL;
@@ -18,9 +22,10 @@ mi_page_t* mi_living_page_of(const void* p) {
 }
 
 #if MI_CHECKED
-/* What is right for every block: p is the start of one, or lies in one that was handed out
-   aligned, and that block was laid out. How many are, only the owner may read: another thread
-   cannot hold one of the rest. */
+/* True if p may be the address of a block: it is the start of one, or lies in one of a page with
+   MI_PAGE_HAS_ALIGNED, and that block was laid out. Only the owner (`mine`) may read how many were.
+   Another thread cannot hold a block that was not, so for it any block that fits in the page will
+   do. */
 static bool is_block_address(const mi_page_t* page, const void* p, bool mine) {
   size_t offset = (size_t)((const uint8_t*)p - page->start);
   size_t count = mine ? page->capacity : page->reserved;
@@ -41,7 +46,7 @@ mi_page_t* mi_checked_page_of(const char* function, const void* p) {
     return NULL;
   }
 #if MI_CHECKED
-  /* Lists of the owner may be looked at by the owner only. */
+  /* Only the owner may look at its lists. */
   bool mine = mi_segment_is_mine(mi_segment_of(page));
   if (!is_block_address(page, p, mine)) {
     mi_misuse(EINVAL, "%s: %p is inside of a block, or of none\n", function, p);
@@ -56,20 +61,22 @@ mi_page_t* mi_checked_page_of(const char* function, const void* p) {
   return page;
 }
 
-/* The thread may take over what an ended one left, if it has use for it. */
+/* Adopts the page's abandoned segment if this thread has use for it. False if not. */
 static bool adopt(const mi_page_t* page) {
   return mi_heap_is_initialized(mi_heap_default) &&
          mi_option_is_enabled(mi_option_abandoned_reclaim_on_free) &&
          mi_heap_reclaim_segment_of(mi_heap_default, page);
 }
 
+/* Frees a block of an abandoned segment, and its page if that is empty then. */
 static void free_unowned(mi_segment_t* segment, mi_page_t* page, mi_block_t* block) {
-  /* After the push all may be gone. */
+  /* Read before the push, after which page and segment may be gone. */
   mi_slot_ref_t slot = mi_segment_slot(segment);
   unsigned index = mi_page_index(segment, page);
   if (mi_page_free_block_unowned(page, block)) mi_heap_free_abandoned_page(slot, index);
 }
 
+/* Frees a block in the way that fits the owner of its segment. */
 static void free_in(mi_page_t* page, mi_block_t* block) {
   mi_segment_t* segment = mi_segment_of(page);
   /* Acquire pairs with the release of mi_segment_abandon. */
@@ -117,7 +124,8 @@ void mi_free_slow(void* p) {
                       mi_heap_is_valid(mi_heap_default));
 }
 
-/* Not in the middle of an allocation or a visit, whose heap would change under it. */
+/* Abandons all pages of a thread with one heap: for tests (os/rare.h). Not in a deferred-free
+   callback or a visit: the call that runs it is in the middle of the heap. */
 static void abandon_all(void) {
   mi_heap_t* heap = mi_heap_default;
   if (!mi_heap_is_initialized(heap) || heap->tld->callback_heap != NULL) return;

@@ -4,20 +4,20 @@
 
 #include <string.h>
 
-#include "heap/heap.h"
+#include "heap/retire.h"
+#include "page/page.h"
 #include "segment/guard.h"
 #include "segment/page_map.h"
 
-/* The path for all but a plain block of this thread: other threads' blocks, huge blocks, blocks
-   handed out at an aligned address, NULL, and what is not ours. */
+/* Frees p after all checks. For what the page map does not know (huge blocks, NULL, what is not
+   ours), and for blocks handed out at an aligned address; in checked builds for every block. */
 mi_noinline void mi_free_slow(void* p);
 
-/* The page of p, after all the checks there are, or NULL: p is NULL, or was reported as misuse of
-   `function`. */
+/* The page of p, after all checks. NULL if p is NULL, or was reported as misuse of `function`. */
 mi_page_t* mi_checked_page_of(const char* function, const void* p);
 
-/* The page in use in whose blocks p lies, or NULL. p may be anything, also stale; then it matters
-   that no other thread returns its memory to the system at this moment. */
+/* The page in use in whose blocks p lies, or NULL. p may be anything. If p is stale, no other
+   thread may be returning its memory to the system at this moment. */
 mi_page_t* mi_living_page_of(const void* p);
 
 /* The start of the block that was handed out as p. */
@@ -26,11 +26,13 @@ mi_inline mi_block_t* mi_block_of(const mi_page_t* page, void* p) {
   return mi_page_block_of(page, p);
 }
 
+/* True if p lies in a guarded block. */
 mi_inline bool mi_is_guarded(const mi_page_t* page, const void* p) {
   return MI_GUARDED && mi_guarded_of(page, p).p != NULL;
 }
 
-/* The bytes from p to the end of its block; of a guarded block, those that were asked for. */
+/* The bytes from p to the end of its block; of a guarded or tracked block, those that were asked
+   for. */
 mi_inline size_t mi_usable_from(const mi_page_t* page, const void* p) {
   if (MI_TRACK) return mi_tracked_of(mi_page_block_of(page, p)).size;
   if (MI_GUARDED && mi_is_guarded(page, p)) return mi_guarded_of(page, p).size;
@@ -38,12 +40,14 @@ mi_inline size_t mi_usable_from(const mi_page_t* page, const void* p) {
          (size_t)((const uint8_t*)p - (const uint8_t*)mi_block_of(page, (void*)p));
 }
 
-/* The same where p may be in the blocks of `page`, which may also be one that is not in use. */
+/* Frees p, to which the page map gave `page`: p may be an address in its blocks, or not, and the
+   page may be one that is not in use. */
 mi_noinline void mi_free_in_page(void* p, mi_page_t* page);
 
+/* The body of mi_free. */
 mi_inline void mi_free_inline(void* p) {
   mi_page_t* page = mi_page_map_find(p);
-  if (MI_CHECKED || mi_unlikely(page == NULL)) { /* also if p is */
+  if (MI_CHECKED || mi_unlikely(page == NULL)) { /* NULL has no page */
     mi_free_slow(p);
     return;
   }

@@ -1,8 +1,14 @@
-/* First-class heaps. */
+/* The heaps that a program makes. */
 #include "api/heap.h"
 
 #include "api/alloc.h"
 #include "api/free.h"
+#include "heap/heap.h"
+#include "heap/purge.h"
+#include "heap/reclaim.h"
+#include "heap/request.h"
+#include "heap/sample.h"
+#include "heap/thread.h"
 #include "segment/arena.h"
 
 mi_heap_t* mi_heap_new_ex(int heap_tag, bool allow_destroy, mi_arena_id_t arena_id) {
@@ -54,13 +60,14 @@ static bool unlink_heap(mi_heap_t* heap, const char* function) {
   return true;
 }
 
+/* Ends a heap that is off its thread's list: its blocks die with it, or live on elsewhere. */
 static void end_heap(mi_heap_t* heap, bool with_blocks) {
   if (with_blocks) {
     mi_heap_free_pages(heap);
   } else if (mi_heap_is_restricted(heap)) {
     mi_heap_abandon(heap);
   } else {
-    /* Pages without a block go now: the target would keep some of each heap that ends. */
+    /* Empty pages go now: otherwise the target would keep some of each heap that ends. */
     mi_heap_collect_pages(heap, true);
     mi_heap_t* target = mi_heap_for_tag(heap->tld, heap->tag);
     mi_heap_retag(heap, target->tag);
@@ -79,13 +86,13 @@ void mi_heap_destroy(mi_heap_t* heap) mi_attr_noexcept {
 }
 
 mi_heap_t* mi_heap_get_default(void) mi_attr_noexcept {
-  if (mi_thread_is_unwatched()) { /* it has no heap that outlives a call */
+  if (mi_thread_is_unwatched()) { /* no heap of such a thread outlives a call */
     errno = ENOMEM;
     return NULL;
   }
   mi_heap_t* heap = mi_heap_get();
   if (heap == NULL || !mi_thread_is_unwatched()) return heap;
-  mi_thread_detach(); /* only now it was found out */
+  mi_thread_detach(); /* making the heap found out that it is unwatched */
   errno = ENOMEM;
   return NULL;
 }
@@ -106,7 +113,7 @@ void mi_heap_collect(mi_heap_t* heap, bool force) mi_attr_noexcept {
   if (!mi_heap_accept("heap_collect", heap)) return;
   mi_deferred_free(heap, force);
   mi_heap_collect_pages(heap, force);
-  if (force) mi_purge_everything();
+  if (force) mi_process_purge_all();
   mi_deliver_misuse();
 }
 

@@ -1,10 +1,20 @@
-/* Plain allocation. */
+/* Plain allocation: what follows when the fast path of api/alloc.h has nothing to pop.
+
+     small_slow      takes what the owner freed in the page: local_free becomes `free`
+     small_extend    lays out more blocks of the page
+     alloc_larger    above 1 KiB: the magazine, then `free`, local_free or the next block of a page
+     alloc_slowest   the rest, and whenever a heartbeat is due (mi_heap_spend): mi_malloc_generic
+     alloc_generic   has a page found or made (mi_heap_page_for), and takes a block of it */
 #include <errno.h>
 
 #include "api/alloc.h"
+#include "heap/heap.h"
 #include "heap/magazine.h"
+#include "heap/request.h"
+#include "heap/thread.h"
 
-/* Without a list: no memory is touched before the program does. */
+/* Takes the next block that was never laid out, without a list: the program is the first to touch
+   its memory. */
 mi_inline void* take_next(mi_page_t* page, bool zero) {
   size_t written = page->memory_is_zero ? 0 : page->block_size;
   return mi_block_hand_out(page, mi_page_take_next(page), zero, written);
@@ -24,7 +34,7 @@ static void* alloc_generic(mi_heap_t* heap, const mi_request_t* request, bool ze
   return p;
 }
 
-void* mi_alloc_slow_aligned(mi_heap_t* heap, const mi_request_t* request, bool zero) {
+void* mi_malloc_generic(mi_heap_t* heap, const mi_request_t* request, bool zero) {
   mi_thread_calls++;
   void* p = alloc_generic(heap, request, zero);
   mi_thread_calls--;
@@ -33,52 +43,61 @@ void* mi_alloc_slow_aligned(mi_heap_t* heap, const mi_request_t* request, bool z
 }
 
 static mi_noinline void* alloc_slowest(size_t size, mi_heap_t* heap, bool zero) {
-  return mi_alloc_slow_aligned(heap, &(mi_request_t){.size = size, .align = 1}, zero);
+  return mi_malloc_generic(heap, &(mi_request_t){.size = size, .align = 1}, zero);
 }
 
-/* This thread freed nothing in the page. */
-static mi_noinline void* alloc_small_new(size_t size, mi_heap_t* heap, mi_page_t* page, bool zero) {
+/* Lays out more blocks of a page with nothing on `free` or local_free, if it has room, and pops
+   one. */
+static mi_noinline void* small_extend(size_t size, mi_heap_t* heap, mi_page_t* page, bool zero) {
   if (!mi_page_has_room(page) || !mi_heap_spend(heap, 1)) return alloc_slowest(size, heap, zero);
   unsigned before = page->capacity;
-  mi_page_extend(page);
+  mi_heap_extend_page(heap, page);
   heap->tld->stats.pages_extended++;
   heap->quick_blocks -= (int)(page->capacity - before) - 1;
   return mi_page_alloc(page, zero);
 }
 
-mi_inline void* alloc_small(size_t size, mi_heap_t* heap, mi_page_t* page, bool zero) {
+/* `free` of the page is empty. */
+mi_inline void* small_slow(size_t size, mi_heap_t* heap, mi_page_t* page, bool zero) {
   if (mi_likely(page->local_free != NULL)) {
-    /* On local_free, as `free` is empty; of a watched page, more than that. */
+    /* The blocks on local_free, since `free` is empty; more in a watched page, whose `used` leaves
+       some out. */
     int blocks = (int)(page->capacity - page->used);
     if (mi_unlikely(!mi_heap_spend(heap, blocks))) return alloc_slowest(size, heap, zero);
     mi_page_adopt_local_free(page);
     return mi_page_alloc(page, zero);
   }
-  return alloc_small_new(size, heap, page, zero);
+  return small_extend(size, heap, page, zero);
 }
 
-/* What was freed last is in the cache still, unlike the rest of the page, if blocks are large. */
+/* Takes the block that the owner freed last: it is in the cache still, unlike the rest of a page of
+   larger blocks. */
 mi_inline void* alloc_again(mi_page_t* page, bool zero) {
   return mi_block_hand_out(page, mi_page_pop_local(page), zero, page->block_size);
 }
 
+/* Like take_next, and counts it. */
 mi_inline void* alloc_next(mi_heap_t* heap, mi_page_t* page, bool zero) {
   heap->tld->stats.pages_extended++;
   return take_next(page, zero);
 }
 
+/* Pops the magazine, which the heap has. NULL if it has no block of the bin, or a heartbeat is
+   due. */
 mi_inline mi_block_t* alloc_from_magazine(mi_heap_t* heap, size_t bin) {
   unsigned size_class = mi_magazine_class(bin);
   if (heap->magazine->count[size_class] == 0 || !mi_heap_spend(heap, 1)) return NULL;
   return mi_magazine_pop(heap->magazine, size_class);
 }
 
+/* Hands out a block of the magazine. Its page is only looked at if the block must be written. */
 mi_inline void* hand_out_again(mi_block_t* block, bool zero) {
   if (!zero && MI_DEBUG == 0) return block;
   mi_page_t* page = mi_page_of(block);
   return mi_block_hand_out(page, block, zero, page->block_size);
 }
 
+/* For sizes above MI_SMALL_SIZE_MAX. */
 mi_inline void* alloc_larger(size_t size, mi_heap_t* heap, bool zero) {
   if (mi_unlikely(size > MI_MEDIUM_BLOCK_MAX)) return alloc_slowest(size, heap, zero);
   size_t bin = mi_bin_of_geometric(size);
@@ -98,16 +117,16 @@ mi_inline void* alloc_larger(size_t size, mi_heap_t* heap, bool zero) {
 }
 
 void* mi_alloc_slow(size_t size, mi_heap_t* heap, mi_page_t* page, bool zero) {
-  return alloc_small(size, heap, page, zero);
+  return small_slow(size, heap, page, zero);
 }
 void* mi_alloc_larger(size_t size, mi_heap_t* heap, bool zero) {
   return alloc_larger(size, heap, zero);
 }
 void* mi_malloc_slow(size_t size, mi_heap_t* heap, mi_page_t* page) {
-  return alloc_small(size, heap, page, false);
+  return small_slow(size, heap, page, false);
 }
 void* mi_malloc_larger(size_t size) {
-  if (MI_TRACK || MI_GUARDED) return mi_alloc(mi_heap_default, size, false); /* of any size */
+  if (MI_TRACK || MI_GUARDED) return mi_alloc(mi_heap_default, size, false); /* `size` is any */
   return alloc_larger(size, mi_heap_default, false);
 }
 

@@ -1,13 +1,13 @@
-// The nothrow forms of operator new. As the standard wants it, they too call the handler of
-// std::set_new_handler; it may throw, which C cannot catch: hence this file.
+// The nothrow forms of operator new. As the standard wants, they too call the handler of
+// std::set_new_handler. The handler may throw, which C cannot catch: hence this file.
 //
-// Nothing of the C++ library is linked. What catching needs of it is weak. A process that gets the C++
-// library with a plug-in does not have it: there, what the handler throws passes through.
+// Nothing of the C++ library is linked: the symbols that catching needs are weak. They stay unbound
+// in a process that gets the C++ library with a plug-in; there an exception passes through.
 #include "miheap.h"
 
 __asm__(".weak __gxx_personality_v0, __cxa_begin_catch, __cxa_end_catch, _ZSt9terminatev");
 
-// In new.c: calls the handler until there is memory, or no handler.
+// In new.c: calls the handler and tries again, until there is memory or no handler.
 extern "C" void* mi_new_retry_nothrow(size_t size, size_t align);
 
 extern "C" void* mi_new_nothrow(size_t size) noexcept {

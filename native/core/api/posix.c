@@ -1,8 +1,9 @@
-/* The names of POSIX, BSD, glibc and Windows. */
+/* The functions that POSIX, BSD, glibc and Windows have under other names. */
 #include <errno.h>
 
 #include "api/alloc.h"
 #include "bits.h"
+#include "heap/thread.h"
 #include "miheap.h"
 #include "os/os.h"
 
@@ -12,7 +13,7 @@ int mi_posix_memalign(void** p, size_t alignment, size_t size) mi_attr_noexcept 
   if (mi_unlikely(block == NULL)) {
     int saved = errno;
     block = mi_alloc_aligned(mi_heap_default, size, alignment, 0, false);
-    errno = saved; /* the standard wants the code returned and errno left alone */
+    errno = saved; /* the standard: the error is returned, and errno left alone */
     if (block == NULL) return ENOMEM;
   }
   *p = block;

@@ -1,7 +1,13 @@
-/* The process and its threads. */
+/* Functions on the process and on the calling thread. */
 #include <stdlib.h>
 
 #include "heap/heap.h"
+#include "heap/process.h"
+#include "heap/purge.h"
+#include "heap/reclaim.h"
+#include "heap/request.h"
+#include "heap/thread.h"
+#include "options/report.h"
 #include "os/os.h"
 #include "segment/abandoned.h"
 #include "segment/abandoned_visit.h"
@@ -10,14 +16,15 @@
 int mi_version(void) mi_attr_noexcept { return MI_MALLOC_VERSION; }
 
 #if defined(MI_OVERRIDE)
-/* A library that was opened later does not replace malloc. Addresses do not tell: that of malloc may be of a stub in
-   the program. So it is asked for a block. */
+/* Whether the malloc of the process is ours: a library that was opened later does not replace it.
+   The address of malloc does not tell, since it may be that of a stub in the program. So malloc is
+   asked for a block. */
 static mi_cold bool malloc_is_ours(void) {
   void* (*allocate)(size_t);
   void (*release)(void*);
   *(void**)&allocate = mi_os_symbol("malloc");
   *(void**)&release = mi_os_symbol("free");
-  if (allocate == NULL || release == NULL) { /* a static program has one only */
+  if (allocate == NULL || release == NULL) { /* a static program: it has only one malloc */
     allocate = malloc;
     release = free;
   }
@@ -44,13 +51,14 @@ void mi_thread_init(void) mi_attr_noexcept { mi_heap_get_default(); }
 
 void mi_thread_set_in_threadpool(void) mi_attr_noexcept {}
 
+/* Whether a heap of the thread is being visited. */
 static bool is_visiting(const mi_tld_t* tld) {
   const mi_heap_t* heap = tld->heaps;
   while (heap != NULL && !heap->visiting) heap = heap->next;
   return heap != NULL;
 }
 
-/* A callback runs in the middle of a call about these heaps. */
+/* Whether a callback of the program is running, in the middle of a call on the thread's heaps. */
 static bool in_callback(const mi_tld_t* tld) {
   return tld->callback_heap != NULL || is_visiting(tld) || mi_abandoned_is_visiting() ||
          mi_in_report_callback();
@@ -65,7 +73,7 @@ void mi_thread_done(void) mi_attr_noexcept {
 
 void mi_collect(bool force) mi_attr_noexcept {
   mi_heap_t* heap = mi_heap_default;
-  /* What ended threads left needs a heap that adopts it. */
+  /* Only a heap can adopt what ended threads left. */
   if (force && mi_abandoned_total() > 0) heap = mi_heap_get_default();
   if (heap != NULL && mi_heap_is_initialized(heap)) {
     mi_deferred_free(heap, force);
@@ -73,14 +81,15 @@ void mi_collect(bool force) mi_attr_noexcept {
     mi_heaps_collect_pages(heap->tld, force);
   }
   if (force) {
-    mi_purge_everything();
+    mi_process_purge_all();
   } else {
-    mi_purge_due();
+    mi_process_purge_due();
   }
   mi_deliver_misuse();
 }
 
-/* A segment goes as a whole, so there may be no pages of other heaps in it. */
+/* Abandons what the thread has, if it is too much. A segment is abandoned as a whole, so this needs
+   a thread with one heap, whose pages alone are in it. */
 void mi_collect_reduce(size_t target_thread_owned) mi_attr_noexcept {
   mi_collect(true);
   mi_heap_t* heap = mi_heap_default;

@@ -1,34 +1,41 @@
-/* Resizing. */
+/* Resizing: mi_realloc_from does the work; mi_realloc first tries a shorter way. */
 #include <errno.h>
 
 #include "api/alloc.h"
 #include "api/free.h"
 #include "heap/communal.h"
+#include "heap/queue.h"
+#include "heap/request.h"
+#include "heap/thread.h"
+#include "segment/huge.h"
 
-/* What a block of `newsize` must be asked for, so that it can be at such an address. */
-static size_t size_to_ask(size_t newsize, size_t align, size_t offset) {
-  if ((offset & (align - 1)) != 0) return newsize + align - 1;
-  return mi_align_up(newsize == 0 ? 1 : newsize, align);
+/* The size of a block in which there is room for `wanted` at its alignment. */
+static size_t size_to_ask(const mi_request_t* wanted) {
+  size_t align = wanted->align;
+  if ((wanted->offset & (align - 1)) != 0) return wanted->size + align - 1;
+  return mi_align_up(wanted->size == 0 ? 1 : wanted->size, align);
 }
 
-/* A block that is less than half used moves, if that makes it smaller. */
-static bool stays(size_t newsize, size_t usable, size_t align, size_t offset) {
-  if (newsize > usable) return false;
-  return newsize >= usable - usable / 2 ||
-         mi_good_size(size_to_ask(newsize, align, offset)) >= usable;
+/* Whether the block is kept as it is. One that would be less than half used moves, if that makes it
+   smaller. */
+static bool stays(const mi_request_t* wanted, size_t usable) {
+  if (wanted->size > usable) return false;
+  return wanted->size >= usable - usable / 2 || mi_good_size(size_to_ask(wanted)) >= usable;
 }
 
+/* Keeps the block at p. With `zero`, clears what lies behind `newsize`. */
 static void* stay(void* p, size_t newsize, size_t usable, bool zero) {
   if (zero) memset((uint8_t*)p + newsize, 0, usable - newsize);
   mi_track_resize(mi_page_block_of(mi_page_of(p), p), p, newsize);
   return p;
 }
 
-/* ---- Blocks with a page for themselves change their size without a copy ----
-   No other thread knows such a page, of this thread or communal: its block is ours. So it may leave its queue, and a
-   huge one its address. */
+/* ---- Blocks with a page to themselves change their size without a copy ----
+   The caller holds the one block of the page, which is this thread's or communal, so no other
+   thread knows the page. It may leave its queue, and a huge one may change its address. */
 
-/* `heap`: where the page is; NULL: communal. */
+/* Gives a large page the block size of `bin`. `heap` is its heap; NULL: it is communal. *zero: the
+   units that were added read as zero. False, and nothing has changed, if it cannot be done. */
 static bool change_size(mi_heap_t* heap, mi_page_t* page, unsigned bin, bool* zero) {
   if (heap == NULL) return mi_communal_page_resize(page, bin, zero);
   if (!mi_segment_page_resize(heap->segments, page, mi_bin_block_size(bin), zero)) return false;
@@ -38,6 +45,7 @@ static bool change_size(mi_heap_t* heap, mi_page_t* page, unsigned bin, bool* ze
   return true;
 }
 
+/* For a block of a large page that stays large. NULL if it cannot be done. */
 static void* resize_large(mi_heap_t* heap, mi_page_t* page, void* p, size_t newsize, bool zero) {
   size_t inside = (size_t)((uint8_t*)p - page->start);
   if (newsize <= MI_MEDIUM_BLOCK_MAX || newsize > MI_LARGE_BLOCK_MAX - inside) return NULL;
@@ -52,6 +60,7 @@ static void* resize_large(mi_heap_t* heap, mi_page_t* page, void* p, size_t news
   return stay(p, newsize, page->block_size - inside, zero);
 }
 
+/* For a huge block that stays huge. NULL if it cannot be done. */
 static void* resize_huge(mi_heap_t* heap, mi_page_t* page, void* p, size_t newsize, bool zero) {
   if (newsize <= MI_LARGE_BLOCK_MAX || newsize > MI_MAX_ALLOC_SIZE - MI_SEGMENT_SIZE) return NULL;
   size_t inside = (size_t)((uint8_t*)p - page->start);
@@ -62,7 +71,7 @@ static void* resize_huge(mi_heap_t* heap, mi_page_t* page, void* p, size_t newsi
   return stay(moved->start + inside, newsize, moved->block_size - inside, zero);
 }
 
-/* NULL if it cannot. */
+/* Changes the size of a block with a page to itself, without a copy. NULL if it cannot be done. */
 static void* resize(mi_page_t* page, void* p, size_t newsize, bool zero) {
   mi_segment_t* segment = mi_segment_of(page);
   if (MI_TRACK || page->reserved > 1) return NULL;
@@ -74,8 +83,8 @@ static void* resize(mi_page_t* page, void* p, size_t newsize, bool zero) {
                                      : resize_large(heap, page, p, newsize, zero);
 }
 
-/* Where there is no memory to move to: the block stays, and gives back what a page of its kind can do without. Never
-   fails. */
+/* For a block that should move to a smaller one, when there is no memory for that: it stays, and
+   gives back what a page of its kind can do without. Never fails. */
 static mi_noinline void* shrink_in_place(void* p, size_t newsize, size_t align, bool zero) {
   mi_page_t* page = mi_page_of(p);
   size_t least = mi_segment_is_huge(mi_segment_of(page)) ? MI_LARGE_BLOCK_MAX : MI_MEDIUM_BLOCK_MAX;
@@ -87,39 +96,42 @@ static mi_noinline void* shrink_in_place(void* p, size_t newsize, size_t align, 
   return stay(p, newsize, mi_usable_from(mi_page_of(p), p), zero);
 }
 
+/* Keeps or resizes a block, of which `usable` bytes can be used, without a copy. NULL if it must
+   move. */
+static void*
+resize_here(mi_page_t* page, void* p, size_t usable, const mi_request_t* wanted, bool zero) {
+  /* A guarded block moves whenever its size changes, so that it still ends at its guard. */
+  bool guarded = mi_is_guarded(page, p);
+  bool keeps_end = !guarded || wanted->size == usable;
+  if (mi_likely(stays(wanted, usable)) && keeps_end) return stay(p, wanted->size, usable, zero);
+  /* Resizing keeps an alignment of up to a segment: a large block stays where it is, and a huge one
+     moves by multiples of a segment. */
+  return guarded || wanted->align > MI_SEGMENT_SIZE ? NULL : resize(page, p, wanted->size, zero);
+}
+
 void* mi_realloc_from(mi_heap_t* heap, void* p, size_t newsize, size_t align, size_t offset,
                       bool zero) {
   if (mi_unlikely(!mi_is_power_of_two(align))) {
     errno = EINVAL;
     return NULL;
   }
-  size_t usable = 0;
-  bool may_stay = false;
-  if (p != NULL) {
-    mi_page_t* page = mi_checked_page_of("realloc", p);
-    if (mi_unlikely(page == NULL)) {
-      errno = EINVAL;
-      return NULL;
-    }
-    usable = mi_usable_from(page, p);
-    may_stay = (((uintptr_t)p + offset) & (align - 1)) == 0 &&
-               (heap == NULL || mi_heap_has_page(heap, page));
-    /* A guarded block that changes its size moves, so that its guard stays where it ends. */
-    bool guarded = mi_is_guarded(page, p);
-    bool keeps_end = !guarded || newsize == usable;
-    if (mi_likely(may_stay && stays(newsize, usable, align, offset)) && keeps_end) {
-      return stay(p, newsize, usable, zero);
-    }
-    /* A large block stays where it is, and a huge one moves by multiples of a segment. */
-    if (may_stay && !guarded && align <= MI_SEGMENT_SIZE) {
-      void* resized = resize(page, p, newsize, zero);
-      if (resized != NULL) return resized;
-    }
+  mi_heap_t* target = heap == NULL ? mi_heap_default : heap;
+  if (p == NULL) return mi_alloc_aligned(target, newsize, align, offset, zero);
+  mi_page_t* page = mi_checked_page_of("realloc", p);
+  if (mi_unlikely(page == NULL)) {
+    errno = EINVAL;
+    return NULL;
+  }
+  size_t usable = mi_usable_from(page, p);
+  bool may_stay = (((uintptr_t)p + offset) & (align - 1)) == 0 &&
+                  (heap == NULL || mi_heap_has_page(heap, page));
+  if (mi_likely(may_stay)) {
+    mi_request_t wanted = {.size = newsize, .align = align, .offset = offset};
+    void* here = resize_here(page, p, usable, &wanted, zero);
+    if (here != NULL) return here;
   }
   int saved = errno;
-  void* moved =
-      mi_alloc_aligned(heap == NULL ? mi_heap_default : heap, newsize, align, offset, zero);
-  if (p == NULL) return moved;
+  void* moved = mi_alloc_aligned(target, newsize, align, offset, zero);
   if (mi_unlikely(moved == NULL)) {
     if (!may_stay || newsize > usable) return NULL;
     p = shrink_in_place(p, newsize, align, zero);
@@ -135,21 +147,20 @@ void* mi_heap_realloc(mi_heap_t* heap, void* p, size_t newsize) mi_attr_noexcept
   return mi_realloc_from(heap, p, newsize, 1, 0, false);
 }
 
-/* As mi_malloc, but where memory is short without the last `spare` bytes. */
+/* Like mi_malloc, but where memory is short the last `spare` bytes are left out. */
 static void* alloc_roomy(size_t size, size_t spare) {
   mi_heap_t* heap = mi_heap_default;
   mi_page_t* page = size <= MI_SMALL_SIZE_MAX ? mi_heap_small_page(heap, size)
                                               : heap->pages[mi_bin_of(size)].first;
   if (mi_likely(page != NULL && page->free != NULL)) return mi_page_alloc(page, false);
-  return mi_alloc_slow_aligned(heap, &(mi_request_t){.size = size, .align = 1, .spare = spare},
-                               false);
+  return mi_malloc_generic(heap, &(mi_request_t){.size = size, .align = 1, .spare = spare}, false);
 }
 
-/* A block in a page of this thread that is too small now: what mi_realloc_from does, without its questions. What
-   grows by a little will grow again, so it gets a quarter more than it had: a tenth of the time of
-   bench/workloads/growth.c. */
+/* Moves a plain block of this thread that is too small now: like mi_realloc_from, without its
+   checks. A block that grows by little will grow again, so it gets a quarter more than it had. That
+   saves a tenth of the time of bench/workloads/growth.c. */
 static mi_noinline void* grow_plain(const mi_page_t* page, void* p, size_t newsize) {
-  size_t size = page->block_size; /* the page may go with the block */
+  size_t size = page->block_size; /* read now: the page may go with the block */
   size_t roomy = size + size / 4;
   bool by_little = !MI_GUARDED && newsize < roomy;
   void* moved = by_little ? alloc_roomy(roomy, roomy - newsize) : mi_malloc_inline(newsize);
@@ -159,7 +170,7 @@ static mi_noinline void* grow_plain(const mi_page_t* page, void* p, size_t newsi
   return moved;
 }
 
-/* The page of a block of the default heap that was not handed out aligned; NULL if p is anything else. */
+/* The page of p, if p is a block of the default heap that was not handed out aligned; else NULL. */
 static const mi_page_t* plain_page_of(const void* p) {
   const mi_page_t* page = mi_page_map_find(p);
   if (page == NULL) return NULL;
@@ -189,7 +200,7 @@ void* mi_reallocn(void* p, size_t count, size_t size) mi_attr_noexcept {
 
 void* mi_heap_reallocf(mi_heap_t* heap, void* p, size_t newsize) mi_attr_noexcept {
   void* moved = mi_heap_realloc(heap, p, newsize);
-  if (moved == NULL) mi_cfree(p); /* what is not ours was reported already */
+  if (moved == NULL) mi_cfree(p); /* mi_cfree does not report once more what is no block */
   return moved;
 }
 void* mi_reallocf(void* p, size_t newsize) mi_attr_noexcept {

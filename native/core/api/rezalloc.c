@@ -1,4 +1,4 @@
-/* Resizing that keeps what lies behind the size zero. */
+/* Resizing that keeps the rest of the block, behind its size, zero. */
 #include "api/alloc.h"
 
 static void*

@@ -1,8 +1,10 @@
-/* Statistics that programs ask for. */
+/* The statistics that programs ask for. */
 #include <string.h>
 
 #include "api/alloc.h"
+#include "heap/heap.h"
 #include "heap/magazine.h"
+#include "heap/thread.h"
 #include "stats/stats.h"
 
 void mi_stats_merge(void) mi_attr_noexcept { mi_thread_merge_stats(); }
@@ -26,7 +28,7 @@ void mi_stats_get(size_t stats_size, mi_stats_t* stats) mi_attr_noexcept {
 char* mi_stats_get_json(size_t buf_size, char* buf) mi_attr_noexcept {
   mi_stats_merge();
   if (buf != NULL) return mi_stats_write_json(buf, buf_size) < buf_size ? buf : NULL;
-  /* The numbers may be longer when they are written: by making the block, too. */
+  /* Numbers may have more digits by the time they are written; making the block changes some. */
   enum { MORE = 512 };
   size_t size = mi_stats_write_json(NULL, 0) + MORE;
   char* block = mi_malloc(size);
@@ -45,11 +47,13 @@ void mi_stats_print(void* out) mi_attr_noexcept {
   mi_stats_print_out(NULL, NULL);
 }
 
+/* What the heaps of a thread hold. */
 typedef struct held_s {
   size_t blocks;
   size_t bytes;
 } held_t;
 
+/* Adds the blocks of the page that are alive, without those that other threads freed. */
 static void add_page(mi_heap_t* heap, mi_page_t* page, void* arg) {
   (void)heap;
   held_t* held = arg;
@@ -72,6 +76,6 @@ void mi_thread_stats_print_out(mi_output_fun* out, void* arg) mi_attr_noexcept {
     mi_magazine_flush(heap);
     mi_heap_for_each_page(heap, MI_BIN_COUNT, add_page, &held);
   }
-  mi_thread_stats_t stats = tld->stats; /* printing may allocate */
+  mi_thread_stats_t stats = tld->stats; /* a copy, since printing may allocate */
   mi_stats_print_thread(&stats, held.blocks, held.bytes, out, arg);
 }

@@ -4,7 +4,9 @@
 #include <stdlib.h>
 
 #include "api/alloc.h"
+#include "heap/thread.h"
 
+/* A copy of `size` bytes, followed by `terminator` zero bytes. NULL and ENOMEM. */
 static void* copy(mi_heap_t* heap, const void* s, size_t size, size_t terminator) {
   char* result = mi_alloc(heap, size + terminator, false);
   if (result == NULL) return NULL;

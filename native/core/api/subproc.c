@@ -1,11 +1,14 @@
-/* Sub-processes. */
+/* Functions on sub-processes: groups of threads that do not take over each other's memory. */
 #include "api/subproc.h"
 
 #include <errno.h>
 
 #include "heap/communal.h"
 #include "heap/heap.h"
+#include "heap/reclaim.h"
+#include "options/report.h"
 #include "segment/abandoned_visit.h"
+#include "segment/subproc.h"
 
 mi_subproc_t* mi_subproc_accept(const char* function, mi_subproc_id_t id) {
   mi_subproc_t* subproc = mi_subproc_find(id);
@@ -31,7 +34,7 @@ void mi_subproc_delete(mi_subproc_id_t id) {
   }
 }
 
-/* No block of the thread is alive. */
+/* Whether no block of the thread is alive. Gives back its empty pages. */
 static bool is_unused(mi_tld_t* tld) {
   size_t pages = 0;
   for (mi_heap_t* heap = tld->heaps; heap != NULL; heap = heap->next) {

@@ -1,13 +1,14 @@
-/* Allocation in builds for valgrind and AddressSanitizer: every block has gaps around what the caller
-   gets. Always the slow path. */
+/* Allocation in builds for valgrind and AddressSanitizer: every block has gaps around the caller's
+   bytes, and comes from the slow path. */
 #include <errno.h>
 
 #include "api/alloc.h"
+#include "heap/request.h"
 
 void* mi_alloc_tracked(mi_heap_t* heap, size_t size, size_t align, size_t offset, bool zero) {
   if (size > MI_MAX_ALLOC_SIZE) {
-    return mi_alloc_slow_aligned(
-        heap, &(mi_request_t){.size = size, .align = align, .offset = offset}, zero);
+    return mi_malloc_generic(heap, &(mi_request_t){.size = size, .align = align, .offset = offset},
+                             zero);
   }
   size_t total;
   if (align < MI_MAX_ALIGN && offset == 0) align = MI_MAX_ALIGN;
@@ -20,7 +21,7 @@ void* mi_alloc_tracked(mi_heap_t* heap, size_t size, size_t align, size_t offset
     request = (mi_request_t){
         .size = size + (size_t)2 * MI_TRACK_GAP, .align = align, .offset = offset + MI_TRACK_GAP};
   }
-  uint8_t* block = mi_alloc_slow_aligned(heap, &request, false);
+  uint8_t* block = mi_malloc_generic(heap, &request, false);
   if (block == NULL) return NULL;
   uint8_t* p = block + MI_TRACK_GAP;
   p = (uint8_t*)(mi_align_up((uintptr_t)p + offset, align) - offset);

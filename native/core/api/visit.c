@@ -1,10 +1,11 @@
-/* Looking at heaps from outside. */
+/* Functions that show the blocks of heaps, and tell whose a block is. */
 #include "heap/visit.h"
 
 #include "api/free.h"
 #include "api/heap.h"
 #include "api/subproc.h"
 #include "heap/communal.h"
+#include "heap/thread.h"
 
 bool mi_heap_visit_blocks(const mi_heap_t* heap, bool visit_blocks, mi_block_visit_fun* visitor,
                           void* arg) {
@@ -13,7 +14,7 @@ bool mi_heap_visit_blocks(const mi_heap_t* heap, bool visit_blocks, mi_block_vis
     mi_misuse(EINVAL, "heap_visit_blocks: heap %p is being visited\n", (const void*)heap);
     return false;
   }
-  /* What a visit changes in the heap, its owner does not see. */
+  /* Cast away: the caller does not see what a visit changes in the heap. */
   bool all = mi_heap_visit((mi_heap_t*)heap, &(mi_visit_t){visitor, arg, visit_blocks});
   mi_deliver_misuse();
   return all;
@@ -47,6 +48,7 @@ bool mi_abandoned_visit_blocks(mi_subproc_id_t subproc_id, int heap_tag, bool vi
     mi_error(EINVAL, "abandoned_visit_blocks: called by a visitor of abandoned blocks\n");
     return false;
   }
-  if (mi_heap_get_default() == NULL) return false; /* so that the end of this thread is noticed */
+  /* Only if the thread has a heap is its end noticed, which then ends the visit. */
+  if (mi_heap_get_default() == NULL) return false;
   return mi_abandoned_visit(subproc, heap_tag, &(mi_visit_t){visitor, arg, visit_blocks});
 }

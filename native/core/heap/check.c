@@ -1,7 +1,10 @@
 /* The walker of a heap's invariants. */
 #include <string.h>
 
+#include "heap/heap.h"
 #include "heap/magazine.h"
+#include "heap/retire.h"
+#include "heap/thread.h"
 
 static bool direct_is_valid(mi_heap_t* heap) {
   for (size_t words = 0; words < MI_DIRECT_COUNT; words++) {
@@ -22,14 +25,15 @@ static bool page_belongs(mi_heap_t* heap, mi_page_t* page, unsigned queue) {
   return page->reserved > 1 && queue == page->bin && page->block_size == mi_bin_block_size(queue);
 }
 
-/* Every page of the full queue that is not FULL is on the delayed list. */
+/* Whether the delayed list has every page of the full queue that is NORMAL and has blocks on
+   thread_free. */
 static bool delayed_is_valid(mi_heap_t* heap) {
   size_t noticed = 0;
   for (mi_page_t* page = heap->pages[MI_BIN_FULL].first; page != NULL; page = page->next) {
     uintptr_t word = atomic_load_explicit(&page->thread_free, memory_order_acquire);
     noticed += mi_tf_state(word) == MI_TF_NORMAL && word != MI_TF_NORMAL;
   }
-  /* Others may add to it meanwhile, in front only. */
+  /* Other threads may add pages meanwhile, but only in front. */
   size_t listed = 0;
   mi_page_t* page = atomic_load_explicit(&heap->delayed, memory_order_acquire);
   for (; page != NULL; page = mi_page_delayed_next(page), listed++) {
@@ -48,12 +52,12 @@ slot_is_valid(const mi_heap_t* heap, const _Atomic(uintptr_t)* slot, unsigned si
   bool is_valid = atomic_load_explicit(&page->heap, memory_order_relaxed) == heap &&
                   mi_magazine_class(page->bin) == size_class &&
                   mi_page_block_of(page, block) == block && !mi_page_block_is_free(page, block);
-  /* Another thread may have taken it meanwhile. */
+  /* Another thread may have taken the block meanwhile. */
   return is_valid || atomic_load_explicit(slot, memory_order_relaxed) != word;
 }
 
 static bool counts_magazine(const mi_heap_t* heap, const mi_page_t* page) {
-  if (!mi_page_has_magazine(page)) return true;
+  if (!page->to_magazine) return true;
   size_t count = mi_magazine_count(heap->magazine, page);
   return count <= page->in_magazine && count <= mi_page_used(page);
 }

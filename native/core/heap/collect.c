@@ -1,29 +1,13 @@
-/* Giving back what is free. */
+/* Giving back the empty pages of heaps. */
+#include "heap/delayed.h"
+#include "heap/heap.h"
 #include "heap/magazine.h"
-#include "os/rare.h"
-#include "page/scavenge.h"
-#include "segment/purge.h"
+#include "heap/queue.h"
+#include "heap/retire.h"
 
-static int64_t earlier(int64_t a, int64_t b) { return a == 0 || (b != 0 && b < a) ? b : a; }
-
-int64_t mi_purge_due(void) {
-  int64_t due = earlier(earlier(mi_purge_next(), mi_scavenge_next()), mi_magazine_next());
-  if (mi_likely(due == 0)) return 0;
-  int64_t now = mi_os_now();
-  if (now < due && !mi_rare(mi_rare_purge)) return due;
-  int64_t magazines = mi_magazine_next() == 0
-                          ? 0
-                          : mi_magazine_round(now); /* what it frees is seen by the next ones */
-  return earlier(earlier(mi_purge_round(now), mi_scavenge_round(now)), magazines);
-}
-
-void mi_purge_everything(void) {
-  mi_magazine_take_all();
-  mi_scavenge_all();
-  mi_purge_all();
-}
-
-/* Unless by force, pages stay shared and watched, since their owner may fall asleep. */
+/* Collects a page, and gives it back if it is empty. Without `force`, a retired page is kept, and a
+   shared or watched one is left as it is, unless all its blocks were freed: its owner may fall
+   asleep. */
 static void collect_page(mi_heap_t* heap, mi_page_t* page, void* force) {
   if (*(bool*)force) {
     mi_page_free_collect_all(page);
@@ -47,7 +31,7 @@ void mi_heap_collect_frees(mi_heap_t* heap) {
   mi_heap_for_each_page(heap, MI_BIN_FULL, collect_page, &force);
 }
 
-/* A full page of which some blocks came back has a place among the others, however few they are. */
+/* Moves a full page with free blocks, however few they are, back to the queue of its bin. */
 static void show_page(mi_heap_t* heap, mi_page_t* page, void* arg) {
   (void)arg;
   bool some = page->local_free != NULL || mi_page_has_thread_free(page);
@@ -61,7 +45,7 @@ void mi_heap_collect_pages(mi_heap_t* heap, bool force) {
   mi_heap_delayed_free(heap);
   if (force) mi_heap_for_each_page(heap, MI_BIN_COUNT, show_page, NULL);
   mi_heap_collect_retired(heap, force);
-  /* What comes back to a full page is announced. */
+  /* Full pages are left out: other threads announce what they freed in these. */
   mi_heap_for_each_page(heap, MI_BIN_FULL, collect_page, &force);
 }
 

@@ -3,15 +3,19 @@
 #include <errno.h>
 
 #include "heap/communal_room.h"
+#include "heap/reclaim.h"
 #include "os/rare.h"
+#include "page/page.h"
 #include "segment/abandoned.h"
 #include "segment/mark.h"
 #include "segment/pin.h"
+#include "segment/segment_queue.h"
 #include "stats/stats.h"
 
-/* ---- Whether ---- */
+/* ---- Whether communal pages are in use ---- */
 
-/* Where threads hardly free each other's large blocks, each is better off with its own. */
+/* How many frees of other threads' large blocks must be seen before communal pages come into use.
+   Where threads hardly free each other's large blocks, each is better off with its own pages. */
 enum { ENOUGH = 32 };
 static _Atomic(unsigned) learned;
 
@@ -27,14 +31,16 @@ static bool has_begun(void) {
 }
 
 bool mi_communal_serves_heap(const mi_heap_t* heap) {
+  /* With the option visit_abandoned, a program wants to see all that ended threads left: it would
+     not see communal pages. */
   return mi_unlikely(has_begun()) && !MI_GUARDED && heap == &heap->tld->backing &&
          mi_subproc_of(heap->segments) == &mi_subproc_first &&
-         !mi_option_is_enabled(mi_option_visit_abandoned); /* who wants to see what threads left */
+         !mi_option_is_enabled(mi_option_visit_abandoned);
 }
 
 /* ---- Pages ---- */
 
-/* Never given twice, unlike the address of a heap. */
+/* The thread's id in communal pages. Unlike the address of a heap, none is given out twice. */
 static uintptr_t id_of(mi_tld_t* tld) {
   static _Atomic(uintptr_t) last;
   if (tld->communal_id == 0) {
@@ -43,7 +49,8 @@ static uintptr_t id_of(mi_tld_t* tld) {
   return tld->communal_id;
 }
 
-/* Before others can hold the segment. */
+/* Fills in the descriptor of a page that was just taken. To be called before other threads can hold
+   the segment. */
 static void begin(mi_page_t* page, mi_heap_t* heap, unsigned bin) {
   page->bin = (uint8_t)bin;
   page->tag = heap->tag;
@@ -56,7 +63,8 @@ static void free_pages(mi_slot_ref_t slot, uint64_t pages) {
   mi_communal_note_room(slot);
 }
 
-/* What others could not give back meanwhile goes now. */
+/* Lets go of the segment, and then gives back the pages that other threads could not give back
+   while it was held. */
 static void let_go(mi_slot_ref_t slot) {
   bool missed = mi_abandoned_let_go(&mi_subproc_communal, slot);
   mi_communal_note_room(slot);
@@ -86,7 +94,7 @@ static mi_page_t* take_new(mi_segments_tld_t* tld, mi_heap_t* heap, unsigned bin
   return page;
 }
 
-/* In whatever segment has room. *busy: one was held by somebody. */
+/* A page in any communal segment that has room, or NULL. Sets *busy if another thread held one. */
 static mi_page_t* take_anywhere(mi_segments_tld_t* tld, mi_heap_t* heap, unsigned bin, bool* busy) {
   mi_page_t* page = NULL;
   for (mi_slot_walk_t walk = mi_walk_slots(); page == NULL && mi_next_slot(&walk);) {
@@ -100,8 +108,8 @@ static mi_page_t* take_anywhere(mi_segments_tld_t* tld, mi_heap_t* heap, unsigne
   return page;
 }
 
-/* Where memory is exhausted, what somebody holds at the moment is waited for; but not for ever, since a signal handler
-   may have interrupted who holds it. */
+/* For when memory is exhausted: waits for segments that other threads hold. Not for ever, since our
+   caller may be a signal handler that has interrupted the holder. */
 static mi_page_t* take_at_last(mi_segments_tld_t* tld, mi_heap_t* heap, unsigned bin) {
   enum { ROUNDS = 300 };
   mi_page_t* page = NULL;
@@ -114,7 +122,7 @@ static mi_page_t* take_at_last(mi_segments_tld_t* tld, mi_heap_t* heap, unsigned
   return page;
 }
 
-/* Where memory is resident, before it is made so. */
+/* Prefers room where memory is resident, then any other room, then a new segment. */
 static mi_page_t* take_page(mi_heap_t* heap, unsigned bin) {
   mi_segments_tld_t tld = {.subproc = &mi_subproc_communal};
   for (int resident = 1; resident >= 0; resident--) {
@@ -131,7 +139,7 @@ mi_page_t* mi_communal_page_alloc(mi_heap_t* heap, unsigned bin) {
   mi_page_t* page = take_page(heap, bin);
   if (page == NULL) return NULL;
   if (MI_TRACK) mi_page_set_flag(page, MI_PAGE_HAS_ALIGNED, true);
-  mi_stat_up(pages, 1); /* not in the thread, which may not be the one that frees it */
+  mi_stat_up(pages, 1); /* not in the thread's statistics: another thread may free the page */
   return page;
 }
 
@@ -139,8 +147,9 @@ void mi_communal_page_free(mi_page_t* page) {
   mi_segment_t* segment = mi_segment_of(page);
   mi_slot_ref_t slot = mi_segment_slot(segment);
   unsigned index = mi_page_index(segment, page);
-  /* Release: who gives the page back, which may be another thread that looks at all pages, does so after our last use
-     of the block. */
+  /* Release: pairs with the acquire in mi_page_abandoned_has_come_back. The thread that gives the
+     page back, which may be another one that looks at all pages, does so after our last use of the
+     block. */
   if (mi_unlikely(atomic_exchange_explicit(&page->link, 0, memory_order_release) == 0)) {
     mi_misuse(EAGAIN, "free: %p was freed before\n", (void*)page->start);
     return;
@@ -149,7 +158,7 @@ void mi_communal_page_free(mi_page_t* page) {
   free_pages(slot, (uint64_t)1 << index);
 }
 
-/* The caller holds the segment. */
+/* Whether the page is in use and its block was not freed. The caller holds the segment. */
 static bool lives(mi_segment_t* segment, unsigned index) {
   return (mi_segment_pages(segment) >> index & 1) != 0 &&
          !mi_page_abandoned_has_come_back(&segment->pages[index]);
@@ -160,7 +169,7 @@ bool mi_communal_page_resize(mi_page_t* page, unsigned bin, bool* zero) {
   mi_segment_t* segment = mi_segment_of(page);
   mi_slot_ref_t slot = mi_segment_slot(segment);
   if (mi_abandoned_hold(&mi_subproc_communal, slot) == NULL) return false;
-  /* False also if the program frees the block in another thread at this moment, which is misuse. */
+  /* The block lives, unless another thread frees it at this moment, which is misuse. */
   bool done = lives(segment, mi_page_index(segment, page)) &&
               mi_segment_page_resize(&tld, page, mi_bin_block_size(bin), zero);
   if (done) page->bin = (uint8_t)bin;
@@ -169,7 +178,7 @@ bool mi_communal_page_resize(mi_page_t* page, unsigned bin, bool* zero) {
   return done;
 }
 
-/* ---- Whose ---- */
+/* ---- The communal pages of a heap ---- */
 
 static bool is_of(const mi_page_t* page, const mi_heap_t* heap) {
   return heap == &heap->tld->backing && page->communal_id == heap->tld->communal_id;
@@ -197,7 +206,8 @@ bool mi_communal_is_alive(const mi_heap_t* heap, const mi_communal_block_t* bloc
   return alive;
 }
 
-/* The heap's first block in this slot from page *index on. False if there is none; else the slot is pinned. */
+/* Finds the heap's first block in the slot from page *index on, and pins the slot; *index is then
+   the page after it. False if there is no such block. */
 static bool
 find_next(mi_slot_ref_t slot, unsigned* index, mi_heap_t* heap, mi_communal_block_t* block) {
   mi_segment_t* segment = mi_abandoned_hold_patiently(&mi_subproc_communal, slot);
@@ -234,7 +244,7 @@ bool mi_communal_for_each(mi_heap_t* heap, mi_communal_fun* fn, void* arg) {
   return true;
 }
 
-/* The caller holds the segment. */
+/* Whether p lies in a live block of the heap in the segment, which the caller holds. */
 static bool holds(mi_segment_t* segment, const mi_heap_t* heap, const void* p) {
   if (mi_segment_of(p) != segment) return false;
   const mi_page_t* page = mi_segment_page_of(segment, p);
@@ -242,7 +252,8 @@ static bool holds(mi_segment_t* segment, const mi_heap_t* heap, const void* p) {
          (size_t)((const uint8_t*)p - page->start) < page->block_size;
 }
 
-/* Where p may be anything, only who holds a segment knows where it is. */
+/* p may be any address, and a segment may end unless it is held: so each communal segment is held,
+   and asked for p. */
 bool mi_communal_holds(const mi_heap_t* heap, const void* p) {
   if (!has_any(heap)) return false;
   bool found = false;

@@ -4,12 +4,14 @@
 #include "segment/mark.h"
 #include "segment/place.h"
 
-/* For each bin: what has room for a page of it is most likely in this chunk or a later one. */
+/* For each bin, the number of a chunk: room for a page of the bin is most likely in this chunk or a
+   later one. */
 static _Atomic(size_t) room_from[MI_BIN_HUGE];
 
-/* How often nothing was found. Not all room is noted: units may just be purged when they are looked at, and who passed
-   by a segment may note a later chunk after it was let go. So after as many times as there are chunks, all are looked
-   at again. */
+/* How many searches found nothing. Not all room is noted: units may just be purged when a slot is
+   looked at, and a thread that passed by a held segment may note a later chunk after that segment
+   was let go. So after as many failures as the process has chunks, all chunks are searched
+   again. */
 static _Atomic(size_t) failures;
 
 static uint64_t free_units(mi_slot_ref_t ref) {
@@ -20,7 +22,7 @@ static uint64_t free_units(mi_slot_ref_t ref) {
 }
 
 void mi_communal_note_room(mi_slot_ref_t ref) {
-  int longest = mi_longest_run(free_units(ref));
+  int longest = mi_longest_span(free_units(ref));
   size_t most = longest < 0 ? 0 : (size_t)MI_UNIT_SIZE * 2 << longest;
   for (unsigned bin = MI_BIN_LARGE; bin < MI_BIN_HUGE && mi_bin_block_size(bin) < most; bin++) {
     if (atomic_load_explicit(&room_from[bin], memory_order_relaxed) > ref.chunk->number) {
@@ -29,7 +31,8 @@ void mi_communal_note_room(mi_slot_ref_t ref) {
   }
 }
 
-/* Looks at what belongs to the slot, not at the segment, which may end at any time. */
+/* Whether the slot seems to have room for a page of such a block. Only looks at the state of the
+   slot, not at the segment, which may end at any time. */
 static bool seems_to_fit(mi_slot_ref_t ref, size_t block_size, bool resident) {
   uint64_t places = mi_places_for(free_units(ref), block_size);
   if (resident) places &= atomic_load_explicit(&mi_slot_state(ref)->dirty, memory_order_relaxed);

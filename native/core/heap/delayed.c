@@ -1,16 +1,22 @@
-/* free(), but for its fast path: the owner's side and the other threads'. The protocol between
-   them is that of mi_page_t.thread_free in types.h. */
+/* free() without its fast path: by the owner, and by other threads. The protocol between them is
+   that of mi_page_t.thread_free in types.h. */
+#include "heap/delayed.h"
+
 #include "heap/communal.h"
 #include "heap/heap.h"
 #include "heap/magazine.h"
+#include "heap/queue.h"
+#include "heap/retire.h"
 #include "os/rare.h"
+#include "page/page.h"
 #include "page/scavenge.h"
+#include "segment/huge.h"
 
 static void push_delayed(mi_heap_t* heap, mi_page_t* page) {
   mi_page_t* head = atomic_load_explicit(&heap->delayed, memory_order_relaxed);
   do {
     atomic_store_explicit(&page->link, (uintptr_t)head, memory_order_relaxed);
-    /* Release: who drains the list sees the link. */
+    /* Release: pairs with the acquire in mi_heap_delayed_free, which then sees the link. */
   } while (!atomic_compare_exchange_weak_explicit(&heap->delayed, &head, page, memory_order_release,
                                                   memory_order_relaxed));
 }
@@ -24,7 +30,8 @@ typedef struct blocks_s {
 
 static blocks_t only(mi_block_t* block) { return (blocks_t){block, block, 1}; }
 
-/* The word after a push on thread_free. */
+/* Links the blocks in front of thread_free's list. Returns what the word thread_free is after the
+   push. */
 static uintptr_t pushed(mi_page_t* page, const blocks_t* blocks, uintptr_t word) {
   mi_block_set_next(page, blocks->last, mi_tf_list(word));
   size_t count = mi_tf_count(word) + blocks->count;
@@ -34,28 +41,34 @@ static uintptr_t pushed(mi_page_t* page, const blocks_t* blocks, uintptr_t word)
   return mi_tf_make(blocks->first, count, state);
 }
 
-/* Has the owner look at a page that was FULL and has become NOTIFYING by our push. */
+/* Puts a page that was FULL, and that our push made NOTIFYING, on its heap's delayed list: so the
+   owner looks at it. */
 static void notify(mi_page_t* page) {
   mi_race_window();
   push_delayed(atomic_load_explicit(&page->heap, memory_order_acquire), page);
   mi_race_window();
-  /* NOTIFYING -> NORMAL, keeping what others pushed meanwhile. Release: our use of the heap is
-     over. After this the page may be gone. */
+  /* NOTIFYING -> NORMAL, keeping what other threads pushed meanwhile. Release: pairs with the
+     acquire in mi_page_is_notifying; our use of the heap is over. After this the page may be
+     gone. */
   atomic_fetch_and_explicit(&page->thread_free, ~(uintptr_t)MI_TF_STATE_MASK, memory_order_release);
 }
 
-/* An owner that sleeps would hold a mapping of its own for ever; what is in slots is left to page/scavenge.c. */
+/* Purges a huge block in a mapping of its own, which an owner that sleeps would hold for ever. Huge
+   blocks in slots are left to page/scavenge.c. */
 static void purge_mapping(mi_page_t* page) {
   if (mi_option_get(mi_option_purge_delay) >= 0) mi_huge_page_purge(page);
 }
 
 static mi_noinline void free_huge_mt(mi_page_t* page, mi_block_t* block) {
-  mi_slot_ref_t slot = mi_segment_slot(mi_segment_of(page)); /* after the push all may be gone */
+  /* Read now: after the push the segment may be gone. */
+  mi_slot_ref_t slot = mi_segment_slot(mi_segment_of(page));
   uintptr_t word = atomic_load_explicit(&page->thread_free, memory_order_relaxed);
   if (slot.chunk == NULL && mi_tf_state(word) == MI_TF_FULL) {
-    purge_mapping(page); /* may take a while, so not as NOTIFYING, for which others wait */
+    /* This may take a while, so not while NOTIFYING: other threads wait for that to end. */
+    purge_mapping(page);
   }
-  /* Acquire: of an UNOWNED page we see the header as its owner left it. */
+  /* Acquire: pairs with the release in abandon_huge (heap/reclaim.c); we see the header of an
+     UNOWNED page as its owner left it. */
   word = atomic_load_explicit(&page->thread_free, memory_order_acquire);
   const blocks_t blocks = only(block);
   do {
@@ -64,7 +77,7 @@ static mi_noinline void free_huge_mt(mi_page_t* page, mi_block_t* block) {
       return;
     }
     mi_race_window();
-    /* As for other pages. */
+    /* Release and acquire: as explained in `push`. */
   } while (!atomic_compare_exchange_weak_explicit(&page->thread_free, &word,
                                                   pushed(page, &blocks, word), memory_order_acq_rel,
                                                   memory_order_acquire));
@@ -72,9 +85,10 @@ static mi_noinline void free_huge_mt(mi_page_t* page, mi_block_t* block) {
   if (slot.chunk != NULL) mi_scavenge_hint(slot);
 }
 
-/* Not of a huge page. Returns how many blocks are on thread_free then. */
+/* Pushes blocks on thread_free of a page that is not huge. Returns how many blocks are on it
+   then. */
 mi_inline size_t push(mi_page_t* page, blocks_t blocks) {
-  /* After the push all may be gone. */
+  /* Read now: after the push the page and its segment may be gone. */
   mi_slot_ref_t slot = mi_segment_slot(mi_segment_of(page));
   bool big = page->block_size > MI_SMALL_BLOCK_MAX;
   uintptr_t word = atomic_load_explicit(&page->thread_free, memory_order_relaxed);
@@ -82,8 +96,9 @@ mi_inline size_t push(mi_page_t* page, blocks_t blocks) {
   do {
     wanted = pushed(page, &blocks, word);
     mi_race_window();
-    /* Release: who collects the block sees its link and our last writes to it. Acquire: with
-       NOTIFYING, we see page->heap. */
+    /* Release: pairs with the acquire with which the list is taken (page/collect.c,
+       page/scavenge.c): that thread sees the links, and our last writes to the blocks are over.
+       Acquire: pairs with the release in mi_page_set_full; with NOTIFYING, we see page->heap. */
   } while (!atomic_compare_exchange_weak_explicit(&page->thread_free, &word, wanted,
                                                   memory_order_acq_rel, memory_order_relaxed));
   if (mi_unlikely(mi_tf_state(word) != mi_tf_state(wanted))) notify(page);
@@ -109,7 +124,7 @@ static void collect_and_retire(mi_page_t* page) {
   if (mi_page_is_empty(page)) mi_page_retire(page);
 }
 
-/* All blocks of a SHARED page came back, the last one by its owner's hand. */
+/* For a SHARED page of which all blocks were freed, the last one by its owner. */
 static void take_back(mi_page_t* page) {
   if (page->in_full) {
     mi_heap_delayed_free(atomic_load_explicit(&page->heap, memory_order_relaxed));
@@ -145,7 +160,7 @@ void mi_page_share(mi_page_t* page) {
   blocks_t blocks = {page->local_free, NULL, 0};
   if (blocks.first != NULL) {
     blocks.last = mi_page_last_of(page, blocks.first, &blocks.count);
-    if (mi_unlikely(blocks.last == NULL)) return; /* mi_page_free_collect_all will say so */
+    if (mi_unlikely(blocks.last == NULL)) return; /* mi_page_free_collect_all will report it */
   }
   mi_page_count_all(page);
   mi_page_set_flag(page, MI_PAGE_SHARED, true);
@@ -156,16 +171,17 @@ void mi_page_share(mi_page_t* page) {
   push(page, blocks);
 }
 
-/* As below, of a page of one block. It stays in the full queue until it is given back. */
+/* Like `complete`, for a page of one block. It stays in the full queue until it is given back. */
 static bool complete_single(mi_page_t* page) {
   if (!mi_page_collect_single(page)) return false;
   if (mi_page_is_empty(page)) mi_page_retire(page);
   return true;
 }
 
-/* The page's notice has been read: it is an ordinary page again. False if that must wait. */
+/* Completes the frees in a page that was on the delayed list: it is an ordinary page again. False
+   if that must wait. */
 static bool complete(mi_heap_t* heap, mi_page_t* page) {
-  if (mi_page_is_notifying(page)) return false; /* it may not end yet */
+  if (mi_page_is_notifying(page)) return false; /* the page may not end yet */
   mi_race_window();
   if (page->reserved == 1) return complete_single(page);
   if (mi_page_others_freed(page) > mi_page_owner_shared(page)) mi_heap_others_free(heap);
@@ -184,7 +200,7 @@ bool mi_heap_has_delayed(mi_heap_t* heap) {
 
 void mi_heap_delayed_free(mi_heap_t* heap) {
   if (mi_likely(!mi_heap_has_delayed(heap))) return;
-  /* Acquire pairs with the release of push_delayed. */
+  /* Acquire: pairs with the release in push_delayed. */
   mi_page_t* page = atomic_exchange_explicit(&heap->delayed, NULL, memory_order_acquire);
   while (page != NULL) {
     mi_page_t* next = mi_page_delayed_next(page);
@@ -194,7 +210,8 @@ void mi_heap_delayed_free(mi_heap_t* heap) {
 }
 
 void mi_heap_delayed_drop(mi_heap_t* heap) {
-  (void)atomic_exchange_explicit(&heap->delayed, NULL, memory_order_acquire); /* as above */
+  /* Acquire: pairs with the release in push_delayed. */
+  (void)atomic_exchange_explicit(&heap->delayed, NULL, memory_order_acquire);
 }
 
 static void complete_in_child(mi_heap_t* heap, mi_page_t* page, void* arg) {
@@ -205,7 +222,8 @@ static void complete_in_child(mi_heap_t* heap, mi_page_t* page, void* arg) {
 }
 
 void mi_heap_delayed_free_in_child(mi_heap_t* heap) {
-  /* Whether a page got as far as this list does not matter: all are looked at. */
+  /* All pages are looked at, so it does not matter whether a lost thread had put a page on this
+     list yet. */
   atomic_store_explicit(&heap->delayed, NULL, memory_order_relaxed);
   mi_heap_for_each_page(heap, MI_BIN_COUNT, complete_in_child, NULL);
 }

@@ -3,31 +3,48 @@
 
 #include "heap/communal.h"
 #include "heap/magazine.h"
+#include "heap/queue.h"
+#include "heap/reclaim.h"
+#include "heap/request.h"
+#include "heap/retire.h"
+#include "segment/huge.h"
 #include "stats/stats.h"
+
+/* In a large heap, most blocks that are laid out are used soon, and to get several system pages at
+   once costs half of getting them one by one (bench/NOTES.md). In a small heap that would take too
+   much memory for what it saves. */
+void mi_heap_extend_page(mi_heap_t* heap, mi_page_t* page) {
+  enum { LARGE_HEAP_PAGES = 128, AHEAD = 3, MOST_BYTES = 16 << 10 };
+  bool ahead = page->block_size <= MI_SMALL_SIZE_MAX && heap->page_count >= LARGE_HEAP_PAGES &&
+               (1 + AHEAD) * mi_os_page_size() <= MOST_BYTES;
+  mi_page_extend(page, ahead ? AHEAD : 0);
+}
 
 static mi_page_t* adopt_fresh(mi_heap_t* heap, mi_page_t* page, unsigned bin) {
   page->bin = (uint8_t)bin;
   page->tag = heap->tag;
-  atomic_store_explicit(&page->heap, heap,
-                        memory_order_relaxed); /* published by mi_page_set_full */
+  /* Relaxed: published by the release in mi_page_set_full or add_single. */
+  atomic_store_explicit(&page->heap, heap, memory_order_relaxed);
   if (MI_TRACK) mi_page_set_flag(page, MI_PAGE_HAS_ALIGNED, true);
-  mi_page_set_freer(page);
+  mi_magazine_set_freer(heap, page);
   if (bin != MI_BIN_HUGE) mi_thread_stat_up(heap->tld, pages);
-  if (page->reserved > 1) mi_page_extend(page);
+  if (page->reserved > 1) mi_heap_extend_page(heap, page);
   return page;
 }
 
-/* A page of one block, which is taken next: the full queue is its place from the start. */
+/* Adds a page of one block, which the caller takes next: its place is the full queue from the
+   start. */
 static void add_single(mi_heap_t* heap, mi_page_t* page) {
-  /* Nobody else knows of it yet. */
+  /* No other thread knows the page yet. Release: as in mi_page_set_full. */
   atomic_store_explicit(&page->thread_free, MI_TF_FULL, memory_order_release);
   page->in_full = true;
   mi_heap_add_page(heap, page, false);
 }
 
-/* Where memory is resident, or NULL. Before a small page touches fresh memory, one that another class has retired
-   is given back, if there are more than a few: programs that use one class after another need a fifth less memory
-   so. At last the slot that the thread left is taken back. */
+/* A page where memory is resident, or NULL. Before a small page touches fresh memory, a page that
+   another class has retired is given back, if the heap has retired more than `few` bytes: so
+   programs that use one class after another need a fifth less memory. As a last resort, the slot
+   that the thread left last is taken back. */
 static mi_page_t* page_in_resident(mi_heap_t* heap, size_t block_size) {
   const size_t few = 256 << 10;
   mi_page_t* page = mi_segment_page_alloc_resident(heap->segments, block_size);
@@ -43,7 +60,8 @@ static mi_page_t* page_in_resident(mi_heap_t* heap, size_t block_size) {
   return page;
 }
 
-/* A page that the queue did not have: what an ended thread left, or a new one. */
+/* A page that the queue did not have: a communal one, one that an ended thread left, or a new one.
+   NULL if there is no memory. */
 static mi_page_t* page_fresh(mi_heap_t* heap, unsigned bin) {
   size_t block_size = mi_bin_block_size(bin);
   mi_page_t* page = NULL;
@@ -63,19 +81,20 @@ static mi_page_t* page_fresh(mi_heap_t* heap, unsigned bin) {
   return page;
 }
 
-/* True if there is something to pop now. An exhausted page leaves the queue. */
+/* Collects the page, or lays out more blocks. False if it has no block to pop then: an exhausted
+   page moves to the full queue. */
 static bool make_available(mi_heap_t* heap, mi_page_t* page) {
   for (;;) {
     mi_page_free_collect(page);
     if (page->free != NULL) return true;
     if (page->capacity < page->reserved) {
       heap->tld->stats.pages_extended++;
-      mi_page_extend(page);
+      mi_heap_extend_page(heap, page);
       return true;
     }
     if (mi_page_to_full(heap, page)) return false;
-    /* Either a block has just come back, or a thread is notifying us; then we look again another
-       time. */
+    /* Either a block was freed just now, and we look again; or a thread is at work on the page, and
+       we look another time. */
     if (mi_page_is_notifying(page)) return false;
   }
 }
@@ -88,7 +107,7 @@ static void move_to_front(mi_heap_t* heap, mi_page_t* page) {
 
 /* A page of the bin's queue with free blocks, or NULL. */
 static mi_page_t* search_queue(mi_heap_t* heap, unsigned bin) {
-  mi_page_t* empty = NULL; /* taken only if no page is partly used, so that the others can drain */
+  mi_page_t* empty = NULL; /* taken only if no page is partly used: empty pages can be given back */
   mi_page_t* next;
   for (mi_page_t* page = heap->pages[bin].first; page != NULL; page = next) {
     next = page->next;
@@ -106,15 +125,15 @@ static mi_page_t* search_queue(mi_heap_t* heap, unsigned bin) {
 }
 
 /* ---- Loans ----
-   A page of its own costs a class a system page at least, and a thread that allocates little asks for a
-   few blocks of many classes. So a class without pages gets its first blocks in each round from pages
-   of larger classes, up to the next power of two. These blocks may live for ever, so only in a small heap:
-   what is wasted in all is less than half of its pages. */
+   A page of its own costs a size class at least one system page, and a thread that allocates little
+   asks for a few blocks of many classes. So a class without pages gets its first blocks in each
+   round from pages of larger classes, up to the next power of two. These blocks may live for ever,
+   so only small heaps borrow: what is wasted in all is less than half of the heap's pages. */
 
 enum { LOANS_PER_ROUND = 8, SMALL_HEAP_PAGES = 128 };
 
 static bool may_borrow(const mi_heap_t* heap, unsigned bin) {
-  /* Who tracks blocks knows those of a page by its size. */
+  /* In builds with MI_TRACK the blocks of a page are known by its block size. */
   return !MI_TRACK && bin < MI_BIN_LARGE && heap->pages_of[bin] == 0 &&
          heap->loans[bin] < LOANS_PER_ROUND && heap->page_count < SMALL_HEAP_PAGES;
 }
@@ -124,7 +143,8 @@ static unsigned largest_lender(unsigned bin) {
   return mi_is_power_of_two(size) ? bin : mi_bin_of((size_t)2 << mi_bsr64(size));
 }
 
-/* A page of a class above `bin`, up to `last`, with free blocks that are as well aligned; or NULL. */
+/* A page of a class above `bin`, up to `last`, with free blocks that are aligned as well as those
+   of `bin`; or NULL. */
 static mi_page_t* page_of_lender(mi_heap_t* heap, unsigned bin, unsigned last) {
   size_t alignment = mi_lowest_bit(mi_bin_block_size(bin));
   for (unsigned lender = bin + 1; lender <= last; lender++) {
@@ -138,11 +158,12 @@ static mi_page_t* page_of_lender(mi_heap_t* heap, unsigned bin, unsigned last) {
 
 static mi_page_t* borrow(mi_heap_t* heap, unsigned bin) {
   heap->loans[bin]++;
-  heap->tld->until_round++; /* or rounds, and so loans, would come the sooner the more are made */
+  /* Else the next round, and so more loans, would come the sooner the more loans are made. */
+  heap->tld->until_round++;
   unsigned last = largest_lender(bin);
   mi_page_t* page = page_of_lender(heap, bin, last);
   if (page == NULL) page = page_fresh(heap, last);
-  /* Its own page may be shorter, and still fit. */
+  /* A page of the class itself may be shorter, and fit where the other did not. */
   return page != NULL || last == bin ? page : page_fresh(heap, bin);
 }
 
@@ -163,7 +184,7 @@ mi_page_t* mi_heap_borrow_any(mi_heap_t* heap, unsigned bin) {
   if (page != NULL || bin >= least || !mi_communal_serves(heap, mi_bin_block_size(least))) {
     return page;
   }
-  return mi_communal_page_alloc(heap, least); /* there may be room that only these use */
+  return mi_communal_page_alloc(heap, least); /* communal segments may still have room */
 }
 
 mi_page_t* mi_heap_huge_page(mi_heap_t* heap, const mi_request_t* request) {

@@ -1,7 +1,14 @@
 /* malloc's slow path and its heartbeat. */
 #include <errno.h>
 
+#include "heap/delayed.h"
 #include "heap/heap.h"
+#include "heap/purge.h"
+#include "heap/reclaim.h"
+#include "heap/request.h"
+#include "heap/retire.h"
+#include "heap/thread.h"
+#include "os/os.h"
 #include "os/rare.h"
 #include "segment/arena.h"
 #include "segment/purge.h"
@@ -20,12 +27,13 @@ void mi_deferred_free(mi_heap_t* heap, bool force) {
   tld->heartbeat++;
   mi_deferred_free_fun* fun = atomic_load_explicit(&deferred_fun, memory_order_acquire);
   if (mi_likely(fun == NULL) || tld->callback_heap != NULL) return;
-  tld->callback_heap = heap; /* the callback may allocate, and so come here */
+  tld->callback_heap = heap; /* the callback may allocate, and get here again */
   fun(force, tld->heartbeat, atomic_load_explicit(&deferred_arg, memory_order_relaxed));
   tld->callback_heap = NULL;
 }
 
-/* Few, since a thread that allocates now and then has to purge for those that sleep. */
+/* Blocks between two heartbeats. Few, since a thread that allocates only now and then has to purge
+   for threads that sleep. */
 enum { QUICK_BLOCKS = 32 };
 
 static void heartbeat(mi_heap_t* heap) {
@@ -44,7 +52,7 @@ static void heartbeat(mi_heap_t* heap) {
     mi_deferred_free(heap, true);
     mi_heap_collect_pages(heap, true);
   }
-  mi_purge_due();
+  mi_process_purge_due();
 }
 
 static bool is_huge(const mi_request_t* request) {
@@ -56,14 +64,15 @@ static mi_page_t* find(mi_heap_t* heap, const mi_request_t* request) {
   return mi_heap_find_page(heap, mi_bin_of(request->size));
 }
 
-/* Whatever free block is large enough, of the right size or not. */
+/* A page with any free block that is large enough, of the right class or not. */
 static mi_page_t* find_any(mi_heap_t* heap, const mi_request_t* request) {
   mi_page_t* page = find(heap, request);
   if (page != NULL || is_huge(request)) return page;
   return mi_heap_borrow_any(heap, mi_bin_of(request->size));
 }
 
-/* For as long as retry_on_oom says: another thread, or another process, may give memory back. */
+/* Tries again for as long as the option retry_on_oom says, in ms: another thread, or another
+   process, may give memory back. */
 static mi_page_t* retry(mi_heap_t* heap, const mi_request_t* request) {
   int64_t until = mi_os_now() + mi_option_get(mi_option_retry_on_oom);
   mi_page_t* page = NULL;
@@ -75,9 +84,10 @@ static mi_page_t* retry(mi_heap_t* heap, const mi_request_t* request) {
   return page;
 }
 
-/* What another thread is just giving back to the system cannot be had at this moment, but it can in the next; nor can a
-   page of ours that it is looking through, which it gives back to us. Only what lies in slots is of use to who waits;
-   outside of arenas no run of these is longer than a chunk. */
+/* Tries again while other threads purge. Memory that another thread is just giving back to the
+   system cannot be had now, but soon; nor can a page of ours that it is looking through, and will
+   put back. Waiting helps only a block that may lie in slots, and outside of arenas no run of slots
+   is longer than a chunk. */
 static mi_page_t* find_beside_purges(mi_heap_t* heap, const mi_request_t* request) {
   enum { PATIENCE = 50 }; /* ms */
   int64_t until =
@@ -91,12 +101,12 @@ static mi_page_t* find_beside_purges(mi_heap_t* heap, const mi_request_t* reques
   }
 }
 
-/* Out of memory: what can be freed is freed, and one more try made. */
+/* Out of memory: frees what can be freed, and tries once more. */
 static mi_cold mi_page_t* find_at_last(mi_heap_t* heap, const mi_request_t* request) {
   mi_deferred_free(heap, true);
   mi_heaps_collect_pages(heap->tld, true);
   if (heap->segments->arena == NULL) {
-    mi_purge_everything();
+    mi_process_purge_all();
   } else {
     mi_heap_reclaim_arena(heap, !is_huge(request));
   }

@@ -4,8 +4,17 @@
 #include <string.h>
 
 #include "heap/communal.h"
+#include "heap/delayed.h"
 #include "heap/magazine.h"
+#include "heap/queue.h"
+#include "heap/reclaim.h"
+#include "heap/retire.h"
+#include "heap/sample.h"
+#include "heap/thread.h"
+#include "os/os.h"
+#include "page/page.h"
 #include "segment/guard.h"
+#include "segment/segment.h"
 
 void mi_heap_init(mi_heap_t* heap, mi_tld_t* tld, uint8_t tag, bool allow_destroy) {
   memcpy(heap, &mi_heap_empty, sizeof(*heap));
@@ -51,7 +60,7 @@ static void settle_page(mi_heap_t* heap, mi_page_t* page, void* arg) {
 
 void mi_heap_settle(mi_heap_t* heap) {
   mi_heap_for_each_page(heap, MI_BIN_COUNT, settle_page, NULL);
-  /* A page of the list may be taken to be purged at any time, and is left on it then. */
+  /* Another thread may purge a page of the list at any time; the page stays on the list then. */
   for (unsigned round = 0; mi_heap_has_delayed(heap); round++) {
     if (round > 0) mi_os_yield(round);
     mi_heap_delayed_free(heap);
@@ -59,11 +68,12 @@ void mi_heap_settle(mi_heap_t* heap) {
 }
 
 void mi_heap_take_page(mi_heap_t* heap, mi_page_t* page) {
-  atomic_store_explicit(&page->heap, heap, memory_order_relaxed); /* see mi_page_set_full */
-  mi_page_set_freer(page);
+  /* Relaxed: published by the release in mi_page_set_full. */
+  atomic_store_explicit(&page->heap, heap, memory_order_relaxed);
+  mi_magazine_set_freer(heap, page);
   mi_heap_add_page(heap, page, false);
   if (page->reserved > 1 || mi_page_set_full(page)) return;
-  /* Its block has just come back, and may be being purged. */
+  /* The page's block was freed just now, and a thread may be purging it. */
   for (unsigned round = 0; !mi_page_collect_single(page); round++) mi_os_yield(round);
   if (mi_page_is_empty(page)) mi_heap_free_page(heap, page);
 }
@@ -120,7 +130,7 @@ void mi_heap_free_memory(mi_heap_t* heap) {
   mi_block_t* block = mi_page_block_of(page, heap);
   if (MI_GUARDED) mi_guard_lift(page, block);
   if (!mi_track_free(block, heap)) return;
-  if (mi_segment_is_communal(mi_segment_of(page))) { /* where memory was exhausted */
+  if (mi_segment_is_communal(mi_segment_of(page))) { /* see mi_heap_borrow_any */
     mi_communal_page_free(page);
   } else {
     mi_page_free_block(page, block);

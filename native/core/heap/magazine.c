@@ -2,6 +2,9 @@
 
 #include <string.h>
 
+#include "heap/delayed.h"
+#include "heap/heap.h"
+#include "heap/queue.h"
 #include "os/rare.h"
 #include "segment/memory.h"
 #include "segment/purge.h"
@@ -9,11 +12,11 @@
 
 static _Atomic(mi_magazine_t*) all;
 
-/* ---- Beginning and end ---- */
+/* ---- Start and end ---- */
 
 static bool take(mi_magazine_t* magazine) {
   uintptr_t nobody = 0;
-  /* Acquire pairs with the release of mi_magazine_give_up. */
+  /* Acquire: pairs with the release of mi_magazine_end_slow. */
   return atomic_compare_exchange_strong_explicit(&magazine->owner, &nobody, mi_os_thread_id(),
                                                  memory_order_acquire, memory_order_relaxed);
 }
@@ -23,7 +26,7 @@ static mi_magazine_t* make(void) {
   if (magazine == NULL) return NULL;
   atomic_store_explicit(&magazine->owner, mi_os_thread_id(), memory_order_relaxed);
   magazine->next = atomic_load_explicit(&all, memory_order_relaxed);
-  /* Release: who walks the list sees `next`. */
+  /* Release: pairs with the acquire of a thread that walks the list, which then sees `next`. */
   while (!atomic_compare_exchange_weak_explicit(&all, &magazine->next, magazine,
                                                 memory_order_release, memory_order_relaxed)) {
   }
@@ -39,26 +42,26 @@ static mi_magazine_t* find_or_make(void) {
 static void set_freer(mi_heap_t* heap, mi_page_t* page, void* arg) {
   (void)heap;
   (void)arg;
-  mi_page_set_freer(page);
+  mi_magazine_set_freer(heap, page);
 }
 
-void mi_magazine_make(mi_heap_t* heap) {
+void mi_magazine_start_slow(mi_heap_t* heap) {
   if (MI_TRACK || heap != &heap->tld->backing) return;
-  if (mi_option_get(mi_option_purge_delay) == 0) return; /* nothing is to wait */
+  if (mi_option_get(mi_option_purge_delay) == 0) return; /* no memory is to wait */
   heap->magazine = find_or_make();
   if (heap->magazine == NULL) return;
   if (heap->others_free) mi_magazine_watch(heap);
   mi_heap_for_each_page(heap, MI_BIN_COUNT, set_freer, NULL);
 }
 
-void mi_magazine_open(mi_magazine_t* magazine) {
+void mi_magazine_watch_slow(mi_magazine_t* magazine) {
   atomic_store_explicit(&magazine->contended, true, memory_order_relaxed);
-  /* Release: who finds it set sees the blocks that are in there. */
+  /* Release: a sweep that finds it set sees the blocks that are in the magazine. */
   atomic_store_explicit(&magazine->watched, true, memory_order_release);
   mi_magazine_announce();
 }
 
-void mi_magazine_give_up(mi_magazine_t* magazine) {
+void mi_magazine_end_slow(mi_magazine_t* magazine) {
   atomic_store_explicit(&magazine->watched, false, memory_order_relaxed);
   atomic_store_explicit(&magazine->owner, 0, memory_order_release);
 }
@@ -72,20 +75,20 @@ void mi_magazines_unmap(void) {
   }
 }
 
-/* ---- Out ---- */
+/* ---- Giving blocks back ---- */
 
 static void return_block(mi_block_t* block) { mi_page_return_block(mi_page_of(block), block); }
 
-void mi_magazine_empty(mi_magazine_t* magazine) {
+void mi_magazine_flush_slow(mi_magazine_t* magazine) {
   for (unsigned size_class = 0; size_class < MI_MAGAZINE_CLASSES; size_class++) {
     mi_block_t* block;
     while ((block = mi_magazine_pop(magazine, size_class)) != NULL) return_block(block);
   }
 }
 
-void mi_magazine_empty_and_wait(mi_magazine_t* magazine) {
-  mi_magazine_empty(magazine);
-  /* Whoever took a block before we found it gone is seen at it: mi_magazine_pop. */
+void mi_magazine_settle_slow(mi_magazine_t* magazine) {
+  mi_magazine_flush_slow(magazine);
+  /* A sweep that took a block before we found it gone is seen here: mi_magazine_pop. */
   _Atomic(uint32_t)* visitors = &magazine->visitors;
   for (unsigned round = 0; atomic_load_explicit(visitors, memory_order_acquire) != 0; round++) {
     mi_os_yield(round);
@@ -99,19 +102,20 @@ bool mi_magazine_give_back(mi_heap_t* heap, unsigned bin) {
   mi_block_t* block = mi_magazine_pop(heap->magazine, mi_magazine_class(bin));
   if (block == NULL) return false;
   mi_page_t* page = mi_page_of(block);
-  /* So that it is found, however few of its blocks are free. First: it may go with this one. */
+  /* malloc is to find the page, however few of its blocks are free. First, since the page may end
+     with this block. */
   if (page->in_full && mi_page_clear_full(page)) mi_page_leave_full(heap, page);
   mi_page_return_block(page, block);
   mi_heap_delayed_free(heap);
   return true;
 }
 
-/* ---- In ---- */
+/* ---- Putting blocks in ---- */
 
 _Atomic(int64_t) mi_magazine_due;
 _Atomic(bool) mi_magazine_announced;
 
-/* What is announced by a magazine is counted as so much. */
+/* How many units a magazine counts for where it is decided whether purging is worth it. */
 enum { SOME_UNITS = 8 };
 
 void mi_magazine_announce(void) {
@@ -160,7 +164,7 @@ bool mi_magazine_lets_go(mi_magazine_t* magazine, mi_page_t* page) {
 }
 
 bool mi_magazine_holds(const mi_page_t* page, const mi_block_t* block) {
-  if (!mi_page_has_magazine(page)) return false;
+  if (!page->to_magazine) return false;
   const mi_heap_t* heap = atomic_load_explicit(&page->heap, memory_order_relaxed);
   const _Atomic(uintptr_t)* slots = heap->magazine->slots[mi_magazine_class(page->bin)];
   for (unsigned i = 0; i < MI_MAGAZINE_DEPTH; i++) {
@@ -176,46 +180,47 @@ void mi_magazine_check(mi_block_t* block) {
   mi_block_unlink(block);
 }
 
-/* ---- Blocks of threads that sleep ---- */
+/* ---- Sweeping ---- */
 
-/* Takes what is in the slot out of it, if it was there at the last look, or with `now`. Returns NULL if not; *some: if
-   something stays. */
-static mi_block_t* take_old(_Atomic(uintptr_t)* slot, bool now, bool* some) {
+/* Takes the block out of the slot if the sweep before saw it there, or with `force`. Otherwise
+   returns NULL, and sets *left if there was a block. */
+static mi_block_t* take_old(_Atomic(uintptr_t)* slot, bool force, bool* left) {
   uintptr_t word = atomic_load_explicit(slot, memory_order_relaxed);
   if (word == 0) return NULL;
-  bool takes = now || (word & MI_MAGAZINE_SEEN) != 0;
+  bool takes = force || (word & MI_MAGAZINE_SEEN) != 0;
   uintptr_t wanted = takes ? 0 : word | MI_MAGAZINE_SEEN;
   mi_race_window();
-  /* Acquire pairs with the release of the push. Release: the owner that finds the block gone finds us at work. */
+  /* Acquire: pairs with the release of the push. Release: an owner that finds the block gone sees
+     us in `visitors`. */
   bool done = atomic_compare_exchange_strong_explicit(slot, &word, wanted, memory_order_acq_rel,
                                                       memory_order_relaxed);
   if (done && takes) return mi_magazine_block(word);
-  *some = true;
+  *left = true;
   return NULL;
 }
 
-/* A slot of another thread. Returns whether something stays there. */
-static bool look_at(mi_magazine_t* magazine, _Atomic(uintptr_t)* slot, bool now) {
+/* Sweeps a slot of another thread's magazine. Returns whether a block is left there. */
+static bool sweep_slot(mi_magazine_t* magazine, _Atomic(uintptr_t)* slot, bool force) {
   uintptr_t word = atomic_load_explicit(slot, memory_order_relaxed);
-  bool some = false;
+  bool left = false;
   if (word == 0) return false;
-  /* Before the block is taken, so that the owner that finds it gone waits. Release at the end: then it is back on its
-     page. */
+  /* Counted before the block is taken, so that an owner that finds it gone waits. Release at the
+     end: by then the block is on its page. */
   atomic_fetch_add_explicit(&magazine->visitors, 1, memory_order_relaxed);
-  mi_block_t* block = take_old(slot, now, &some);
+  mi_block_t* block = take_old(slot, force, &left);
   mi_race_window();
   if (block != NULL) mi_page_free_block_mt(mi_page_of(block), block);
   atomic_fetch_sub_explicit(&magazine->visitors, 1, memory_order_release);
-  return some;
+  return left;
 }
 
-/* What the owner does not use, it gives back itself as long as it is at work. */
-static bool look_into_mine(mi_magazine_t* magazine) {
-  bool some = false;
+/* Sweeps this thread's own magazine. Returns whether a block is left there. */
+static bool sweep_mine(mi_magazine_t* magazine) {
+  bool left = false;
   for (unsigned size_class = 0; size_class < MI_MAGAZINE_CLASSES; size_class++) {
     _Atomic(uintptr_t)* slots = magazine->slots[size_class];
     for (unsigned i = 0; i < magazine->count[size_class]; i++) {
-      mi_block_t* block = take_old(&slots[i], false, &some);
+      mi_block_t* block = take_old(&slots[i], false, &left);
       if (block == NULL) continue;
       if (MI_HARDENED) mi_magazine_check(block);
       return_block(block);
@@ -226,63 +231,66 @@ static bool look_into_mine(mi_magazine_t* magazine) {
       --*count;
     }
   }
-  return some;
+  return left;
 }
 
 static bool is_mine(const mi_magazine_t* magazine) {
   return atomic_load_explicit(&magazine->owner, memory_order_relaxed) == mi_os_thread_id();
 }
 
-/* Returns whether something is left in there. */
-static bool look_into(mi_magazine_t* magazine, bool now) {
-  bool some = false;
+/* Sweeps another thread's magazine. Returns whether a block is left there. */
+static bool sweep_other(mi_magazine_t* magazine, bool force) {
+  bool left = false;
   _Atomic(uintptr_t)* slots = &magazine->slots[0][0];
   for (size_t i = 0; i < (size_t)MI_MAGAZINE_CLASSES * MI_MAGAZINE_DEPTH; i++) {
-    if (look_at(magazine, &slots[i], now)) some = true;
+    left |= sweep_slot(magazine, &slots[i], force);
   }
-  return some;
+  return left;
 }
 
 void mi_magazine_take_all(void) {
   mi_magazine_t* magazine = atomic_load_explicit(&all, memory_order_acquire);
   for (; magazine != NULL; magazine = magazine->next) {
-    /* Acquire pairs with the release of mi_magazine_open. */
+    /* Acquire: pairs with the release of mi_magazine_watch_slow. */
     bool watched = atomic_load_explicit(&magazine->watched, memory_order_acquire);
-    if (watched && !is_mine(magazine)) look_into(magazine, true);
+    if (watched && !is_mine(magazine)) sweep_other(magazine, true);
   }
 }
 
-/* Returns whether something is left in a watched magazine. */
-static bool look(void) {
-  bool some = false;
+/* Returns whether a block is left in a watched magazine. */
+static bool sweep_watched(void) {
+  bool left = false;
   mi_magazine_t* magazine = atomic_load_explicit(&all, memory_order_acquire);
   for (; magazine != NULL; magazine = magazine->next) {
-    if (!atomic_load_explicit(&magazine->watched, memory_order_acquire)) continue; /* as above */
-    if (is_mine(magazine) ? look_into_mine(magazine) : look_into(magazine, false)) some = true;
+    /* Acquire: pairs with the release of mi_magazine_watch_slow. */
+    if (!atomic_load_explicit(&magazine->watched, memory_order_acquire)) continue;
+    left |= is_mine(magazine) ? sweep_mine(magazine) : sweep_other(magazine, false);
   }
-  return some;
+  return left;
 }
 
-/* Even where purge_delay is shorter than the ticks of the clock. */
-static int64_t last_look_time(void) {
+/* Not sooner than all pushes are over that were under way, also where purge_delay is shorter than
+   the clock's ticks. */
+static int64_t last_sweep_time(void) {
   enum { LEAST_MS = 10 };
   int64_t at = mi_purge_time(MI_PURGE_LOOKS);
   int64_t least = mi_os_now() + LEAST_MS;
   return at != 0 && at < least ? least : at;
 }
 
-/* A push may be missed by the look that finds nothing, while its thread still found one announced. So the first time
-   that nothing is found none is announced any more, and what comes too late for that is seen by one more look, which
-   comes when those pushes are long over. */
-static void look_and_announce(void) {
+/* A sweep that finds nothing may miss a push whose thread still found a sweep announced. So the
+   first sweep that finds nothing only ends the announcement. What comes too late for it is seen by
+   one more sweep, when those pushes are long over. */
+static void sweep_and_announce(void) {
   bool is_last = !atomic_load(&mi_magazine_announced);
-  if (look()) {
+  if (sweep_watched()) {
     mi_magazine_announce();
   } else if (!is_last) {
     atomic_store(&mi_magazine_announced, false);
-    atomic_store(&mi_magazine_due, last_look_time());
+    atomic_store(&mi_magazine_due, last_sweep_time());
   } else {
-    /* The time first, then the question, and the other way round in mi_magazine_announce. */
+    /* Here the time is stored first and the flag read then; mi_magazine_announce does it the other
+       way round. */
     atomic_store(&mi_magazine_due, 0);
     if (atomic_load(&mi_magazine_announced)) mi_magazine_announce();
   }
@@ -293,21 +301,22 @@ static bool is_due(int64_t now) {
   return due != 0 && (now >= due || mi_rare(mi_rare_purge));
 }
 
-/* One thread at a time makes a round, or a last look could follow the one before at once. Nobody waits. */
-static _Atomic(bool) looking;
+/* One thread at a time sweeps, or the last sweep could follow the one before at once. The others do
+   not wait. */
+static _Atomic(bool) sweeping;
 
 int64_t mi_magazine_round(int64_t now) {
   if (!is_due(now)) return atomic_load(&mi_magazine_due);
-  if (atomic_exchange(&looking, true)) return mi_purge_time(MI_PURGE_LOOKS);
+  if (atomic_exchange(&sweeping, true)) return mi_purge_time(MI_PURGE_LOOKS);
   if (is_due(now)) {
     int64_t next = mi_purge_time(MI_PURGE_LOOKS);
     atomic_store(&mi_magazine_due, next);
     if (next != 0)
-      look_and_announce();
+      sweep_and_announce();
     else
       atomic_store(&mi_magazine_announced, false); /* nothing is to be purged any more */
   }
-  atomic_store(&looking, false);
+  atomic_store(&sweeping, false);
   return atomic_load(&mi_magazine_due);
 }
 
@@ -315,19 +324,19 @@ int64_t mi_magazine_round(int64_t now) {
 
 void mi_magazines_forked(const mi_heap_t* heap) {
   int64_t at = mi_purge_time(MI_PURGE_LOOKS);
-  atomic_store_explicit(&looking, false, memory_order_relaxed);
+  atomic_store_explicit(&sweeping, false, memory_order_relaxed);
   atomic_store_explicit(&mi_magazine_announced, at != 0, memory_order_relaxed);
   atomic_store_explicit(&mi_magazine_due, at, memory_order_relaxed);
   mi_magazine_t* mine = heap == NULL ? NULL : heap->magazine;
   mi_magazine_t* magazine = atomic_load_explicit(&all, memory_order_relaxed);
   for (; magazine != NULL; magazine = magazine->next) {
     if (magazine != mine) {
-      look_into(magazine, true);
+      sweep_other(magazine, true);
       memset(magazine->count, 0, sizeof(magazine->count));
       atomic_store_explicit(&magazine->watched, false, memory_order_relaxed);
       atomic_store_explicit(&magazine->owner, 0, memory_order_relaxed);
     }
-    /* Of the other threads: what they had just taken is lost. */
+    /* A block that a lost thread had just taken out is lost. */
     atomic_store_explicit(&magazine->visitors, 0, memory_order_relaxed);
   }
 }

@@ -1,90 +1,103 @@
-/* A few blocks of each class that a thread freed last, which malloc hands out before all others: they are in the cache,
-   and no page is touched. So the thread's next block is the one that it freed, wherever that lies (Bonwick and Adams,
-   "Magazines and Vmem", USENIX 2001; there, too, what is in a magazine is in use for the layer below). Where blocks of
-   1 to 32 KiB are replaced at random, that takes 0.65 to 0.9 of the time (bench/NOTES.md).
+/* A magazine: the blocks of each class that a thread freed last. malloc hands these out before all
+   others: they are in the cache, and no page is touched (Bonwick and Adams, "Magazines and Vmem",
+   USENIX 2001; as in that paper, a block in a magazine is in use for the layer below). Where blocks
+   of 1 to 32 KiB are replaced at random, that takes 0.65 to 0.9 of the time (bench/NOTES.md).
 
-   Only for blocks above MI_SMALL_SIZE_MAX: of smaller ones a page has many, and its list is as good. And only in a
-   heap of some size: in a small one all is in the cache. Then:
+   Only for blocks above MI_SMALL_SIZE_MAX: of smaller ones a page has many, and its list is as
+   good. And only in a heap of some size: all blocks of a small one are in the cache. What holds:
 
-     no page is held by blocks in a magazine alone, unless other threads freed the last ones that were not, or what they
-       freed was just being purged
-     once others are known to free blocks of this heap, what has been here for as long as the delay is taken by
-       whoever purges, and freed as if by that thread, so that a thread which falls asleep keeps nothing here
-     the magazine of a heap that is being visited is empty */
+     no page stays in use only because of blocks in a magazine, unless other threads freed its last
+       other blocks, or their frees were just being purged
+     once other threads are known to free blocks of a heap, its magazine is *watched*: a thread that
+       purges takes out what was there for the whole delay, and frees it as another thread does. So
+       a thread that falls asleep keeps nothing in its magazine
+     the magazine of a heap that is being visited is empty
+
+   Unless a comment says otherwise, everything is for the thread that owns the heap. Most programs
+   are small, and run nothing of magazine.c: the inlines here ask whether there is a magazine, and
+   only then call the functions in _slow (cmake/layout.ld). */
 #ifndef MI_MAGAZINE_H
 #define MI_MAGAZINE_H
 
-#include "heap/heap.h"
+#include "os/rare.h"
+#include "page/page.h"
 
-enum { MI_MAGAZINE_SEEN = 1 }; /* in a slot */
+enum { MI_MAGAZINE_SEEN = 1 }; /* in a slot: a sweep saw the block there */
 
-/* For the heap's thread, all of these. Most programs are small, and run none of magazine.c: what is asked on the way
-   of each of them is asked here (cmake/layout.ld). */
-
-/* A heap has none before it has so many pages. */
+/* A heap with fewer pages has no magazine. */
 enum { MI_MAGAZINE_LEAST_PAGES = 64 };
 
-/* Gives the heap a magazine, if it is one that may have it, and there is memory. */
-void mi_magazine_make(mi_heap_t* heap);
-/* The same if the heap has use for it. Where pages are added. */
+void mi_magazine_start_slow(mi_heap_t* heap);
+/* Gives the heap a magazine, if it is large enough, may have one, and there is memory. To be called
+   when pages were added. */
 mi_inline void mi_magazine_start(mi_heap_t* heap) {
   bool many = heap->page_count >= MI_MAGAZINE_LEAST_PAGES || mi_rare(mi_rare_magazine);
-  if (mi_unlikely(many) && heap->magazine == NULL) mi_magazine_make(heap);
+  if (mi_unlikely(many) && heap->magazine == NULL) mi_magazine_start_slow(heap);
 }
 
-/* Other threads may look into it. */
-void mi_magazine_open(mi_magazine_t* magazine);
-/* Other threads are known to free blocks of this heap. */
+void mi_magazine_watch_slow(mi_magazine_t* magazine);
+/* From now on the magazine is watched: other threads are known to free blocks of this heap. */
 mi_inline void mi_magazine_watch(mi_heap_t* heap) {
-  if (heap->magazine != NULL) mi_magazine_open(heap->magazine);
+  if (heap->magazine != NULL) mi_magazine_watch_slow(heap->magazine);
 }
 
-void mi_magazine_empty(mi_magazine_t* magazine);
-/* Gives all blocks back to their pages. */
+void mi_magazine_flush_slow(mi_magazine_t* magazine);
+/* Gives all blocks in the magazine back to their pages. */
 mi_inline void mi_magazine_flush(mi_heap_t* heap) {
-  if (heap->magazine != NULL) mi_magazine_empty(heap->magazine);
+  if (heap->magazine != NULL) mi_magazine_flush_slow(heap->magazine);
 }
 
-void mi_magazine_empty_and_wait(mi_magazine_t* magazine);
-/* The same, and then waits until no other thread holds a block that it took from there: a few instructions of that
-   thread. */
+void mi_magazine_settle_slow(mi_magazine_t* magazine);
+/* mi_magazine_flush; then waits until no other thread holds a block that it took from the magazine:
+   a few instructions of that thread. */
 mi_inline void mi_magazine_settle(mi_heap_t* heap) {
-  if (heap->magazine != NULL) mi_magazine_empty_and_wait(heap->magazine);
+  if (heap->magazine != NULL) mi_magazine_settle_slow(heap->magazine);
+}
+
+void mi_magazine_end_slow(mi_magazine_t* magazine);
+/* The heap, which has let go of its pages, gives up its magazine. */
+mi_inline void mi_magazine_end(mi_heap_t* heap) {
+  if (heap->magazine != NULL) mi_magazine_end_slow(heap->magazine);
+  heap->magazine = NULL;
+}
+
+/* Decides whether the owner's frees in a page of the heap go to the magazine, or are plain pushes.
+   To be called when the heap gets the page, or a magazine. */
+mi_inline void mi_magazine_set_freer(const mi_heap_t* heap, mi_page_t* page) {
+  page->to_magazine =
+      heap->magazine != NULL && page->block_size > MI_SMALL_SIZE_MAX && page->reserved > 1;
+  mi_page_set_freer(page);
 }
 
 /* Gives one block of the bin back to its page. False if there is none. */
 bool mi_magazine_give_back(mi_heap_t* heap, unsigned bin);
-void mi_magazine_give_up(mi_magazine_t* magazine);
-/* The heap, which has let go of its pages, has no use for it any more. */
-mi_inline void mi_magazine_end(mi_heap_t* heap) {
-  if (heap->magazine != NULL) mi_magazine_give_up(heap->magazine);
-  heap->magazine = NULL;
-}
 
-/* How many blocks of the page are in there. */
+/* How many blocks of the page are in the magazine. */
 size_t mi_magazine_count(const mi_magazine_t* magazine, const mi_page_t* page);
-/* Whether the block is in there. */
+/* Whether the block is in the magazine of its heap. */
 bool mi_magazine_holds(const mi_page_t* page, const mi_block_t* block);
 
 mi_inline unsigned mi_magazine_class(size_t bin) {
   return (unsigned)bin - (mi_bin_of(MI_SMALL_SIZE_MAX) + 1);
 }
 
-/* When somebody is to look into watched magazines; 0: nothing is in there, or what is free is not to be purged. */
+/* When the next sweep of watched magazines is due; 0: nothing is in them, or free memory is never
+   purged. */
 extern mi_hidden _Atomic(int64_t) mi_magazine_due;
-/* Whoever puts a block in there need not ask for a look: one comes that sees it. */
+/* A sweep is sure to come that sees a block which is put into a watched magazine now. */
 extern mi_hidden _Atomic(bool) mi_magazine_announced;
+/* Asks for a sweep. */
 mi_noinline void mi_magazine_announce(void);
 
-/* In hardened builds: reports a block that was written to since it was put in here. */
+/* In hardened builds: reports a block that was written to while it was in the magazine. */
 void mi_magazine_check(mi_block_t* block);
 
-/* What a slot holds; NULL: nothing. */
+/* The block that a slot holds; NULL: none. */
 mi_inline mi_block_t* mi_magazine_block(uintptr_t word) {
   return (mi_block_t*)(word & ~(uintptr_t)MI_MAGAZINE_SEEN);
 }
 
-/* A block of the class, or NULL. */
+/* Takes the block of the class that was freed last, or NULL. */
 mi_inline mi_block_t* mi_magazine_pop(mi_magazine_t* magazine, unsigned size_class) {
   while (magazine->count[size_class] > 0) {
     _Atomic(uintptr_t)* slot = &magazine->slots[size_class][--magazine->count[size_class]];
@@ -93,7 +106,8 @@ mi_inline mi_block_t* mi_magazine_pop(mi_magazine_t* magazine, unsigned size_cla
       word = atomic_load_explicit(slot, memory_order_relaxed);
       atomic_store_explicit(slot, 0, memory_order_relaxed);
     } else {
-      /* Acquire pairs with the release of who took it: then we see that it is still looking (mi_magazine_settle). */
+      /* Acquire: if a sweep took the block, we see that it is still under way
+         (mi_magazine_settle). */
       word = atomic_exchange_explicit(slot, 0, memory_order_acquire);
     }
     if (mi_likely(word != 0)) {
@@ -105,26 +119,28 @@ mi_inline mi_block_t* mi_magazine_pop(mi_magazine_t* magazine, unsigned size_cla
   return NULL;
 }
 
-/* There is room. */
+/* Puts a block into the magazine, where there is room for it. */
 mi_inline void mi_magazine_put(mi_magazine_t* magazine, const mi_page_t* page, mi_block_t* block) {
   unsigned size_class = mi_magazine_class(page->bin);
   if (MI_HARDENED) mi_block_set_next(page, block, NULL);
-  /* Release: who takes it sees that our use of it is over. */
+  /* Release: a sweep that takes it sees that our use of it is over. */
   atomic_store_explicit(&magazine->slots[size_class][magazine->count[size_class]++],
                         (uintptr_t)block, memory_order_release);
 }
 
-/* Blocks alive, without those that other threads freed. More if somebody is just purging these. */
+/* How many blocks of the page are alive, without those that other threads freed; more while these
+   are being purged. */
 mi_inline size_t mi_magazine_page_alive(const mi_page_t* page) {
   uintptr_t others = atomic_load_explicit(&page->thread_free, memory_order_relaxed);
   return mi_page_used(page) - mi_tf_count(others);
 }
 
-/* The page may be held by blocks in the magazine alone if one more is put there. If so, they go back to it. Returns
-   whether they did. */
+/* For a page that may be in use only because of blocks in the magazine, once one more is put there.
+   If that is so, all of them go back to the page. Returns whether they did. */
 mi_noinline bool mi_magazine_lets_go(mi_magazine_t* magazine, mi_page_t* page);
 
-/* Takes a block of the heap that this thread frees. False if it must go to its page. */
+/* Frees a block of the heap into its magazine. False, and nothing happens, if the block must go to
+   its page. */
 mi_inline bool mi_magazine_push(mi_heap_t* heap, mi_page_t* page, mi_block_t* block) {
   mi_magazine_t* magazine = heap->magazine;
   unsigned size_class = mi_magazine_class(page->bin);
@@ -137,7 +153,7 @@ mi_inline bool mi_magazine_push(mi_heap_t* heap, mi_page_t* page, mi_block_t* bl
   if (magazine->count[size_class] == MI_MAGAZINE_DEPTH) return false;
   mi_magazine_put(magazine, page, block);
   page->in_magazine++;
-  /* The block is in there before the question is asked, but for what the processor makes of it: mi_magazine_round. */
+  /* The compiler keeps this order; for the processor, which may not, see sweep_and_announce. */
   atomic_signal_fence(memory_order_seq_cst);
   if (atomic_load_explicit(&magazine->watched, memory_order_relaxed) &&
       mi_unlikely(!atomic_load_explicit(&mi_magazine_announced, memory_order_relaxed))) {
@@ -148,15 +164,18 @@ mi_inline bool mi_magazine_push(mi_heap_t* heap, mi_page_t* page, mi_block_t* bl
 
 /* ---- Any thread ---- */
 
-/* As mi_purge_next and mi_purge_round. */
+/* When the next sweep is due; 0: none is. */
 mi_inline int64_t mi_magazine_next(void) { return atomic_load(&mi_magazine_due); }
+/* Sweeps the watched magazines if that is due at `now`: frees the blocks that were there for the
+   whole delay. Returns when the next sweep is due. */
 int64_t mi_magazine_round(int64_t now);
-/* Frees all that is in watched magazines of other threads. */
+/* Frees all blocks in watched magazines of other threads. */
 void mi_magazine_take_all(void);
 
-/* In a forked child, whose one thread has this heap, or none: frees what the other threads had. */
+/* In a forked child, whose one thread has this heap, or none: frees what is in the magazines of
+   lost threads. */
 void mi_magazines_forked(const mi_heap_t* heap);
-/* No thread has one any more. */
+/* Unmaps all magazines, when no thread has one any more. */
 void mi_magazines_unmap(void);
 
 #endif

@@ -1,13 +1,14 @@
-/* The process: once at its start, in forked children, and at its end. */
+/* The process: its start and its end. */
+#include "heap/process.h"
+
 #include "heap/communal.h"
-#include "heap/magazine.h"
+#include "heap/fork.h"
+#include "heap/heap.h"
+#include "heap/purge.h"
+#include "heap/sample.h"
+#include "heap/thread.h"
 #include "options/options.h"
-#include "segment/abandoned.h"
-#include "segment/abandoned_visit.h"
-#include "segment/arena.h"
-#include "segment/orphan.h"
 #include "segment/page_map.h"
-#include "segment/pin.h"
 #include "segment/purge.h"
 #include "segment/purger.h"
 #include "segment/reserve.h"
@@ -21,7 +22,7 @@ static void prepare(void) {
                mi_os_page_size(), MI_UNIT_SIZE);
   }
   mi_page_map_make();
-  mi_purger_set_round(mi_purge_due);
+  mi_purger_set_round(mi_process_purge_due);
   mi_os_register_thread_exit(mi_thread_at_exit);
   if (!mi_option_is_enabled(mi_option_allow_thp)) mi_os_forbid_large_pages();
   if (!MI_HARDENED && mi_option_is_enabled(mi_option_secure)) {
@@ -35,7 +36,7 @@ static void prepare(void) {
 }
 
 void mi_process_attach(void) {
-  static _Atomic(uintptr_t) attaching; /* the thread that does it */
+  static _Atomic(uintptr_t) attaching; /* the id of the thread that does it */
   static _Atomic(bool) attached;
   if (mi_likely(atomic_load_explicit(&attached, memory_order_acquire))) return;
   uintptr_t nobody = 0;
@@ -44,70 +45,29 @@ void mi_process_attach(void) {
     atomic_store_explicit(&attached, true, memory_order_release);
     return;
   }
-  if (nobody == mi_os_thread_id()) return; /* an output callback of ours that allocates */
+  if (nobody == mi_os_thread_id()) return; /* an output callback of `prepare` allocates */
   for (unsigned round = 0; !atomic_load_explicit(&attached, memory_order_acquire); round++)
     mi_os_yield(round);
 }
 
-/* ---- Fork ----
-   The child has one thread. What the others were doing to their own heaps stays
-   undone for ever; nothing of theirs is used but to free blocks into it, which is always
-   allowed. */
-
-/* Those of the other threads. */
-static void forget_pins(const mi_tld_t* tld) {
-  mi_slot_ref_t mine[2];
-  size_t count = 0;
-  if (mi_abandoned_visits_run(&mine[count])) count++;
-  if (tld != NULL && tld->visited_communal != NULL) {
-    mine[count++] = mi_segment_slot(tld->visited_communal);
-  }
-  mi_pins_forget(mine, count);
-}
-
-static void in_forked_child(void) {
-  bool has_heap = mi_heap_is_initialized(mi_heap_default);
-  mi_purger_hold();
-  forget_pins(has_heap ? mi_heap_default->tld : NULL);
-  /* Most children have nothing more to look for. */
-  bool cut_off =
-      mi_purge_was_cut_off() || mi_stat_current(threads) > has_heap || mi_segments_were_cut_off();
-  if (cut_off) mi_segments_orphan(mi_page_forget_other_thread);
-  mi_abandoned_count_again();
-  mi_abandoned_visit_forked();
-  mi_subprocs_forked(has_heap ? &mi_heap_default->tld->segments : NULL);
-  mi_stat_set(threads, has_heap);
-  mi_arenas_in_forked_child();
-  mi_heap_t* heap = has_heap ? mi_heap_default->tld->heaps : NULL;
-  mi_retired_forked(heap);
-  for (; heap != NULL; heap = heap->next) mi_heap_delayed_free_in_child(heap);
-  mi_magazines_forked(has_heap ? &mi_heap_default->tld->backing : NULL);
-  if (cut_off) mi_heap_free_come_back();
-  /* Who made a round of purging may not be there: another one looks for what that had not come to. */
-  mi_purge_announce(mi_purge_time(1));
-  mi_purger_forked();
-}
-
-/* ---- Start and end ---- */
-
-/* Before the constructors of whatever we are linked with, which may have destructors that free.
-   pthread_atfork may allocate, and hold its lock while it does: so it is not called from inside
-   malloc. */
+/* Runs before the constructors of the code that we are linked with: the destructors of that code
+   may free, and run before ours then. The fork handler is registered here and not in `prepare`,
+   which malloc may call: pthread_atfork may allocate while it holds its lock. */
 __attribute__((constructor(101))) static void at_process_start(void) {
   mi_os_register_unload(mi_process_unload);
   mi_process_attach();
-  mi_options_read(); /* the environment may not have been there before */
+  mi_options_read(); /* the environment may not have been readable before */
   if (MI_GUARDED && mi_heap_is_initialized(mi_heap_default)) {
     mi_heap_sample_as_options_say(mi_heap_default);
   }
   mi_reserve_as_options_say();
-  mi_os_register_fork_child(in_forked_child);
+  mi_os_register_fork_child(mi_process_in_forked_child);
   if (mi_option_is_enabled(mi_option_show_stats)) mi_os_keep_stderr();
 }
 
-/* destroy_on_exit: the blocks of this thread, but for those that code still to run needs. Where
-   malloc is ours, that may be any block of the backing heap: the C library writes out its buffers
-   after us. What other threads have is theirs. */
+/* Option destroy_on_exit: frees the blocks of this thread, except those that may be needed by code
+   that runs later. Where malloc is ours (MI_OVERRIDE), that may be any block of the backing heap:
+   the C library writes out its buffers after us. Blocks of other threads stay. */
 static void destroy_heaps(void) {
   if (!mi_heap_is_initialized(mi_heap_default)) return;
   mi_tld_t* tld = mi_heap_default->tld;
@@ -138,9 +98,9 @@ static void finish(bool may_destroy) {
 
 void mi_process_finish(void) { finish(true); }
 
-/* After the program's own exit handlers, or when a library that we are part of is unloaded. */
+/* Runs after the program's own exit handlers, or when a library that we are part of is unloaded. */
 __attribute__((destructor)) static void at_process_end(void) {
   mi_os_unregister_thread_exit();
-  bool unloading = mi_os_destructors_run(); /* then objects that free are still to be destroyed */
+  bool unloading = mi_os_destructors_run(); /* then destructors that free may still run */
   finish(!unloading);
 }

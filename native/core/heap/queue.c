@@ -1,8 +1,13 @@
-/* Queues of pages, and the table that leads malloc to the first page of each small one. */
-#include "heap/magazine.h"
+/* Queues of pages, and the table that leads malloc to the first page of each queue of small
+   blocks. */
+#include "heap/queue.h"
 
-/* Only the last page of a queue may be retired: that is where mi_heap_collect_retired looks. So
-   what is added at the back goes before it. */
+#include "heap/magazine.h"
+#include "heap/retire.h"
+#include "heap/thread.h"
+
+/* Only the last page of a queue may be retired: that is where mi_heap_collect_retired looks. So a
+   page that is added at the back goes before a retired one. */
 static void link_page(mi_page_queue_t* queue, mi_page_t* page, bool front) {
   mi_page_t* after = front ? NULL : queue->last; /* NULL: at the front */
   if (after != NULL && after->retire_expire != 0) after = after->prev;
@@ -34,7 +39,7 @@ static void unlink_page(mi_page_queue_t* queue, mi_page_t* page) {
   page->next = page->prev = NULL;
 }
 
-/* The first page of the bin has changed. */
+/* Updates the table after the first page of the bin has changed. */
 static void update_direct(mi_heap_t* heap, unsigned bin) {
   if (bin > mi_bin_of(MI_SMALL_SIZE_MAX)) return;
   size_t last = mi_bin_block_size(bin) / MI_WORD_SIZE;
@@ -69,9 +74,10 @@ void mi_heap_remove_page(mi_heap_t* heap, mi_page_t* page) {
   heap->pages_of[page->bin]--;
 }
 
-/* That others free in a page is seen when they did. Of the first blocks that come back to a page of few, most may
-   be the owner's, which are then not on the list of the others'. So where others free at all, all pages of such
-   sizes are shared: what the program does with blocks of these sizes costs more. */
+/* Other threads' frees in a page are seen only after they happened. In a page of few blocks, most
+   of the first blocks to be freed may be the owner's, which are then not on thread_free. So in a
+   heap where other threads free at all, all pages of blocks above this size are shared. That costs
+   less than what the program does with blocks of these sizes. */
 enum { SHARED_FROM = MI_SMALL_SIZE_MAX };
 
 void mi_heap_others_free(mi_heap_t* heap) {

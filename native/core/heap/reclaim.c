@@ -1,18 +1,28 @@
-/* Segments change owners: abandoned by a thread that ends, adopted by one that needs pages. */
+/* How segments change owners: a thread that ends abandons them, and one that needs pages adopts
+   them. */
+#include "heap/reclaim.h"
+
+#include "heap/heap.h"
 #include "heap/magazine.h"
+#include "heap/queue.h"
+#include "heap/request.h"
+#include "heap/retire.h"
+#include "heap/thread.h"
 #include "os/rare.h"
 #include "segment/abandoned.h"
 #include "segment/abandoned_visit.h"
 #include "segment/arena.h"
 #include "segment/mark.h"
+#include "segment/segment_queue.h"
 #include "stats/stats.h"
 
-/* Bounds on what one slow path adopts, whatever max_segment_reclaim says. */
+/* Bounds on how many segments one slow path adopts, whatever the option max_segment_reclaim
+   says. */
 enum { LEAST_TRIES = 8, MOST_TRIES = 64 };
 
 /* ---- Abandon ---- */
 
-/* NORMAL -> UNOWNED: from now on who frees the block frees the segment. */
+/* NORMAL -> UNOWNED: from now on the thread that frees the block also frees the segment. */
 static void abandon_huge(mi_heap_t* heap, mi_page_t* page) {
   mi_segment_t* segment = mi_segment_of(page);
   mi_heap_remove_page(heap, page);
@@ -22,11 +32,12 @@ static void abandon_huge(mi_heap_t* heap, mi_page_t* page) {
                         memory_order_relaxed);
   mi_race_window();
   uintptr_t expected = MI_TF_NORMAL;
-  /* Release: who frees the block sees the header as we left it. Acquire: we see that a block was
-     pushed. */
+  /* Release: pairs with the acquire in free_huge_mt (heap/delayed.c); the thread that frees the
+     block sees the header as we left it. Acquire: pairs with the release of the push, if there was
+     one. */
   if (!atomic_compare_exchange_strong_explicit(&page->thread_free, &expected, MI_TF_UNOWNED,
                                                memory_order_acq_rel, memory_order_acquire)) {
-    mi_huge_page_free(page); /* its block has just come back */
+    mi_huge_page_free(page); /* its block was freed just now */
   }
 }
 
@@ -36,9 +47,9 @@ static void free_if_empty(mi_heap_t* heap, mi_page_t* page, void* arg) {
   if (mi_page_is_empty(page)) mi_heap_free_page(heap, page);
 }
 
-/* Also a page that has become empty just now: its segment counts how many of its pages are let
-   go, and a page that vanished in between would be counted wrongly. Who adopts the segment frees
-   it. */
+/* Abandons a page, even one that has become empty just now: its segment counts how many of its
+   pages were let go, and would count wrongly if a page ended in between. The thread that adopts the
+   segment frees such a page. */
 static void abandon_page(mi_heap_t* heap, mi_page_t* page, void* arg) {
   (void)arg;
   if (page->bin == MI_BIN_HUGE) {
@@ -70,23 +81,23 @@ void mi_heap_abandon(mi_heap_t* heap) {
 
 /* ---- Reclaim ---- */
 
-static bool has_room(mi_page_t* page) {
+static bool has_free_block(mi_page_t* page) {
   return page->free != NULL || page->capacity < page->reserved;
 }
 
-/* Of its own accord; another one only when its arena is full. The blocks are other people's, and
-   must not die with a heap that is destroyed. */
+/* Whether the heap adopts segments of its own accord. One that may be destroyed does so only when
+   its arena is full: the blocks are not its own, and must not die with it. */
 static bool may_adopt(const mi_heap_t* heap) { return !heap->allow_destroy; }
 
-/* To whom a page belongs that the heap has come upon. */
+/* Which heap of the thread gets an adopted page that `heap` has come upon. */
 static mi_heap_t* owner_for(mi_heap_t* heap, const mi_page_t* page) {
   if (page->tag == heap->tag || mi_heap_is_restricted(heap)) return heap;
   return mi_heap_for_tag(heap->tld, page->tag);
 }
 
-/* Takes the pages of a segment that this thread has just come to own into the heap, or those with
-   another tag into the one of that tag. Returns one of `bin` in the heap that has room. The
-   segment is gone afterwards if no block in it was alive. */
+/* Takes the pages of a segment that this thread has just adopted: into the heap, or, if they have
+   another tag, into the thread's heap for that tag. Returns a page of `bin` in the heap that has
+   room, or NULL. If no block in the segment was alive, it is gone afterwards. */
 static mi_page_t* take_pages(mi_heap_t* heap, mi_segment_t* segment, unsigned bin) {
   mi_page_t* found = NULL;
   heap->tld->stats.segments_reclaimed++;
@@ -102,7 +113,7 @@ static mi_page_t* take_pages(mi_heap_t* heap, mi_segment_t* segment, unsigned bi
     page->tag = target->tag;
     page->adopted = !may_adopt(target);
     if (page->adopted) target->has_adopted = true;
-    bool fits = target == heap && page->bin == bin && has_room(page);
+    bool fits = target == heap && page->bin == bin && has_free_block(page);
     mi_heap_take_page(target, page);
     if (fits) found = page;
   }
@@ -112,8 +123,8 @@ static mi_page_t* take_pages(mi_heap_t* heap, mi_segment_t* segment, unsigned bi
 mi_page_t* mi_heap_reclaim(mi_heap_t* heap, unsigned bin) {
   size_t abandoned = mi_abandoned_count(heap->segments);
   if (mi_likely(abandoned == 0) || !may_adopt(heap)) return NULL;
-  /* Only instead of a fresh segment: who has pages left would take them from others who need
-     them. */
+  /* Only instead of a fresh segment: a thread that has pages left would take these from threads
+     that need them. */
   if (mi_segment_has_free_page(heap->segments, mi_bin_block_size(bin)) &&
       !mi_rare(mi_rare_reclaim)) {
     return NULL;
@@ -128,7 +139,7 @@ mi_page_t* mi_heap_reclaim(mi_heap_t* heap, unsigned bin) {
     if (page != NULL) {
       mi_heap_remove_page(heap, page);
       mi_heap_add_page(heap, page, true);
-      if (page->free == NULL) mi_page_extend(page);
+      if (page->free == NULL) mi_heap_extend_page(heap, page);
       return page;
     }
     if (mi_segment_has_free_page(heap->segments, mi_bin_block_size(bin))) return NULL;
@@ -144,20 +155,20 @@ static void count_page_down(const mi_subproc_t* subproc) {
   }
 }
 
-/* Frees those of these pages of an abandoned segment, which the caller holds, that have come back. False if
+/* Frees the empty ones among these pages of an abandoned segment, which the caller holds. False if
    the segment is gone. */
 static bool free_empty(mi_subproc_t* subproc, mi_segment_t* segment, uint64_t pages) {
   mi_segments_tld_t tld = {.subproc = subproc, .count = 1};
   for (pages &= mi_segment_pages(segment); pages != 0; pages &= pages - 1) {
     mi_page_t* page = &segment->pages[mi_ctz64(pages)];
     if (!mi_page_abandoned_has_come_back(page)) continue;
-    /* First, so that it has come back for a forked child, too: see mi_page_forget_other_thread. */
+    /* First, so that the page is empty for a forked child, too: see mi_page_forget_other_thread. */
     atomic_store_explicit(&page->link, 0, memory_order_relaxed);
     mi_page_forget_frees(page);
     page->used = 0;
     count_page_down(subproc);
     bool last = segment->used == 1;
-    /* While the segment is held: the sub-process does not end meanwhile. */
+    /* Now, while the segment is held: its sub-process does not end meanwhile. */
     if (last) mi_abandoned_ended(subproc, mi_segment_slot(segment));
     mi_segment_page_free(&tld, page);
     if (last) return false;
@@ -171,11 +182,12 @@ void mi_heap_free_abandoned_pages(mi_subproc_t* subproc, mi_slot_ref_t ref, uint
   while ((segment = mi_abandoned_hold(subproc, ref)) != NULL) {
     if (!free_empty(subproc, segment, pages)) return;
     if (!mi_abandoned_let_go(subproc, ref)) return;
-    pages = ~(uint64_t)0; /* somebody came in vain */
+    pages = ~(uint64_t)0; /* another thread came in vain, for any page */
   }
 }
 
-/* Whichever sub-process has left it. That may end meanwhile, and then it is another one's. */
+/* Frees the empty ones among these pages, whichever sub-process abandoned the segment. If that
+   sub-process ends meanwhile, the segment goes to another one, and is looked at again. */
 static void free_whosever_pages(mi_slot_ref_t ref, uint64_t pages) {
   mi_subproc_t* subproc = mi_mark_subproc(mi_mark_peek(ref));
   while (subproc != NULL) {
@@ -203,7 +215,7 @@ void mi_heap_hand_over(mi_subproc_t* subproc) {
   mi_abandoned_hand_over(subproc, mi_heap_free_missed);
 }
 
-/* Frees the pages of abandoned segments there that have come back. */
+/* Frees the empty pages of abandoned segments in the arena, but not of communal ones. */
 static void sweep_arena(mi_arena_t* arena) {
   if (arena->exclusive && atomic_load_explicit(&arena->abandoned, memory_order_relaxed) == 0)
     return;
@@ -234,7 +246,7 @@ void mi_heap_reclaim_arena(mi_heap_t* heap, bool adopt) {
   }
 }
 
-/* The heap of the thread that takes over abandoned segments of that arena, or NULL. */
+/* The heap of the thread that adopts segments of that arena, or NULL. */
 static mi_heap_t* adopter_in(mi_tld_t* tld, const mi_arena_t* arena) {
   mi_heap_t* heap = tld->heaps;
   while (heap != NULL && (heap->segments->arena != arena || !may_adopt(heap))) heap = heap->next;

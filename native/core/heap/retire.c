@@ -1,15 +1,22 @@
 /* Pages that became empty. */
-#include "heap/heap.h"
+#include "heap/retire.h"
+
+#include "heap/delayed.h"
+#include "heap/queue.h"
+#include "heap/request.h"
+#include "options/report.h"
 #include "os/rare.h"
+#include "page/page.h"
+#include "segment/huge.h"
 #include "stats/stats.h"
 
-/* An empty page is given back after so many rounds, of which there is one in so many slow paths of its
-   thread: an empty page that is needed again has to be laid out again. */
+/* A retired page is given back after so many rounds, with one round in SLOW_PATHS_PER_ROUND slow
+   paths of its thread. A page that is given back too soon has to be laid out again. */
 enum { RETIRE_SMALL = 16, RETIRE_OTHER = 4, SLOW_PATHS_PER_ROUND = 64 };
 
-/* Bytes that retired pages may have, so that threads which fall asleep hold little: each heap this
-   much in any case, and up to MOST_OF_HEAP as long as all heaps together have less than
-   MOST_OF_ALL. */
+/* Bounds on the bytes in retired pages, so that threads which fall asleep hold little. A heap may
+   have SURE_OF_HEAP in any case, and up to MOST_OF_HEAP as long as all heaps together have no more
+   than MOST_OF_ALL. */
 #define SURE_OF_HEAP ((size_t)512 << 10)
 #define MOST_OF_HEAP MI_SEGMENT_SIZE
 #define MOST_OF_ALL ((size_t)6 << 20)
@@ -34,7 +41,8 @@ bool mi_heap_retired_is_valid(const mi_heap_t* heap) {
       bytes += retired_bytes(page);
     }
   }
-  /* Every heap adds before it takes away, so the sum is never less than what one has. */
+  /* Every heap adds to retired_by_all before it takes away, so the sum is never less than what one
+     heap has. */
   return bytes == heap->retired_bytes &&
          bytes <= atomic_load_explicit(&retired_by_all, memory_order_relaxed);
 }
@@ -58,10 +66,11 @@ void mi_heap_unretire(mi_heap_t* heap, mi_page_t* page) {
   atomic_fetch_sub_explicit(&retired_by_all, retired_bytes(page), memory_order_relaxed);
 }
 
-/* Blocks that came back in any order, in a page that has been laid out whole, are in no cache by the time that they are
-   needed; laid out anew they come one behind the other (bench/NOTES.md). What was freed oldest first, or newest first,
-   is a list of neighbours already. Not in checked builds, which tell by its lists what was written to after it was
-   freed, or freed twice. */
+/* Whether it is better to lay an empty page out again. In a page that was laid out whole, blocks
+   that were freed in random order are in no cache by the time they are needed; laid out again they
+   come in the order of their addresses (bench/NOTES.md). Blocks that were freed oldest first, or
+   newest first, are a list of neighbours already. Never in checked builds: these find by the page's
+   lists what was written to after it was freed, or freed twice. */
 static bool is_worth_starting_anew(const mi_page_t* page) {
   if (MI_CHECKED || page->capacity < page->reserved || page->block_size > MI_SMALL_SIZE_MAX) {
     return false;
@@ -77,8 +86,9 @@ static bool may_retire(const mi_heap_t* heap, const mi_page_t* page) {
          heap->pages[page->bin].last->retire_expire == 0 && has_budget(heap, retired_bytes(page));
 }
 
-/* Of pages on the delayed list, the owner tells too, if they are SHARED. A few are enough to see: of the others it
-   is seen when they are completed. */
+/* Whether other threads freed blocks in pages on the delayed list, where the owner puts SHARED
+   pages, too. A few pages are enough to look at; the rest is looked at when the frees are
+   completed. */
 static bool others_told(mi_heap_t* heap) {
   enum { MOST = 8 };
   const mi_page_t* page = atomic_load_explicit(&heap->delayed, memory_order_acquire);
@@ -90,7 +100,7 @@ static bool others_told(mi_heap_t* heap) {
 
 bool mi_page_watch(mi_heap_t* heap, mi_page_t* page) {
   enum { FEW = 16 };
-  /* In use again, if it was retired: with `used` 0 it would be given back. */
+  /* A page that was retired is in use again: else it would be given back when `used` becomes 0. */
   mi_heap_unretire(heap, page);
   mi_page_count_all(page);
   size_t others = mi_page_others_freed(page);
@@ -104,23 +114,23 @@ bool mi_page_watch(mi_heap_t* heap, mi_page_t* page) {
   if (can_share && (some || mi_heap_shares(heap, page))) {
     mi_page_share(page);
   } else if ((others > 0 || alive > FEW) && !mi_page_is_shared(page)) {
-    /* A page that is shared may have nothing on its list because a purge holds that. */
+    /* Not if it is shared: then thread_free may seem empty because a purge holds the list. */
     mi_page_count_only(page, (alive + 1) / 2);
   }
   return false;
 }
 
-/* Enough of a full page's blocks came back. Returns whether it is empty. */
+/* For a full page of which enough blocks were freed. Returns whether it is empty. */
 static bool leave_full(mi_heap_t* heap, mi_page_t* page) {
   bool cleared = mi_page_clear_full(page);
   if (page->reserved == 1) return true; /* it is given back, and needs no other place */
-  /* If others were first, that happens when their notice is read. */
+  /* If other threads were first, the page leaves the full queue when their notice is read. */
   if (cleared) mi_page_leave_full(heap, page);
   return mi_page_watch(heap, page);
 }
 
 void mi_page_retire(mi_page_t* page) {
-  if (mi_likely(page->retire_expire != 0)) return; /* it is waiting already */
+  if (mi_likely(page->retire_expire != 0)) return; /* it is retired already */
   mi_heap_t* heap = atomic_load_explicit(&page->heap, memory_order_relaxed);
   if (page->in_full) {
     if (!leave_full(heap, page)) return;

@@ -1,5 +1,7 @@
 /* Which allocations of a heap are guarded, in builds with MI_GUARDED. */
-#include "heap/heap.h"
+#include "heap/sample.h"
+
+#include "os/os.h"
 
 void mi_heap_sample(mi_heap_t* heap, size_t rate, size_t seed) {
   if (seed == 0) seed = mi_os_random();

@@ -1,10 +1,14 @@
-/* Threads: a heap at the first allocation, and its end with the thread. */
+/* Threads: their heaps begin with the first allocation, and end with the thread. */
+#include "heap/thread.h"
+
 #include <errno.h>
 #include <string.h>
 
 #include "heap/communal.h"
+#include "heap/heap.h"
 #include "heap/magazine.h"
-
+#include "heap/process.h"
+#include "heap/reclaim.h"
 #include "segment/abandoned_visit.h"
 #include "segment/memory.h"
 #include "segment/purge.h"
@@ -22,7 +26,8 @@ const mi_heap_t mi_heap_empty = {
 /* The heap is written only through a pointer that mi_heap_is_initialized has accepted. */
 _Thread_local mi_heap_t* mi_heap_default = (mi_heap_t*)&mi_heap_empty;
 
-/* Times that our exit handler has run in this thread: in each round, from the first one on in which it had a heap. */
+/* How often our exit handler has run in this thread: once in each round, from the first one on in
+   which the thread had a heap. */
 static _Thread_local unsigned exit_rounds;
 /* Our exit handler will not run again in this thread, or not at all. */
 static _Thread_local bool unwatched;
@@ -32,7 +37,7 @@ _Thread_local unsigned mi_thread_calls;
 bool mi_thread_is_unwatched(void) { return unwatched; }
 
 /* ---- Memory for mi_tld_t ----
-   The first one is static. Those of ended threads are kept for new ones. */
+   The first thread's is static. What ended threads had is kept for new threads. */
 
 enum { CACHE_SIZE = 64 };
 
@@ -46,7 +51,7 @@ static mi_tld_t* tld_alloc(void) {
   if (!atomic_exchange_explicit(&first_tld_taken, true, memory_order_relaxed)) return &first_tld;
   for (int i = 0; i < CACHE_SIZE; i++) {
     if (atomic_load_explicit(&cache[i], memory_order_relaxed) == NULL) continue;
-    /* Acquire pairs with the release of tld_free. */
+    /* Acquire: pairs with the release in tld_free. */
     mi_tld_t* tld = atomic_exchange_explicit(&cache[i], NULL, memory_order_acquire);
     if (tld == NULL) continue;
     memset(tld, 0, sizeof(*tld));
@@ -68,9 +73,10 @@ static void tld_free(mi_tld_t* tld) {
 
 /* ---- Attach and detach ---- */
 
-/* It asks for the next round even if there may be nothing left to do: only so it knows which is the last one. */
+/* Asks for the next round even if nothing may be left to do: only so it knows which round is the
+   last. */
 void mi_thread_at_exit(void) {
-  mi_thread_calls = 0; /* a callback that ends its thread does not come back */
+  mi_thread_calls = 0; /* a callback that ends its thread does not return */
   if (++exit_rounds >= MI_OS_EXIT_ROUNDS || !mi_os_thread_at_exit()) unwatched = true;
   mi_thread_detach();
   mi_deliver_misuse();
@@ -94,12 +100,12 @@ mi_heap_t* mi_heap_get(void) {
   mi_heap_default = &tld->backing;
   mi_stat_up(threads, 1);
   if (!unwatched && !mi_os_thread_at_exit())
-    unwatched = true; /* it may allocate: the heap is ready */
+    unwatched = true; /* mi_os_thread_at_exit may allocate: the heap is ready */
   return mi_heap_default;
 }
 
 static void end_heaps(mi_tld_t* tld) {
-  /* A visitor that ends its thread does not come back. */
+  /* A visitor that ends its thread does not return. */
   tld->backing.visiting = false;
   if (mi_abandoned_is_visiting()) mi_abandoned_break_off();
   if (mi_unlikely(tld->visited_communal != NULL)) mi_communal_break_off(tld);

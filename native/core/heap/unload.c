@@ -1,9 +1,14 @@
-/* The end of a copy of miheap in a process that goes on: dlclose of a library that we are linked into. Its code
-   is about to be unmapped, so no thread is inside of it or will be again, and we may do what else only a
-   heap's own thread may. What is alive then stays readable and writable for ever; nobody can free it. */
+/* The end of a copy of miheap in a process that goes on: dlclose of a library that we are linked
+   into. Its code is about to be unmapped, so no thread is inside of it or will be again, and we may
+   do what otherwise only a heap's own thread may. Blocks that are alive then stay readable and
+   writable for ever, and cannot be freed. */
+#include "heap/heap.h"
 #include "heap/magazine.h"
+#include "heap/process.h"
+#include "heap/reclaim.h"
+#include "heap/thread.h"
 #include "segment/abandoned_visit.h"
-#include "segment/orphan.h"
+#include "segment/other_threads.h"
 #include "segment/page_map.h"
 #include "segment/purge.h"
 #include "segment/purger.h"
@@ -13,7 +18,7 @@ static void end_owner(mi_segment_t* segment) {
     mi_page_t* page = &segment->pages[mi_ctz64(pages)];
     mi_heap_t* heap = atomic_load_explicit(&page->heap, memory_order_relaxed);
     if (heap == NULL) continue;
-    mi_thread_detach_other(heap->tld); /* which lets go of the segment */
+    mi_thread_detach_other(heap->tld); /* this lets go of the segment */
     return;
   }
 }
@@ -26,7 +31,7 @@ static void free_huge(mi_segment_t* segment, void* arg) {
 void mi_process_unload(void) {
   bool destroy = mi_option_is_enabled(mi_option_destroy_on_exit);
   mi_purger_end();
-  mi_register_deferred_free(NULL, NULL); /* it may be in the same library */
+  mi_register_deferred_free(NULL, NULL); /* the callback may be in the same library */
   mi_thread_detach();
   mi_segments_for_each_of_others(end_owner);
   mi_subprocs_end(mi_heap_hand_over);

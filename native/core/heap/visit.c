@@ -3,7 +3,10 @@
 #include <string.h>
 
 #include "heap/communal.h"
+#include "heap/heap.h"
 #include "heap/magazine.h"
+#include "heap/reclaim.h"
+#include "heap/retire.h"
 #include "segment/guard.h"
 #include "segment/track.h"
 
@@ -13,13 +16,13 @@ _Static_assert(MI_MEDIUM_BLOCKS + MI_UNIT_SIZE / MI_SMALL_BLOCK_MAX <= MOST_BLOC
 
 /* ---- The blocks of a page ---- */
 
-/* Blocks that have been free at some moment since the walk began. */
+/* The blocks that have been free at some moment since the visit of the page began. */
 typedef struct free_set_s {
   const mi_block_t* free; /* the heads of the page's lists when they were last looked at */
   const mi_block_t* local_free;
   const mi_block_t* thread_free;
   uint64_t pops; /* a number that changes when blocks are taken from local_free or thread_free */
-  size_t count;  /* blocks that were laid out when the walk began */
+  size_t count;  /* blocks that were laid out when the visit began */
   uint64_t bits[MOST_BLOCKS / 64];
 } free_set_t;
 
@@ -27,7 +30,8 @@ static bool is_free(const free_set_t* set, size_t index) {
   return (set->bits[index / 64] >> (index % 64) & 1) != 0;
 }
 
-/* Adds the list, up to a block from which on it was added before. Returns the head. */
+/* Adds the blocks of a list up to `known`, from which on they were added before. Returns the head
+   of the list. */
 static const mi_block_t*
 add_list(free_set_t* set, const mi_page_t* page, const mi_block_t* head, const mi_block_t* known) {
   size_t steps = 0; /* a list that the program has broken may have no end */
@@ -40,13 +44,13 @@ add_list(free_set_t* set, const mi_page_t* page, const mi_block_t* head, const m
   return head;
 }
 
-/* Adds what other threads freed. Only the owner takes single blocks off that list, so what hangs on
-   its head stays there; unless the page comes back whole and is purged, links and all, while they
-   are followed. Then all blocks are free. */
+/* Adds the blocks on thread_free. Only the owner takes single blocks off that list, so what is
+   linked behind its head stays; unless all blocks of the page were freed, and it is purged, with
+   the links, while they are followed. Then all blocks are free. */
 static void add_others(free_set_t* set, const mi_page_t* page, const mi_block_t* known) {
-  /* Acquire pairs with the release of each push: the links are seen. */
+  /* Acquire: pairs with the release of each push; we see the links. */
   uintptr_t word = atomic_load_explicit(&page->thread_free, memory_order_acquire);
-  /* Who is at work there may have taken the list to purge it, and will put it back. */
+  /* A thread at work on the page may have taken the list to purge it, and will put it back. */
   for (unsigned round = 0; mi_tf_state(word) == MI_TF_NOTIFYING; round++) {
     mi_os_yield(round);
     word = atomic_load_explicit(&page->thread_free, memory_order_acquire);
@@ -59,8 +63,9 @@ static void add_others(free_set_t* set, const mi_page_t* page, const mi_block_t*
   }
 }
 
-/* Such a block is one of quick_blocks, or taken by a heartbeat, or was moved by a collect (page->collected). The heap
-   is this thread's; of an abandoned page no blocks are taken. */
+/* A number that changes when malloc takes a block from local_free or thread_free: such a block is
+   one of quick_blocks, or is taken in a slow path, unless a collect has moved it before, which sets
+   page->collected. The heap is this thread's; from an abandoned page no blocks are taken. */
 static uint64_t count_pops(const mi_page_t* page) {
   const mi_heap_t* heap = atomic_load_explicit(&page->heap, memory_order_relaxed);
   if (heap == NULL) return 0;
@@ -77,9 +82,10 @@ static void start_set(free_set_t* set, const mi_page_t* page) {
   add_others(set, page, NULL);
 }
 
-/* Adds what was freed meanwhile. Pushed blocks are in front of the old heads. A list that was moved
-   to another one makes that one's head change, and `free` is looked at as a whole; so are the others
-   when blocks were taken from them, since an old head may be back in front of new blocks. */
+/* Adds blocks that were freed meanwhile. Pushed blocks are in front of the old head of their list.
+   If a list was moved to another list, the head of the other one has changed. `free` is always
+   added as a whole; so are the other two lists when blocks were taken from them, since an old head
+   may be back in front of new blocks. */
 static void update_set(free_set_t* set, mi_page_t* page) {
   uint64_t pops = count_pops(page);
   if (pops != set->pops || page->collected) set->local_free = set->thread_free = NULL;
@@ -105,7 +111,7 @@ static bool show_block(const mi_visit_t* visit, const mi_heap_t* heap, const mi_
     if (tracked.p == NULL) return true; /* another thread has just freed it */
     return visit->visitor(heap, area, tracked.p, tracked.size, visit->arg);
   }
-  if (MI_GUARDED) { /* the rest of it is not to be touched */
+  if (MI_GUARDED) { /* the rest of a guarded block must not be touched */
     mi_guarded_t guarded = mi_guarded_of(page, block);
     if (guarded.p != NULL) {
       return visit->visitor(heap, area, guarded.p, guarded.size, visit->arg);
@@ -132,7 +138,7 @@ bool mi_page_visit(const mi_visit_t* visit, const mi_heap_t* heap, mi_page_t* pa
   if (!visit->blocks) return true;
   for (size_t i = 0; i < set.count; i++) {
     update_set(&set, page);
-    if (page->began_anew) return true; /* all these blocks are dead */
+    if (page->began_anew) return true; /* the blocks that were alive at the start are all dead */
     if (is_free(&set, i)) continue;
     if (!show_block(visit, heap, &area, page, page->start + i * size)) return false;
   }
@@ -210,7 +216,7 @@ bool mi_abandoned_visit(mi_subproc_t* subproc, int tag, const mi_visit_t* visit)
   return mi_abandoned_for_each(subproc, visit_segment, &abandoned, mi_heap_free_missed);
 }
 
-/* ---- Whose is it? ---- */
+/* ---- Which block holds an address ---- */
 
 bool mi_page_holds(const mi_page_t* page, const void* p) {
   uintptr_t offset = (uintptr_t)p - (uintptr_t)page->start;

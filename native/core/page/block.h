@@ -1,5 +1,6 @@
-/* The link in a free block. Hardened builds encode it with the page's key, so that a write after
-   free is noticed instead of followed; other checked builds notice some. This file is the only code that reads or writes a link. */
+/* The link in a free block. This file is the only code that reads or writes a link. Hardened builds
+   encode it with the page's key, so that a write to a freed block is noticed instead of followed.
+   Other checked builds notice some such writes. */
 #ifndef MI_BLOCK_H
 #define MI_BLOCK_H
 
@@ -9,24 +10,28 @@
 #include "segment/track.h"
 #include "types.h"
 
+/* Whether the address lies in the page's blocks, laid out or not. */
 mi_inline bool mi_page_contains(const mi_page_t* page, const mi_block_t* block) {
   return (uintptr_t)block - (uintptr_t)page->start < (size_t)page->reserved * page->block_size;
 }
 
-/* Relaxed atomics: who visits or checks a page follows its lists while others change them. */
+/* The word of a free block, as it is stored. A relaxed atomic: threads that visit or check a page
+   follow its lists while other threads change them. */
 mi_inline uintptr_t mi_block_word(const mi_block_t* block) {
   mi_os_track_open((void*)block, sizeof(*block));
   uintptr_t word = __atomic_load_n(&block->next, __ATOMIC_RELAXED);
   mi_os_track_close((void*)block, sizeof(*block));
   return word;
 }
+/* Stores the word. Relaxed: see mi_block_word. */
 mi_inline void mi_block_set_word(mi_block_t* block, uintptr_t word) {
   mi_os_track_open(block, sizeof(*block));
   __atomic_store_n(&block->next, word, __ATOMIC_RELAXED);
   mi_os_track_close(block, sizeof(*block));
 }
 
-/* Links within the lists of one page. The caller may read the page's fixed fields. */
+/* Links `block` to `next`, a block of the same page, or NULL. For any thread that may read the
+   page's fixed fields, such as `key`. */
 mi_inline void mi_block_set_next(const mi_page_t* page, mi_block_t* block, const mi_block_t* next) {
 #if MI_HARDENED
   mi_block_set_word(block, (uintptr_t)next ^ page->key);
@@ -36,8 +41,8 @@ mi_inline void mi_block_set_next(const mi_page_t* page, mi_block_t* block, const
 #endif
 }
 
-/* The link without its check, for what may be no free block, and for who follows a list that others
-   change or that may vanish. */
+/* The link, unchecked: for a block that may not be free, and for a list that other threads may
+   change or purge while the caller follows it. */
 mi_inline mi_block_t* mi_block_peek_next(const mi_page_t* page, const mi_block_t* block) {
 #if MI_HARDENED
   return (mi_block_t*)(mi_block_word(block) ^ page->key);
@@ -47,8 +52,9 @@ mi_inline mi_block_t* mi_block_peek_next(const mi_page_t* page, const mi_block_t
 #endif
 }
 
-/* The block leaves its list. Of what it held, hardened builds leave nothing: it would tell the program the page's key,
-   and a block that looks like a free one is looked for on all lists when it is freed. */
+/* For a block that leaves its list. Hardened builds clear its link: it would tell the program the
+   page's key, and when the program frees a block that looks like a free one, all lists of the page
+   are searched for it. */
 mi_inline void mi_block_unlink(mi_block_t* block) {
   if (MI_HARDENED) mi_block_set_word(block, 0);
 }
@@ -58,6 +64,7 @@ mi_inline void mi_block_report_written(const mi_block_t* block) {
             (const void*)block);
 }
 
+/* The link. Checked builds report one that leads out of the page. */
 mi_inline mi_block_t* mi_block_next(const mi_page_t* page, const mi_block_t* block) {
   mi_block_t* next = mi_block_peek_next(page, block);
   if (MI_CHECKED && mi_unlikely(next != NULL && !mi_page_contains(page, next))) {

@@ -1,8 +1,8 @@
 /* The walker of a page's invariants, and the test for double frees. */
 #include "page/page.h"
 
-/* Length of a list whose blocks all lie on block boundaries below capacity; capacity + 1 if one
-   does not, or the list has a cycle. */
+/* The length of a list; capacity + 1 if a block of it does not lie on a block boundary below
+   capacity, or the list has a cycle. */
 static size_t checked_length(const mi_page_t* page, const mi_block_t* block) {
   size_t bad = (size_t)page->capacity + 1;
   size_t length = 0;
@@ -38,7 +38,7 @@ bool mi_page_is_valid(mi_page_t* page) {
     return false;
   bool in_full = page->in_full;
   uintptr_t word = atomic_load_explicit(&page->thread_free, memory_order_acquire);
-  /* A page of one block has no other queue; its block is free there only during a visit. */
+  /* A page of one block is in no other queue; its block is on `free` only during a visit. */
   if (in_full && page->reserved > 1 && page->free != NULL) return false;
   if (mi_tf_state(word) == MI_TF_FULL) {
     if (!in_full || mi_tf_count(word) >= mi_page_quota(page)) return false;
@@ -50,18 +50,19 @@ bool mi_page_is_valid(mi_page_t* page) {
     if (count != page->reserved || mi_page_used(page) != count) return false;
   }
   if (mi_tf_count(word) > mi_page_used(page)) return false;
-  /* Another thread may push meanwhile, in front only: the list from here on does not change, but
-     where page/scavenge.h may be at work: in pages of large blocks, and in those that can come back
-     whole. */
+  /* Other threads may push meanwhile, but only in front: the list from this block on does not
+     change. It may change where page/scavenge.h may be at work: in pages of blocks above
+     MI_SMALL_BLOCK_MAX, and in pages that may have all their blocks on thread_free. */
   bool stays = page->block_size <= MI_SMALL_BLOCK_MAX &&
                (free != 0 || local != 0 || page->capacity != page->reserved);
   if (stays && checked_length(page, mi_tf_list(word)) != mi_tf_count(word)) return false;
   return page->capacity > 256 || lists_are_disjoint(page);
 }
 
-/* On thread_free. Others may push there meanwhile, or purge the blocks with their links. */
+/* Whether the block is on thread_free. Other threads may push there meanwhile, or purge the blocks
+   with their links. */
 static bool is_with_others(const mi_page_t* page, const mi_block_t* block) {
-  /* Acquire pairs with the release of each push. */
+  /* Acquire: pairs with the release of each push. */
   uintptr_t word = atomic_load_explicit(&page->thread_free, memory_order_acquire);
   const mi_block_t* list = mi_tf_list(word);
   for (size_t left = mi_tf_count(word); left > 0 && mi_page_contains(page, list); left--) {
@@ -72,10 +73,11 @@ static bool is_with_others(const mi_page_t* page, const mi_block_t* block) {
 }
 
 bool mi_page_block_is_free(const mi_page_t* page, const mi_block_t* block) {
-  /* All of them are, and may be purged. Relaxed: a block that is alive keeps others from setting it. */
+  /* All blocks are free, and may be purged. Relaxed: other threads cannot set WHOLE while a block
+     is alive. */
   if ((atomic_load_explicit(&page->thread_free, memory_order_relaxed) & MI_TF_WHOLE) != 0)
     return true;
-  /* A free block begins with a link: NULL, or a block of this page. Few live ones do. */
+  /* A free block begins with a link: NULL, or a block of this page. Few live blocks do. */
   uintptr_t next = (uintptr_t)mi_block_peek_next(page, block);
   if (next != 0) {
     size_t offset = next - (uintptr_t)page->start;

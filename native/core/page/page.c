@@ -2,24 +2,15 @@
 
 #include "os/rare.h"
 
-/* In a large heap, most of what is laid out is used soon, and several system pages at once cost half of what they cost
-   one by one (bench/NOTES.md). In a small one that would be too much memory for what it saves. */
-static bool may_populate(const mi_page_t* page) {
-  enum { LARGE_HEAP_PAGES = 128, MOST_BYTES = 16 << 10 };
-  const mi_heap_t* heap = atomic_load_explicit(&page->heap, memory_order_relaxed);
-  return page->block_size <= MI_SMALL_SIZE_MAX && 4 * mi_os_page_size() <= MOST_BYTES &&
-         heap != NULL && heap->page_count >= LARGE_HEAP_PAGES;
-}
-
-void mi_page_extend(mi_page_t* page) {
+void mi_page_extend(mi_page_t* page, size_t ahead) {
   mi_assert(page->free == NULL && page->capacity < page->reserved);
   size_t block_size = page->block_size;
   bool is_fresh = page->memory_is_zero;
-  bool populates = is_fresh && page->capacity > 0 && may_populate(page);
+  bool populates = ahead > 0 && is_fresh && page->capacity > 0;
   uint8_t* first = page->start + page->capacity * block_size;
-  /* What lies in the system pages that the first of them touches. */
+  /* The end of the system pages that the first block touches. */
   uintptr_t end = mi_align_up((uintptr_t)first + block_size, mi_os_page_size());
-  if (populates) end += 3 * mi_os_page_size();
+  if (populates) end += ahead * mi_os_page_size();
   size_t count = (end - (uintptr_t)first) / block_size;
   size_t room = (size_t)(page->reserved - page->capacity);
   if (mi_rare(mi_rare_extend)) count = 1;
@@ -38,7 +29,8 @@ void mi_page_extend(mi_page_t* page) {
 
 bool mi_page_set_full(mi_page_t* page) {
   uintptr_t expected = MI_TF_NORMAL;
-  /* Release: who notifies sees page->heap. */
+  /* Release: pairs with the acquire of the push that makes the page NOTIFYING (heap/delayed.c);
+     that thread sees page->heap. */
   return atomic_compare_exchange_strong_explicit(&page->thread_free, &expected, MI_TF_FULL,
                                                  memory_order_release, memory_order_relaxed);
 }
@@ -67,7 +59,7 @@ void mi_page_forget_frees(mi_page_t* page) {
       mi_os_yield(round++);
       word = atomic_load_explicit(&page->thread_free, memory_order_relaxed);
     }
-    /* Acquire: what that thread did here is over. */
+    /* Acquire: pairs with the release with which another thread's work on the page ended. */
   } while (!atomic_compare_exchange_weak_explicit(&page->thread_free, &word, MI_TF_NORMAL,
                                                   memory_order_acquire, memory_order_relaxed));
 }
@@ -76,11 +68,13 @@ void mi_page_forget_other_thread(mi_page_t* page, bool held) {
   uintptr_t word = atomic_load_explicit(&page->thread_free, memory_order_relaxed);
   if (mi_tf_state(word) == MI_TF_NOTIFYING) {
     mi_page_forget_looks(page);
-    /* Was it purging the whole page, that is well. Was it purging some blocks, these are lost. */
+    /* If the lost thread was purging the whole page, the word says that it is purged. If it was
+       purging some blocks, these are lost. */
     atomic_store_explicit(&page->thread_free, word & ~(uintptr_t)MI_TF_STATE_MASK,
                           memory_order_relaxed);
   }
-  /* Has it come back for that one, so it has for who looks next. */
+  /* The lost thread found the page empty, and has set link to 0. So that the next thread finds it
+     empty, too, no block must be left on thread_free. */
   if (held && atomic_load_explicit(&page->link, memory_order_relaxed) == 0)
     mi_page_forget_frees(page);
 }

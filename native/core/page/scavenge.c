@@ -6,16 +6,17 @@
 #include "segment/purge.h"
 #include "segment/purger.h"
 
-/* When something that was announced is due; 0: nothing was. */
+/* When the next round is due; 0: nothing was announced. */
 static _Atomic(int64_t) next_due;
 
-/* What is announced by a hint, and again, is counted as so much. */
+/* How many units an announcement counts for that comes from a hint, or is repeated. */
 enum { SOME_UNITS = 8 };
 
-/* Sequentially consistent, as all on these two words: the announcer marks the chunk and then reads
-   next_due; a round clears next_due and then reads the marks. One of them sees the other. */
+/* Sequentially consistent, like a round's accesses to these two words: the announcer marks the
+   chunk and then reads next_due; a round clears next_due and then reads the marks. So one of the
+   two sees the other. */
 static void announce(mi_slot_ref_t ref, size_t units) {
-  atomic_fetch_or(&ref.chunk->whole, 1u << ref.index);
+  atomic_fetch_or(&ref.chunk->to_scavenge, 1u << ref.index);
   if (atomic_load(&next_due) == 0) {
     int64_t at = mi_purge_time(2);
     int64_t nothing = 0;
@@ -28,8 +29,9 @@ static void announce(mi_slot_ref_t ref, size_t units) {
 void mi_scavenge_announce(mi_slot_ref_t ref) { announce(ref, 1); }
 
 void mi_scavenge_hint(mi_slot_ref_t ref) {
-  /* A mark that a round takes away just now is missed, and made by the next free there. */
-  uint32_t marks = atomic_load_explicit(&ref.chunk->whole, memory_order_relaxed);
+  /* If a round takes the mark away at this moment, none is set here; the next free in the slot sets
+     one. */
+  uint32_t marks = atomic_load_explicit(&ref.chunk->to_scavenge, memory_order_relaxed);
   if ((marks >> ref.index & 1) == 0) announce(ref, SOME_UNITS);
 }
 
@@ -38,12 +40,13 @@ static void purge_page(const mi_segment_t* segment, mi_page_t* page) {
   uint8_t* area = mi_segment_page_area(segment, page, &size);
   mi_purge_inside(mi_segment_slot(segment), area, area + size);
   mi_race_window();
-  /* Nobody has pushed meanwhile, since there is no other block. Release: the owner finds the
-     purge over. */
+  /* No thread has pushed meanwhile, since every block was on the list. Release: pairs with the
+     acquire with which the owner collects; it finds the purge over. */
   atomic_store_explicit(&page->thread_free, MI_TF_WHOLE | MI_TF_NORMAL, memory_order_release);
 }
 
-/* NULL also if the program has broken the list: its owner will notice, and say so. */
+/* The next block of the list. Also NULL if the program has broken the list: its owner will notice,
+   and report it. */
 static mi_block_t* next_of(const mi_page_t* page, const mi_block_t* block) {
   mi_block_t* next = mi_block_peek_next(page, block);
   return mi_page_contains(page, next) ? next : NULL;
@@ -53,16 +56,17 @@ static size_t count_purged(const mi_page_t* page) {
   return atomic_load_explicit(&page->purged, memory_order_relaxed);
 }
 
-/* How many blocks of the list, from its end, are to be purged, or were: with `all` every one; else those that were there
-   at the last look. What was freed just now is likely needed again. */
+/* How many blocks, counted from the end of the list, are to be purged or were purged already. With
+   `all` every one, else those that were on the list at the last look: a block that was freed just
+   now is likely to be needed again. */
 static size_t count_due(const mi_page_t* page, size_t count, bool all) {
   if (all) return count;
   size_t seen = atomic_load_explicit(&page->seen, memory_order_relaxed);
   return seen < count ? seen : count;
 }
 
-/* Purges the last `due` blocks of a list, unless they were purged before, but for the system page that holds the
-   link. */
+/* Purges those of the last `due` blocks of the list that were not purged before, without the system
+   page that holds the link. */
 static void purge_blocks(mi_page_t* page, mi_block_t* list, size_t count, size_t due) {
   size_t purged = count_purged(page);
   mi_slot_ref_t slot = mi_segment_slot(mi_segment_of(page));
@@ -74,15 +78,16 @@ static void purge_blocks(mi_page_t* page, mi_block_t* list, size_t count, size_t
   atomic_store_explicit(&page->purged, (uint8_t)due, memory_order_relaxed);
 }
 
-/* NOTIFYING -> NORMAL, with the list that was taken behind what was pushed meanwhile. */
+/* NOTIFYING -> NORMAL. Puts the list that was taken behind the blocks that were pushed
+   meanwhile. */
 static void put_back(mi_page_t* page, mi_block_t* list, size_t count) {
   uintptr_t word = atomic_load_explicit(&page->thread_free, memory_order_relaxed);
   for (;;) {
     mi_block_t* pushed = mi_tf_list(word);
     uintptr_t whole = count == page->reserved && page->bin != MI_BIN_HUGE ? MI_TF_WHOLE : 0;
     uintptr_t wanted = pushed != NULL ? MI_TF_NOTIFYING : mi_tf_make(list, count, whole);
-    /* Release: the owner finds the purge over, and sees our links. Acquire: we see those of the
-       pushes. */
+    /* Release: pairs with the acquire with which the owner collects; it finds the purge over, and
+       sees our links. Acquire: pairs with the release of each push; we see its link. */
     if (!atomic_compare_exchange_weak_explicit(&page->thread_free, &word, wanted,
                                                memory_order_acq_rel, memory_order_relaxed)) {
       continue;
@@ -100,7 +105,8 @@ static void put_back(mi_page_t* page, mi_block_t* list, size_t count) {
   }
 }
 
-/* A block that was freed twice is there, and counted, instead of one that is alive. Its owner will say so. */
+/* Whether the list is not as long as its count: then a block that was freed twice was counted in
+   place of one that is alive. The owner will report it. */
 static bool is_broken(const mi_page_t* page, uintptr_t word) {
   size_t left = mi_tf_count(word);
   const mi_block_t* block = mi_tf_list(word);
@@ -108,7 +114,8 @@ static bool is_broken(const mi_page_t* page, uintptr_t word) {
   return block != NULL || left > 0;
 }
 
-/* All of the page is to be purged, or the last *due blocks on the list, which were not. */
+/* Whether there is something to purge: the whole page, or the last *due blocks of the list, of
+   which some were not purged yet. */
 static bool
 is_worth_it(mi_segment_t* segment, const mi_page_t* page, uintptr_t word, bool all, size_t* due) {
   if (mi_tf_list(word) == NULL) return false;
@@ -118,7 +125,7 @@ is_worth_it(mi_segment_t* segment, const mi_page_t* page, uintptr_t word, bool a
   return *due > count_purged(page);
 }
 
-/* Notes what is there. False if it must be looked at again. */
+/* Notes how many blocks the list has. False if the page must be looked at again. */
 static bool note_seen(mi_segment_t* segment, mi_page_t* page, uintptr_t word) {
   size_t count = mi_tf_count(word);
   if (mi_tf_list(word) == NULL || !mi_segment_page_is_long(segment, page)) return true;
@@ -126,7 +133,7 @@ static bool note_seen(mi_segment_t* segment, mi_page_t* page, uintptr_t word) {
   return count <= count_purged(page);
 }
 
-/* False if it must be looked at again. */
+/* Purges the page, or blocks of it, if that is due. False if the page must be looked at again. */
 static bool scavenge_page(mi_segment_t* segment, mi_page_t* page, bool all) {
   uintptr_t word = atomic_load_explicit(&page->thread_free, memory_order_relaxed);
   uintptr_t whole;
@@ -135,7 +142,8 @@ static bool scavenge_page(mi_segment_t* segment, mi_page_t* page, bool all) {
     if (!is_worth_it(segment, page, word, all, &due)) return note_seen(segment, page, word);
     if (mi_tf_state(word) != MI_TF_NORMAL) return false;
     whole = word & MI_TF_WHOLE;
-    /* Acquire pairs with the release of each push: nobody writes to these blocks any more. */
+    /* Acquire: pairs with the release of each push; the threads that freed these blocks do not
+       write to them any more. */
   } while (!atomic_compare_exchange_weak_explicit(&page->thread_free, &word,
                                                   whole | MI_TF_NOTIFYING, memory_order_acquire,
                                                   memory_order_relaxed));
@@ -164,7 +172,7 @@ static void scavenge_slot(mi_slot_ref_t ref, bool all) {
   mi_purge_begin();
   mi_segment_t* segment = mi_segment_pin(ref);
   if (segment != NULL) {
-    /* Asked here and not when it is announced: a pinned segment's chunk stays what it is. */
+    /* Asked here and not at the announcement: the chunk of a pinned segment stays as it is. */
     if (!ref.chunk->resident) done = scavenge_segment(segment, all);
     mi_segment_unpin(ref);
   }
@@ -172,13 +180,13 @@ static void scavenge_slot(mi_slot_ref_t ref, bool all) {
   if (!done) announce(ref, SOME_UNITS);
 }
 
-/* All that was announced. */
+/* Purges what was announced. */
 static void scavenge(bool all) {
   size_t count = mi_chunk_count();
   for (size_t i = 0; i < count; i++) {
     mi_chunk_t* chunk = mi_chunk_at(i);
-    if (atomic_load(&chunk->whole) == 0) continue;
-    for (uint32_t slots = atomic_exchange(&chunk->whole, 0); slots != 0; slots &= slots - 1) {
+    if (atomic_load(&chunk->to_scavenge) == 0) continue;
+    for (uint32_t slots = atomic_exchange(&chunk->to_scavenge, 0); slots != 0; slots &= slots - 1) {
       scavenge_slot((mi_slot_ref_t){chunk, mi_ctz64(slots)}, all);
     }
   }

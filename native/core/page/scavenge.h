@@ -1,29 +1,34 @@
-/* Memory of pages whose owner sleeps. Blocks that others freed wait on thread_free for an owner who
-   may never look. Any thread may give that memory back to the system; the addresses stay the
-   owner's. It takes the list, and so holds these blocks:
+/* Purging pages of an owner that sleeps. Blocks that other threads freed wait on thread_free for
+   the owner, which may never look. Any thread may give their memory back to the system; the
+   addresses stay the owner's. The purging thread takes the list, and so holds its blocks:
 
-     are they all blocks of the page, the page is purged, and the word WHOLE without a list left
-     are they some blocks of a medium or large page, they are purged one by one, but for the system
-       page with the link, and put back; those of a medium page if they were there at the last look, too. A
-       block of a small page is not worth that: of these, a thread keeps what lies in pages that were not
-       exhausted, about one of each size class */
+     if all blocks of the page are on the list, the page is purged, and thread_free becomes WHOLE
+       without a list
+     if only some blocks of a medium page are, or the block of a huge one, these are purged one by
+       one, without the system page that holds the link, and put back. A block of a medium page is
+       purged only if it was on the list at the last look, too
+
+   Single blocks of small pages are not worth that. So in small pages that were not exhausted, about
+   one of each size class, a thread that sleeps keeps the free blocks. */
 #ifndef MI_SCAVENGE_H
 #define MI_SCAVENGE_H
 
-#include "segment/chunk.h"
+#include "segment/slot_ref.h"
 
-/* A page in this slot has come back whole: it is due after two fifths of the delay, unless its owner looks
-   before. */
+/* All blocks of a page in this slot were freed. The page is purged after two fifths of the delay,
+   unless its owner collects it before. */
 void mi_scavenge_announce(mi_slot_ref_t ref);
 
-/* Some blocks have come back to a medium or large page in this slot. */
+/* Some blocks of a medium page in this slot were freed, or the block of a huge one. */
 void mi_scavenge_hint(mi_slot_ref_t ref);
 
-/* As mi_purge_next and mi_purge_round. */
+/* When the next round is due; 0: nothing is announced. */
 int64_t mi_scavenge_next(void);
+/* Purges what was announced, if that is due at `now`. Returns when the next round is due; 0:
+   nothing is announced. */
 int64_t mi_scavenge_round(int64_t now);
 
-/* Scavenges all that was announced. */
+/* Purges all that was announced, without waiting for another look. */
 void mi_scavenge_all(void);
 
 #endif

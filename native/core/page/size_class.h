@@ -1,5 +1,5 @@
-/* Size classes, called bins. Bin 1 is 8 bytes; 2 to 9 are 16, 32, … 128; then eight to each
-   doubling up to MI_LARGE_BLOCK_MAX: 144, 160, … 256, 288, … */
+/* Size classes, called bins. Bin 1 is 8 bytes, bins 2 to 9 are 16, 32, … 128. Then there are eight
+   bins to each doubling up to MI_LARGE_BLOCK_MAX: 144, 160, … 256, 288, … */
 #ifndef MI_SIZE_CLASS_H
 #define MI_SIZE_CLASS_H
 
@@ -7,10 +7,10 @@
 
 #define MI_BIN_FIRST_GEOMETRIC 10u
 
-/* As mi_bin_of, for 128 < size. */
+/* Like mi_bin_of, for size > 128. */
 mi_inline size_t mi_bin_of_geometric(size_t size) {
   size_t last = size - 1;
-  unsigned shift = mi_bsr64(last) - 3; /* what it leaves of `last` is 8 to 15 */
+  unsigned shift = mi_bsr64(last) - 3; /* last >> shift is 8 to 15 */
   return (size_t)shift * 8 + (last >> shift) - (4 * 8 + 8 - MI_BIN_FIRST_GEOMETRIC);
 }
 

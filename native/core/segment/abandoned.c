@@ -3,6 +3,7 @@
 #include "os/rare.h"
 #include "segment/arena.h"
 #include "segment/mark.h"
+#include "segment/segment_queue.h"
 #include "stats/stats.h"
 
 static bool is_apart(const mi_arena_t* arena) { return arena != NULL && arena->exclusive; }
@@ -28,7 +29,8 @@ static void change_count(const mi_chunk_t* chunk, mi_subproc_t* subproc, size_t 
                             memory_order_relaxed);
 }
 
-/* Communal segments are nobody's, but no thread has left them. */
+/* Communal segments have no owner, but no thread has left them: segments_abandoned leaves them
+   out. */
 static void count_up(const mi_chunk_t* chunk, mi_subproc_t* subproc) {
   if (subproc != &mi_subproc_communal) mi_stat_up(segments_abandoned, 1);
   change_count(chunk, subproc, 1);
@@ -41,14 +43,15 @@ static void count_down(const mi_chunk_t* chunk, mi_subproc_t* subproc) {
 
 void mi_segment_abandon(mi_segments_tld_t* tld, mi_segment_t* segment) {
   mi_assert(segment->used > 0 && segment->abandoned_pages == segment->used &&
-            segment->room == MI_ROOM_NONE);
+            segment->queue == MI_QUEUE_NONE);
   mi_subproc_t* subproc = mi_subproc_of(tld);
   mi_slot_ref_t ref = mi_segment_slot(segment);
   segment->abandoned_pages = 0;
   tld->count--;
   atomic_store_explicit(&segment->subproc, subproc, memory_order_relaxed);
   mi_mark_set(ref, mi_mark_held(subproc));
-  /* Release: who sees that nobody owns it sees how many blocks each page had. */
+  /* Release pairs with the acquire in api/free.c: a thread that sees that the segment has no owner
+     sees how many blocks each page had. */
   atomic_store_explicit(&segment->thread_id, 0, memory_order_release);
   mi_race_window();
   count_up(ref.chunk, subproc);
@@ -70,7 +73,8 @@ bool mi_segment_try_adopt(mi_segments_tld_t* tld, mi_segment_t* segment) {
   return true;
 }
 
-/* The abandoned segment of a slot, if it is for tld and nobody else takes it. */
+/* Adopts the abandoned segment of a slot; NULL if there is none that tld may adopt, or another
+   thread takes it. */
 static mi_segment_t* adopt_at(mi_segments_tld_t* tld, mi_slot_ref_t ref) {
   mi_subproc_t* subproc = mi_subproc_of(tld);
   /* Acquire: a chunk with an abandoned segment has its final `arena`. */
@@ -83,7 +87,7 @@ static mi_segment_t* adopt_at(mi_segments_tld_t* tld, mi_slot_ref_t ref) {
   return segment;
 }
 
-/* The numbers of the chunks that may have what tld wants. */
+/* The number of chunks that may have what tld wants; *first is the number of the first one. */
 static size_t chunks_for(const mi_segments_tld_t* tld, size_t* first) {
   *first = tld->arena == NULL ? 0 : tld->arena->first_chunk;
   return tld->arena == NULL ? mi_chunk_count() : tld->arena->chunk_count;
@@ -107,8 +111,9 @@ mi_segment_t* mi_segment_adopt_next(mi_segments_tld_t* tld) {
 
 /* ---- Holding ---- */
 
-/* Sequentially consistent: who comes in vain says so and then looks at the mark again; who lets go sets the mark
-   and then looks whether somebody came. One of them sees the other. */
+/* Sequentially consistent: a thread that cannot take the mark sets its bit in `missed` and then
+   looks at the mark again; a thread that lets go sets the mark and then reads `missed`. At least
+   one of the two sees what the other stored. */
 mi_segment_t* mi_abandoned_hold(mi_subproc_t* subproc, mi_slot_ref_t ref) {
   if (!mi_mark_take(ref, subproc)) {
     atomic_fetch_or(&ref.chunk->missed, 1u << ref.index);
@@ -121,7 +126,8 @@ mi_segment_t* mi_abandoned_hold(mi_subproc_t* subproc, mi_slot_ref_t ref) {
 
 mi_segment_t* mi_abandoned_hold_patiently(mi_subproc_t* subproc, mi_slot_ref_t ref) {
   for (unsigned round = 0; !mi_mark_take(ref, subproc); round++) {
-    /* Acquire: who held the segment has counted it down. */
+    /* Acquire pairs with mi_mark_set: if the mark is gone, the thread that held the segment has
+       counted it down. */
     mi_subproc_t* mark = atomic_load_explicit(mi_mark_of(ref), memory_order_acquire);
     if (mi_mark_subproc(mark) != subproc) return NULL;
     mi_os_yield(round);

@@ -6,13 +6,14 @@
 #include "segment/mark.h"
 #include "segment/pin.h"
 
-/* The thread that visits, 0 if none does, and what it has taken or pinned: for a forked child. */
+/* The thread that visits, 0 if none does, and what it has taken or pinned: for
+   mi_abandoned_break_off and for a forked child. */
 static _Atomic(uintptr_t) visitor;
 static mi_slot_ref_t visited_slot; /* chunk NULL: none */
 static mi_subproc_t* visited_subproc;
 static mi_missed_fun* missed_fn;
 static mi_segment_t* visited_huge; /* NULL: none */
-static size_t visited_place;       /* of that, in the segment table */
+static size_t visited_place;       /* of visited_huge, in the segment table */
 static mi_slot_ref_t visited_run;  /* chunk NULL: none */
 
 bool mi_abandoned_is_visiting(void) {
@@ -44,7 +45,8 @@ static void leave_slot(void) {
   if (missed) missed_fn(visited_subproc, ref);
 }
 
-/* The segment is nobody's while fn runs, and nobody can adopt it. */
+/* Visits the segment of a slot, if the sub-process has abandoned it. While fn runs the segment has
+   no owner, and no other thread can adopt it. */
 static bool
 visit_slot(mi_subproc_t* subproc, mi_slot_ref_t ref, mi_segment_visit_fun* fn, void* arg) {
   if (mi_mark_peek(ref) != subproc) return true;
@@ -60,7 +62,7 @@ visit_slot(mi_subproc_t* subproc, mi_slot_ref_t ref, mi_segment_visit_fun* fn, v
   return go_on;
 }
 
-/* Acquire: the header, as the thread that ended left it. */
+/* Acquire: the caller sees the header as the thread that ended left it. */
 static bool is_abandoned_huge(mi_segment_t* segment, mi_subproc_t* subproc) {
   uintptr_t word = atomic_load_explicit(&segment->pages[0].thread_free, memory_order_acquire);
   return (word & MI_TF_STATE_MASK) == MI_TF_UNOWNED &&
@@ -120,10 +122,11 @@ static bool give_to_first(mi_segment_t* segment, void* arg) {
   return true;
 }
 
-/* A thread that freed a block there may hold the segment for a moment. */
+/* Gives the segment of a slot to the first sub-process. Waits, since a thread that freed a block in
+   it may hold the segment for a moment. */
 static void hand_over_slot(mi_subproc_t* subproc, mi_slot_ref_t ref, mi_missed_fun* missed) {
   if (mi_abandoned_hold_patiently(subproc, ref) == NULL) return;
-  mi_abandoned_count_given(subproc, ref); /* before somebody can adopt it */
+  mi_abandoned_count_given(subproc, ref); /* before another thread can adopt it */
   if (mi_abandoned_let_go(&mi_subproc_first, ref)) missed(&mi_subproc_first, ref);
 }
 
@@ -138,7 +141,7 @@ void mi_abandoned_hand_over(mi_subproc_t* subproc, mi_missed_fun* missed) {
 }
 
 void mi_abandoned_break_off(void) {
-  /* In a forked child that is done already. */
+  /* In a forked child, mi_segments_repair has let go of a lost visitor's slot already. */
   if (visited_slot.chunk != NULL && mi_mark_is_held(mi_mark_peek(visited_slot))) leave_slot();
   if (visited_huge != NULL) mi_huge_unpin(visited_huge, visited_place);
   if (visited_run.chunk != NULL) mi_segment_unpin(visited_run);
@@ -160,6 +163,6 @@ size_t mi_abandoned_visits_freed(void) {
 
 void mi_abandoned_visit_forked(void) {
   if (mi_abandoned_is_visiting()) return;
-  visited_run.chunk = NULL; /* that pin has been forgotten */
+  visited_run.chunk = NULL; /* mi_pins_forget has forgotten that pin */
   if (atomic_load(&visitor) != 0) mi_abandoned_break_off();
 }

@@ -1,11 +1,13 @@
 #include "segment/arena.h"
 
 #include "options/report.h"
+#include "segment/chunk.h"
 #include "segment/map.h"
 #include "segment/memory.h"
+#include "segment/slot.h"
 #include "stats/stats.h"
 
-/* How often to look again while others hold slots that they may give back at once. */
+/* How often a search is repeated while other threads hold slots that they may give back at once. */
 enum { MOST_ROUNDS = 100 };
 
 static mi_arena_t arenas[MI_ARENA_MOST];
@@ -36,10 +38,10 @@ bool mi_is_in_arena(const void* p) {
 
 /* ---- Adding one ---- */
 
-/* Held by the thread that adds an arena: no other path waits for that. */
+/* True while a thread adds an arena. Only other threads that add one wait for it. */
 static _Atomic(bool) adding;
 
-/* Whether some of that memory is ours already. */
+/* Whether some of the arena's memory is ours already. */
 static bool is_ours(const mi_arena_t* arena) {
   size_t count = mi_arena_count();
   for (size_t i = 0; i < count; i++) {
@@ -55,10 +57,10 @@ static bool is_ours(const mi_arena_t* arena) {
   return false;
 }
 
-/* Why the arena cannot be, or NULL: then all is there but its free slots. */
+/* Prepares all of the arena but its free slots. Returns why that cannot be, or NULL. */
 static const char* set_up(mi_arena_t* arena) {
   if (is_ours(arena)) return "some of it is miheap's already";
-  /* The first bytes of a slot are looked at when somebody frees a pointer into it, also before it
+  /* The first bytes of a slot are read when a thread frees a pointer into it, even before the slot
      was ever used. */
   if (arena->uncommitted && !mi_os_protect(arena->start, size_of(arena), MI_ACCESS_READ)) {
     return "the system does not let us read it";
@@ -69,7 +71,8 @@ static const char* set_up(mi_arena_t* arena) {
   return NULL;
 }
 
-/* The caller is the one who adds. */
+/* Adds an arena from `from` to `to`. Returns NULL and sets *why if that cannot be. The caller has
+   set `adding`. */
 static mi_arena_t* add(const mi_arena_t* wanted, uintptr_t from, uintptr_t to, const char** why) {
   size_t index = mi_arena_count();
   *why = "there are too many";
@@ -137,8 +140,8 @@ bool mi_arena_take_slot(mi_arena_t* arena, mi_slot_ref_t* ref, uint64_t mask, bo
     for (size_t i = arena->first_chunk; i < end; i++) {
       if (mi_slot_take_in(mi_chunk_at(i), ref, mask, zero, &busy)) return true;
     }
-    /* What is being purged is free in a moment; and who tries to take several slots may give them
-       back. */
+    /* What is being purged is free in a moment, and a thread that tries to take several slots may
+       give them back. */
     uint64_t now = atomic_load(&arena->takers);
     if (!busy && now == takers && (uint32_t)now == 0) break;
     mi_os_yield(round);
@@ -150,7 +153,8 @@ static bool is_free(mi_slot_ref_t ref) {
   return (atomic_load_explicit(&ref.chunk->free, memory_order_relaxed) >> ref.index & 1) != 0;
 }
 
-/* All units are dirty then, whatever they were before. */
+/* Releases `count` slots from number `first` on. All their units become dirty, whatever they were
+   before. */
 static void release_slots(const mi_arena_t* arena, size_t first, size_t count) {
   for (size_t i = 0; i < count; i++) {
     mi_slot_ref_t ref = slot_at(arena, first + i);
@@ -167,7 +171,7 @@ take_slots(const mi_arena_t* arena, size_t first, size_t count, bool* zero, bool
     mi_slot_ref_t ref = slot_at(arena, first + i);
     if (!mi_slot_take_this(ref, ~(uint64_t)0, &slot_is_zero, busy)) {
       release_slots(arena, first, i);
-      *busy = true; /* it was free when we looked */
+      *busy = true; /* the slot was free when we looked */
       return false;
     }
     *zero = *zero && slot_is_zero;
@@ -175,8 +179,8 @@ take_slots(const mi_arena_t* arena, size_t first, size_t count, bool* zero, bool
   return true;
 }
 
-/* All or none. While we hold some of them and not yet all, `takers` says so: it counts those who do in its lower half,
-   and in the upper half each end of such an attempt. */
+/* Takes these slots, all or none. While a thread holds some of them and not yet all, `takers` says
+   so: its lower half counts such threads, its upper half how often such an attempt ended. */
 static bool take_together(mi_arena_t* arena, size_t first, size_t count, bool* zero, bool* busy) {
   atomic_fetch_add(&arena->takers, 1);
   bool taken = take_slots(arena, first, count, zero, busy);
@@ -184,7 +188,7 @@ static bool take_together(mi_arena_t* arena, size_t first, size_t count, bool* z
   return taken;
 }
 
-/* The first slots that are free together. */
+/* Takes the first `count` slots that are free together. */
 static bool take_run(mi_arena_t* arena, size_t count, mi_slot_ref_t* ref, bool* zero, bool* busy) {
   size_t run = 0;
   for (size_t slot = 0; slot < arena->slot_count; slot++) {
@@ -225,7 +229,7 @@ static bool take_run_somewhere(size_t count, mi_slot_ref_t* first, bool* zero) {
   return false;
 }
 
-/* Pointers into these slots of the run lead to its segment. */
+/* Makes pointers into these slots of the run lead to its segment. */
 static void enter(mi_slot_ref_t first, size_t from, size_t to) {
   for (size_t i = from; i < to; i++) {
     mi_slot_enter(mi_slot_start(first) + (i << MI_SEGMENT_SHIFT), i == 0);

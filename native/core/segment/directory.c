@@ -2,7 +2,7 @@
 
 #include "segment/memory.h"
 
-/* Blocks of descriptors, made when needed and never freed. The first one is static. */
+/* Blocks of descriptors, made when needed and never freed. The first block is static. */
 #define PER_BLOCK 64u
 #define BLOCK_COUNT 4096u /* 8 TiB */
 
@@ -22,7 +22,8 @@ mi_chunk_t* mi_chunk_at(size_t index) {
   return &block->chunks[index % PER_BLOCK];
 }
 
-/* Makes sure that there is a descriptor with this number. */
+/* Makes sure that the descriptor with this number has memory. False if there is none, or the number
+   is too high. */
 static bool make_descriptor(size_t index) {
   if (index < PER_BLOCK) return true;
   if (index >= BLOCK_COUNT * PER_BLOCK) return false;
@@ -63,7 +64,8 @@ static _Atomic(size_t) vacant_count;
 
 void mi_chunk_descriptor_leave(mi_chunk_t* chunk) {
   atomic_fetch_add_explicit(&vacant_count, 1, memory_order_relaxed);
-  /* Release: who takes the descriptor finds it as it is left. */
+  /* Release pairs with the acquire in mi_chunk_descriptor_take: the thread that takes the
+     descriptor finds it as it is left. */
   atomic_store_explicit(&chunk->vacant, true, memory_order_release);
 }
 

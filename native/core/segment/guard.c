@@ -2,7 +2,8 @@
 
 #include "os/os.h"
 
-/* At the start of a block. The visitor reads it while another thread may be freeing the block. */
+/* The start of a guarded block. A visitor reads it while another thread may be freeing the
+   block. */
 typedef struct header_s {
   uintptr_t link;
   _Atomic(size_t) size;
@@ -19,14 +20,14 @@ static uint64_t bit_of(const mi_page_t* page, const void* p) {
   return (uint64_t)1 << ((size_t)((const uint8_t*)p - page->start) / page->block_size);
 }
 
-/* Acquire pairs with the release of mi_guard_place: the header is there. */
+/* Acquire pairs with the release in mi_guard_place: the header has been written. */
 static bool is_guarded(const mi_page_t* page, const void* p) {
   uint64_t guarded = atomic_load_explicit(&page->guarded, memory_order_acquire);
   return guarded != 0 && (guarded & bit_of(page, p)) != 0;
 }
 
-/* Whole system pages between two addresses. It does not matter that most of them were accessible:
-   so nothing that the program wrote to the header can lead astray. */
+/* Makes the whole system pages between two addresses accessible. Most of them are accessible
+   already; but this way nothing depends on the header, which the program may have overwritten. */
 static void lift_between(uint8_t* from, uint8_t* to) {
   uintptr_t first = mi_align_up((uintptr_t)from, mi_os_page_size());
   uintptr_t end = mi_align_down((uintptr_t)to, mi_os_page_size());
@@ -45,7 +46,7 @@ uint8_t* mi_guard_place(mi_page_t* page, void* block, size_t size, size_t align,
   header_t* header = block;
   atomic_store_explicit(&header->size, size, memory_order_relaxed);
   atomic_store_explicit(&header->inside, (size_t)(p - (uint8_t*)block), memory_order_relaxed);
-  /* Others may be lifting the guards of other blocks. */
+  /* An atomic or, since other threads may be lifting the guards of other blocks. */
   atomic_fetch_or_explicit(&page->guarded, bit_of(page, block), memory_order_release);
   return p;
 }
@@ -58,7 +59,8 @@ mi_guarded_t mi_guarded_of(const mi_page_t* page, const void* p) {
   const header_t* header = (const header_t*)block;
   size_t size = atomic_load_explicit(&header->size, memory_order_relaxed);
   size_t inside = atomic_load_explicit(&header->inside, memory_order_relaxed);
-  /* Was it lifted meanwhile, the header may be gone; and the program may have spoilt it. */
+  /* If the guard was lifted meanwhile, the header may be gone. The program may also have
+     overwritten it. */
   atomic_thread_fence(memory_order_acquire);
   if (!is_guarded(page, p) || inside > page->block_size || size > page->block_size - inside) {
     return none;

@@ -6,9 +6,9 @@
                                                         ^ less than the alignment before that page
 
    The ordinary block is so large that the page without access holds nothing else. Bit i of
-   page->guarded says that the block with index i is one; since these blocks are larger than two
-   system pages, a page has 64 of them at most. Who frees the block, of whatever thread, first lifts
-   the guard. Lists and states know of the ordinary block only. */
+   page->guarded says that the block with index i is guarded; since these blocks are larger than two
+   system pages, a page has 64 of them at most. Whichever thread frees the block lifts the guard
+   first. Lists and states know only the ordinary block. */
 #ifndef MI_GUARD_H
 #define MI_GUARD_H
 
@@ -20,22 +20,22 @@ typedef struct mi_guarded_s {
   size_t size;
 } mi_guarded_t;
 
-/* What an ordinary block must be asked for, so that a guarded one fits. `align` is at most a system
-   page, and `size` far below SIZE_MAX. */
+/* The size that an ordinary block must be asked for, so that a guarded one of `size` fits into it.
+   `align` is at most a system page, and `size` far below SIZE_MAX. */
 size_t mi_guard_room(size_t size, size_t align);
 
 /* Makes the block, of mi_guard_room bytes, guarded. Returns an address p such that p + offset is a
-   multiple of `align`. NULL if the system cannot protect memory there. For the owner, before anyone
-   else knows the block. */
+   multiple of `align`. NULL if the system cannot protect memory there. For the owner, before any
+   other thread knows the block. */
 uint8_t* mi_guard_place(mi_page_t* page, void* block, size_t size, size_t align, size_t offset);
 
-/* The block in which p lies; who asks holds it, or visits it. */
+/* The guarded block in which p lies. The caller holds the block, or visits it. */
 mi_guarded_t mi_guarded_of(const mi_page_t* page, const void* p);
 
-/* All of the block can be accessed again. Nothing happens if it is not guarded. */
+/* Makes all of the block accessible again. Does nothing if it is not guarded. */
 void mi_guard_lift(mi_page_t* page, void* block);
 
-/* The same for all blocks of a page that is given back. */
+/* Makes all blocks of a page accessible again, before the page is given back. */
 void mi_guard_lift_page(mi_page_t* page);
 
 #endif

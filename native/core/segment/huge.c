@@ -23,13 +23,14 @@ static size_t header_size(void) {
 
 size_t mi_huge_good_size(size_t size) { return mi_align_up(size, mi_os_page_size()); }
 
-/* Where the block begins, from a base that is a multiple of `align`. */
+/* The offset of the block from a base that is a multiple of `align`. */
 static size_t block_offset(size_t align, size_t offset) {
   return mi_align_up(header_size() + offset, align) - offset;
 }
 
-/* Maps `total` bytes at a multiple of `align`, and gives the first `unused` ones up. Returns the rest. MI_MAP_RESERVED:
-   these may be more than there is memory. That needs a system that lets us change access to memory. */
+/* Maps `total` bytes at a multiple of `align`, unmaps the first `unused` of them, and returns the
+   rest. With MI_MAP_RESERVED the unused bytes may be more than there is memory; that needs a system
+   that lets us change access to memory. */
 static uint8_t* map_part(size_t total, size_t align, size_t unused, mi_map_t kind) {
   uint8_t* base = mi_memory_map_for_blocks(total, align, kind);
   if (base == NULL) return NULL;
@@ -40,10 +41,10 @@ static uint8_t* map_part(size_t total, size_t align, size_t unused, mi_map_t kin
   return NULL;
 }
 
-/* A mapping for a block of `size`; *start is the offset of the block in it. */
+/* Maps memory for a block of `size`. *start is the offset of the block in the mapping. */
 static mi_mapping_t map_block(size_t size, size_t align, size_t offset, size_t* start, bool* zero) {
-  /* The base will be a multiple of `align` if that is at most a segment, and of a segment
-     otherwise, so the block's place is known before the base. */
+  /* The base will be a multiple of `align` if that is at most a segment, and else of a segment, so
+     the block's place is known before the base. */
   *start = block_offset(align, offset & (align - 1));
   size_t total = mi_huge_good_size(*start + size);
   *zero = true;
@@ -67,29 +68,30 @@ static mi_mapping_t map_block(size_t size, size_t align, size_t offset, size_t* 
   return (mi_mapping_t){base, total - unused};
 }
 
-/* The room for a segment: its mapping, or its slots if `chunk` is not NULL. */
-typedef struct room_s {
+/* The place for a segment: a mapping, or slots. */
+typedef struct placement_s {
   mi_mapping_t mapping;
-  size_t start; /* where the block begins in it */
+  size_t start; /* where the block begins in the mapping */
   bool zero;
-  mi_slot_ref_t slot; /* the first one; chunk NULL: a mapping */
-} room_t;
+  mi_slot_ref_t slot; /* the first slot; chunk NULL: a mapping */
+} placement_t;
 
-static size_t units_for(size_t size) { return (size + MI_UNIT_SIZE - 1) >> MI_UNIT_SHIFT; }
+static size_t units_of(size_t size) { return (size + MI_UNIT_SIZE - 1) >> MI_UNIT_SHIFT; }
 
-static bool take_run(room_t* room, mi_arena_t* arena, size_t size, size_t align, size_t offset) {
+static bool
+take_run(placement_t* place, mi_arena_t* arena, size_t size, size_t align, size_t offset) {
   if (align >= MI_SEGMENT_SIZE) return false;
-  room->start = block_offset(align, offset & (align - 1));
-  if (!mi_run_take(arena, units_for(room->start + size), &room->slot, &room->zero)) return false;
-  room->mapping.start = mi_slot_start(room->slot);
-  room->mapping.size = mi_run_size(room->slot);
+  place->start = block_offset(align, offset & (align - 1));
+  if (!mi_run_take(arena, units_of(place->start + size), &place->slot, &place->zero)) return false;
+  place->mapping.start = mi_slot_start(place->slot);
+  place->mapping.size = mi_run_size(place->slot);
   return true;
 }
 
-static bool take_mapping(room_t* room, size_t size, size_t align, size_t offset) {
-  room->slot.chunk = NULL;
-  room->mapping = map_block(size, align, offset, &room->start, &room->zero);
-  mi_mapping_t mapping = room->mapping;
+static bool take_mapping(placement_t* place, size_t size, size_t align, size_t offset) {
+  place->slot.chunk = NULL;
+  place->mapping = map_block(size, align, offset, &place->start, &place->zero);
+  mi_mapping_t mapping = place->mapping;
   if (mapping.start == NULL) return false;
   if (mi_os_commit(mapping.start, mapping.size) &&
       mi_segment_table_prepare(mapping.start, mapping.size)) {
@@ -100,48 +102,38 @@ static bool take_mapping(room_t* room, size_t size, size_t align, size_t offset)
 }
 
 mi_page_t* mi_huge_page_alloc(mi_arena_t* arena, size_t size, size_t align, size_t offset) {
-  room_t room;
+  placement_t place;
   if (size == 0) size = 1;
-  /* So that nothing below can overflow. */
+  /* So that no sum below can overflow. */
   if (size > MI_MAX_ALLOC_SIZE || align > ((size_t)1 << MI_ADDRESS_BITS) ||
-      (!take_run(&room, arena, size, align, offset) &&
-       (arena != NULL || !take_mapping(&room, size, align, offset)))) {
+      (!take_run(&place, arena, size, align, offset) &&
+       (arena != NULL || !take_mapping(&place, size, align, offset)))) {
     return NULL;
   }
-  mi_segment_t* segment = (mi_segment_t*)room.mapping.start;
-  mi_os_track_open(segment, header_size());
-  if (!room.zero) mi_segment_clear(segment);
-  segment->page_shift = MI_SEGMENT_SHIFT;
-  segment->huge = true;
-  segment->room = MI_ROOM_NONE;
-  segment->chunk = room.slot.chunk;
-  if (segment->chunk != NULL) segment->slot_index = (uint8_t)room.slot.index;
-  segment->page_count = 1;
+  mi_segment_t* segment = (mi_segment_t*)place.mapping.start;
+  mi_segment_init_header(segment, place.slot, 1, header_size(), place.zero);
   segment->used = 1;
+  segment->huge_size = place.mapping.size;
   atomic_store_explicit(&segment->pages_used, 1, memory_order_relaxed);
   atomic_store_explicit(&segment->long_pages, 1, memory_order_relaxed);
-  segment->header_size = (uint32_t)header_size();
-  segment->cookie = mi_segment_cookie(segment);
-  segment->huge_size = room.mapping.size;
-  atomic_store_explicit(&segment->thread_id, mi_os_thread_id(), memory_order_relaxed);
   mi_page_t* page = &segment->pages[0];
-  /* A block begins on a multiple of MI_MAX_ALIGN, since lists use its low bits; for an odd
-     `offset` what the caller gets is a little further on. Both lie in the same 4 MiB, so either
-     finds the segment; but where blocks are tracked. */
-  size_t start = mi_align_down(room.start, MI_MAX_ALIGN);
-  page->start = room.mapping.start + start;
-  page->block_size = mi_huge_good_size(room.start + size) - start;
+  /* A block begins on a multiple of MI_MAX_ALIGN, since lists use its low bits; for an odd `offset`
+     the address that the caller gets is a little further on. Both lie in the same 4 MiB, so either
+     finds the segment; only not in tracking builds. */
+  size_t start = mi_align_down(place.start, MI_MAX_ALIGN);
+  page->start = place.mapping.start + start;
+  page->block_size = mi_huge_good_size(place.start + size) - start;
   page->reserved = 1;
-  page->memory_is_zero = room.zero;
+  page->memory_is_zero = place.zero;
 #if MI_HARDENED
   page->key = mi_os_random();
 #endif
-  /* After the header, which who pins the segment reads. */
+  /* After the header, which a thread that pins the segment reads. */
   if (segment->chunk == NULL) {
-    size_t inside = room.start + (MI_TRACK ? MI_TRACK_GAP : 0); /* what the caller gets */
-    mi_segment_table_add(room.mapping.start + inside, segment, room.mapping.size);
+    size_t inside = place.start + (MI_TRACK ? MI_TRACK_GAP : 0); /* what the caller gets */
+    mi_segment_table_add(place.mapping.start + inside, segment, place.mapping.size);
   } else {
-    mi_segment_go_live(room.slot);
+    mi_segment_go_live(place.slot);
   }
   mi_stat_up(malloc_huge, page->block_size);
   mi_stat_count(malloc_huge_count, 1);
@@ -170,12 +162,12 @@ void mi_huge_unpin(mi_segment_t* segment, size_t place) {
 }
 
 void mi_huge_page_purge(mi_page_t* page) {
-  /* The rest of the system page that holds the first word stays; so does the header. */
+  /* The system page that holds the first word stays as a whole; so does the header. */
   uint8_t* end = page->start + page->block_size;
   mi_purge_inside(mi_segment_slot(mi_segment_of(page)), page->start + sizeof(mi_block_t), end);
 }
 
-/* The segment is at `target` now. */
+/* Completes a segment that was moved to `target`, and adds it to the segment table. */
 static void settle_at(mi_segment_t* target, size_t start, size_t total) {
   target->pages[0].start = (uint8_t*)target + start;
   target->cookie = mi_segment_cookie(target);
@@ -183,7 +175,8 @@ static void settle_at(mi_segment_t* target, size_t start, size_t total) {
   mi_segment_table_add(target->pages[0].start, target, total);
 }
 
-/* Moves what is in a run of slots to a mapping of its own, of `total` bytes, which is more. */
+/* Moves a segment in a run of slots to a mapping of its own. `total`, the size of the mapping, is
+   above that of the run. */
 static mi_segment_t* move_out(mi_segment_t* segment, size_t total) {
   mi_slot_ref_t slot = mi_segment_slot(segment);
   size_t start = (size_t)(segment->pages[0].start - (uint8_t*)segment);
@@ -196,10 +189,10 @@ static mi_segment_t* move_out(mi_segment_t* segment, size_t total) {
     mi_memory_unmap(target, total);
     return NULL;
   }
-  /* To the system, the pages and what lies behind them are two mappings, and could not be moved together
-     later. Growing makes them one. */
+  /* To the system, the moved pages and the memory behind them are two mappings, which could not be
+     moved together later. Growing the first makes them one. */
   mi_memory_unmap(target + size, total - size);
-  if (!mi_os_resize(target, size, total)) { /* somebody has mapped something there */
+  if (!mi_os_resize(target, size, total)) { /* another thread has mapped something there */
     memcpy(segment, target, size);
     mi_memory_unmap(target, size);
     return NULL;
@@ -215,44 +208,46 @@ static mi_segment_t* move_out(mi_segment_t* segment, size_t total) {
   return (mi_segment_t*)target;
 }
 
-/* Moves the pages of the segment to a mapping of `total` bytes elsewhere. */
+/* Moves the pages of a segment in a mapping to another mapping, of `total` bytes. */
 static mi_segment_t* move(mi_segment_t* segment, size_t total) {
   uint8_t* block = segment->pages[0].start;
   size_t start = (size_t)(block - (uint8_t*)segment);
   size_t old_total = segment->huge_size;
   mi_segment_t* target = mi_memory_map_for_blocks(total, MI_SEGMENT_SIZE, MI_MAP_MEMORY);
   if (target == NULL) return NULL;
-  /* Nobody else looks for this block, so it may be missing from the table for a while; out of it
-     before the move, since the old address may be another segment's right after. */
+  /* The block may be missing from the table for a while, since no other thread looks for it. It
+     leaves the table before the move, since right afterwards the old address may be another
+     segment's. */
   if (mi_segment_table_prepare(target, total) && mi_segment_table_try_remove(block)) {
     mi_segment_table_remove(segment, old_total);
     if (mi_os_move(segment, old_total, target, total)) {
       settle_at(target, start, total);
       return target;
     }
-    mi_segment_table_add(block, segment, old_total); /* the leaves are there: this succeeds */
+    mi_segment_table_add(block, segment, old_total); /* cannot fail: the table has room */
   }
   mi_memory_unmap(target, total);
   return NULL;
 }
 
-/* The mapping may have been longer than the block, with old contents there. What was mapped
-   beyond `mapped` bytes is new, and so zero. */
+/* Clears what the block gained. Bytes of the old mapping behind the block may have old contents.
+   What lies beyond `mapped` bytes from the block's start was mapped now, and so is zero. */
 static void clear_gain(mi_page_t* page, size_t old_size, size_t mapped) {
   size_t end = page->block_size < mapped ? page->block_size : mapped;
   if (end > old_size) memset(page->start + old_size, 0, end - old_size);
 }
 
-/* Changes the mapping's size where it is. */
+/* Changes the size of the mapping without moving it. */
 static bool resize_in_place(mi_segment_t* segment, size_t total) {
   uint8_t* block = segment->pages[0].start;
   size_t old_total = segment->huge_size;
   size_t kept = mi_align_up(total, MI_SEGMENT_SIZE);
   if (!mi_segment_table_try_remove(block)) return false;
-  /* What is given up is soon somebody else's, and what is added is ours only afterwards. */
+  /* The bytes that are given up leave the table first: another thread may map them at once. The
+     bytes that are added enter it only when they are ours. */
   if (kept < old_total) mi_segment_table_remove((uint8_t*)segment + kept, old_total - kept);
   bool done = mi_os_resize(segment, old_total, total);
-  /* Not for sizes that nobody can have. */
+  /* Only after the resize, so that the table does not grow for sizes that the system refuses. */
   if (done && total > old_total && !mi_segment_table_prepare(segment, total)) {
     mi_os_unmap((uint8_t*)segment + old_total, total - old_total);
     done = false;
@@ -262,7 +257,8 @@ static bool resize_in_place(mi_segment_t* segment, size_t total) {
   return done;
 }
 
-/* Changes the size of the mapping. Returns where the segment is then; NULL if that is impossible. */
+/* Changes the size of the mapping. Returns where the segment is then; NULL if that is
+   impossible. */
 static mi_segment_t* resize_mapping(mi_segment_t* segment, size_t total) {
   size_t old_total = segment->huge_size;
   if (mi_option_is_enabled(mi_option_disallow_os_alloc)) return NULL;
@@ -279,14 +275,14 @@ static mi_segment_t* resize_mapping(mi_segment_t* segment, size_t total) {
   return segment;
 }
 
-/* Changes how much memory the segment has. *mapped: so many bytes of it may not be zero where they were
-   not in use. NULL if that is impossible. */
+/* Changes how much memory the segment has, and returns where it is then; NULL if that is
+   impossible. *mapped: in so many bytes of it, those that were not in use may not be zero. */
 static mi_segment_t* resize(mi_segment_t* segment, size_t total, size_t* mapped) {
   *mapped = segment->huge_size;
   if (segment->chunk != NULL) {
     mi_slot_ref_t slot = mi_segment_slot(segment);
     bool gain_is_zero;
-    if (mi_run_resize(slot, units_for(total), &gain_is_zero)) {
+    if (mi_run_resize(slot, units_of(total), &gain_is_zero)) {
       if (!gain_is_zero) *mapped = SIZE_MAX;
       segment->huge_size = mi_run_size(slot);
       return segment;

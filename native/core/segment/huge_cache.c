@@ -10,8 +10,8 @@
 #define LARGEST ((size_t)64 << 20)
 #define LARGEST_TOTAL ((size_t)128 << 20)
 
-/* Claimed by exchanging `start` with BUSY, so that its other fields are read and written by one
-   thread only. */
+/* A thread claims an entry by exchanging `start` with BUSY. Only that thread reads and writes the
+   other fields. */
 typedef struct entry_s {
   _Atomic(uint8_t*) start; /* NULL: empty */
   size_t size;
@@ -25,17 +25,18 @@ static uint8_t busy_marker;
 
 size_t mi_huge_cache_size(void) { return atomic_load_explicit(&total, memory_order_relaxed); }
 
-/* The entry's mapping, now the caller's, with the entry still BUSY; NULL if it is empty or BUSY. */
+/* Claims the entry, which stays BUSY, and returns its mapping, now the caller's. NULL if it is
+   empty or BUSY. */
 static uint8_t* claim(entry_t* entry) {
   uint8_t* start = atomic_load(&entry->start);
   if (start == NULL || start == BUSY) return NULL;
-  /* Acquire pairs with the release of put. */
+  /* Acquire pairs with the store in `set`. */
   bool won = atomic_compare_exchange_strong_explicit(&entry->start, &start, BUSY,
                                                      memory_order_acquire, memory_order_relaxed);
   return won ? start : NULL;
 }
 
-/* Sequentially consistent: see mi_purge_announce. */
+/* Ends the claim. Sequentially consistent: see mi_purge_announce. */
 static void set(entry_t* entry, uint8_t* start) { atomic_store(&entry->start, start); }
 
 void mi_mapping_unmap(mi_mapping_t mapping) {
@@ -56,12 +57,12 @@ mi_mapping_t mi_huge_cache_take(size_t size) {
     }
     int64_t at = entry->drop_at;
     set(entry, start);
-    mi_purge_announce(at); /* a round may have passed it over meanwhile */
+    mi_purge_announce(at); /* a round may have passed the entry over meanwhile */
   }
   return (mi_mapping_t){NULL, 0};
 }
 
-static bool has_room(size_t size) {
+static bool claim_bytes(size_t size) {
   size_t before = atomic_fetch_add_explicit(&total, size, memory_order_relaxed);
   if (before + size <= LARGEST_TOTAL) return true;
   atomic_fetch_sub_explicit(&total, size, memory_order_relaxed);
@@ -70,7 +71,7 @@ static bool has_room(size_t size) {
 
 void mi_huge_cache_put(mi_mapping_t mapping) {
   if (mapping.size <= LARGEST && !mi_rare(mi_rare_purge) &&
-      mi_option_get(mi_option_purge_delay) != 0 && has_room(mapping.size)) {
+      mi_option_get(mi_option_purge_delay) != 0 && claim_bytes(mapping.size)) {
     for (entry_t* entry = entries; entry < entries + ENTRIES; entry++) {
       uint8_t* empty = NULL;
       if (!atomic_compare_exchange_strong_explicit(&entry->start, &empty, BUSY,
@@ -90,22 +91,33 @@ void mi_huge_cache_put(mi_mapping_t mapping) {
   mi_mapping_unmap(mapping);
 }
 
-int64_t mi_huge_cache_drop_until(int64_t now) {
+/* Unmaps the mapping of an entry that the caller has claimed. */
+static void drop(entry_t* entry, uint8_t* start) {
+  mi_mapping_t mapping = {start, entry->size};
+  atomic_fetch_sub_explicit(&total, mapping.size, memory_order_relaxed);
+  set(entry, NULL);
+  mi_mapping_unmap(mapping);
+}
+
+int64_t mi_huge_cache_drop_due(int64_t now) {
   int64_t next = 0;
   for (entry_t* entry = entries; entry < entries + ENTRIES; entry++) {
     uint8_t* start = claim(entry);
     if (start == NULL) continue;
-    size_t size = entry->size;
     int64_t at = entry->drop_at;
-    bool forced = now == INT64_MAX;
-    if (!forced && (at == 0 || at > now)) {
+    if (at != 0 && at <= now) {
+      drop(entry, start);
+    } else {
       if (at != 0 && (next == 0 || at < next)) next = at;
       set(entry, start);
-      continue;
     }
-    atomic_fetch_sub_explicit(&total, size, memory_order_relaxed);
-    set(entry, NULL);
-    mi_mapping_unmap((mi_mapping_t){start, size});
   }
   return next;
+}
+
+void mi_huge_cache_drop_all(void) {
+  for (entry_t* entry = entries; entry < entries + ENTRIES; entry++) {
+    uint8_t* start = claim(entry);
+    if (start != NULL) drop(entry, start);
+  }
 }

@@ -1,5 +1,6 @@
 /* Mappings of huge segments that were freed a moment ago, to be used again before they are
-   unmapped. Any thread; an entry belongs to who takes it. */
+   unmapped. Any thread may call any of these functions; a mapping belongs to the thread that takes
+   it. */
 #ifndef MI_HUGE_CACHE_H
 #define MI_HUGE_CACHE_H
 
@@ -13,17 +14,19 @@ typedef struct mi_mapping_s {
 /* Returns a mapping to the system at once. */
 void mi_mapping_unmap(mi_mapping_t mapping);
 
-/* A mapping of at least `size` bytes and at most an eighth more; start NULL if there is none.
+/* Takes a mapping of at least `size` bytes and at most an eighth more; start NULL if there is none.
    Its contents are undefined. */
 mi_mapping_t mi_huge_cache_take(size_t size);
 
 /* Keeps the mapping for a while, or unmaps it. */
 void mi_huge_cache_put(mi_mapping_t mapping);
 
-/* Bytes of the mappings that are kept; exact while no thread is in here. */
+/* Bytes of the mappings that are kept. Exact while no thread is in a function of this file. */
 size_t mi_huge_cache_size(void);
 
-/* Unmaps the entries that are due before `now`. Returns when the next one is, 0 if none. */
-int64_t mi_huge_cache_drop_until(int64_t now);
+/* Unmaps the mappings that are due at `now`. Returns when the next one is due; 0: none is. */
+int64_t mi_huge_cache_drop_due(int64_t now);
+/* Unmaps all mappings. */
+void mi_huge_cache_drop_all(void);
 
 #endif

@@ -22,8 +22,8 @@ static bool has_bit(const _Atomic(uint8_t)* halves, half_t at) {
 
 /* ---- Where it makes sense ---- */
 
-/* With purge_delay 0, what is free of one would be purged at once. A tool that watches each access is told of none to
-   free memory (is_prepared). */
+/* Not with purge_delay 0: the free part of a large page would be purged at once. Not in tracking
+   builds: is_prepared writes to memory that was not announced to the tool. */
 static bool is_allowed(void) {
   return !MI_TRACK && mi_os_page_size() == MI_OS_LEAST_PAGE &&
          mi_option_is_enabled(mi_option_allow_thp) &&
@@ -32,7 +32,7 @@ static bool is_allowed(void) {
 }
 
 enum { UNKNOWN, YES, NO };
-static _Atomic(uint8_t) system_gives; /* what it says, or is found to do */
+static _Atomic(uint8_t) system_gives; /* what the system says, or is found to do */
 
 static bool system_gives_some(void) {
   uint8_t known = atomic_load_explicit(&system_gives, memory_order_relaxed);
@@ -52,7 +52,7 @@ static bool is_worth_it(void) {
   return mi_rare(mi_rare_large_page) || (faults_are_dear() && system_gives_some());
 }
 
-/* Memory from the system that is purged and committed like any other. */
+/* Whether the slot has memory from the system that is purged and committed like any other. */
 static bool is_ordinary(mi_slot_ref_t ref) {
   const mi_chunk_t* chunk = ref.chunk;
   return mi_arena_of(chunk) == NULL && !chunk->resident && !chunk->uncommitted &&
@@ -61,20 +61,21 @@ static bool is_ordinary(mi_slot_ref_t ref) {
 }
 
 /* ---- Whether memory is written all over ----
-   A half in ordinary pages, the probe, is looked at when several others came into use after it. What it shows is good
-   for so many requests. */
+   A half in ordinary pages, the *probe*, is looked at when several other halves came into use after
+   it. If it turns out to be written all over, a number of requests may follow. */
 
 static struct {
-  _Atomic(uint64_t) probe;  /* word_of; 0: none */
-  _Atomic(uint64_t) sample; /* the same of a half for which a large page was asked */
-  _Atomic(uint32_t) offers; /* since there is this probe */
-  _Atomic(int32_t) left;    /* requests; below 1: none */
+  _Atomic(uint64_t) probe;  /* word_of its half; 0: none */
+  _Atomic(uint64_t) sample; /* word_of a half for which a large page was asked; 0: none */
+  _Atomic(uint32_t) offers; /* halves that came into use since there is this probe */
+  _Atomic(int32_t) left;    /* requests that may still be made; below 1: none */
   _Atomic(uint32_t) trust;  /* how many requests the next look is good for; 0: LEAST_TRUST */
 } evidence;
 enum { LEAST_TRUST = 8, MOST_TRUST = 32 };
 
-/* Where a half is, and its chunk's number: the chunk may be unmapped at any time, and its own word for the place is then
-   somebody else's to write. */
+/* A half as one word: its address and the number of its chunk. The address is not read from the
+   chunk later: the chunk may be unmapped at any time, and another thread may then write the
+   descriptor. */
 enum { PLACE_SHIFT = 21, PLACE_BITS = MI_ADDRESS_BITS - PLACE_SHIFT };
 _Static_assert((size_t)1 << PLACE_SHIFT == MI_OS_LARGE_PAGE, "a place is a half");
 
@@ -99,7 +100,9 @@ typedef struct share_s {
 
 enum { PAGES = MI_OS_LARGE_PAGE / MI_OS_LEAST_PAGE, PER_UNIT = PAGES / MI_LARGE_PAGE_UNITS };
 
-/* Of the pages in units that are in use, or were; not those of a header. Whatever is there by now, this only looks. */
+/* The resident share of the system pages in a half. Counts only units that are not clean, and not
+   the first unit of a slot, which may be a header. The units may have been used otherwise
+   meanwhile: this only looks. */
 static share_t share_of(uint8_t* start, half_t at) {
   unsigned char resident[PAGES];
   share_t share = {0, 0};
@@ -114,7 +117,8 @@ static share_t share_of(uint8_t* start, half_t at) {
   return share;
 }
 
-/* The more often it was so, the longer it is taken for granted. */
+/* Notes what a probe showed. The more often memory was dense, the more requests the next dense
+   probe is good for. */
 static void note(bool is_dense) {
   uint32_t trust = atomic_load_explicit(&evidence.trust, memory_order_relaxed);
   if (trust < LEAST_TRUST || !is_dense) trust = LEAST_TRUST;
@@ -123,7 +127,8 @@ static void note(bool is_dense) {
   atomic_store_explicit(&evidence.left, is_dense ? (int32_t)trust : 0, memory_order_relaxed);
 }
 
-/* A request that the system did not heed shows in a half of which a part is resident. */
+/* A request that the system ignored shows in a half that is resident only in part. After several of
+   these in a row the system is taken not to give large pages. */
 static void look_at_sample(void) {
   enum { MOST_FAILURES = 4 };
   static _Atomic(uint32_t) failures;
@@ -148,7 +153,8 @@ static void look_at_probe(void) {
   half_t at = half_in(word);
   share_t share = share_of(place_in(word), at);
   if (has_bit(&mi_slot_state(at.ref)->was_large, at)) return; /* it came into use once more */
-  /* A block that nobody has begun to write yet says nothing; nor does what was purged. */
+  /* A block that no thread has begun to write yet says nothing; nor does a half that was mostly
+     purged. */
   if (share.resident > 0 && 2 * share.all >= PAGES) {
     note(16 * share.resident > 15 * share.all);
     look_at_sample();
@@ -157,7 +163,8 @@ static void look_at_probe(void) {
   }
 }
 
-/* In time for the next requests. True if the half is to have ordinary pages. */
+/* Makes the half the next probe, in time before the requests run out. True if it has become one: it
+   is to have ordinary pages. */
 static bool become_probe(half_t at) {
   enum { FEW_LEFT = 6 };
   uint64_t none = 0;
@@ -176,12 +183,14 @@ static bool may_ask(void) {
 /* ---- Requests ---- */
 
 _Atomic(size_t) mi_large_pages_requests;
-/* For the system each may be a mapping, and what is between two another one, of which it has 65,530 for a process. */
+/* To the system each request may be a mapping, and so may what lies between two of them. A process
+   has 65,530 mappings at most. */
 enum { MOST_REQUESTS = 16384 };
 
-/* False if the chunk was not ready for it before: then the half, which the caller holds, gets an ordinary page.
-   For the system the chunk becomes one mapping, which it divides for requests and puts together again; but only parts
-   of what was one when it was first touched can become one again, and be moved in one piece. */
+/* Prepares the chunk for requests: makes it one mapping for the system, which the system then
+   divides for requests and puts together again. Only parts of what was one mapping when it was
+   first touched can become one again, and be moved in one piece. False if the chunk was not
+   prepared before: then the half, which the caller holds, gets an ordinary page. */
 static bool is_prepared(half_t at) {
   mi_chunk_t* chunk = at.ref.chunk;
   if (atomic_exchange_explicit(&chunk->has_large, true, memory_order_relaxed)) return true;
@@ -201,7 +210,7 @@ static bool ask_for(half_t at) {
   return true;
 }
 
-/* Whether there was a request for that half. */
+/* Forgets the request for the half. False if there is none. */
 static bool forget(half_t at) {
   _Atomic(uint8_t)* large = &mi_slot_state(at.ref)->large;
   uint8_t before = atomic_fetch_and_explicit(large, (uint8_t)~bit_of(at), memory_order_relaxed);
@@ -227,7 +236,7 @@ void mi_large_pages_forget(mi_slot_ref_t ref) {
 
 void mi_large_pages_end_between(mi_slot_ref_t ref, const void* from, const void* to) {
   if (mi_arena_of(ref.chunk) != NULL)
-    return; /* none is asked for there, and a run goes on in the next chunk */
+    return; /* we ask for none in an arena, and a run may go on in its next chunk */
   size_t unit = (size_t)((const uint8_t*)from - mi_slot_start(ref)) >> MI_UNIT_SHIFT;
   size_t last = (size_t)((const uint8_t*)to - 1 - mi_slot_start(ref)) >> MI_UNIT_SHIFT;
   while (unit <= last) {
@@ -240,7 +249,8 @@ void mi_large_pages_end_between(mi_slot_ref_t ref, const void* from, const void*
   }
 }
 
-/* A half that was clean comes into use. */
+/* To be called when a half that was clean comes into use: asks for a large page there, or makes it
+   the probe, or does nothing. */
 static void offer(half_t at) {
   _Atomic(uint8_t)* was_large = &mi_slot_state(at.ref)->was_large;
   if (has_bit(was_large, at)) {

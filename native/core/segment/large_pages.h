@@ -1,17 +1,23 @@
-/* Large pages of the system (2 MiB), where it gives them on request and ordinary ones are dear: in some virtual
-   machines a fault costs 10 us and more, and in a large page a fiftieth of that for each 4 KiB.
+/* Large pages of the system (2 MiB), where it gives them on request and ordinary ones are dear: in
+   some virtual machines a fault costs 10 us and more, and in a large page a fiftieth of that for
+   each 4 KiB.
 
-   A large page is resident as a whole. So one is asked for only in the inside of huge blocks, and only while blocks that
-   were allocated a little earlier, in ordinary pages, turned out to be written all over. Before any part of it is purged
-   the request is taken back, or the system would fill it up again some time.
+   A large page is resident as a whole. So we ask for one only inside of blocks of 2 MiB and more,
+   and only while such blocks that were allocated a little earlier, in ordinary pages, turned out to
+   be written all over. Before any part of a large page is purged the request is taken back, or the
+   system would fill the page up again some time.
 
-   There are two in a slot, its halves. Each one may be large that was clean when all of it was taken. Of one that was
-   large since, units that are given back are dirty, whether they were written or not. */
+   A slot has two halves, and each can be a large page. We ask for one only when all units of a half
+   are taken at once and all were clean. Until that happens again, units that are given back from
+   the half count as dirty, whether they were written or not.
+
+   Any thread may call all of these functions. */
 #ifndef MI_LARGE_PAGES_H
 #define MI_LARGE_PAGES_H
 
+#include "bits.h"
 #include "os/os.h"
-#include "segment/chunk.h"
+#include "segment/slot_ref.h"
 #include "stats/stats.h"
 
 enum { MI_LARGE_PAGE_UNITS = MI_OS_LARGE_PAGE >> MI_UNIT_SHIFT };
@@ -21,12 +27,12 @@ mi_inline uint64_t mi_large_page_units(unsigned half) {
   return mi_bits64(half * MI_LARGE_PAGE_UNITS, MI_LARGE_PAGE_UNITS);
 }
 
-/* Requests of this process. Only tests look at it from outside. */
+/* Requests of this process that were not taken back. Outside of large_pages.c only tests read
+   it. */
 extern mi_hidden _Atomic(size_t) mi_large_pages_requests;
 
-/* Any thread may call all of these. */
-
-/* The caller has taken these units, which were clean, for one block, and nobody has touched them yet. */
+/* To be called when the caller has taken these units for one block, they were clean, and no thread
+   has touched them yet. */
 void mi_large_pages_taken_whole(mi_slot_ref_t ref, uint64_t clean);
 mi_inline void mi_large_pages_taken(mi_slot_ref_t ref, uint64_t clean) {
   uint64_t last = mi_large_page_units(1);
@@ -35,6 +41,7 @@ mi_inline void mi_large_pages_taken(mi_slot_ref_t ref, uint64_t clean) {
   if (mi_unlikely(some)) mi_large_pages_taken_whole(ref, clean);
 }
 
+/* The part of `units` that lies in halves whose bits are set in *halves. */
 mi_inline uint64_t mi_large_pages_in(const _Atomic(uint8_t)* halves, uint64_t units) {
   uint8_t bits = atomic_load_explicit(halves, memory_order_relaxed);
   if (mi_likely(bits == 0)) return 0;
@@ -42,25 +49,30 @@ mi_inline uint64_t mi_large_pages_in(const _Atomic(uint8_t)* halves, uint64_t un
   return units & ((bits & 2) != 0 ? first | mi_large_page_units(1) : first);
 }
 
-/* Those of these units that lie in halves for which a large page is asked; or was, so that they may be resident. */
+/* The part of `units` that lies in halves for which a large page is asked now. */
 mi_inline uint64_t mi_large_pages_among(mi_slot_ref_t ref, uint64_t units) {
   return mi_large_pages_in(&mi_slot_state(ref)->large, units);
 }
+
+/* The part of `units` that lies in halves for which a large page was asked since the half was last
+   taken clean as a whole: these units may be resident. */
 mi_inline uint64_t mi_large_pages_resident(mi_slot_ref_t ref, uint64_t units) {
   return mi_large_pages_in(&mi_slot_state(ref)->was_large, units);
 }
 
-/* Something in these units is to be purged, or moved elsewhere. Also for the helper thread. */
+/* Takes back the requests for the halves in which these units lie. To be called before something in
+   them is purged or moved elsewhere. The helper thread may call it too. */
 mi_noinline void mi_large_pages_take_back(mi_slot_ref_t ref, uint64_t units);
 mi_inline void mi_large_pages_end(mi_slot_ref_t ref, uint64_t units) {
   uint64_t large = mi_large_pages_among(ref, units);
   if (mi_unlikely(large != 0)) mi_large_pages_take_back(ref, large);
 }
 
-/* The slot is not there any more. */
+/* Forgets the requests in a slot that is about to be unmapped. */
 mi_cold void mi_large_pages_forget(mi_slot_ref_t ref);
 
-/* The same as mi_large_pages_end for what lies between two addresses in a slot, or in a run of slots that begins there. */
+/* Like mi_large_pages_end, but for the units between two addresses in a slot, or in the run of
+   slots that begins there. */
 void mi_large_pages_end_between(mi_slot_ref_t ref, const void* from, const void* to);
 
 #endif

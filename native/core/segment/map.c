@@ -16,11 +16,11 @@ void mi_chunk_map_remove(const void* p) {
   atomic_store_explicit(&mi_chunk_map[index], 0, memory_order_release);
 }
 
-/* A table of two levels. Leaves are made when first needed and never freed.
+/* A table of two levels. Leaves are made when first needed and stay until mi_segment_table_unmap.
 
    An entry is the address of a segment, which has 22 low bits to spare: STARTS, if the segment's
-   block starts in these 4 MiB; above that bit how many of their smallest pages are ours; PINNED; and
-   SLOT, for a slot outside of the chunk map, whose segments come and go. */
+   block starts in these 4 MiB; PAGES, how many system pages of the smallest size are ours in them;
+   PINNED; and SLOT, for a slot outside of the chunk map, whose segments come and go. */
 #define LEAF_SHIFT 12
 #define LEAF_COUNT ((size_t)1 << LEAF_SHIFT)
 #define ROOT_COUNT ((size_t)1 << (MI_ADDRESS_BITS - MI_SEGMENT_SHIFT - LEAF_SHIFT))
@@ -38,7 +38,7 @@ static _Atomic(leaf_t*) root[ROOT_COUNT];
 
 static leaf_t* leaf_of(const void* p) {
   size_t index = (uintptr_t)p >> (MI_SEGMENT_SHIFT + LEAF_SHIFT);
-  /* Acquire: a leaf is seen with its zeroes. */
+  /* Acquire pairs with the release in make_leaf: the leaf reads as zero. */
   return index < ROOT_COUNT ? atomic_load_explicit(&root[index], memory_order_acquire) : NULL;
 }
 
@@ -51,6 +51,7 @@ static uintptr_t entry_at(const void* p) {
   return leaf == NULL ? 0 : atomic_load_explicit(entry_of(leaf, p), memory_order_acquire);
 }
 
+/* Makes the leaf for p. False if there is no memory for it, or p is beyond the table. */
 static bool make_leaf(const void* p) {
   size_t index = (uintptr_t)p >> (MI_SEGMENT_SHIFT + LEAF_SHIFT);
   if (index >= ROOT_COUNT) return false;
@@ -80,7 +81,7 @@ bool mi_segment_table_add(const void* p, mi_segment_t* segment, size_t size) {
     uintptr_t entry = (uintptr_t)segment | ours / MI_OS_LEAST_PAGE << 1;
     if ((uintptr_t)p >> MI_SEGMENT_SHIFT == (uintptr_t)at >> MI_SEGMENT_SHIFT) entry |= STARTS;
     if (p == segment) entry |= SLOT;
-    /* Release: who finds the segment sees its header. */
+    /* Release: a thread that finds or pins the segment, with acquire, sees its header. */
     atomic_store_explicit(entry_of(leaf_of(at), at), entry, memory_order_release);
   }
   return true;
@@ -90,7 +91,8 @@ bool mi_segment_table_remove(const void* start, size_t size) {
   uintptr_t all = 0;
   for (size_t offset = 0; offset < size; offset += MI_SEGMENT_SIZE) {
     const uint8_t* at = (const uint8_t*)start + offset;
-    /* Release: whose it is now sees our last writes. Acquire: who unpinned it reads it no more. */
+    /* Release: the next thread that has this memory sees our last writes. Acquire: the thread that
+       unpinned the segment reads it no more. */
     all |= atomic_exchange_explicit(entry_of(leaf_of(at), at), 0, memory_order_acq_rel);
   }
   return (all & PINNED) == 0;
@@ -112,7 +114,7 @@ mi_segment_t* mi_segment_table_pin(size_t* place) {
     }
     _Atomic(uintptr_t)* found = &leaf->entries[(*place)++ % LEAF_COUNT];
     uintptr_t entry = atomic_load_explicit(found, memory_order_relaxed);
-    /* Acquire pairs with mi_segment_table_add. */
+    /* Acquire pairs with the release in mi_segment_table_add. */
     if ((entry & (STARTS | SLOT)) == STARTS &&
         atomic_compare_exchange_strong_explicit(found, &entry, entry | PINNED, memory_order_acquire,
                                                 memory_order_relaxed)) {
@@ -125,8 +127,8 @@ mi_segment_t* mi_segment_table_pin(size_t* place) {
 bool mi_segment_table_unpin(size_t place) {
   size_t last = place - 1;
   leaf_t* leaf = atomic_load_explicit(&root[last / LEAF_COUNT], memory_order_acquire);
-  /* Acquire and release as in mi_segment_table_remove. Until the pin is gone, nobody puts another
-     segment here: the address is still taken. */
+  /* Acquire and release as in mi_segment_table_remove. Until the pin is gone, no thread puts
+     another segment here: the address is still taken. */
   uintptr_t entry =
       atomic_fetch_and_explicit(&leaf->entries[last % LEAF_COUNT], ~PINNED, memory_order_acq_rel);
   return entry != 0;

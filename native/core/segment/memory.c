@@ -32,7 +32,7 @@ void* mi_memory_map_huge_pages(size_t count, int numa_node, size_t timeout_ms, s
 }
 
 void mi_memory_unmap(void* p, size_t size) {
-  mi_os_track_open(p, size); /* what is mapped there next is not ours */
+  mi_os_track_open(p, size); /* what is mapped here next is not ours */
   mi_os_unmap(p, size);
   mi_stat_down(reserved, size);
 }

@@ -1,20 +1,22 @@
-/* Segments of threads that are not there, or not any more. */
-#ifndef MI_ORPHAN_H
-#define MI_ORPHAN_H
+/* Segments in a forked child, while it has one thread. A *lost* thread is one that the parent has
+   and the child has not: the fork stopped it wherever it was, also in the middle of a change. */
+#ifndef MI_SEGMENT_ORPHAN_H
+#define MI_SEGMENT_ORPHAN_H
 
 #include "segment/segment.h"
 
-/* Calls fn for every segment that another thread owns. Only where no other thread is inside of
-   miheap; fn may free any segment. */
-void mi_segments_for_each_of_others(void (*fn)(mi_segment_t* segment));
+/* Whether there is something to repair: at the fork some slot had a segment of a lost thread or an
+   abandoned one, or a lost thread was taking or releasing it. */
+bool mi_segments_need_repair(void);
 
-/* In a forked child, before it has a second thread: another thread had a segment in a slot, or any thread left one, or
-   one was just being made or ended there. */
-bool mi_segments_were_cut_off(void);
-/* There: takes every segment from the threads that are
-   not there, whose ids new threads may get. Nobody owns these segments from then on; their blocks
-   can be freed, but not used again. Calls fn for every page of every segment in a chunk. `held`: of an abandoned segment,
-   and one of these threads held it. Slots and units that they were just giving back, or taking, are free. */
-void mi_segments_orphan(void (*fn)(mi_page_t* page, bool held));
+/* Completes every change of slots and units that a lost thread had begun, and makes the segments of
+   lost threads orphans: their blocks can be freed, but their memory is not used again. Calls fn for
+   every page of every segment in a chunk. `held`: the segment is abandoned, and a lost thread held
+   it. */
+void mi_segments_repair(void (*fn)(mi_page_t* page, bool held));
+
+/* Counts segments, committed memory and huge blocks anew: lost threads may not have counted what
+   they had done. To be called after mi_segments_repair. */
+void mi_segments_count_again(void);
 
 #endif

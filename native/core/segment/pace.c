@@ -6,8 +6,8 @@
 
 _Atomic(uint32_t) mi_pace_stretch = MI_PACE_SHORTEST;
 
-/* What is done now and then, by one thread. Returns the milliseconds since the last time; 0: too soon, or somebody else
-   just does it. */
+/* For what one thread at a time does now and then. Returns the milliseconds since the last time; 0
+   if those are less than least_ms, or another thread is just doing it. */
 static int64_t is_time_again(_Atomic(int64_t)* last, int64_t now, int64_t least_ms) {
   int64_t then = atomic_load_explicit(last, memory_order_relaxed);
   bool mine = now - then >= least_ms &&
@@ -18,20 +18,21 @@ static int64_t is_time_again(_Atomic(int64_t)* last, int64_t now, int64_t least_
 
 /* ---- What a page fault costs ---- */
 
-/* Nanoseconds. What it is taken for at first is what it costs without a virtual machine. */
+/* What a page fault costs, in nanoseconds. The first value is the cost outside of virtual
+   machines. */
 static _Atomic(uint32_t) fault_ns = 500;
 enum { MEASURE_AGAIN_MS = 1000 };
 
-/* What it costs to bring so many bytes back. */
+/* The microseconds that it costs to bring so many bytes back. */
 static uint64_t cost_us(uint64_t bytes) {
   return bytes / mi_os_page_size() * atomic_load_explicit(&fault_ns, memory_order_relaxed) / 1000;
 }
 
-/* In it, as many whole pages as a unit has. */
+/* Two units long, so that it holds as many whole system pages as a unit has. */
 static uint8_t probe[2 * MI_UNIT_SIZE];
 
 uint32_t mi_pace_measure(void) {
-  /* An interruption of the thread shows in one of the groups. */
+  /* The least of several groups counts, since the thread may be interrupted in one. */
   enum { GROUPS = 4, MOST_PER_GROUP = 4, MOST_NS = 20000 };
   size_t page = mi_os_page_size();
   size_t per_group = MI_UNIT_SIZE / page / GROUPS;
@@ -53,11 +54,11 @@ uint32_t mi_pace_measure(void) {
 /* ---- What was purged in vain ---- */
 
 _Atomic(int64_t) mi_pace_purged_bytes;
-/* Of these, what was taken since the last decision. */
+/* Bytes that were purged and taken again since the last decision. */
 static _Atomic(uint64_t) regretted;
 enum { MEMORY_MS = 1000, FORGET_AGAIN_MS = 20 };
 
-/* What was purged is forgotten by and by. */
+/* Forgets what was purged, by and by: all of it after MEMORY_MS. */
 static void forget(int64_t now) {
   static _Atomic(int64_t) forgot_at;
   int64_t ms = is_time_again(&forgot_at, now, FORGET_AGAIN_MS);
@@ -83,7 +84,8 @@ void mi_pace_taken_again(size_t bytes, int64_t now) {
 
 /* ---- What follows from it ---- */
 
-/* Hundredths of the time that the process spends, in which what was purged is brought back. */
+/* Hundredths of the processor time of the process that go into bringing purged memory back. Above
+   MUCH the delay may grow, below LITTLE it shrinks. */
 enum { MUCH = 5, LITTLE = 1 };
 enum { DECIDE_AGAIN_MS = 50 };
 
@@ -91,13 +93,13 @@ static uint64_t hundredths(uint64_t part, uint64_t whole) {
   return whole > 0 ? 100 * part / whole : 0;
 }
 
-/* What was regretted since the last decision, as a share of the time since then. */
+/* The cost of what was regretted since the last decision, in hundredths of the processor time since
+   then. */
 static uint64_t share_of_time(int64_t cpu_ns) {
   static _Atomic(int64_t) cpu_ns_then;
   int64_t ns = cpu_ns - atomic_exchange_explicit(&cpu_ns_then, cpu_ns, memory_order_relaxed);
   uint64_t us = cost_us(atomic_exchange_explicit(&regretted, 0, memory_order_relaxed));
-  return ns > 0 ? hundredths(1000 * us, (uint64_t)ns)
-                : 0; /* less than nothing: in a forked child */
+  return ns > 0 ? hundredths(1000 * us, (uint64_t)ns) : 0; /* negative in a forked child */
 }
 
 static uint32_t longer(uint32_t stretch) {
@@ -140,14 +142,16 @@ void mi_pace_decide(int64_t now, int64_t (*cpu_ns)(void), size_t waiting) {
 
 /* ---- Before its time ---- */
 
-/* When what was spent so far is earned, in mi_os_now(); so much can be saved. */
+/* The time, in mi_os_now(), at which the allowance will have earned all that was spent. At most
+   MOST_SAVED_MS can be saved up. */
 static _Atomic(int64_t) spent_until;
 enum { MOST_SAVED_MS = 100 };
 
 unsigned mi_pace_allow(unsigned units, int64_t now) {
   uint32_t stretch = atomic_load_explicit(&mi_pace_stretch, memory_order_relaxed);
   if (units == 0 || stretch > MI_PACE_SHORTEST) return 0;
-  /* So that it takes no more than MUCH of the time if all of them are needed again. */
+  /* Milliseconds in which a unit is earned: if all such units are needed again, bringing them back
+     takes no more than MUCH of the time. */
   int64_t price = (int64_t)cost_us(MI_UNIT_SIZE) / (10 * MUCH) + 1;
   int64_t until = atomic_load_explicit(&spent_until, memory_order_relaxed);
   int64_t from = until < now - MOST_SAVED_MS ? now - MOST_SAVED_MS : until;

@@ -1,51 +1,57 @@
-/* How long free memory waits before it goes back to the system. Memory that is purged and needed again costs a page
-   fault for each of its pages, and a page fault costs from a tenth of a microsecond to 20 us, by the machine (the most
-   in some virtual machines). So that is measured, and free memory waits for purge_delay at first; but while what was
-   purged is needed again at more than a twentieth of the processor time, and at a larger share of it than what waits has
-   of the memory, up to four times as long. All of it is an estimate, and races make it less exact, no more. */
+/* How long free memory waits before it goes back to the system. Memory that is purged and needed
+   again costs a page fault for each of its pages. A page fault costs from a tenth of a microsecond
+   to 20 us, by the machine (the most in some virtual machines), so its cost is measured. At first
+   free memory waits for purge_delay. The delay grows, to four times that at most, while bringing
+   purged memory back takes more than a twentieth of the processor time, and a larger share of it
+   than the waiting memory has of all committed memory. All of it is an estimate, and races only
+   make it less exact.
+
+   Any thread may call all of these functions. */
 #ifndef MI_PACE_H
 #define MI_PACE_H
 
 #include "options/options.h"
 #include "os/os.h"
 
-/* Any thread may call all of these. */
-
-/* The delay is purge_delay times this, in eighths. */
+/* The delay is purge_delay times so many eighths. */
 enum { MI_PACE_SHORTEST = 8, MI_PACE_LONGEST = 32 };
 extern mi_hidden _Atomic(uint32_t) mi_pace_stretch;
 
-/* Milliseconds that free memory waits; 0: it does not. Negative: for ever. */
+/* Milliseconds that free memory waits; 0: it is purged at once; negative: it waits for ever. */
 mi_inline long mi_pace_delay(void) {
   long stretch = (long)atomic_load_explicit(&mi_pace_stretch, memory_order_relaxed);
   return mi_option_get(mi_option_purge_delay) * stretch / MI_PACE_SHORTEST;
 }
 
-/* Bytes that were purged within the last second or so, and are not known to have been taken again. May be negative for a
-   while, where several threads take some. */
+/* Bytes that were purged within the last second or so, and are not known to have been taken again.
+   May be negative for a while, when several threads take some. */
 extern mi_hidden _Atomic(int64_t) mi_pace_purged_bytes;
 
-/* So many bytes were purged at `now`. */
+/* Says that `bytes` were purged at `now`. */
 void mi_pace_purged(size_t bytes, int64_t now);
 
-/* So many bytes that may have been purged are used again. As it is not known whether they were (untouched memory looks
-   the same), no more of them count than were purged just now. */
+/* Says that `bytes` of memory that may have been purged are used again. Whether it was purged is
+   not known, since untouched memory looks alike; so no more bytes count than were purged within the
+   last second or so. */
 void mi_pace_taken_again(size_t bytes, int64_t now);
 mi_inline void mi_pace_taken(size_t bytes) {
   bool some = atomic_load_explicit(&mi_pace_purged_bytes, memory_order_relaxed) > 0;
   if (mi_unlikely(some)) mi_pace_taken_again(bytes, mi_os_now());
 }
 
-/* Now and then: decides anew, where so many bytes wait. cpu_ns is mi_os_cpu_ns. */
+/* Decides anew about the delay; does so every 50 ms at most. `waiting`: bytes that wait to be
+   purged. cpu_ns is mi_os_cpu_ns but in tests. */
 void mi_pace_decide(int64_t now, int64_t (*cpu_ns)(void), size_t waiting);
 
-/* Returns how many of `units` may be purged before they have waited for the delay, and counts them as purged so. */
+/* Returns how many of `units` may be purged before they have waited for the delay, and charges them
+   to the allowance. */
 unsigned mi_pace_allow(unsigned units, int64_t now);
 
-/* What a page fault costs, in nanoseconds, as measured within the last second or so. */
+/* What a page fault costs, in nanoseconds, measured within the last second or so. */
 uint32_t mi_pace_fault_ns(void);
 
-/* What a page fault costs now, in nanoseconds; 20,000 at most. 0: it cannot be measured. For one thread at a time. */
+/* Measures what a page fault costs now, in nanoseconds; 20,000 at most. 0: it cannot be measured,
+   since system pages are above 16 KiB. For one thread at a time. */
 uint32_t mi_pace_measure(void);
 
 #endif

@@ -5,7 +5,7 @@
 #include "os/track.h"
 #include "segment/memory.h"
 
-/* Every free reads these: they lie among the options, which hardly anyone writes. */
+/* Every free reads these. They lie among the options, which are hardly ever written. */
 #define RARELY_WRITTEN __attribute__((section(".data.mi_page_map")))
 RARELY_WRITTEN uint8_t* mi_page_map;
 RARELY_WRITTEN uintptr_t mi_page_map_start;
@@ -13,7 +13,7 @@ RARELY_WRITTEN size_t mi_page_map_units;
 
 #define MOST_ADDRESSES ((size_t)1 << 38)
 #define LEAST_ADDRESSES ((size_t)1 << 30)
-/* Where the whole table counts as memory of the process. */
+/* The largest window where the whole table counts as memory of the process. */
 #define MOST_COUNTED ((size_t)1 << 33)
 
 static size_t table_size(size_t units) { return sizeof(mi_page_t) + units * sizeof(uintptr_t); }
@@ -24,7 +24,7 @@ void mi_page_map_make(void) {
   /* The table is an 8192nd of the window. */
   while (addresses > LEAST_ADDRESSES && addresses / 2 >= mi_os_address_limit()) addresses /= 2;
   size_t units = addresses >> MI_UNIT_SHIFT;
-  /* Not counted as reserved: it is for addresses, and hardly any of it will be touched. */
+  /* Not counted as reserved: hardly any of it will be touched. */
   uint8_t* base = mi_os_map(table_size(units), _Alignof(mi_page_t), MI_MAP_ADDRESSES);
   if (base == NULL) return;
   mi_os_avoid_large_pages(base, table_size(units));

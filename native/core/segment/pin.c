@@ -2,6 +2,7 @@
 
 #include "os/rare.h"
 #include "segment/run.h"
+#include "segment/slot.h"
 
 #define LIVE ((uint32_t)1 << 31)
 
@@ -13,18 +14,19 @@ static void release(mi_slot_ref_t ref) {
     mi_run_release(ref);
     return;
   }
-  mi_units_release(ref, 1, 0); /* the header's */
+  mi_units_release(ref, 1, 0); /* the unit of the header */
   mi_slot_release(ref);
 }
 
 void mi_segment_go_live(mi_slot_ref_t ref) {
-  /* Release: who pins it sees the header. */
+  /* Release pairs with the acquire in mi_segment_pin: a thread that pins the segment sees its
+     header. */
   atomic_store_explicit(pins_of(ref), LIVE, memory_order_release);
 }
 
 void mi_segment_end(mi_slot_ref_t ref) {
-  /* Release: who releases the slot does so after our last write. Acquire: after the last look of
-     those who pinned it. */
+  /* Release: the thread that releases the slot does so after our last write. Acquire: if we release
+     it, that is after the last look of the threads that pinned it. */
   if (atomic_fetch_and_explicit(pins_of(ref), ~LIVE, memory_order_acq_rel) == LIVE) release(ref);
 }
 
@@ -32,7 +34,7 @@ mi_segment_t* mi_segment_pin(mi_slot_ref_t ref) {
   uint32_t pins = atomic_load_explicit(pins_of(ref), memory_order_relaxed);
   do {
     if ((pins & LIVE) == 0) return NULL;
-    /* Acquire pairs with the release of mi_segment_go_live. */
+    /* Acquire pairs with the release in mi_segment_go_live. */
   } while (!atomic_compare_exchange_weak_explicit(pins_of(ref), &pins, pins + 1,
                                                   memory_order_acquire, memory_order_relaxed));
   mi_race_window();

@@ -1,6 +1,7 @@
 #include "segment/purge.h"
 
 #include "os/rare.h"
+#include "segment/chunk.h"
 #include "segment/huge_cache.h"
 #include "segment/large_pages.h"
 #include "segment/memory.h"
@@ -8,12 +9,12 @@
 #include "segment/purger.h"
 #include "stats/stats.h"
 
-/* Not later than the earliest time at which anything is due; 0: nothing is. */
+/* A lower bound of all times at which something is due; 0: nothing is due. */
 static _Atomic(int64_t) next_due;
 
-/* Sequentially consistent, as the start of a round and all stores and loads of due times: the
-   announcer stores its time and then reads next_due; the round clears next_due and then reads
-   the times. One of them sees the other. */
+/* Sequentially consistent, like the start of a round and all stores and loads of due times: the
+   announcer stores its time and then reads next_due; the round clears next_due and then reads the
+   times. At least one of the two sees what the other stored. */
 void mi_purge_announce(int64_t time) {
   if (time == 0) return;
   int64_t present = atomic_load(&next_due);
@@ -22,16 +23,17 @@ void mi_purge_announce(int64_t time) {
   }
 }
 
-/* Of memory that was just freed most is needed again soon, by somebody. So a slot is looked at MI_PURGE_LOOKS times in
-   each delay (segment/pace.h). What was dirty for all of it is purged; what was dirty at the look before may be, as far
-   as the allowance goes. */
+/* Most of the memory that was just freed is needed again soon. So a slot is looked at
+   MI_PURGE_LOOKS times in each delay (segment/pace.h). Units that were dirty for the whole delay
+   are purged. Units that were dirty at the look before may be purged already, as far as the
+   allowance goes (mi_pace_allow). */
 int64_t mi_purge_time(unsigned looks) {
   long delay = mi_pace_delay();
   if (delay < 0) return 0;
   return mi_os_now() + (delay < MI_PURGE_LOOKS ? delay : delay * (long)looks / MI_PURGE_LOOKS);
 }
 
-/* As many of these units as may be purged now. */
+/* As many of these units as the allowance has now. */
 static uint64_t afford(uint64_t units, int64_t now) {
   unsigned count = mi_popcount64(units);
   for (unsigned may = mi_pace_allow(count, now); count > may; count--) units &= units - 1;
@@ -44,7 +46,8 @@ typedef struct round_s {
   uint32_t delay;
 } round_t;
 
-/* Threads that are purging now, in the lower half; above it, the number of times that one began to. */
+/* In the lower half, the number of threads that are purging now; above it, how often a thread began
+   to. */
 static _Atomic(uint64_t) purging;
 enum { BEGAN_SHIFT = 32 };
 
@@ -53,16 +56,16 @@ static bool is_running(uint64_t word) { return (uint32_t)word != 0; }
 void mi_purge_begin(void) { atomic_fetch_add(&purging, ((uint64_t)1 << BEGAN_SHIFT) + 1); }
 void mi_purge_end(void) { atomic_fetch_sub(&purging, 1); }
 
-/* Acquire pairs with mi_purge_end: what was given back is seen. */
+/* Acquire pairs with the release in mi_purge_end: the caller sees what was given back. */
 uint64_t mi_purge_mark(void) { return atomic_load_explicit(&purging, memory_order_acquire); }
 bool mi_purge_ran_since(uint64_t mark) { return is_running(mark) || mi_purge_mark() != mark; }
 bool mi_purge_was_cut_off(void) { return is_running(atomic_exchange(&purging, 0)); }
 
-/* Purges the dirty units of `which` in a slot. */
+/* Purges the dirty units of a slot among `which`. */
 static mi_cold void purge_units(mi_slot_ref_t ref, uint64_t which) {
   mi_slot_t* slot = mi_slot_state(ref);
   uint64_t dirty = atomic_fetch_and(&slot->dirty, ~which) & which;
-  /* Who sees dirty units sees the chunk. */
+  /* The chunk can be read: a thread that sees dirty units in it sees its descriptor. */
   if (dirty != 0 && ref.chunk->resident) {
     atomic_fetch_or(&slot->dirty, dirty);
     return;
@@ -70,22 +73,24 @@ static mi_cold void purge_units(mi_slot_ref_t ref, uint64_t which) {
   mi_race_window();
   mi_large_pages_end(ref, dirty);
   while (dirty != 0) {
-    mi_run_t run = mi_first_run(dirty);
-    uint64_t mask = mi_bits64(run.first, run.count);
+    mi_span_t span = mi_first_span(dirty);
+    uint64_t mask = mi_bits64(span.first, span.count);
     dirty &= ~mask;
-    uint8_t* start = mi_slot_start(ref) + ((size_t)run.first << MI_UNIT_SHIFT);
-    size_t size = (size_t)run.count << MI_UNIT_SHIFT;
+    uint8_t* start = mi_slot_start(ref) + ((size_t)span.first << MI_UNIT_SHIFT);
+    size_t size = (size_t)span.count << MI_UNIT_SHIFT;
     mi_purge_t result = mi_memory_purge(start, size);
     if (result == MI_PURGE_FAILED) {
       atomic_fetch_or_explicit(&slot->dirty, mask, memory_order_release);
       continue;
     }
-    /* Memory that we did not map may be that of a file, and then holds what is in the file. */
+    /* Memory that was handed in may be that of a file, and then has the contents of the file
+       again. */
     if (result == MI_PURGE_RESET || ref.chunk->foreign) {
       atomic_store_explicit(&slot->clean_is_zero, false, memory_order_relaxed);
     }
     mi_stat_down(committed, size);
-    /* Release: who takes the units finds the purge over. */
+    /* Release pairs with the acquire in mi_units_take: the thread that takes the units finds the
+       purge over. */
     atomic_fetch_or_explicit(&slot->clean, mask, memory_order_release);
   }
 }
@@ -96,29 +101,32 @@ void mi_purge_inside(mi_slot_ref_t ref, void* from, void* to) {
 }
 
 static void purge_slot(mi_slot_ref_t ref) {
-  /* In this order: a unit that becomes dirty in between is either purged now or scheduled anew. */
+  /* First purge_at, then the dirty units: a unit that becomes dirty in between is either purged now
+     or scheduled anew. */
   atomic_store(&mi_slot_state(ref)->purge_at, 0);
   mi_purge_begin();
   purge_units(ref, ~(uint64_t)0);
   mi_purge_end();
 }
 
-/* Returns when to look again; 0: nothing is left. */
+/* Purges what is due in the slot. Returns when to look again; 0: nothing is left. */
 static int64_t look_at_slot(mi_slot_ref_t ref, const round_t* round) {
   mi_slot_t* slot = mi_slot_state(ref);
-  atomic_store(&slot->purge_at, 0); /* as above */
+  atomic_store(&slot->purge_at, 0); /* before the dirty units are read: see purge_slot */
   uint64_t dirty = atomic_load(&slot->dirty);
   uint64_t aged = atomic_load_explicit(&slot->aged, memory_order_relaxed) & dirty;
   uint64_t old = atomic_load_explicit(&slot->old, memory_order_relaxed) & dirty;
   uint32_t since = atomic_load_explicit(&slot->old_since, memory_order_relaxed);
   bool is_time = (uint32_t)round->now - since >= round->delay;
   uint64_t due = is_time ? old : 0;
-  /* Nothing of a large page goes before its time: the allowance may be for a part, which would split it. */
+  /* Nothing of a large page is purged early: the allowance may be for a part of it, which would
+     split it. */
   due |= afford(aged & ~due & ~mi_large_pages_among(ref, aged), round->now);
   mi_purge_begin();
   if (due != 0) purge_units(ref, due);
   mi_purge_end();
-  /* What the system refused to take is left alone until something else is due here. */
+  /* Units that were due and are dirty still were refused by the system: they are left alone until
+     something else is due in this slot. */
   uint64_t left = atomic_load(&slot->dirty) & ~due;
   atomic_store_explicit(&slot->aged, left, memory_order_relaxed);
   atomic_store_explicit(&slot->old, is_time ? left : old & left, memory_order_relaxed);
@@ -150,55 +158,57 @@ void mi_purge_schedule(mi_slot_ref_t ref, size_t units) {
   mi_purger_count(units);
 }
 
-/* Purges the slots that are due before `now`. Returns when the next one is, 0 if none; adds the units
-   to *left that are not yet. INT64_MAX: also what never becomes due, and what the system refused to
-   take before. */
-static int64_t purge_slots_until(int64_t now, size_t* left) {
+/* The result of a walk over all slots. */
+typedef struct waiting_s {
+  int64_t next; /* when the next slot is due; 0: none is */
+  size_t units; /* dirty units that are not due yet */
+} waiting_t;
+
+static void purge_if_due(mi_slot_ref_t ref, const round_t* round, waiting_t* waiting) {
+  mi_slot_t* slot = mi_slot_state(ref);
+  int64_t at = atomic_load(&slot->purge_at);
+  if (mi_likely(at == 0)) return;
+  if (at <= round->now) at = look_at_slot(ref, round);
+  if (at == 0) return;
+  if (waiting->next == 0 || at < waiting->next) waiting->next = at;
+  waiting->units += mi_popcount64(atomic_load_explicit(&slot->dirty, memory_order_relaxed));
+}
+
+static waiting_t purge_due_slots(int64_t now) {
   long delay = mi_pace_delay();
   round_t round = {now, mi_purge_time(1), delay < 0 ? UINT32_MAX : (uint32_t)delay};
-  int64_t next = 0;
+  waiting_t waiting = {0, 0};
   size_t count = mi_chunk_count();
   for (size_t i = 0; i < count; i++) {
     mi_chunk_t* chunk = mi_chunk_at(i);
     for (unsigned index = 0; index < MI_SLOTS_PER_CHUNK; index++) {
-      int64_t at = atomic_load(&chunk->slots[index].purge_at);
-      if (at == 0 && now != INT64_MAX) continue;
-      mi_slot_ref_t ref = {chunk, index};
-      if (now == INT64_MAX) {
-        purge_slot(ref);
-        continue;
-      }
-      if (at <= now) at = look_at_slot(ref, &round);
-      if (at == 0) continue;
-      if (next == 0 || at < next) next = at;
-      *left +=
-          mi_popcount64(atomic_load_explicit(&chunk->slots[index].dirty, memory_order_relaxed));
+      purge_if_due((mi_slot_ref_t){chunk, index}, &round, &waiting);
     }
   }
-  return next;
+  return waiting;
 }
 
 int64_t mi_purge_next(void) { return atomic_load(&next_due); }
 
 int64_t mi_purge_round(int64_t now) {
   int64_t due = atomic_load(&next_due);
-  /* One thread does the round. What becomes due meanwhile lowers next_due again. */
+  /* Only the thread that clears next_due does the round. What becomes due meanwhile lowers it
+     again. */
   if (due == 0 || now < due || !atomic_compare_exchange_strong(&next_due, &due, 0)) return due;
   mi_purger_forget_count();
-  size_t left = 0;
-  mi_purge_announce(purge_slots_until(now, &left));
-  mi_pace_decide(now, mi_os_cpu_ns, left << MI_UNIT_SHIFT);
-  mi_purge_announce(mi_huge_cache_drop_until(now));
-  /* The purger may have looked while nothing seemed to be due. */
-  mi_purger_count(left + (mi_huge_cache_size() >> MI_UNIT_SHIFT));
+  waiting_t waiting = purge_due_slots(now);
+  mi_purge_announce(waiting.next);
+  mi_pace_decide(now, mi_os_cpu_ns, waiting.units << MI_UNIT_SHIFT);
+  mi_purge_announce(mi_huge_cache_drop_due(now));
+  /* The purger may have looked while next_due was 0, and gone to sleep. */
+  mi_purger_count(waiting.units + (mi_huge_cache_size() >> MI_UNIT_SHIFT));
   return atomic_load(&next_due);
 }
 
 void mi_purge_all(void) {
-  mi_huge_cache_drop_until(INT64_MAX);
+  mi_huge_cache_drop_all();
   mi_purge_begin();
   mi_chunks_unmap_free();
   mi_purge_end();
-  size_t left = 0;
-  purge_slots_until(INT64_MAX, &left);
+  for (mi_slot_walk_t walk = mi_walk_slots(); mi_next_slot(&walk);) purge_slot(walk.slot);
 }

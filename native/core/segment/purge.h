@@ -1,41 +1,47 @@
-/* Returns free memory to the system: dirty units become clean ones. Any thread may purge any
-   slot, in use or not, since units are taken one by one (see mi_slot_t). */
+/* Returns free memory to the system: dirty units become clean ones. Any thread may purge any slot,
+   in use or not, since units are taken one by one (see mi_slot_t). */
 #ifndef MI_PURGE_H
 #define MI_PURGE_H
 
-#include "segment/chunk.h"
+#include "segment/slot_ref.h"
 
-/* The slot has so many more dirty units: they will be looked at soon, and purged when they were dirty for
-   the delay (or now, if purge_delay is 0). Not if its memory is resident. */
+/* Says that the slot has `units` more dirty units. The slot is looked at soon, and they are purged
+   once they were dirty for the delay; if purge_delay is 0, at once. Does nothing for resident
+   memory. */
 void mi_purge_schedule(mi_slot_ref_t ref, size_t units);
 
-/* When something is due next; 0: nothing is. */
+/* The time at which something is due next, or a little before it; 0: nothing is due. */
 int64_t mi_purge_next(void);
-/* Purges what is due at `now`, of any thread, and returns when more is; 0: nothing is. */
+/* Purges what is due at `now`, whichever thread left it. Returns the next time at which something
+   is due; 0: nothing is. */
 int64_t mi_purge_round(int64_t now);
 
-/* Purges every dirty unit of the process, and returns the addresses of what is wholly free. */
+/* Purges every dirty unit of the process, and returns the addresses of wholly free chunks. */
 void mi_purge_all(void);
 
-/* Purges the system pages that lie wholly between two addresses in a slot, in a run of slots that begins there, or, if
-   its chunk is NULL, in a mapping. The caller holds what is there. */
+/* Purges the system pages that lie wholly between two addresses. The addresses lie in this slot, in
+   the run of slots that begins in it, or, if ref.chunk is NULL, in a mapping. The caller holds that
+   memory. */
 void mi_purge_inside(mi_slot_ref_t ref, void* from, void* to);
 
-/* Around what takes slots, units or blocks away to give their memory back. */
+/* To be called before and after slots, units or blocks are taken away to give their memory back. */
 void mi_purge_begin(void);
 void mi_purge_end(void);
-/* For who found no memory: whether any thread was between the two at some time since the mark was made. */
+/* For a thread that found no memory: whether any thread was between mi_purge_begin and mi_purge_end
+   at some time since the call of mi_purge_mark that returned `mark`. */
 uint64_t mi_purge_mark(void);
 bool mi_purge_ran_since(uint64_t mark);
-/* In a forked child: whether a thread that is not there was between the two. */
+/* In a forked child: whether a lost thread was between mi_purge_begin and mi_purge_end. */
 bool mi_purge_was_cut_off(void);
 
-/* The end of the delay (segment/pace.h) is MI_PURGE_LOOKS looks away from now, that of each look one; 0: never. */
+/* So many times in each delay (segment/pace.h) a slot with free memory is looked at. */
 enum { MI_PURGE_LOOKS = 5 };
+/* The time that is so many looks away from now; MI_PURGE_LOOKS: the end of the delay. 0: never. */
 int64_t mi_purge_time(unsigned looks);
 
-/* Something is due at `time` (0: nothing is). The caller has stored that time where the round of
-   mi_purge_round finds it, so that either that round sees it or the next one begins early enough. */
+/* Says that something is due at `time` (0: nothing is). The caller has already stored that time
+   where a round of mi_purge_round finds it. Either the present round sees it, or the next one
+   begins early enough. */
 void mi_purge_announce(int64_t time);
 
 #endif

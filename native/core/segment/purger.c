@@ -2,8 +2,8 @@
 
 #include "os/rare.h"
 
-/* Only where malloc is ours. In a library that is a part of something else, such as Node's addon, the
-   event loop sees to it (lib/idle.ts), and tests ask for the thread. */
+/* Only where malloc is ours. If the library is a part of something else, such as Node's addon, the
+   event loop gives memory back (lib/idle.ts). Tests ask for the thread. */
 #if defined(MI_OVERRIDE)
 #define MI_HAS_PURGER true
 #else
@@ -12,30 +12,40 @@
 
 /* Units that must wait before a thread is worth it: 2 MiB. Less than that may stay resident. */
 enum { ENOUGH = 32 };
-/* The purger looks again so long after the time that something is due. */
+/* The purger looks again so long after the time at which something is due. */
 enum { GRACE_MS = 50 };
-/* It ends when there was nothing for so long. */
+/* The purger ends when nothing was due for so long. */
 enum { LINGER_MS = 1000 };
-/* Is it refused by the system, that is asked again after so long. */
+/* If the system refuses a thread, it is asked again after so long. */
 enum { RETRY_MS = 1000 };
 
-/* After so long at work it is asked whether the program still is the user that it was. */
+/* After so long at work the purger asks whether the program is still the user that it was
+   (STALE). */
 enum { ASK_MS = 1000 };
 
-/* One word, so that who announces memory needs one look to know that the purger will see it.
+/* One word, so that a thread that announces memory needs one look to know that the purger will see
+   it.
 
-     NONE ----> AWAKE <----> ASLEEP ----> NONE      AWAKE ----> STALE ----> AWAKE      any ----> ENDED
-        a thread      purger, thread  purger             purger     a thread
+     NONE -> AWAKE            by a thread of the program
+     AWAKE -> ASLEEP -> NONE  by the purger
+     ASLEEP -> AWAKE          by a thread, or by the purger
+     AWAKE -> STALE           by the purger
+     STALE -> AWAKE           by a thread, or by the purger before it sleeps
+     AWAKE -> NONE            by the thread that could not start it
+     any -> ENDED
 
-   AWAKE   it will make a round, and in it see all that was announced before this was read
-   STALE   the same; and who announces memory is to see whether the program has other users or groups by now
-   ASLEEP  it has nothing to do, and waits for AWAKE
-   ENDED   it must end, or has ended for ever
+     AWAKE   it will make a round, and see in it all that was announced before this was read
+     STALE   like AWAKE; besides, a thread that announces memory must check whether the program has
+             other users or groups by now
+     ASLEEP  it has nothing to do, and waits for AWAKE
+     ENDED   it must end, or has ended for ever
 
-   Above these bits is the number of the purger: one that finds another number there has been replaced, and ends.
+   Above these bits is the number of the purger: a purger that finds another number has been
+   replaced, and ends.
 
-   Sequentially consistent, as announcements are: the announcer stores the time and then reads the
-   word; the purger becomes ASLEEP and then reads the times. One of them sees the other. */
+   Sequentially consistent, like announcements: the announcer stores the time and then reads the
+   word; the purger becomes ASLEEP and then reads the times. At least one of the two sees what the
+   other stored. */
 enum { NONE, AWAKE, STALE, ASLEEP, ENDED, STATES = 8 };
 static _Atomic(uint32_t) state;
 
@@ -45,7 +55,8 @@ static uint32_t with_state(uint32_t word, uint32_t to) { return word - state_of(
 static int64_t (*round_fn)(void);
 static _Atomic(size_t) waiting;
 static _Atomic(int64_t) retry_at;
-/* Of who started it. Written before it begins, read by who sees STALE or ASLEEP. */
+/* Of the thread that started the purger. Written before the purger begins, read by threads that see
+   STALE or ASLEEP. */
 static _Atomic(uint32_t) identity[MI_OS_IDS];
 
 void mi_purger_set_round(int64_t (*round)(void)) { round_fn = round; }
@@ -56,7 +67,8 @@ static bool change(uint32_t from, uint32_t to) {
 
 /* ---- The purger ---- */
 
-/* Nothing is due: sleeps until something is. False if the thread is to end. `awake`: its word. */
+/* Sleeps until something is due, since nothing is now. False if the thread is to end. `awake`: its
+   word. */
 static bool sleep_until_woken(uint32_t awake) {
   uint32_t asleep = with_state(awake, ASLEEP);
   change(with_state(awake, STALE), awake);
@@ -67,7 +79,7 @@ static bool sleep_until_woken(uint32_t awake) {
       change(asleep, with_state(awake, NONE))) {
     return false;
   }
-  /* If it is not AWAKE by now, we were woken by chance. */
+  /* If the word is still ASLEEP, something was due after all, or we were woken by chance. */
   return change(asleep, awake) || atomic_load(&state) == awake;
 }
 
@@ -83,7 +95,8 @@ static bool wait_until(int64_t due, uint32_t awake) {
   return is_at_work(atomic_load(&state), awake);
 }
 
-/* Who has been replaced may have had in its last round what its successor did not find. */
+/* A purger that has been replaced wakes its successor: its last round may have had entries that the
+   successor then did not find. */
 static void wake_successor(void) {
   uint32_t word = atomic_load(&state);
   if (state_of(word) == ASLEEP && change(word, with_state(word, AWAKE))) mi_os_wake(&state);
@@ -105,19 +118,19 @@ static void work(uint32_t awake) {
 
 static void run(void) {
   uint32_t awake = atomic_load(&state);
-  if (state_of(awake) != AWAKE) return; /* it has been ended already */
+  if (state_of(awake) != AWAKE) return; /* mi_purger_end came first */
   work(awake);
   wake_successor();
 }
 
-/* ---- Who needs it ---- */
+/* ---- For threads that need the purger ---- */
 
 static bool is_wanted(void) {
   return MI_HAS_PURGER && round_fn != NULL && mi_option_is_enabled(mi_option_background_purge) &&
          mi_os_now() >= atomic_load_explicit(&retry_at, memory_order_relaxed);
 }
 
-/* Starts the next purger. The one that there may be then ends. */
+/* Starts the next purger. If there is one already, that one then ends. */
 static void start(uint32_t word) {
   uint32_t awake = with_state(word, AWAKE) + STATES;
   if (!is_wanted() || !change(word, awake)) return;
@@ -132,8 +145,8 @@ static void start(uint32_t word) {
   mi_os_wake(&state);
 }
 
-/* It must not go on as a user that the program has ceased to be: who could make it run other code would be that
-   user again. */
+/* Whether the program still has the ids of the purger. The purger must not go on as a user that the
+   program has ceased to be: whoever made the purger run other code would be that user again. */
 static bool is_still_right(void) {
   mi_os_identity_t now = mi_os_identity();
   for (int i = 0; i < MI_OS_IDS; i++) {

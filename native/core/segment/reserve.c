@@ -1,5 +1,5 @@
-/* What the program hands in, or has reserved: the public functions of arenas, and those options that
-   do the same when the process begins. */
+/* Memory that the program hands in or reserves: the public functions of arenas, and the options
+   that reserve memory when the process begins. */
 #include "segment/reserve.h"
 
 #include <errno.h>
@@ -44,7 +44,7 @@ bool mi_manage_os_memory(void* start, size_t size, bool is_committed, bool is_la
 
 /* ---- Reserved ---- */
 
-/* The memory is from mi_memory_map; it is given back if it cannot be an arena. */
+/* Makes an arena of memory from mi_memory_map, or gives the memory back. Returns 0 or ENOMEM. */
 static int add_reserved(void* start, size_t size, mi_arena_t wanted, mi_arena_id_t* arena_id) {
   wanted.zero = true;
   mi_arena_t* arena = mi_arena_add(&wanted, start, size);
@@ -89,7 +89,7 @@ static size_t numa_nodes(void) {
   return chosen > 0 ? (size_t)chosen : mi_os_numa_nodes();
 }
 
-/* *reserved is how many pages there are. */
+/* Reserves up to so many huge pages; *reserved is how many. Returns 0 or ENOMEM. */
 static int reserve_huge(size_t pages, int numa_node, size_t timeout_msecs, bool exclusive,
                         mi_arena_id_t* arena_id, size_t* reserved) {
   *reserved = 0;
@@ -121,7 +121,8 @@ int mi_reserve_huge_os_pages_at(size_t pages, int numa_node, size_t timeout_msec
   return mi_reserve_huge_os_pages_at_ex(pages, numa_node, timeout_msecs, false, NULL);
 }
 
-/* The same number of pages on each node, give or take one, and the same share of the time. */
+/* Reserves the same number of pages on each node, give or take one. Each node has the same share of
+   the time. */
 static int interleave(size_t pages, size_t nodes, size_t timeout_msecs, size_t* reserved) {
   *reserved = 0;
   if (nodes == 0) nodes = numa_nodes();

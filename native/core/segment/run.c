@@ -1,6 +1,10 @@
 #include "segment/run.h"
 
-/* In run_units: the memory has been moved away. */
+#include "bits.h"
+#include "segment/chunk.h"
+#include "segment/slot.h"
+
+/* A bit of run_units: the memory has been moved away. */
 #define MOVED ((uint32_t)1 << 31)
 
 static uint32_t* units_of(mi_slot_ref_t first) { return &mi_slot_state(first)->run_units; }
@@ -13,7 +17,7 @@ static mi_slot_ref_t slot_at(mi_slot_ref_t first, size_t i) {
   return (mi_slot_ref_t){first.chunk, first.index + (unsigned)i};
 }
 
-/* Those of the first `units` units of a run that lie in its slot number i. */
+/* The part of the first `units` units of a run that lies in its slot number i. */
 static uint64_t mask_in(size_t i, size_t units) {
   size_t before = i * MI_UNITS_PER_SEGMENT;
   if (units <= before) return 0;
@@ -21,7 +25,7 @@ static uint64_t mask_in(size_t i, size_t units) {
   return mi_bits64(0, here < MI_UNITS_PER_SEGMENT ? (unsigned)here : MI_UNITS_PER_SEGMENT);
 }
 
-/* Gives back the units from `from` to `to`. */
+/* Releases the units of a run from number `from` to before `to`. */
 static void release_units(mi_slot_ref_t first, size_t from, size_t to, bool clean) {
   for (size_t i = 0; i < slots_for(to); i++) {
     uint64_t mask = mask_in(i, to) & ~mask_in(i, from);
@@ -29,7 +33,7 @@ static void release_units(mi_slot_ref_t first, size_t from, size_t to, bool clea
   }
 }
 
-/* Takes them: all or none. */
+/* Takes the units of a run from number `from` to before `to`, all or none. */
 static bool take_units(mi_slot_ref_t first, size_t from, size_t to, bool* zero) {
   *zero = true;
   for (size_t i = 0; i < slots_for(to); i++) {
@@ -49,7 +53,8 @@ static uint32_t bits_of(size_t index, size_t count) {
   return (uint32_t)mi_bits64((unsigned)index, (unsigned)count);
 }
 
-/* Takes these slots if all are free. Acquire: their previous holders' last writes. */
+/* Takes these slots if all are free. Acquire pairs with the release in mi_slot_release: the caller
+   sees the last writes of the previous holders. */
 static bool take_slots(mi_chunk_t* chunk, uint32_t slots) {
   uint32_t free = atomic_load_explicit(&chunk->free, memory_order_relaxed);
   do {
@@ -59,6 +64,7 @@ static bool take_slots(mi_chunk_t* chunk, uint32_t slots) {
   return true;
 }
 
+/* Releases the slots of a run from number `from` to before `to`. */
 static void release_slots(mi_slot_ref_t first, size_t from, size_t to) {
   for (size_t i = from; i < to; i++) mi_slot_release(slot_at(first, i));
 }
@@ -73,7 +79,7 @@ static bool take_in(mi_chunk_t* chunk, size_t units, mi_slot_ref_t* first, bool*
     *first = (mi_slot_ref_t){chunk, mi_ctz64(free)};
     if (!take_slots(chunk, bits_of(first->index, count))) continue;
     if (take_units(*first, 0, units, zero)) return true;
-    release_slots(*first, 0, count); /* something there is just being purged */
+    release_slots(*first, 0, count); /* a unit there is just being purged, or cannot be committed */
   }
   return false;
 }
@@ -107,12 +113,13 @@ bool mi_run_take(mi_arena_t* arena, size_t units, mi_slot_ref_t* first, bool* ze
   return true;
 }
 
-/* There a run has whole slots. */
+/* In an arena a run has whole slots. */
 static bool resize_in_arena(mi_slot_ref_t first, size_t units, bool* zero) {
   size_t had = slots_for(*units_of(first));
   size_t slots = slots_for(units);
   if (slots > had && !mi_arena_extend_run(first, had, slots, zero)) return false;
-  /* Never while one of them may be another's: see mi_run_slots. */
+  /* run_units never counts slots that may be another run's: a forked child relies on that
+     (mi_run_slots). */
   *units_of(first) = (uint32_t)(slots * MI_UNITS_PER_SEGMENT);
   if (slots < had) mi_arena_release_run(first, slots, had);
   return true;
@@ -126,7 +133,7 @@ bool mi_run_resize(mi_slot_ref_t first, size_t units, bool* zero) {
   size_t slots = slots_for(units);
   size_t old_slots = slots_for(old);
   if (units <= old) {
-    *units_of(first) = (uint32_t)units; /* before the slots are another's: see mi_run_slots */
+    *units_of(first) = (uint32_t)units; /* before the slots are another run's: see mi_run_slots */
     release_units(first, units, old, false);
     release_slots(first, slots, old_slots);
     return true;
@@ -167,7 +174,7 @@ size_t mi_run_size(mi_slot_ref_t first) { return (size_t)*units_of(first) << MI_
 
 void mi_run_restore(mi_slot_ref_t first) {
   size_t units = *units_of(first) & ~MOVED;
-  if (mi_arena_of(first.chunk) != NULL) return; /* all units of its slots are taken */
+  if (mi_arena_of(first.chunk) != NULL) return; /* a run in an arena has all units of its slots */
   for (size_t i = 0; i < slots_for(units); i++) {
     mi_units_restore(slot_at(first, i), mask_in(i, units));
   }

@@ -1,7 +1,9 @@
-/* Runs of slots next to each other, for one huge segment. Of its units only those are taken that the
-   segment needs: what lies behind them stays as it is, and is purged like all that is free.
+/* Runs of slots next to each other, each for one huge segment.
 
-   In a chunk from the system at most MI_SLOTS_PER_CHUNK slots are together, in an arena all. */
+   In a chunk from the system a run takes only the units that the segment needs; the units behind
+   them in its last slot stay free, and are purged as all free units are. Such a run lies in one
+   chunk, so it has at most MI_SLOTS_PER_CHUNK slots. In an arena a run takes all units of its
+   slots, and may reach over several chunks. */
 #ifndef MI_RUN_H
 #define MI_RUN_H
 
@@ -9,28 +11,30 @@
 
 #define MI_RUN_UNITS_MAX (MI_SLOTS_PER_CHUNK * MI_UNITS_PER_SEGMENT)
 
-/* Takes a run for `units`. From `arena`; NULL: from a shared arena or a chunk. False if there is no memory
-   for that, or if no chunk can hold so many. */
+/* Takes a run for `units` units, from `arena`; NULL: from a shared arena or a chunk. *zero: all
+   units read as zero. False if there is no memory for it, or if no chunk can hold so many. */
 bool mi_run_take(mi_arena_t* arena, size_t units, mi_slot_ref_t* first, bool* zero);
 
-/* The run has `units` units from now on, where it is: false, and nothing has changed, if there is no room
-   behind it. *zero: those that are new read as zero. What is given up is dirty. */
+/* Changes the run to `units` units without moving it. *zero: the added units read as zero. Units
+   that are given up are dirty. False if there is no room behind the run; then nothing has
+   changed. */
 bool mi_run_resize(mi_slot_ref_t first, size_t units, bool* zero);
 
-/* The run's memory was moved elsewhere, and has none itself: its units are clean. */
+/* Says that the run's memory was moved elsewhere: its units will be clean when it is released. */
 void mi_run_moved(mi_slot_ref_t first);
 
-/* Called by the last one who leaves the segment in it (segment/pin.h). Its units are dirty. */
+/* Releases the run; its units become dirty, or clean after mi_run_moved. The caller is the last to
+   leave its segment (segment/pin.h), or does it for a lost thread. */
 void mi_run_release(mi_slot_ref_t first);
 
-/* The slots of the run that begins in this slot, which is not inside of one; 1: an ordinary one. In a
-   forked child too, whatever the other threads were doing. */
+/* The number of slots in the run that begins in this slot; 1: an ordinary slot. The slot must not
+   be the inside of a run. Right in a forked child too, wherever lost threads stood. */
 size_t mi_run_slots(mi_slot_ref_t first);
 
-/* Bytes of the slots of a run. */
+/* Bytes in the units of a run. */
 size_t mi_run_size(mi_slot_ref_t first);
 
-/* In a forked child: what a thread which is not there was purging of the run's slots is dirty. */
+/* In a forked child: makes dirty what a lost thread was purging in the slots of the run. */
 void mi_run_restore(mi_slot_ref_t first);
 
 #endif

@@ -9,13 +9,14 @@
 #include "segment/pin.h"
 #include "segment/place.h"
 #include "segment/run.h"
+#include "segment/segment_queue.h"
 #include "segment/track.h"
 #include "stats/stats.h"
 
 /* ---- Shapes ---- */
 
-/* The units that come and go with a page for such blocks. Unit 0 holds the header and stays as long as
-   the segment. */
+/* The units that come and go with a page for blocks of this size. They never include unit 0, which
+   holds the header and stays as long as the segment. */
 static uint64_t units_at(unsigned index, size_t block_size) {
   return mi_bits64(index, mi_units_for(block_size)) & ~(uint64_t)1;
 }
@@ -27,113 +28,46 @@ uint8_t* mi_segment_page_area(const mi_segment_t* segment, const mi_page_t* page
   return (uint8_t*)segment + ((size_t)index << segment->page_shift) + skip;
 }
 
-static uintptr_t process_secret(void) {
-  static _Atomic(uintptr_t) secret;
-  uintptr_t value = atomic_load_explicit(&secret, memory_order_relaxed);
-  if (mi_unlikely(value == 0)) {
-    uintptr_t fresh = mi_os_random() | 1;
-    /* The first one to store wins, so that all see the same. */
-    if (atomic_compare_exchange_strong_explicit(&secret, &value, fresh, memory_order_relaxed,
-                                                memory_order_relaxed)) {
-      value = fresh;
-    }
-  }
-  return value;
-}
-
-uintptr_t mi_segment_cookie(const mi_segment_t* segment) {
-  return (uintptr_t)segment ^ process_secret();
-}
-
-/* ---- The owner's queues of segments with free units, by the longest run of these ----
-   What needs one unit is looked for where there are no longer runs first. */
-
-static int room_of(const mi_segment_t* segment) {
-  uint64_t free = ~segment->units_used;
-  return free == 0 ? MI_ROOM_NONE : 1 + mi_longest_run(free & ~(uint64_t)1);
-}
-
-static void queue_append(mi_segment_t** queue, mi_segment_t* segment) {
-  segment->next = NULL;
-  if (*queue == NULL) {
-    *queue = segment->prev = segment;
-    return;
-  }
-  segment->prev = (*queue)->prev;
-  segment->prev->next = segment;
-  (*queue)->prev = segment;
-}
-
-static void queue_unlink(mi_segment_t** queue, mi_segment_t* segment) {
-  if (*queue == segment) {
-    *queue = segment->next;
-  } else {
-    segment->prev->next = segment->next;
-  }
-  if (segment->next != NULL) {
-    segment->next->prev = segment->prev;
-  } else if (*queue != NULL) {
-    (*queue)->prev = segment->prev;
-  }
-  segment->next = segment->prev = NULL;
-}
-
-/* Has the queue begin with this one of its segments. */
-static void queue_rotate(mi_segment_t** queue, mi_segment_t* segment) {
-  (*queue)->prev->next = *queue;
-  segment->prev->next = NULL;
-  *queue = segment;
-}
-
-static void queue_set(mi_segments_tld_t* tld, mi_segment_t* segment, int room) {
-  if (room == segment->room) return;
-  if (segment->room != MI_ROOM_NONE) queue_unlink(&tld->free[segment->room], segment);
-  if (room != MI_ROOM_NONE) queue_append(&tld->free[room], segment);
-  segment->room = (int8_t)room;
-}
-
-void mi_segment_queue_update(mi_segments_tld_t* tld, mi_segment_t* segment) {
-  queue_set(tld, segment, room_of(segment));
-}
-
-void mi_segment_queue_remove(mi_segments_tld_t* tld, mi_segment_t* segment) {
-  queue_set(tld, segment, MI_ROOM_NONE);
-}
-
 /* ---- Segments ---- */
 
-/* In a slot that was taken, with the unit of the header and those of its first page. `zero`: these are. */
-static mi_segment_t* segment_begin(mi_segments_tld_t* tld, mi_slot_ref_t ref, bool zero) {
-  mi_segment_t* segment = (mi_segment_t*)mi_slot_start(ref);
-  unsigned page_count = MI_UNITS_PER_SEGMENT;
-  size_t header_size = offsetof(mi_segment_t, pages) + page_count * sizeof(mi_page_t);
+void mi_segment_init_header(mi_segment_t* segment, mi_slot_ref_t ref, unsigned page_count,
+                            size_t header_size, bool zero) {
   mi_os_track_open(segment, header_size);
   if (!zero) mi_segment_clear(segment);
-  segment->cleared = zero ? ~(uint64_t)0 : 1;
-  segment->page_shift = MI_UNIT_SHIFT;
-  segment->slot_index = (uint8_t)ref.index;
+  segment->huge = page_count == 1;
+  segment->page_shift = segment->huge ? MI_SEGMENT_SHIFT : MI_UNIT_SHIFT;
+  segment->chunk = ref.chunk;
+  segment->slot_index = ref.chunk == NULL ? 0 : (uint8_t)ref.index;
   segment->page_count = page_count;
   segment->header_size = (uint32_t)header_size;
-  segment->chunk = ref.chunk;
+  segment->queue = MI_QUEUE_NONE;
   segment->cookie = mi_segment_cookie(segment);
-  segment->first_page_zero = zero;
-  segment->room = MI_ROOM_NONE;
   atomic_store_explicit(&segment->thread_id, mi_os_thread_id(), memory_order_relaxed);
+}
+
+/* Begins a segment in a slot that was taken, with the unit of the header and the units of its first
+   page. `zero`: these units read as zero. */
+static mi_segment_t* segment_begin(mi_segments_tld_t* tld, mi_slot_ref_t ref, bool zero) {
+  mi_segment_t* segment = (mi_segment_t*)mi_slot_start(ref);
+  mi_segment_init_header(segment, ref, MI_UNITS_PER_SEGMENT, sizeof(mi_segment_t), zero);
+  segment->cleared = zero ? ~(uint64_t)0 : 1;
+  segment->first_page_zero = zero;
   mi_segment_go_live(ref);
   tld->count++;
   mi_stat_up(segments, 1);
   return segment;
 }
 
-/* A segment with `units`, those of its first page, taken too: a slot whose units are being purged is
-   passed over, and does not look like the end of memory. */
+/* Begins a segment in a slot whose `units`, those of its first page, are taken too. So a slot whose
+   units are being purged is passed over, and does not look like the end of memory. */
 static mi_segment_t* segment_alloc(mi_segments_tld_t* tld, uint64_t units, bool* zero) {
   mi_slot_ref_t ref;
   return mi_slot_take(tld->arena, &ref, 1 | units, zero) ? segment_begin(tld, ref, *zero) : NULL;
 }
 
 /* ---- The slot that the thread left last ----
-   A thread that has another segment would touch clean memory there, while what it wrote before lies in a free slot. */
+   A thread that has another segment would touch clean memory in it, while the memory that it wrote
+   before lies in a free slot. */
 
 enum { WORTH_TAKING_BACK = 8 }; /* dirty units */
 
@@ -148,7 +82,7 @@ static void remember_left(mi_segments_tld_t* tld, mi_slot_ref_t ref) {
   if (worth) tld->left = (uint16_t)number;
 }
 
-/* Whether it is still there to be taken back; if not, it is forgotten. */
+/* Whether the slot that the thread left last can still be taken back; if not, it is forgotten. */
 static bool has_left(mi_segments_tld_t* tld, mi_slot_ref_t* ref) {
   if (mi_likely(tld->left == 0)) return false;
   size_t number = tld->left - 1u;
@@ -167,7 +101,8 @@ static void segment_free(mi_segments_tld_t* tld, mi_segment_t* segment) {
   mi_stat_down(segments, 1); /* a forked child counts again if it finds no cookie, or no segment */
   segment->cookie = 0;
   atomic_store_explicit(&segment->thread_id, 0, memory_order_relaxed);
-  /* Who held an abandoned segment ends it: in a forked child it is still held, or has no cookie. */
+  /* The caller may hold the segment as an abandoned one. Then a forked child finds the mark still
+     held, or no cookie. */
   mi_mark_set(ref, NULL);
   mi_race_window();
   mi_segment_end(ref);
@@ -175,26 +110,28 @@ static void segment_free(mi_segments_tld_t* tld, mi_segment_t* segment) {
 
 /* ---- Pages ---- */
 
-/* The units from `first` to before `end` become the page's, which is found by way of them; NULL: nobody's. */
+/* Gives the units from `first` to before `end` to the page, so that it is found from an address in
+   them; NULL: to none. */
 static void set_owner(mi_segment_t* segment, unsigned first, unsigned end, mi_page_t* page) {
   uint64_t units = mi_bits64(first, end - first);
   segment->units_used = page != NULL ? segment->units_used | units : segment->units_used & ~units;
   mi_page_map_set((uint8_t*)segment + ((size_t)first << MI_UNIT_SHIFT), end - first, page);
 }
 
-/* Of a word that only the owner writes. Release: who finds a page by its bit sees that its descriptor was cleared. */
+/* Sets a bit of a word that only the owner writes. Release: a thread that finds a page by its bit
+   sees that its descriptor was cleared. */
 static void set_bit(_Atomic(uint64_t)* word, unsigned index, bool value) {
   uint64_t bit = (uint64_t)1 << index;
   uint64_t others = atomic_load_explicit(word, memory_order_relaxed) & ~bit;
   atomic_store_explicit(word, value ? others | bit : others, memory_order_release);
 }
 
-/* Of a page that is not in use any more. All but thread_free, which is empty and which others may be looking at, as
-   at the words behind it. */
+/* Clears the descriptor of a page that is not in use any more, all but thread_free, which is empty.
+   Other threads may be looking at thread_free and at the words behind it. */
 static void clear_descriptor(mi_page_t* page) {
   mi_assert(atomic_load_explicit(&page->thread_free, memory_order_relaxed) == 0);
-  /* What says that the page is in use first, for a forked child. By lines: gcc 12 makes one that is longer a slow
-     instruction. */
+  /* First the line that says whether the page is in use, for a forked child. Line by line, since
+     gcc 12 turns a longer memset into a slow instruction. */
   enum { LINE = offsetof(mi_page_t, freer), HEAP = offsetof(mi_page_t, heap) };
   memset((uint8_t*)page + LINE, 0, HEAP - LINE);
   memset(page, 0, LINE);
@@ -204,12 +141,12 @@ static void clear_descriptor(mi_page_t* page) {
   atomic_store_explicit(&page->flags, MI_PAGE_UNUSED, memory_order_relaxed);
 }
 
-/* Makes a page that nobody knows of yet one in use. */
+/* Brings a page into use that no other thread knows of yet. */
 static mi_page_t* enter_page(mi_segment_t* segment, unsigned index) {
   mi_page_t* page = &segment->pages[index];
   if ((segment->cleared >> index & 1) == 0) {
     memset(page, 0, sizeof(*page));
-    /* A forked child may find the segment as it is between the two. */
+    /* The memset comes first: a forked child may find the segment as it is here. */
     atomic_signal_fence(memory_order_release);
     segment->cleared |= (uint64_t)1 << index;
   }
@@ -224,8 +161,8 @@ static void init_page(mi_segment_t* segment, mi_page_t* page, size_t block_size,
   page->block_size = block_size;
   size_t area_size;
   uint8_t* area = mi_segment_page_area(segment, page, &area_size);
-  /* Every block that is handed out as one of its class is aligned to the largest power of two that divides its
-     size, so that aligned allocation need only choose the right class. */
+  /* Every block that is handed out as one of its class is aligned to the largest power of two that
+     divides its size, so that aligned allocation need only choose the right class. */
   size_t align = mi_lowest_bit(block_size);
   page->start = (uint8_t*)mi_align_up((uintptr_t)area, align);
   size_t room = area_size - (size_t)(page->start - area);
@@ -237,7 +174,8 @@ static void init_page(mi_segment_t* segment, mi_page_t* page, size_t block_size,
   mi_assert((page->reserved == 1) == (block_size > MI_MEDIUM_BLOCK_MAX));
 }
 
-/* The units of the page are taken; `zero`: all of them read as zero, but for a header. */
+/* Begins the page at unit `index`, whose units are taken. `zero`: all of them read as zero, but for
+   a header. */
 static mi_page_t* page_begin(mi_segments_tld_t* tld, mi_segment_t* segment, unsigned index,
                              size_t block_size, bool zero) {
   if (index == 0 && !segment->first_page_zero) zero = false;
@@ -250,20 +188,21 @@ static mi_page_t* page_begin(mi_segments_tld_t* tld, mi_segment_t* segment, unsi
   return page;
 }
 
-/* Where a page for such blocks may begin, if these units are used. Only a short one has room behind the header. */
+/* The units at which a page for blocks of this size may begin if these units are used. Only a small
+   page has room behind the header. */
 static uint64_t places_beside(uint64_t used, size_t block_size) {
   return mi_places_for(~used & (block_size <= MI_SMALL_BLOCK_MAX ? ~(uint64_t)0 : ~(uint64_t)1),
                        block_size);
 }
 
-/* In the first place, so that memory which is resident is used again, and the end may drain. NULL if there is no
-   room, but where units are just being purged. `only_resident`: or if the page would not begin in resident memory. */
+/* Takes the first place that fits, so that resident memory is used again, and the end of the
+   segment may drain. Units that are just being purged do not fit. */
 mi_page_t* mi_segment_page_alloc_in(mi_segments_tld_t* tld, mi_segment_t* segment,
                                     size_t block_size, bool only_resident) {
   mi_slot_ref_t ref = mi_segment_slot(segment);
   uint64_t places = places_beside(segment->units_used, block_size);
   if (only_resident) {
-    /* The unit of the header is. */
+    /* The unit of the header is resident. */
     places &= atomic_load_explicit(&mi_slot_state(ref)->dirty, memory_order_relaxed) | 1;
   }
   while (places != 0) {
@@ -278,12 +217,12 @@ mi_page_t* mi_segment_page_alloc_in(mi_segments_tld_t* tld, mi_segment_t* segmen
   return NULL;
 }
 
-/* Segments of a queue in which a page is looked for. Longer ones do not fit everywhere, and there may be many
-   segments. */
+/* How many segments of a queue are tried for a page. A page of several units does not fit
+   everywhere, and there may be many segments. */
 enum { TRIES = 8 };
 
-/* The first queue in which a page for such blocks may have room. */
-static unsigned least_room(size_t block_size) {
+/* The first queue whose segments may have room for a page for blocks of this size. */
+static unsigned least_queue(size_t block_size) {
   return block_size <= MI_SMALL_BLOCK_MAX ? 0 : 1 + mi_bsr64(mi_units_for(block_size));
 }
 
@@ -303,8 +242,8 @@ mi_page_t* mi_segment_page_alloc_left(mi_segments_tld_t* tld, size_t block_size)
 
 mi_page_t* mi_segment_page_alloc_resident(mi_segments_tld_t* tld, size_t block_size) {
   unsigned tries = 0;
-  for (unsigned room = least_room(block_size); room < MI_ROOM_COUNT; room++) {
-    mi_segment_t* segment = tld->free[room];
+  for (unsigned queue = least_queue(block_size); queue < MI_QUEUE_COUNT; queue++) {
+    mi_segment_t* segment = tld->free[queue];
     for (; segment != NULL && tries < TRIES; segment = segment->next, tries++) {
       mi_page_t* page = mi_segment_page_alloc_in(tld, segment, block_size, true);
       if (page != NULL) return page;
@@ -314,21 +253,21 @@ mi_page_t* mi_segment_page_alloc_resident(mi_segments_tld_t* tld, size_t block_s
 }
 
 static mi_page_t* page_alloc_any(mi_segments_tld_t* tld, size_t block_size) {
-  for (unsigned room = least_room(block_size); room < MI_ROOM_COUNT; room++) {
-    mi_segment_t* segment = tld->free[room];
+  for (unsigned queue = least_queue(block_size); queue < MI_QUEUE_COUNT; queue++) {
+    mi_segment_t* segment = tld->free[queue];
     for (unsigned tries = 0; segment != NULL && tries < TRIES; tries++, segment = segment->next) {
       mi_page_t* page = mi_segment_page_alloc_in(tld, segment, block_size, false);
       if (page != NULL) return page;
     }
-    /* Those that were tried come last the next time. */
-    if (segment != NULL) queue_rotate(&tld->free[room], segment);
+    /* The segments that were tried come last the next time. */
+    if (segment != NULL) mi_segment_queue_rotate(tld, segment);
   }
   return NULL;
 }
 
 bool mi_segment_has_free_page(const mi_segments_tld_t* tld, size_t block_size) {
-  for (unsigned room = least_room(block_size); room < MI_ROOM_COUNT; room++) {
-    const mi_segment_t* segment = tld->free[room];
+  for (unsigned queue = least_queue(block_size); queue < MI_QUEUE_COUNT; queue++) {
+    const mi_segment_t* segment = tld->free[queue];
     for (unsigned tries = 0; segment != NULL && tries < TRIES; tries++, segment = segment->next) {
       if (places_beside(segment->units_used, block_size) != 0) return true;
     }
@@ -360,7 +299,7 @@ bool mi_segment_page_resize(mi_segments_tld_t* tld, mi_page_t* page, size_t bloc
     if (!mi_units_take(mi_segment_slot(segment), more, zero)) return false;
     set_owner(segment, old_end, end, page);
   }
-  page->block_size = block_size; /* a forked child goes by it: before units become anybody's */
+  page->block_size = block_size; /* before the units are released: a forked child goes by it */
   if (end < old_end) {
     set_owner(segment, end, old_end, NULL);
     mi_units_release(mi_segment_slot(segment), mi_bits64(end, old_end - end), 0);
@@ -376,7 +315,7 @@ void mi_segment_page_free(mi_segments_tld_t* tld, mi_page_t* page) {
   uint64_t units = units_at(index, block_size);
   if (MI_GUARDED) mi_guard_lift_page(page);
   mi_track_end_page(page);
-  /* Of memory that was clean, only what was laid out has been written since. */
+  /* In memory that was clean, only what was laid out has been written since. */
   size_t page_offset = (size_t)index << MI_UNIT_SHIFT;
   size_t end = (size_t)(page->start - (uint8_t*)segment) + page->capacity * page->block_size;
   unsigned written = (unsigned)((end - page_offset + MI_UNIT_SIZE - 1) >> MI_UNIT_SHIFT);
@@ -396,11 +335,13 @@ void mi_segment_page_free(mi_segments_tld_t* tld, mi_page_t* page) {
   }
 }
 
+/* ---- Fork ---- */
+
 void mi_segment_forget_ended_pages(mi_segment_t* segment) {
   segment->used = 0;
   segment->units_used = 0;
   segment->abandoned_pages = 0;
-  segment->room = MI_ROOM_NONE;
+  segment->queue = MI_QUEUE_NONE;
   segment->next = segment->prev = NULL;
   for (uint64_t pages = mi_segment_pages(segment); pages != 0; pages &= pages - 1) {
     unsigned index = mi_ctz64(pages);

@@ -7,28 +7,31 @@
 
 #include "options/report.h"
 #include "os/os.h"
-#include "segment/chunk.h"
+#include "segment/cookie.h"
 #include "segment/map.h"
+#include "segment/slot.h"
 
-/* The segment of a block that lies in a chunk; also that of any page descriptor. */
+/* The segment of a block that lies in a chunk, or of any page descriptor. */
 mi_inline mi_segment_t* mi_segment_of(const void* p) {
   return (mi_segment_t*)((uintptr_t)p & ~(uintptr_t)MI_SEGMENT_MASK);
 }
 
-/* Bit per page in use; the owner, and who holds a block there. */
+/* Bit per page in use. For the owner, and for a thread that holds a block in the segment. */
 mi_inline uint64_t mi_segment_pages(mi_segment_t* segment) {
   return atomic_load_explicit(&segment->pages_used, memory_order_relaxed);
 }
 
-/* The same for any other thread that has pinned the segment, to look at each: it sees that their descriptors were
-   cleared, if no more. */
+/* Like mi_segment_pages, for any other thread, which has pinned the segment to look at the pages.
+   Acquire pairs with the release of set_bit: the thread sees that their descriptors were cleared,
+   but perhaps nothing later. */
 mi_inline uint64_t mi_segment_pages_of_other(mi_segment_t* segment) {
   return atomic_load_explicit(&segment->pages_used, memory_order_acquire);
 }
 
-/* The page of a block in the segment: the last one in use that begins not behind it. A huge segment has the
-   page_shift that always gives page 0. Of what is no block, any page. Relaxed: no page between the block and the
-   start of its page can come or go as long as the block is held. */
+/* The page of a block in the segment: the last page in use that does not begin behind the block. In
+   a huge segment page_shift makes that page 0. If p is in no block, the result is any page.
+   Relaxed: no page between the block and the start of its page can come or go as long as the block
+   is held. */
 mi_inline mi_page_t* mi_segment_page_of(mi_segment_t* segment, const void* p) {
   size_t unit = ((uintptr_t)p & MI_SEGMENT_MASK) >> segment->page_shift;
   uint64_t pages = mi_segment_pages(segment) & mi_bits64(0, (unsigned)unit + 1);
@@ -37,12 +40,12 @@ mi_inline mi_page_t* mi_segment_page_of(mi_segment_t* segment, const void* p) {
 
 mi_inline bool mi_segment_is_huge(const mi_segment_t* segment) { return segment->huge; }
 
-/* Where a segment of a chunk lies. */
+/* The slot of a segment that lies in a chunk; the first one, if that is a run. */
 mi_inline mi_slot_ref_t mi_segment_slot(const mi_segment_t* segment) {
   return (mi_slot_ref_t){segment->chunk, segment->slot_index};
 }
 
-/* The segment of any block, also of a huge one; NULL if p lies in nothing of ours. */
+/* The segment of any block, also of a huge one. NULL if p lies in nothing of ours. */
 mi_inline mi_segment_t* mi_segment_find(const void* p) {
   return mi_likely(mi_is_in_chunk(p)) ? mi_segment_of(p) : mi_segment_table_find(p);
 }
@@ -54,77 +57,83 @@ mi_inline unsigned mi_page_index(const mi_segment_t* segment, const mi_page_t* p
   return (unsigned)(page - segment->pages);
 }
 
-/* Whether the blocks of a page are above MI_SMALL_BLOCK_MAX; any thread that has pinned the segment. To others than
-   the owner it may be what was true a moment ago. */
+/* Whether the blocks of a page are above MI_SMALL_BLOCK_MAX. For any thread that has pinned the
+   segment; a thread other than the owner may get what was true a moment ago. */
 mi_inline bool mi_segment_page_is_long(mi_segment_t* segment, const mi_page_t* page) {
   uint64_t pages = atomic_load_explicit(&segment->long_pages, memory_order_relaxed);
   return (pages >> mi_page_index(segment, page) & 1) != 0;
 }
 
-/* The list that thread_free was is gone: nothing of the next one has been seen, or purged. */
+/* To be called when the list in thread_free was taken: no block of the next list has been seen or
+   purged. */
 mi_inline void mi_page_forget_looks(mi_page_t* page) {
   atomic_store_explicit(&page->seen, 0, memory_order_relaxed);
   atomic_store_explicit(&page->purged, 0, memory_order_relaxed);
 }
 
-/* Any thread may ask. Relaxed: the answer "mine" cannot change behind my back, and any other
-   answer only says that the atomic protocol is to be used. */
+/* The id of the thread that owns the segment. Any thread may ask. Relaxed: the answer "mine" cannot
+   change behind my back, and any other answer only says that the atomic protocol is to be used. */
 mi_inline uintptr_t mi_segment_owner(const mi_segment_t* segment) {
   return atomic_load_explicit(&segment->thread_id, memory_order_relaxed);
 }
+/* Whether the calling thread owns the segment. Any thread may ask. */
 mi_inline bool mi_segment_is_mine(const mi_segment_t* segment) {
   return mi_segment_owner(segment) == mi_os_thread_id();
 }
 
-/* What segment->cookie holds in every living segment. */
-uintptr_t mi_segment_cookie(const mi_segment_t* segment);
-
-/* Clears the header in used memory, with the descriptor of its first page. thread_id is left: it is set last, since a
-   stale pointer may be looked up here by another thread at any time. */
+/* Clears the header, in memory that was used before, with the descriptor of the first page.
+   thread_id is left alone: it is set last, since another thread may look up a stale pointer here at
+   any time. */
 mi_inline void mi_segment_clear(mi_segment_t* segment) {
   enum { FIRST = offsetof(mi_segment_t, page_shift), END = offsetof(mi_segment_t, pages[1]) };
   memset((uint8_t*)segment + FIRST, 0, END - FIRST);
 }
 
-/* A page for blocks of `block_size`, at most MI_LARGE_BLOCK_MAX, from a segment of this thread
-   or a new one. Its descriptor is zero but for start, block_size, reserved, memory_is_zero, key. NULL if
-   there is no memory. */
+/* Prepares the header of a segment of this thread, in memory that is in use now. `ref`: its slot,
+   or the first one of its run; chunk NULL: a mapping. `page_count`: 1 for a huge segment. `zero`:
+   the memory reads as zero. */
+void mi_segment_init_header(mi_segment_t* segment, mi_slot_ref_t ref, unsigned page_count,
+                            size_t header_size, bool zero);
+
+/* Returns a page for blocks of `block_size`, at most MI_LARGE_BLOCK_MAX, from a segment of this
+   thread or a new one. Its descriptor is zero but for start, block_size, reserved, memory_is_zero
+   and key. NULL if there is no memory. */
 mi_page_t* mi_segment_page_alloc(mi_segments_tld_t* tld, size_t block_size);
-/* The same from a segment of this thread, and beginning where memory is resident already; NULL if there is no
-   such place. */
+/* Like mi_segment_page_alloc, but only from a segment of this thread, and only where the page
+   begins in memory that is resident already. NULL if there is no such place. */
 mi_page_t* mi_segment_page_alloc_resident(mi_segments_tld_t* tld, size_t block_size);
-/* The same in a new segment in the slot that this thread left last; NULL if that is not free, or not much of it is
-   resident any more, or is just being purged. For pages that are retired: else a malloc and its free could begin and
-   end a segment each time. */
+/* Like mi_segment_page_alloc, but from a new segment in the slot that this thread left last, and
+   only where the page begins in resident memory. NULL if that slot is not free, if little of it is
+   resident any more, or if it is just being purged. For pages that are retired: without it a malloc
+   and its free could begin and end a segment each time. */
 mi_page_t* mi_segment_page_alloc_left(mi_segments_tld_t* tld, size_t block_size);
-/* A page from this segment; `only_resident`: if it begins where memory is resident. */
+/* Like mi_segment_page_alloc, but only from this segment. `only_resident`: only where the page
+   begins in resident memory. NULL if there is no such place. */
 mi_page_t* mi_segment_page_alloc_in(mi_segments_tld_t* tld, mi_segment_t* segment,
                                     size_t block_size, bool only_resident);
 
-/* Changes the size of the one block that a page of this thread has, which is alive, where it is. `block_size` is a
-   class above MI_MEDIUM_BLOCK_MAX, but the block may then be less aligned than others of that class. *zero: the units
-   that are added are all zero. False if the units behind the page are not free. */
+/* Changes the size of the one block of a page of this thread. The block is alive, and stays where
+   it is. `block_size` is a class above MI_MEDIUM_BLOCK_MAX, but afterwards the block may be less
+   aligned than others of that class. *zero: the added units are all zero. False if the units behind
+   the page are not free. */
 bool mi_segment_page_resize(mi_segments_tld_t* tld, mi_page_t* page, size_t block_size, bool* zero);
 
-/* Whether mi_segment_page_alloc will most likely do without a new segment. */
+/* Whether mi_segment_page_alloc will most likely succeed without a new segment. */
 bool mi_segment_has_free_page(const mi_segments_tld_t* tld, size_t block_size);
 
-/* Gives back a page no block of which is alive. Its segment goes too when it was the last one. */
+/* Gives back a page that has no living block; with the last page of a segment, the segment too. */
 void mi_segment_page_free(mi_segments_tld_t* tld, mi_page_t* page);
 
-/* In a forked child: takes back the units that a thread which is not there was purging. For a
-   segment of this thread, or of nobody. */
+/* In a forked child: takes back the units that a lost thread was purging. For a segment of this
+   thread, or one without an owner. */
 void mi_segment_restore_units(mi_segment_t* segment);
 
-/* In a forked child: of the pages of a segment that nobody owns, one may be half given back, by a thread that is not
-   there. It is not in use from then on. */
+/* In a forked child, for a segment without an owner: a lost thread may have been in the middle of
+   giving back one of its pages. That page is not in use any more afterwards. */
 mi_cold void mi_segment_forget_ended_pages(mi_segment_t* segment);
 
-/* Where the memory of the page begins and ends; any thread that holds a block in it. */
+/* Where the memory of the page begins; *size is how much it is. For any thread that holds a block
+   in the page. */
 uint8_t* mi_segment_page_area(const mi_segment_t* segment, const mi_page_t* page, size_t* size);
-
-/* Puts the segment into the queue for the room that it has now, if any, and takes it out. */
-void mi_segment_queue_update(mi_segments_tld_t* tld, mi_segment_t* segment);
-void mi_segment_queue_remove(mi_segments_tld_t* tld, mi_segment_t* segment);
 
 #endif

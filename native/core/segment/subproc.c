@@ -6,7 +6,8 @@
 mi_subproc_t mi_subproc_first;
 mi_subproc_t mi_subproc_communal;
 
-/* They are made in blocks, which never go away, so that an id may be looked at at any time. */
+/* Sub-processes are made in blocks, which stay until mi_subprocs_end, so that any id may be looked
+   up at any time. */
 enum { PER_BLOCK = 128 };
 
 typedef struct block_s {
@@ -58,7 +59,7 @@ mi_subproc_t* mi_subproc_find(void* id) {
   return NULL;
 }
 
-/* Somebody is ending it. */
+/* A value of `users`: a thread is ending the sub-process. */
 #define ENDING SIZE_MAX
 
 static bool add_user(mi_subproc_t* subproc) {

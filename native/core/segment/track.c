@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-/* At the start of a block. A free one has a link in place of `inside`. */
+/* The start of a block. In a free block the link takes the place of `inside`. */
 typedef struct header_s {
   size_t inside; /* from the block to what the caller got */
   size_t size;   /* what the caller asked for, and 1; 0: the block is free */
@@ -27,7 +27,7 @@ static void set_header(mi_block_t* block, header_t header) {
 void mi_track_lay_out(const mi_page_t* page, void* first, size_t count) {
   for (size_t i = 0; i < count; i++) {
     uint8_t* block = (uint8_t*)first + i * page->block_size;
-    /* The smallest class has no room for more than a link, and is never used. */
+    /* A block of the smallest class has room only for a link, and is never handed out. */
     if (page->block_size >= sizeof(header_t)) {
       mi_os_track_open(block + sizeof(size_t), sizeof(size_t));
       memset(block + sizeof(size_t), 0, sizeof(size_t));

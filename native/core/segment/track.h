@@ -12,30 +12,33 @@
 #include "bits.h"
 #include "os/track.h"
 
-/* Bytes before and after those of the caller. */
+/* Bytes before the caller's bytes, and after them. */
 #define MI_TRACK_GAP 16
 
 typedef struct mi_tracked_s {
   uint8_t* p;  /* what the caller got; NULL: the block is free */
-  size_t size; /* what it asked for */
+  size_t size; /* what the caller asked for */
 } mi_tracked_t;
 
 #if MI_TRACK
 
-/* `count` blocks from `first` on were laid out: they are free. */
+/* Closes `count` blocks from `first` on, which were laid out: they are free. */
 void mi_track_lay_out(const mi_page_t* page, void* first, size_t count);
 
-/* The caller gets the `size` bytes at `p` in the block. */
+/* Opens the `size` bytes at `p` in the block, which the caller gets. */
 void mi_track_malloc(mi_block_t* block, void* p, size_t size, bool zero);
 
-/* The caller gives `p` back. False, after a report, if it is not what it got, or was given back before. */
+/* Closes the block of `p`, which the caller gives back. False, after a report, if p is not what the
+   caller got, or was given back before. */
 bool mi_track_free(mi_block_t* block, void* p);
 
+/* The caller's part of the block. */
 mi_tracked_t mi_tracked_of(mi_block_t* block);
+/* Says that the caller's part of the block, at `p`, has `newsize` bytes from now on. */
 void mi_track_resize(mi_block_t* block, void* p, size_t newsize);
 
-/* The page is given back: the blocks that still live in it die. Its memory is closed, until it is laid
-   out again, holds a header, or is unmapped. */
+/* Ends the blocks that still live in a page that is given back. Its memory is closed, until it is
+   laid out again, holds a header, or is unmapped. */
 void mi_track_end_page(const mi_page_t* page);
 
 #else

@@ -12,11 +12,12 @@
 
 #include <sys/mman.h>
 
-#include "heap/heap.h"
+#include "heap/thread.h"
 #include "memory.h"
 #include "os/rare.h"
 #include "pattern.h"
 #include "segment/arena.h"
+#include "segment/segment.h"
 #include "shadow.h"
 
 enum { ACTORS = 3, HEAPS = 3, BLOCKS = 96, DEFERRED = 32, MOST_OPERATIONS = 400 };

@@ -3,8 +3,8 @@
 #include <pthread.h>
 
 #include "crime.h"
-#include "heap/heap.h"
 #include "page/scavenge.h"
+#include "segment/segment.h"
 
 enum { SIZE = 1024, MOST = 128 };
 

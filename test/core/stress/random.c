@@ -1,7 +1,6 @@
 /* A long random sequence of every operation by one thread, against a model of what must be alive.
    MIHEAP_TEST_STEPS: how long. */
 #include "random.h"
-#include "heap/heap.h"
 #include "memory.h"
 #include "os/rare.h"
 #include "pattern.h"

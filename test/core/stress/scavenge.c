@@ -3,8 +3,8 @@
 #include <pthread.h>
 
 #include "check.h"
-#include "heap/heap.h"
 #include "memory.h"
+#include "os/os.h"
 #include "page/scavenge.h"
 #include "random.h"
 #include "segment/purger.h"

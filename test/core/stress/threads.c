@@ -4,7 +4,7 @@
 #include <pthread.h>
 #include <stdatomic.h>
 
-#include "heap/heap.h"
+#include "heap/thread.h"
 #include "memory.h"
 #include "os/rare.h"
 #include "pattern.h"

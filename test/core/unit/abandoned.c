@@ -1,5 +1,6 @@
 /* The mark of an abandoned segment: who clears it owns the segment, and only one does. */
 #include "segment/abandoned.h"
+#include "segment/segment_queue.h"
 
 #include <pthread.h>
 
@@ -27,7 +28,7 @@ typedef struct racer_s {
 
 static void give_back(racer_t* r, mi_segment_t* segment) {
   CHECK(mi_segment_is_mine(segment));
-  CHECK_CMP(segment->room, !=, MI_ROOM_NONE);
+  CHECK_CMP(segment->queue, !=, MI_QUEUE_NONE);
   segment->abandoned_pages = segment->used;
   mi_segment_queue_remove(&r->tld, segment);
 }

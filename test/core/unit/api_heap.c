@@ -5,6 +5,7 @@
 #include "heap/heap.h"
 #include "memory.h"
 #include "pattern.h"
+#include "segment/segment.h"
 
 enum { BLOCKS = 2000 };
 

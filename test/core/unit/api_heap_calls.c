@@ -3,9 +3,9 @@
 #include <pthread.h>
 
 #include "check.h"
-#include "heap/heap.h"
 #include "memory.h"
 #include "pattern.h"
+#include "segment/segment.h"
 
 static mi_heap_t* heap;
 

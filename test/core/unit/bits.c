@@ -11,12 +11,12 @@ static void runs(void) {
       CHECK_EQ(mi_popcount64(mask), count);
       CHECK_EQ(mi_ctz64(mask), first);
       CHECK_EQ(mi_bsr64(mask), first + count - 1);
-      mi_run_t run = mi_first_run(mask);
+      mi_span_t run = mi_first_span(mask);
       CHECK_EQ(run.first, first);
       CHECK_EQ(run.count, count);
       /* A later run, with a gap between. */
       if (first + count + 1 > 63) continue;
-      run = mi_first_run(mask | mi_bits64(first + count + 1, 1));
+      run = mi_first_span(mask | mi_bits64(first + count + 1, 1));
       CHECK_EQ(run.first, first);
       CHECK_EQ(run.count, count);
     }

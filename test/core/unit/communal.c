@@ -7,6 +7,7 @@
 #include "heap/communal.h"
 #include "memory.h"
 #include "os/rare.h"
+#include "page/page.h"
 #include "pattern.h"
 #include "segment/purge.h"
 

@@ -1,6 +1,5 @@
 /* Where memory is exhausted, a free block of any larger class will do. */
 #include "check.h"
-#include "heap/heap.h"
 #include "memory.h"
 #include "pattern.h"
 

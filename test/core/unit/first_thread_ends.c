@@ -2,8 +2,8 @@
 #include <pthread.h>
 
 #include "check.h"
-#include "heap/heap.h"
 #include "memory.h"
+#include "os/os.h"
 #include "pattern.h"
 
 enum { BLOCKS = 300, THREADS = 20 };

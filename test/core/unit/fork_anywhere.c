@@ -11,8 +11,8 @@
 #include <unistd.h>
 
 #include "check.h"
-#include "heap/heap.h"
 #include "memory.h"
+#include "segment/cookie.h"
 #include "segment/pin.h"
 #include "segment/run.h"
 

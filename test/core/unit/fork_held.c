@@ -5,8 +5,8 @@
 #include <unistd.h>
 
 #include "check.h"
-#include "heap/heap.h"
 #include "memory.h"
+#include "os/os.h"
 #include "os/rare.h"
 #include "segment/abandoned.h"
 #include "segment/purger.h"

@@ -5,9 +5,10 @@
 #include <unistd.h>
 
 #include "check.h"
-#include "heap/heap.h"
 #include "memory.h"
+#include "os/os.h"
 #include "os/sanitizer.h"
+#include "segment/segment.h"
 
 enum { BLOCKS = 100 };
 

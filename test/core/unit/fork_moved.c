@@ -4,7 +4,6 @@
 #include <unistd.h>
 
 #include "check.h"
-#include "heap/heap.h"
 #include "memory.h"
 #include "os/rare.h"
 

@@ -5,12 +5,14 @@
 #include <unistd.h>
 
 #include "check.h"
-#include "heap/heap.h"
+#include "heap/purge.h"
 #include "miheap.h"
+#include "os/os.h"
 #include "os/rare.h"
 #include "segment/purge.h"
 #include "segment/purger.h"
 #include "segment/segment.h"
+#include "segment/units.h"
 
 #define MIB ((size_t)1 << 20)
 
@@ -34,7 +36,7 @@ int main(void) {
   mi_free(p);
   for (int looks = 0; looks < 2; looks++) {
     wait_ms(50);
-    mi_purge_due();
+    mi_process_purge_due();
   }
   CHECK_EQ(mi_purge_next(), 0);
   mi_option_set(mi_option_purge_delay, 100000);
@@ -52,7 +54,7 @@ int main(void) {
   CHECK_CMP(pid, >=, 0);
   if (pid == 0) {
     CHECK_EQ(atomic_load(&slot->dirty) & units, units);
-    CHECK_CMP(mi_purge_due(), !=, 0);
+    CHECK_CMP(mi_process_purge_due(), !=, 0);
     wait_ms(100);
     CHECK_EQ(atomic_load(&rounds), 0);
     _exit(0);

@@ -5,7 +5,6 @@
 #include <unistd.h>
 
 #include "check.h"
-#include "heap/heap.h"
 #include "os/rare.h"
 
 enum { BLOCKS = 64, BLOCK_SIZE = 1 << 20 };

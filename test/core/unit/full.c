@@ -4,9 +4,11 @@
 #include <time.h>
 
 #include "check.h"
-#include "heap/heap.h"
+#include "heap/delayed.h"
 #include "memory.h"
+#include "page/page.h"
 #include "page/scavenge.h"
+#include "segment/segment.h"
 
 enum { SIZE = 64, MOST = 1024 };
 

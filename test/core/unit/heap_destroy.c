@@ -3,9 +3,10 @@
 #include <pthread.h>
 #include <sys/mman.h>
 
+#include "bits.h"
 #include "check.h"
-#include "heap/heap.h"
 #include "memory.h"
+#include "os/os.h"
 
 enum { BLOCKS = 30000, PAGES_MOST = 3000 };
 

@@ -3,7 +3,6 @@
 #include <pthread.h>
 
 #include "check.h"
-#include "heap/heap.h"
 #include "memory.h"
 #include "os/rare.h"
 #include "shadow.h"

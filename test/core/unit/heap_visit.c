@@ -3,9 +3,9 @@
 #include <pthread.h>
 
 #include "check.h"
-#include "heap/heap.h"
 #include "memory.h"
 #include "random.h"
+#include "segment/segment.h"
 #include "shadow.h"
 
 static shadow_t shadow;

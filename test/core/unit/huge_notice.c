@@ -2,7 +2,8 @@
 #include <pthread.h>
 
 #include "check.h"
-#include "heap/heap.h"
+#include "heap/delayed.h"
+#include "heap/thread.h"
 #include "memory.h"
 #include "os/rare.h"
 #include "page/scavenge.h"

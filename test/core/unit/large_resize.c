@@ -3,11 +3,12 @@
 #include <pthread.h>
 
 #include "check.h"
-#include "heap/heap.h"
 #include "memory.h"
+#include "page/size_class.h"
 #include "pattern.h"
 #include "segment/page_map.h"
 #include "segment/purge.h"
+#include "segment/segment.h"
 
 enum { KIB = 1024, LEAST = 100 * KIB, MOST = 2 * KIB * KIB };
 

@@ -1,7 +1,10 @@
 /* A class that is hardly used gets its blocks from pages of larger classes. */
 #include "check.h"
-#include "heap/heap.h"
+#include "heap/request.h"
+#include "heap/thread.h"
 #include "memory.h"
+#include "page/size_class.h"
+#include "segment/segment.h"
 
 enum { LOANS = 8 };
 

@@ -6,6 +6,7 @@
 #include <unistd.h>
 
 #include "check.h"
+#include "heap/queue.h"
 #include "memory.h"
 #include "os/rare.h"
 #include "random.h"

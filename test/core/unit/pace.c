@@ -4,7 +4,7 @@
 #include "memory.h"
 #include "os/os.h"
 #include "resident.h"
-#include "segment/chunk.h"
+#include "segment/slot.h"
 
 #define MUCH ((size_t)1 << 30)
 #define STEP_MS 50

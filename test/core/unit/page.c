@@ -46,7 +46,7 @@ static void extend(size_t block_size) {
   uint8_t* expected = page->start;
   while (page->capacity < page->reserved) {
     uint16_t before = page->capacity;
-    mi_page_extend(page);
+    mi_page_extend(page, 0);
     size_t added = (size_t)(page->capacity - before);
     CHECK_CMP(added, >, 0);
     size_t pages = page->memory_is_zero ? 1 : 4;
@@ -76,7 +76,7 @@ static void take_next(size_t block_size) {
     CHECK(mi_page_is_valid(page));
     expected += block_size;
     if (page->capacity != 3) continue;
-    mi_page_extend(page);
+    mi_page_extend(page, 0);
     for (; page->free != NULL; expected += block_size) mi_page_pop(page);
   }
   CHECK_EQ(page->used, page->reserved);
@@ -86,7 +86,7 @@ static void take_next(size_t block_size) {
 static void collect(void) {
   mi_page_t* page = new_page(64);
   mi_block_t* b[64];
-  mi_page_extend(page);
+  mi_page_extend(page, 0);
   for (int i = 0; i < 20; i++) b[i] = mi_page_pop(page);
   size_t rest = length(page, page->free);
   for (int i = 0; i < 5; i++) push_local(page, b[i]);
@@ -120,7 +120,7 @@ static void collect(void) {
 
 static void damage(void) {
   mi_page_t* page = new_page(64);
-  mi_page_extend(page);
+  mi_page_extend(page, 0);
   mi_block_t* a = mi_page_pop(page);
   mi_block_t* b = mi_page_pop(page);
   mi_page_t copy = *page;
@@ -159,7 +159,7 @@ static void damage(void) {
 
 static void full_states(void) {
   mi_page_t* page = new_page(64);
-  mi_page_extend(page);
+  mi_page_extend(page, 0);
   mi_block_t* b = mi_page_pop(page);
   CHECK(mi_page_set_full(page));
   CHECK(!mi_page_set_full(page));

@@ -2,13 +2,14 @@
 #include <pthread.h>
 #include <time.h>
 
-#include "heap/heap.h"
+#include "heap/purge.h"
 #include "memory.h"
 #include "os/os.h"
 #include "os/rare.h"
 #include "resident.h"
-#include "segment/chunk.h"
 #include "segment/purge.h"
+#include "segment/slot.h"
+#include "segment/units.h"
 
 enum { FIRST = 8, COUNT = 16 };
 #define MASK mi_bits64(FIRST, COUNT)
@@ -32,16 +33,16 @@ static void write_and_release(void) {
 
 static void after_the_delay(void) {
   mi_option_set(mi_option_purge_delay, 300);
-  mi_purge_due();
+  mi_process_purge_due();
   write_and_release();
-  mi_purge_due();
+  mi_process_purge_due();
   CHECK_EQ(resident_in(memory, SIZE), SIZE);
   wait_ms(320);
   CHECK_EQ(resident_in(memory, SIZE), SIZE); /* nothing happens by itself */
-  mi_purge_due();                            /* sees it for the first time */
+  mi_process_purge_due();                    /* sees it for the first time */
   CHECK_EQ(resident_in(memory, SIZE), SIZE);
   wait_ms(320);
-  mi_purge_due();
+  mi_process_purge_due();
   CHECK_EQ(resident_in(memory, SIZE), 0);
 }
 
@@ -52,7 +53,7 @@ static void in_use_now_and_then(void) {
   write_and_release();
   for (int i = 0; i < 5; i++) {
     wait_ms(20);
-    mi_purge_due();
+    mi_process_purge_due();
     CHECK_EQ(resident_in(memory, SIZE), SIZE);
     CHECK(mi_units_take(slot, MASK, &zero));
     CHECK(!zero);
@@ -60,7 +61,7 @@ static void in_use_now_and_then(void) {
   }
   for (int i = 0; i < 2; i++) {
     wait_ms(20);
-    mi_purge_due();
+    mi_process_purge_due();
   }
   CHECK_EQ(resident_in(memory, SIZE), 0);
 }
@@ -74,7 +75,7 @@ static void at_once(void) {
 static void forced(void) {
   mi_option_set(mi_option_purge_delay, 3600000);
   write_and_release();
-  mi_purge_due();
+  mi_process_purge_due();
   CHECK_EQ(resident_in(memory, SIZE), SIZE);
   mi_purge_all();
   CHECK_EQ(resident_in(memory, SIZE), 0);
@@ -84,7 +85,7 @@ static void never_but_forced(void) {
   mi_option_set(mi_option_purge_delay, -1);
   write_and_release();
   wait_ms(20);
-  mi_purge_due();
+  mi_process_purge_due();
   CHECK_EQ(resident_in(memory, SIZE), SIZE);
   mi_purge_all();
   CHECK_EQ(resident_in(memory, SIZE), 0);
@@ -112,7 +113,7 @@ static void taken_again(void) {
   write_and_release();
   CHECK(mi_units_take(slot, MASK, &zero));
   wait_ms(20);
-  mi_purge_due();
+  mi_process_purge_due();
   CHECK_EQ(resident_in(memory, SIZE), SIZE);
   CHECK_EQ(memory[SIZE - 1], 1);
   mi_units_release(slot, MASK, 0);

@@ -5,7 +5,7 @@
 #include <pthread.h>
 
 #include "check.h"
-#include "heap/heap.h"
+#include "heap/thread.h"
 #include "memory.h"
 
 /* What `count` blocks cost, with all of them freed again. */

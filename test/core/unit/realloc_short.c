@@ -1,8 +1,8 @@
 /* What grows by a little gets more than it asks for. Where memory is short it gets what it asks for, and nobody
    hears that there was not more. */
 #include "check.h"
-#include "heap/heap.h"
 #include "pattern.h"
+#include "types.h"
 
 enum { SIZE = 1000, GROWN = 1100, LARGER = 1280, KIB = 1024, MOST_BLOCKS = 1 << 20 };
 

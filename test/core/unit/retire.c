@@ -3,8 +3,10 @@
 #include "heap/heap.h"
 
 #include "check.h"
+#include "heap/thread.h"
 #include "memory.h"
 #include "segment/purge.h"
+#include "segment/segment.h"
 
 static mi_tld_t* tld(void) { return mi_heap_get()->tld; }
 

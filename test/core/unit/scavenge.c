@@ -3,10 +3,11 @@
 #include <pthread.h>
 
 #include "check.h"
-#include "heap/heap.h"
 #include "memory.h"
+#include "os/os.h"
 #include "page/scavenge.h"
 #include "resident.h"
+#include "segment/segment.h"
 
 enum { MOST = 100000 };
 

@@ -39,11 +39,11 @@ static void kind(size_t block_size, unsigned per_segment) {
   mi_segment_t* first = mi_segment_of(pages[0]);
   CHECK_EQ(first->used, per_segment);
   /* Where alignment leaves gaps, smaller pages fit in. */
-  CHECK(block_size > MI_SMALL_BLOCK_MAX || first->room == MI_ROOM_NONE);
+  CHECK(block_size > MI_SMALL_BLOCK_MAX || first->queue == MI_QUEUE_NONE);
   for (unsigned i = 1; i < 2 * per_segment; i++) {
     mi_segment_page_free(&tld, pages[i]);
     if (i >= per_segment) continue;
-    CHECK_CMP(first->room, !=, MI_ROOM_NONE);
+    CHECK_CMP(first->queue, !=, MI_QUEUE_NONE);
     CHECK_EQ(pages[i]->block_size, 0);
     CHECK_EQ(atomic_load(&pages[i]->flags), MI_PAGE_UNUSED);
   }
@@ -54,7 +54,7 @@ static void kind(size_t block_size, unsigned per_segment) {
   CHECK_EQ(first->cookie, 0);
   CHECK_EQ(mi_segment_owner(first), 0);
   CHECK_EQ(tld.count, 0);
-  for (int room = 0; room < MI_ROOM_COUNT; room++) CHECK_PTR(tld.free[room], ==, NULL);
+  for (int room = 0; room < MI_QUEUE_COUNT; room++) CHECK_PTR(tld.free[room], ==, NULL);
 }
 
 /* A page whose memory was never written is known to be zero; one that was written is not, until purged. */

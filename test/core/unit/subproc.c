@@ -4,10 +4,11 @@
 #include <unistd.h>
 
 #include "check.h"
-#include "heap/heap.h"
 #include "memory.h"
 #include "os/rare.h"
 #include "segment/abandoned.h"
+#include "segment/segment.h"
+#include "segment/subproc.h"
 #include "shadow.h"
 
 static shadow_t shadow;

@@ -3,8 +3,8 @@
 #include <pthread.h>
 
 #include "check.h"
-#include "heap/heap.h"
 #include "random.h"
+#include "types.h"
 
 enum { BLOCKS = 4000, REPLACED = 20000, LEAST = 1024, MOST = 32 << 10 };
 

@@ -3,7 +3,7 @@
 #include <pthread.h>
 
 #include "check.h"
-#include "heap/heap.h"
+#include "heap/thread.h"
 #include "memory.h"
 
 enum { BLOCKS = 3000, MOST_THREADS = 3, PRODUCERS = 20 };

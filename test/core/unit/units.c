@@ -4,9 +4,9 @@
 
 #include "memory.h"
 #include "random.h"
-#include "segment/chunk.h"
 #include "segment/map.h"
 #include "segment/purge.h"
+#include "segment/slot.h"
 
 static uint8_t* unit(mi_slot_ref_t ref, unsigned i) {
   return mi_slot_start(ref) + ((size_t)i << MI_UNIT_SHIFT);

@@ -1,6 +1,7 @@
 /* A block of a hardened build does not tell the program how the lists of its page are encoded, whichever list it was on. */
 #include "check.h"
-#include "heap/heap.h"
+#include "page/page.h"
+#include "segment/segment.h"
 
 enum { COUNT = 1000, SIZES = 6 };
 

@@ -1,0 +1,67 @@
+#include "heap/fork.h"
+
+#include "heap/delayed.h"
+#include "heap/magazine.h"
+#include "heap/purge.h"
+#include "heap/reclaim.h"
+#include "heap/retire.h"
+#include "heap/thread.h"
+#include "segment/abandoned.h"
+#include "segment/abandoned_visit.h"
+#include "segment/arena.h"
+#include "segment/orphan.h"
+#include "segment/pin.h"
+#include "segment/purge.h"
+#include "segment/purger.h"
+#include "stats/stats.h"
+
+/* Forgets all pins but those that this thread has as a visitor. */
+static void forget_pins(const mi_tld_t* tld) {
+  mi_slot_ref_t mine[2];
+  size_t count = 0;
+  if (mi_abandoned_visits_run(&mine[count])) count++;
+  if (tld != NULL && tld->visited_communal != NULL) {
+    mine[count++] = mi_segment_slot(tld->visited_communal);
+  }
+  mi_pins_forget(mine, count);
+}
+
+/* Each step relies on what earlier steps have repaired. */
+void mi_process_in_forked_child(void) {
+  mi_tld_t* tld = mi_heap_is_initialized(mi_heap_default) ? mi_heap_default->tld : NULL;
+  bool others = mi_stat_current(threads) > (tld == NULL ? 0 : 1);
+  mi_purger_hold(); /* no purger starts in the middle of this */
+
+  /* Pins of lost threads: with them no segment would ever end. */
+  forget_pins(tld);
+
+  /* Segments and their pages. Most children have nothing to repair. */
+  bool cut_off = mi_purge_was_cut_off() || others || mi_segments_need_repair();
+  if (cut_off) {
+    mi_segments_repair(mi_page_forget_other_thread);
+    mi_segments_count_again();
+  }
+
+  /* Counts of abandoned segments, now that their marks are right; and a visit that was under
+     way. */
+  mi_abandoned_count_again();
+  mi_abandoned_visit_forked();
+  mi_subprocs_forked(tld == NULL ? NULL : &tld->segments);
+  mi_stat_set(threads, tld == NULL ? 0 : 1);
+  mi_arenas_in_forked_child();
+
+  /* This thread's heaps. */
+  mi_heap_t* heaps = tld == NULL ? NULL : tld->heaps;
+  mi_retired_forked(heaps);
+  for (mi_heap_t* heap = heaps; heap != NULL; heap = heap->next)
+    mi_heap_delayed_free_in_child(heap);
+
+  /* Blocks that lost threads had in their magazines, or had freed. They go into pages that are
+     repaired. */
+  mi_magazines_forked(tld == NULL ? NULL : &tld->backing);
+  if (cut_off) mi_heap_free_come_back();
+
+  /* A lost thread may have been in the middle of a round of purging: the next round comes soon. */
+  mi_purge_announce(mi_purge_time(1));
+  mi_purger_forked();
+}

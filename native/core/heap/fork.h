@@ -1,0 +1,11 @@
+/* What a forked child sets right before it goes on. */
+#ifndef MI_FORK_H
+#define MI_FORK_H
+
+/* The handler that fork calls in the child, where the thread that forked is the only one. The other
+   threads of the parent are lost, wherever they stood: what they were doing to pages, segments and
+   slots is completed; their heaps stay as they were for ever, and nothing of theirs is used but to
+   free blocks into it. */
+void mi_process_in_forked_child(void);
+
+#endif

@@ -1,0 +1,24 @@
+#include "heap/purge.h"
+
+#include "heap/magazine.h"
+#include "os/rare.h"
+#include "page/scavenge.h"
+#include "segment/purge.h"
+
+static int64_t earlier(int64_t a, int64_t b) { return a == 0 || (b != 0 && b < a) ? b : a; }
+
+int64_t mi_process_purge_due(void) {
+  int64_t due = earlier(earlier(mi_purge_next(), mi_scavenge_next()), mi_magazine_next());
+  if (mi_likely(due == 0)) return 0;
+  int64_t now = mi_os_now();
+  if (now < due && !mi_rare(mi_rare_purge)) return due;
+  /* The magazines first: the other two rounds see what this one frees. */
+  int64_t magazines = mi_magazine_next() == 0 ? 0 : mi_magazine_round(now);
+  return earlier(earlier(mi_purge_round(now), mi_scavenge_round(now)), magazines);
+}
+
+void mi_process_purge_all(void) {
+  mi_magazine_take_all();
+  mi_scavenge_all();
+  mi_purge_all();
+}

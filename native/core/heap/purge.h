@@ -1,0 +1,13 @@
+/* What the whole process can give back to the system: what is in magazines, blocks, units. Any
+   thread. */
+#ifndef MI_HEAP_PURGE_H
+#define MI_HEAP_PURGE_H
+
+#include <stdint.h>
+
+/* Purges what is due. Returns when more will be; 0: nothing is waiting. */
+int64_t mi_process_purge_due(void);
+/* Purges all that no thread uses. */
+void mi_process_purge_all(void);
+
+#endif

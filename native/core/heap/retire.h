@@ -1,0 +1,39 @@
+/* Empty pages: a heap keeps one of each class a while before it gives it back. For the heap's
+   thread. */
+#ifndef MI_RETIRE_H
+#define MI_RETIRE_H
+
+#include "types.h"
+
+/* To be called when `used` of the page becomes 0. A full page, of which enough blocks were freed,
+   goes back to the queue of its bin. An empty one is retired, that is, kept at the back of its
+   queue, as long as the heap's retired pages are not too big together; or else it is given back. */
+void mi_page_retire(mi_page_t* page);
+/* Looks how many blocks of the page are alive, not counting those that other threads freed, whose
+   memory must not stay here if the owner falls asleep. To be called when the owner has freed many
+   blocks. If other threads freed some, or more than a few are alive, the owner looks again when
+   half of these are free: `used` becomes 0 then. The last few may be freed by other threads, which
+   can purge the page only if it is shared: so it becomes shared, if nothing in it is ready for
+   malloc. Returns whether the page is empty. */
+bool mi_page_watch(mi_heap_t* heap, mi_page_t* page);
+
+/* Gives an empty page back. While the heap is being visited the page stays, in its queue. */
+void mi_heap_free_page(mi_heap_t* heap, mi_page_t* page);
+/* Ends the retirement, if any, of a page that is in use again, or about to be given back. */
+void mi_heap_unretire(mi_heap_t* heap, mi_page_t* page);
+
+/* Ages all retired pages by one round, and gives back those whose time is over; with `force`, all
+   of them. */
+void mi_heap_collect_retired(mi_heap_t* heap, bool force);
+/* Calls mi_heap_collect_retired now and then. Once in each slow path. */
+void mi_heap_age_retired(mi_heap_t* heap);
+/* Gives back the retired page that would be next to go; not one that is the last page of its
+   segment. Returns its segment; NULL if there is no such page. */
+mi_segment_t* mi_heap_give_up_retired(mi_heap_t* heap);
+
+/* Whether every retired page is the last of its queue, within the bounds, and counted. */
+bool mi_heap_retired_is_valid(const mi_heap_t* heap);
+/* In a forked child: only `heap` and the heaps after it in the thread's list have retired pages. */
+void mi_retired_forked(const mi_heap_t* heap);
+
+#endif
