@@ -1,7 +1,5 @@
 #include "heap/communal.h"
 
-#include <errno.h>
-
 #include "heap/communal_room.h"
 #include "heap/reclaim.h"
 #include "os/rare.h"

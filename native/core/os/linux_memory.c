@@ -99,7 +99,7 @@ void mi_prim_populate(void* p, size_t size) {
   }
 }
 
-mi_purge_t mi_prim_purge(void* p, size_t size, bool decommit) {
+mi_purge_result_t mi_prim_purge(void* p, size_t size, bool decommit) {
 #if defined(MADV_FREE)
   if (!decommit && advise(p, size, MADV_FREE)) return MI_PURGE_RESET;
 #endif

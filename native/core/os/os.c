@@ -89,7 +89,7 @@ void mi_os_populate(void* from, void* to) {
   if (first < end) mi_prim_populate((void*)first, end - first);
 }
 
-mi_purge_t mi_os_purge(void* p, size_t size, bool decommit) {
+mi_purge_result_t mi_os_purge(void* p, size_t size, bool decommit) {
   mi_os_expect_pages(p, size);
   if (mi_os_fault()) return MI_PURGE_FAILED;
   return mi_prim_purge(p, size, decommit);

@@ -70,10 +70,10 @@ typedef enum mi_purge_e {
   MI_PURGE_FAILED, /* still resident */
   MI_PURGE_ZEROED, /* reads as zero from now on */
   MI_PURGE_RESET,  /* the system takes the pages when it needs them; the contents are undefined */
-} mi_purge_t;
+} mi_purge_result_t;
 
 /* Gives the memory back, not the addresses. `decommit`: resident memory falls at once. */
-mi_purge_t mi_os_purge(void* p, size_t size, bool decommit);
+mi_purge_result_t mi_os_purge(void* p, size_t size, bool decommit);
 
 /* Grows or shrinks a mapping where it is. New bytes are zero. False if the system cannot. */
 bool mi_os_resize(void* p, size_t size, size_t new_size);

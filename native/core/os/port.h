@@ -31,7 +31,7 @@ mi_cold bool mi_prim_map_huge_page(void* p, int numa_node);
 
 bool mi_prim_commit(void* p, size_t size);
 void mi_prim_populate(void* p, size_t size);
-mi_purge_t mi_prim_purge(void* p, size_t size, bool decommit);
+mi_purge_result_t mi_prim_purge(void* p, size_t size, bool decommit);
 bool mi_prim_resize(void* p, size_t size, size_t new_size);
 bool mi_prim_move(void* p, size_t size, void* target, size_t target_size);
 bool mi_prim_move_contents(void* p, size_t size, void* target);

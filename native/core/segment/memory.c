@@ -37,10 +37,10 @@ void mi_memory_unmap(void* p, size_t size) {
   mi_stat_down(reserved, size);
 }
 
-mi_purge_t mi_memory_purge(void* p, size_t size) {
+mi_purge_result_t mi_memory_purge(void* p, size_t size) {
   bool decommit = mi_option_is_enabled(mi_option_purge_decommits) &&
                   !mi_option_is_enabled(mi_option_page_reset);
-  mi_purge_t result = mi_os_purge(p, size, decommit);
+  mi_purge_result_t result = mi_os_purge(p, size, decommit);
   if (result != MI_PURGE_FAILED) {
     mi_stat_count(purge_calls, 1);
     mi_stat_count(purged, size);

@@ -21,7 +21,7 @@ mi_cold void*
 mi_memory_map_huge_pages(size_t count, int numa_node, size_t timeout_ms, size_t* mapped);
 
 /* Like mi_os_purge, as the options purge_decommits and page_reset say. */
-mi_purge_t mi_memory_purge(void* p, size_t size);
+mi_purge_result_t mi_memory_purge(void* p, size_t size);
 /* Like mi_memory_purge, for the whole system pages between two addresses, if there are any. */
 void mi_memory_purge_inside(void* from, void* to);
 

@@ -78,7 +78,7 @@ static mi_cold void purge_units(mi_slot_ref_t ref, uint64_t which) {
     dirty &= ~mask;
     uint8_t* start = mi_slot_start(ref) + ((size_t)span.first << MI_UNIT_SHIFT);
     size_t size = (size_t)span.count << MI_UNIT_SHIFT;
-    mi_purge_t result = mi_memory_purge(start, size);
+    mi_purge_result_t result = mi_memory_purge(start, size);
     if (result == MI_PURGE_FAILED) {
       atomic_fetch_or_explicit(&slot->dirty, mask, memory_order_release);
       continue;
