@@ -166,7 +166,7 @@ void mi_page_share(mi_page_t* page) {
   mi_page_set_flag(page, MI_PAGE_SHARED, true);
   if (blocks.first == NULL) return;
   page->local_free = NULL;
-  page->used = (uint16_t)(page->used + blocks.count);
+  page->used = (uint32_t)(page->used + blocks.count);
   page->owner_shared = (uint16_t)blocks.count;
   push(page, blocks);
 }

@@ -96,7 +96,7 @@ static void collect_thread_free(mi_page_t* page) {
     page->free = list;
     page->free_is_zero = false;
   }
-  page->used = (uint16_t)(page->used - count);
+  page->used = (uint32_t)(page->used - count);
 }
 
 void mi_page_free_collect(mi_page_t* page) {

@@ -164,12 +164,12 @@ mi_inline size_t mi_page_used(const mi_page_t* page) {
 mi_inline void mi_page_count_only(mi_page_t* page, size_t blocks) {
   mi_assert(!mi_page_is_shared(page)); /* owner_shared is in the place of `uncounted` then */
   page->uncounted = (uint16_t)(page->used - blocks);
-  page->used = (uint16_t)blocks;
+  page->used = (uint32_t)blocks;
 }
 /* Makes `used` count all blocks that mi_page_used counts. */
 mi_inline void mi_page_count_all(mi_page_t* page) {
   if (mi_page_is_shared(page)) return;
-  page->used = (uint16_t)mi_page_used(page);
+  page->used = (uint32_t)mi_page_used(page);
   page->uncounted = 0;
 }
 
