@@ -122,10 +122,12 @@ bool mi_page_watch(mi_heap_t* heap, mi_page_t* page) {
 
 /* For a full page of which enough blocks were freed. Returns whether it is empty. */
 static bool leave_full(mi_heap_t* heap, mi_page_t* page) {
-  bool cleared = mi_page_clear_full(page);
-  if (page->reserved == 1) return true; /* it is given back, and needs no other place */
+  if (page->reserved == 1) {
+    mi_page_clear_full_alone(page);
+    return true; /* it is given back, and needs no other place */
+  }
   /* If other threads were first, the page leaves the full queue when their notice is read. */
-  if (cleared) mi_page_leave_full(heap, page);
+  if (mi_page_clear_full(page)) mi_page_leave_full(heap, page);
   return mi_page_watch(heap, page);
 }
 
