@@ -457,7 +457,7 @@ inline complete_in_child(p) {
   fi
 }
 
-/* in_forked_child of heap/process.c */
+/* mi_process_in_forked_child of heap/fork.c */
 inline in_forked_child() {
   atomic {
     wanted = pins;

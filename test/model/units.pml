@@ -1,4 +1,4 @@
-/* Model 3: the units of one slot (segment/chunk.c, segment/purge.c). USERS threads take the slot and
+/* Model 3: the units of one slot (segment/units.c, slot.c, purge.c). USERS threads take the slot and
    units in it, use them, and release them; PURGERS threads make rounds; one tries to unmap the
    chunk, which is this slot. Time is `early` until it is `late`; what is scheduled is due then. */
 

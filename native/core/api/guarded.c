@@ -15,16 +15,12 @@ enum { GUARDED_MAX = 1 << 30 };
    never are: its pages are abandoned before they could be flagged. */
 static mi_heap_t* sampled(mi_heap_t* heap, size_t size, size_t align) {
   if (size > GUARDED_MAX || align > mi_os_page_size()) return NULL;
-  if (!mi_heap_is_initialized(heap)) {
-    int saved = errno; /* the allocation may succeed without a guard */
-    heap = mi_heap_get_default();
-    errno = saved;
-  }
+  if (!mi_heap_is_initialized(heap)) heap = mi_heap_get_default();
   if (heap == NULL || mi_thread_is_unwatched() || !mi_heap_sample_next(heap, size)) return NULL;
   return heap;
 }
 
-void* mi_alloc_guarded(mi_heap_t* heap, size_t size, size_t align, size_t offset, bool zero) {
+static void* alloc_guarded(mi_heap_t* heap, size_t size, size_t align, size_t offset, bool zero) {
   heap = sampled(heap, size, align);
   if (heap == NULL) return NULL;
   bool precise = mi_option_is_enabled(mi_option_guarded_precise);
@@ -48,5 +44,12 @@ void* mi_alloc_guarded(mi_heap_t* heap, size_t size, size_t align, size_t offset
   }
   /* The flag is set before any other thread gets p. */
   mi_page_set_flag(page, MI_PAGE_HAS_ALIGNED, true);
+  return p;
+}
+
+void* mi_alloc_guarded(mi_heap_t* heap, size_t size, size_t align, size_t offset, bool zero) {
+  int saved = errno;
+  void* p = alloc_guarded(heap, size, align, offset, zero);
+  if (p == NULL) errno = saved; /* the caller allocates without a guard, and may succeed */
   return p;
 }

@@ -12,8 +12,8 @@ void mi_heap_abandon(mi_heap_t* heap);
 /* Adopts some abandoned segments. Returns a page of `bin` with free blocks, if one was among
    them. */
 mi_page_t* mi_heap_reclaim(mi_heap_t* heap, unsigned bin);
-/* Adopts all abandoned segments into the thread's backing heap; of segments in exclusive arenas,
-   only frees the empty pages. */
+/* Adopts all segments that the thread's sub-process abandoned: pages go to the backing heap, or to
+   the heap that has their tag. Of segments in exclusive arenas, only frees the empty pages. */
 void mi_heap_reclaim_all(mi_heap_t* heap);
 /* For a heap that is restricted to an arena which is full: frees the empty pages of abandoned
    segments in that arena. With `adopt`, also takes the other pages into the heap. */

@@ -44,7 +44,7 @@ add_list(free_set_t* set, const mi_page_t* page, const mi_block_t* head, const m
   return head;
 }
 
-/* Adds the blocks on thread_free. Only the owner takes single blocks off that list, so what is
+/* Adds the blocks on thread_free. No thread takes single blocks off that list, so what is
    linked behind its head stays; unless all blocks of the page were freed, and it is purged, with
    the links, while they are followed. Then all blocks are free. */
 static void add_others(free_set_t* set, const mi_page_t* page, const mi_block_t* known) {

@@ -11,8 +11,9 @@ mi_inline bool mi_chunk_is_whole(const mi_chunk_t* chunk) {
   return chunk->slot_count == MI_SLOTS_PER_CHUNK;
 }
 
-/* Reserves a chunk and takes its first `count` slots, all units of which are clean. False if there
-   is no memory. */
+/* Reserves address space, as much as the option arena_reserve says, makes chunks of it, and takes
+   the first `count` slots, all units of which are clean. The other slots are free for any thread.
+   False if there is no memory. */
 bool mi_slots_take_new(unsigned count, mi_slot_ref_t* first);
 
 /* Unmaps every chunk from the system in which nothing is in use. */

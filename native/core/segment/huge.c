@@ -201,6 +201,7 @@ static mi_segment_t* move_out(mi_segment_t* segment, size_t total) {
   mi_stat_up(committed, total);
   mi_stat_count(commit_calls, 1);
   ((mi_segment_t*)target)->chunk = NULL;
+  ((mi_segment_t*)target)->slot_index = 0;
   settle_at((mi_segment_t*)target, start, total);
   mi_race_window();
   mi_run_moved(slot);
