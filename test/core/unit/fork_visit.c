@@ -6,25 +6,16 @@
 
 #include "check.h"
 #include "memory.h"
+#include "other_thread.h"
 
 enum { MIB = 1 << 20, SIZE = 40 * MIB, ALIGNMENT = 8 * MIB };
 
 static void* block;
 static pid_t child = -1;
-static pthread_barrier_t ready;
 
 static void* allocate(void* arg) {
   block = mi_malloc_aligned(SIZE, ALIGNMENT);
   CHECK(block != NULL);
-  return arg;
-}
-
-/* A child without other threads would count nothing anew. */
-static void* other(void* arg) {
-  void* p = mi_malloc(100);
-  pthread_barrier_wait(&ready);
-  pthread_barrier_wait(&ready);
-  mi_free(p);
   return arg;
 }
 
@@ -44,9 +35,7 @@ int main(void) {
   mi_option_set(mi_option_visit_abandoned, 1);
   CHECK_EQ(pthread_create(&thread, NULL, allocate, NULL), 0);
   pthread_join(thread, NULL);
-  pthread_barrier_init(&ready, NULL, 2);
-  CHECK_EQ(pthread_create(&thread, NULL, other, NULL), 0);
-  pthread_barrier_wait(&ready);
+  other_thread_begin(); /* a child without other threads would count nothing anew */
   CHECK(mi_abandoned_visit_blocks(NULL, -1, true, free_and_fork, NULL));
   CHECK_CMP(child, !=, -1);
   mi_collect(true);
@@ -56,7 +45,6 @@ int main(void) {
   int status;
   CHECK_EQ(waitpid(child, &status, 0), child);
   CHECK_EQ(status, 0);
-  pthread_barrier_wait(&ready);
-  pthread_join(thread, NULL);
+  other_thread_end();
   return 0;
 }
