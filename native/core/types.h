@@ -155,6 +155,9 @@ enum {
   MI_PAGE_SHARED = 4,      /* the owner, too, frees to thread_free (heap/delayed.c) */
 };
 
+/* In page->freer, added to a thread's id, which is even: the thread's frees go to the magazine. */
+enum { MI_FREER_TO_MAGAZINE = 1 };
+
 /* A page: a run of blocks of one size. The descriptor lies in the header of the segment. Its owner
    is the owner of the segment or, while the segment is abandoned, the thread that holds it.
 
@@ -180,7 +183,8 @@ enum {
        the full queue before it read the notice of other threads
      SHARED implies that `free` and `local_free` are empty, and that all blocks are laid out
      `freer` is the segment's owner if the page is in use by one of the owner's heaps, has no flag,
-       and its blocks do not go to a magazine; else it is 0 */
+       and its blocks do not go to a magazine. It is the owner and MI_FREER_TO_MAGAZINE if they do,
+       and no flag but SHARED is set. Else it is 0 */
 typedef struct mi_page_s {
   _Alignas(64) mi_block_t* free; /* malloc pops here */
   mi_block_t* local_free;        /* the owner's free pushes here */
@@ -188,12 +192,9 @@ typedef struct mi_page_s {
      are stored and read again by each malloc and free, and some processors take 8 to 20 % longer
      for a pair of these with 16 (bench/NOTES.md). */
   uint32_t used;
-  union {
-    /* Without SHARED: blocks alive that `used` leaves out, so that `used` becomes 0 when the owner
-       is to look at the page (heap/queue.c, heap/retire.c). */
-    uint16_t uncounted;
-    uint16_t owner_shared; /* with SHARED: blocks that the owner put on thread_free */
-  };
+  /* Blocks alive that `used` leaves out, so that `used` becomes 0 when the owner is to look at the
+     page (heap/queue.c, heap/retire.c). */
+  uint16_t uncounted;
   uint16_t capacity;       /* blocks laid out so far: handed out once, or put on a list */
   bool memory_is_zero : 1; /* the memory beyond `capacity` reads as zero */
   bool free_is_zero : 1;   /* every block on `free` reads as zero, but for its first word */
@@ -204,7 +205,8 @@ typedef struct mi_page_s {
   uint8_t retire_expire;     /* rounds of mi_heap_age_retired that are left; 0: not retired */
   bool in_full;              /* in the full queue */
   bool to_magazine;          /* the owner's frees go to the heap's magazine */
-  uint8_t in_magazine;       /* at most so many of its blocks are in the magazine */
+  uint16_t in_magazine;      /* its blocks in the magazine; too many if other threads took some */
+  uint16_t owner_shared;     /* blocks that the owner put on thread_free; 0 without SHARED */
   struct mi_page_s* next;    /* in its queue */
   struct mi_page_s* prev;
   union {
@@ -217,8 +219,9 @@ typedef struct mi_page_s {
   _Atomic(uint64_t) guarded; /* bit per block that is guarded (segment/guard.h) */
 #endif
 
-  /* The id of the thread that may push on local_free without another look; 0: none. Written by the
-     owner, and cleared before another thread may own the segment. */
+  /* The id of the thread that may push on local_free without another look, or that and
+     MI_FREER_TO_MAGAZINE; 0: none. Written by the owner, and cleared before another thread may own
+     the segment. */
   _Alignas(64) _Atomic(uintptr_t) freer;
   /* Up to `bin`, fixed while the page is in use, and read by any thread that holds a block of it.
      But realloc changes block_size and bin of a page of one block, whose block only its caller

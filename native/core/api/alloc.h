@@ -38,7 +38,8 @@ mi_noinline void* mi_malloc_generic(mi_heap_t* heap, const mi_request_t* request
 void* mi_alloc_tracked(mi_heap_t* heap, size_t size, size_t align, size_t offset, bool zero);
 
 /* In builds with MI_GUARDED: a block if this allocation is sampled and can be guarded; else NULL.
-   Where memory is short the block may come without its guard. errno is left alone. With `align` 1 the block is aligned as the option guarded_precise says. */
+   Where memory is short the block may come without its guard. errno is left alone. With `align` 1
+   the block is aligned as the option guarded_precise says. */
 void* mi_alloc_guarded(mi_heap_t* heap, size_t size, size_t align, size_t offset, bool zero);
 
 /* Prepares a block for the caller. With `zero`, clears its first `written` bytes: the rest is zero

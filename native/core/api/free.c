@@ -94,17 +94,29 @@ static void free_in(mi_page_t* page, mi_block_t* block) {
   }
 }
 
-void mi_free_in_page(void* p, mi_page_t* page) {
+/* mi_free_in_page, for what does not go to a magazine without another look. */
+static mi_noinline void free_in_any_page(void* p, mi_page_t* page) {
   mi_heap_t* heap = mi_heap_default;
   if (mi_unlikely((mi_page_flags(page) & (MI_PAGE_HAS_ALIGNED | MI_PAGE_UNUSED)) != 0 ||
                   page->block_size == 0)) {
     mi_free_slow(p);
   } else if (atomic_load_explicit(&page->heap, memory_order_relaxed) != heap) {
     free_in(page, p);
-  } else if (!mi_magazine_push(heap, page, p)) {
-    mi_page_return_block(page, p);
+  } else {
+    mi_page_free_block(page, p);
     mi_deliver_misuse();
   }
+}
+
+void mi_free_in_page(void* p, mi_page_t* page) {
+  if (mi_page_is_freer_to_magazine(page)) {
+    mi_heap_t* heap = atomic_load_explicit(&page->heap, memory_order_relaxed);
+    if (mi_magazine_takes(heap, page)) {
+      mi_magazine_push(heap->magazine, page, p);
+      return;
+    }
+  }
+  free_in_any_page(p, page);
 }
 
 void mi_free_slow(void* p) {

@@ -12,6 +12,7 @@
 #include "heap/magazine.h"
 #include "heap/request.h"
 #include "heap/thread.h"
+#include "segment/page_map.h"
 
 /* Takes the next block that was never laid out, without a list: the program is the first to touch
    its memory. */
@@ -90,11 +91,15 @@ mi_inline mi_block_t* alloc_from_magazine(mi_heap_t* heap, size_t bin) {
   return mi_magazine_pop(heap->magazine, size_class);
 }
 
-/* Hands out a block of the magazine. Its page is only looked at if the block must be written. */
-mi_inline void* hand_out_again(mi_block_t* block, bool zero) {
-  if (!zero && MI_DEBUG == 0) return block;
-  mi_page_t* page = mi_page_of(block);
+/* Hands out a block that was popped from the magazine. */
+mi_inline void* hand_out_again(mi_page_t* page, mi_block_t* block, bool zero) {
+  mi_magazine_took(page, block);
   return mi_block_hand_out(page, block, zero, page->block_size);
+}
+
+/* Like hand_out_again, where the page map does not have the page. */
+static mi_noinline void* hand_out_far(mi_block_t* block, bool zero) {
+  return hand_out_again(mi_page_of(block), block, zero);
 }
 
 /* For sizes above MI_SMALL_SIZE_MAX. */
@@ -103,7 +108,11 @@ mi_inline void* alloc_larger(size_t size, mi_heap_t* heap, bool zero) {
   size_t bin = mi_bin_of_geometric(size);
   if (heap->magazine != NULL) {
     mi_block_t* block = alloc_from_magazine(heap, bin);
-    if (mi_likely(block != NULL)) return hand_out_again(block, zero);
+    if (mi_likely(block != NULL)) {
+      mi_page_t* page = mi_page_map_find(block);
+      if (mi_unlikely(page == NULL)) return hand_out_far(block, zero);
+      return hand_out_again(page, block, zero);
+    }
   }
   mi_page_t* page = heap->pages[bin].first;
   if (mi_unlikely(page == NULL)) return alloc_slowest(size, heap, zero);

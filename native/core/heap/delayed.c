@@ -135,7 +135,8 @@ static void take_back(mi_page_t* page) {
 
 void mi_page_free_block(mi_page_t* page, mi_block_t* block) {
   mi_heap_t* heap = atomic_load_explicit(&page->heap, memory_order_relaxed);
-  if (!mi_magazine_push(heap, page, block)) mi_page_return_block(page, block);
+  if (page->to_magazine && mi_magazine_free(heap, page, block)) return;
+  mi_page_return_block(page, block);
 }
 
 void mi_page_return_block(mi_page_t* page, mi_block_t* block) {
@@ -184,7 +185,7 @@ static bool complete(mi_heap_t* heap, mi_page_t* page) {
   if (mi_page_is_notifying(page)) return false; /* the page may not end yet */
   mi_race_window();
   if (page->reserved == 1) return complete_single(page);
-  if (mi_page_others_freed(page) > mi_page_owner_shared(page)) mi_heap_others_free(heap);
+  if (mi_page_others_freed(page) > page->owner_shared) mi_heap_others_free(heap);
   mi_page_leave_full(heap, page);
   if (mi_page_has_come_back(page)) {
     collect_and_retire(page);

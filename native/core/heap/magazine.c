@@ -77,12 +77,20 @@ void mi_magazines_unmap(void) {
 
 /* ---- Giving blocks back ---- */
 
-static void return_block(mi_block_t* block) { mi_page_return_block(mi_page_of(block), block); }
+/* Pops the class. *page: the page of the block. */
+static mi_block_t* pop(mi_magazine_t* magazine, unsigned size_class, mi_page_t** page) {
+  mi_block_t* block = mi_magazine_pop(magazine, size_class);
+  if (block == NULL) return NULL;
+  *page = mi_page_of(block);
+  mi_magazine_took(*page, block);
+  return block;
+}
 
 void mi_magazine_flush_slow(mi_magazine_t* magazine) {
   for (unsigned size_class = 0; size_class < MI_MAGAZINE_CLASSES; size_class++) {
     mi_block_t* block;
-    while ((block = mi_magazine_pop(magazine, size_class)) != NULL) return_block(block);
+    mi_page_t* page;
+    while ((block = pop(magazine, size_class, &page)) != NULL) mi_page_return_block(page, block);
   }
 }
 
@@ -99,9 +107,9 @@ bool mi_magazine_give_back(mi_heap_t* heap, unsigned bin) {
   if (bin <= mi_bin_of(MI_SMALL_SIZE_MAX) || bin >= MI_BIN_LARGE) {
     return false;
   }
-  mi_block_t* block = mi_magazine_pop(heap->magazine, mi_magazine_class(bin));
+  mi_page_t* page;
+  mi_block_t* block = pop(heap->magazine, mi_magazine_class(bin), &page);
   if (block == NULL) return false;
-  mi_page_t* page = mi_page_of(block);
   /* malloc is to find the page, however few of its blocks are free. First, since the page may end
      with this block. */
   if (page->in_full && mi_page_clear_full(page)) mi_page_leave_full(heap, page);
@@ -139,27 +147,39 @@ size_t mi_magazine_count(const mi_magazine_t* magazine, const mi_page_t* page) {
 
 static void return_those_of(mi_magazine_t* magazine, const mi_page_t* page) {
   unsigned size_class = mi_magazine_class(page->bin);
+  mi_page_t* pages[MI_MAGAZINE_DEPTH];
   mi_block_t* others[MI_MAGAZINE_DEPTH];
   size_t count = 0;
   mi_block_t* block;
-  while ((block = mi_magazine_pop(magazine, size_class)) != NULL) {
-    if (mi_page_contains(page, block)) {
-      return_block(block);
+  mi_page_t* its_page;
+  while ((block = pop(magazine, size_class, &its_page)) != NULL) {
+    if (its_page == page) {
+      mi_page_return_block(its_page, block);
     } else {
-      others[count++] = block;
+      others[count] = block;
+      pages[count++] = its_page;
     }
   }
-  for (; count > 0; count--) {
-    mi_magazine_put(magazine, mi_page_of(others[count - 1]), others[count - 1]);
-  }
+  for (; count > 0; count--) mi_magazine_put(magazine, pages[count - 1], others[count - 1]);
 }
 
-bool mi_magazine_lets_go(mi_magazine_t* magazine, mi_page_t* page) {
-  size_t count = mi_magazine_count(magazine, page);
-  page->in_magazine = (uint8_t)count;
-  if (mi_magazine_page_alive(page) > count + 1) return false;
+/* For a page that may be in use only because of blocks in the magazine, once one more is put there.
+   If that is so, all of them go back to the page. Returns whether they did. */
+static bool lets_go(mi_magazine_t* magazine, mi_page_t* page) {
+  /* Other threads may have taken some out. */
+  page->in_magazine = (uint16_t)mi_magazine_count(magazine, page);
+  if (mi_magazine_page_alive(page) > page->in_magazine + 1u) return false;
   return_those_of(magazine, page);
-  page->in_magazine = 0;
+  return true;
+}
+
+bool mi_magazine_free(mi_heap_t* heap, mi_page_t* page, mi_block_t* block) {
+  mi_magazine_t* magazine = heap->magazine;
+  if (!mi_magazine_takes(heap, page)) {
+    if (heap->visiting || lets_go(magazine, page)) return false;
+    if (magazine->count[mi_magazine_class(page->bin)] == MI_MAGAZINE_DEPTH) return false;
+  }
+  mi_magazine_push(magazine, page, block);
   return true;
 }
 
@@ -174,8 +194,7 @@ bool mi_magazine_holds(const mi_page_t* page, const mi_block_t* block) {
   return false;
 }
 
-void mi_magazine_check(mi_block_t* block) {
-  mi_page_t* page = mi_page_of(block);
+void mi_magazine_check(const mi_page_t* page, mi_block_t* block) {
   if (mi_block_peek_next(page, block) != NULL) mi_block_report_written(block);
   mi_block_unlink(block);
 }
@@ -222,8 +241,9 @@ static bool sweep_mine(mi_magazine_t* magazine) {
     for (unsigned i = 0; i < magazine->count[size_class]; i++) {
       mi_block_t* block = take_old(&slots[i], false, &left);
       if (block == NULL) continue;
-      if (MI_HARDENED) mi_magazine_check(block);
-      return_block(block);
+      mi_page_t* page = mi_page_of(block);
+      mi_magazine_took(page, block);
+      mi_page_return_block(page, block);
     }
     uint8_t* count = &magazine->count[size_class];
     /* Acquire: as in mi_magazine_pop. */

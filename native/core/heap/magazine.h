@@ -1,7 +1,7 @@
 /* A magazine: the blocks of each class that a thread freed last. malloc hands these out before all
    others: they are in the cache, and no page is touched (Bonwick and Adams, "Magazines and Vmem",
    USENIX 2001; as in that paper, a block in a magazine is in use for the layer below). Where blocks
-   of 1 to 32 KiB are replaced at random, that takes 0.65 to 0.9 of the time (bench/NOTES.md).
+   of 1 to 32 KiB are replaced at random, that takes 0.65 to 0.85 of the time (bench/NOTES.md).
 
    Only for blocks above MI_SMALL_SIZE_MAX: of smaller ones a page has many, and its list is as
    good. And only in a heap of some size: all blocks of a small one are in the cache. What holds:
@@ -90,14 +90,15 @@ extern mi_hidden _Atomic(bool) mi_magazine_announced;
 mi_noinline void mi_magazine_announce(void);
 
 /* In hardened builds: reports a block that was written to while it was in the magazine. */
-void mi_magazine_check(mi_block_t* block);
+void mi_magazine_check(const mi_page_t* page, mi_block_t* block);
 
 /* The block that a slot holds; NULL: none. */
 mi_inline mi_block_t* mi_magazine_block(uintptr_t word) {
   return (mi_block_t*)(word & ~(uintptr_t)MI_MAGAZINE_SEEN);
 }
 
-/* Takes the block of the class that was freed last, or NULL. */
+/* Takes the block of the class that was freed last, or NULL. The caller then calls
+   mi_magazine_took. */
 mi_inline mi_block_t* mi_magazine_pop(mi_magazine_t* magazine, unsigned size_class) {
   while (magazine->count[size_class] > 0) {
     _Atomic(uintptr_t)* slot = &magazine->slots[size_class][--magazine->count[size_class]];
@@ -110,57 +111,55 @@ mi_inline mi_block_t* mi_magazine_pop(mi_magazine_t* magazine, unsigned size_cla
          (mi_magazine_settle). */
       word = atomic_exchange_explicit(slot, 0, memory_order_acquire);
     }
-    if (mi_likely(word != 0)) {
-      mi_block_t* block = mi_magazine_block(word);
-      if (MI_HARDENED) mi_magazine_check(block);
-      return block;
-    }
+    if (mi_likely(word != 0)) return mi_magazine_block(word);
   }
   return NULL;
 }
+/* Completes a pop: the block, which lies in the page, is not in the magazine any more. */
+mi_inline void mi_magazine_took(mi_page_t* page, mi_block_t* block) {
+  page->in_magazine--;
+  if (MI_HARDENED) mi_magazine_check(page, block);
+}
 
 /* Puts a block into the magazine, where there is room for it. */
-mi_inline void mi_magazine_put(mi_magazine_t* magazine, const mi_page_t* page, mi_block_t* block) {
+mi_inline void mi_magazine_put(mi_magazine_t* magazine, mi_page_t* page, mi_block_t* block) {
   unsigned size_class = mi_magazine_class(page->bin);
   if (MI_HARDENED) mi_block_set_next(page, block, NULL);
   /* Release: a sweep that takes it sees that our use of it is over. */
   atomic_store_explicit(&magazine->slots[size_class][magazine->count[size_class]++],
                         (uintptr_t)block, memory_order_release);
-}
-
-/* How many blocks of the page are alive, without those that other threads freed; more while these
-   are being purged. */
-mi_inline size_t mi_magazine_page_alive(const mi_page_t* page) {
-  uintptr_t others = atomic_load_explicit(&page->thread_free, memory_order_relaxed);
-  return mi_page_used(page) - mi_tf_count(others);
-}
-
-/* For a page that may be in use only because of blocks in the magazine, once one more is put there.
-   If that is so, all of them go back to the page. Returns whether they did. */
-mi_noinline bool mi_magazine_lets_go(mi_magazine_t* magazine, mi_page_t* page);
-
-/* Frees a block of the heap into its magazine. False, and nothing happens, if the block must go to
-   its page. */
-mi_inline bool mi_magazine_push(mi_heap_t* heap, mi_page_t* page, mi_block_t* block) {
-  mi_magazine_t* magazine = heap->magazine;
-  unsigned size_class = mi_magazine_class(page->bin);
-  if (magazine == NULL || size_class >= MI_MAGAZINE_CLASSES || mi_unlikely(heap->visiting))
-    return false;
-  if (mi_unlikely(mi_magazine_page_alive(page) <= (size_t)page->in_magazine + 1) &&
-      mi_magazine_lets_go(magazine, page)) {
-    return false;
-  }
-  if (magazine->count[size_class] == MI_MAGAZINE_DEPTH) return false;
-  mi_magazine_put(magazine, page, block);
   page->in_magazine++;
+}
+
+/* How many blocks of the page are alive, without those on thread_free; more while these are being
+   purged. */
+mi_inline size_t mi_magazine_page_alive(const mi_page_t* page) {
+  uintptr_t word = atomic_load_explicit(&page->thread_free, memory_order_relaxed);
+  return mi_page_used(page) - mi_tf_count(word);
+}
+
+/* Whether a block of the page, which has to_magazine set, can go to the magazine without another
+   look: there is room, and it is not the last block outside of the magazine. */
+mi_inline bool mi_magazine_takes(const mi_heap_t* heap, const mi_page_t* page) {
+  return mi_likely(!heap->visiting) &&
+         mi_likely(mi_magazine_page_alive(page) > page->in_magazine + 1u) &&
+         heap->magazine->count[mi_magazine_class(page->bin)] < MI_MAGAZINE_DEPTH;
+}
+
+/* Frees a block into the magazine, which takes it (mi_magazine_takes). */
+mi_inline void mi_magazine_push(mi_magazine_t* magazine, mi_page_t* page, mi_block_t* block) {
+  mi_magazine_put(magazine, page, block);
   /* The compiler keeps this order; for the processor, which may not, see sweep_and_announce. */
   atomic_signal_fence(memory_order_seq_cst);
   if (atomic_load_explicit(&magazine->watched, memory_order_relaxed) &&
       mi_unlikely(!atomic_load_explicit(&mi_magazine_announced, memory_order_relaxed))) {
     mi_magazine_announce();
   }
-  return true;
 }
+
+/* Frees a block of a page with to_magazine. False, and nothing happens, if the block must go to its
+   page: then no block of the page is in the magazine, or the magazine is full. */
+bool mi_magazine_free(mi_heap_t* heap, mi_page_t* page, mi_block_t* block);
 
 /* ---- Any thread ---- */
 

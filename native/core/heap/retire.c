@@ -93,7 +93,7 @@ static bool others_told(mi_heap_t* heap) {
   enum { MOST = 8 };
   const mi_page_t* page = atomic_load_explicit(&heap->delayed, memory_order_acquire);
   for (unsigned i = 0; page != NULL && i < MOST; i++, page = mi_page_delayed_next(page)) {
-    if (mi_page_others_freed(page) > mi_page_owner_shared(page)) return true;
+    if (mi_page_others_freed(page) > page->owner_shared) return true;
   }
   return false;
 }

@@ -39,16 +39,28 @@ mi_inline bool mi_page_is_shared(const mi_page_t* page) {
    freed. */
 mi_inline bool mi_page_others_prevail(size_t owner, size_t others) { return 2 * others >= owner; }
 
-/* ---- The thread that frees by plain pushes ---- */
+/* ---- The thread that frees without another look ---- */
 
 /* Whether the calling thread frees blocks of the page by plain pushes on local_free. For any
    thread. Relaxed: no other thread sets `freer` to this thread's id, or changes it while it is
    that. */
 mi_inline bool mi_page_is_freer(const mi_page_t* page) { return mi_os_is_thread_id(&page->freer); }
+/* Whether the calling thread frees blocks of the page into the magazine of the page's heap.
+   Otherwise as above. */
+mi_inline bool mi_page_is_freer_to_magazine(const mi_page_t* page) {
+  return atomic_load_explicit(&page->freer, memory_order_relaxed) ==
+         mi_os_thread_id() + MI_FREER_TO_MAGAZINE;
+}
 /* Sets `freer`. To be called whenever the flags or to_magazine changed. */
 mi_inline void mi_page_set_freer(mi_page_t* page) {
-  bool plain = mi_page_flags(page) == 0 && !page->to_magazine;
-  atomic_store_explicit(&page->freer, plain ? mi_os_thread_id() : 0, memory_order_relaxed);
+  uint8_t flags = mi_page_flags(page);
+  uintptr_t freer = 0;
+  if (page->to_magazine) {
+    if ((flags & ~MI_PAGE_SHARED) == 0) freer = mi_os_thread_id() + MI_FREER_TO_MAGAZINE;
+  } else if (flags == 0) {
+    freer = mi_os_thread_id();
+  }
+  atomic_store_explicit(&page->freer, freer, memory_order_relaxed);
 }
 /* To be called before another thread may own the segment, or before the page ends. */
 mi_inline void mi_page_clear_freer(mi_page_t* page) {
@@ -151,24 +163,21 @@ mi_inline bool mi_page_is_empty(const mi_page_t* page) { return page->used == 0;
 
 /* Whether `used` leaves out some blocks, so that it becomes 0 before all are free: see
    mi_page_watch. */
-mi_inline bool mi_page_is_watched(const mi_page_t* page) {
-  return !mi_page_is_shared(page) && page->uncounted != 0;
-}
+mi_inline bool mi_page_is_watched(const mi_page_t* page) { return page->uncounted != 0; }
 
 /* How many blocks are alive or on thread_free. */
 mi_inline size_t mi_page_used(const mi_page_t* page) {
-  return (size_t)page->used + (mi_page_is_shared(page) ? 0 : page->uncounted);
+  return (size_t)page->used + page->uncounted;
 }
 /* Makes `used` count only `blocks` of the blocks that mi_page_used counts; `uncounted`, which must
    be 0, takes the rest. */
 mi_inline void mi_page_count_only(mi_page_t* page, size_t blocks) {
-  mi_assert(!mi_page_is_shared(page)); /* owner_shared is in the place of `uncounted` then */
+  mi_assert(!mi_page_is_shared(page) && page->uncounted == 0);
   page->uncounted = (uint16_t)(page->used - blocks);
   page->used = (uint32_t)blocks;
 }
 /* Makes `used` count all blocks that mi_page_used counts. */
 mi_inline void mi_page_count_all(mi_page_t* page) {
-  if (mi_page_is_shared(page)) return;
   page->used = (uint32_t)mi_page_used(page);
   page->uncounted = 0;
 }
@@ -220,11 +229,6 @@ mi_inline bool mi_page_is_notifying(const mi_page_t* page) {
 mi_inline size_t mi_page_others_freed(const mi_page_t* page) {
   uintptr_t word = atomic_load_explicit(&page->thread_free, memory_order_relaxed);
   return (word & MI_TF_WHOLE) != 0 ? page->reserved : mi_tf_count(word);
-}
-
-/* How many of the blocks on thread_free the owner freed. */
-mi_inline size_t mi_page_owner_shared(const mi_page_t* page) {
-  return mi_page_is_shared(page) ? page->owner_shared : 0;
 }
 
 /* Whether there are blocks on thread_free, or the page was purged: then mi_page_free_collect has
