@@ -233,6 +233,7 @@ typedef struct mi_page_s {
   _Atomic(uint8_t) flags; /* MI_PAGE_…; written by the owner, read by any holder of a block */
   uint8_t bin;            /* the size class, or MI_BIN_HUGE; never MI_BIN_FULL */
   uint8_t tag;            /* the tag of its heap; of an abandoned page, of its last heap */
+  uint32_t retired_bytes; /* of a retired page: what it counts for (heap/retire.c). For the owner */
   /* The heap whose page this is. NULL: the page is abandoned, communal, or not in use. Written by
      the owner. A holder of a block may compare it; another thread may follow it only while it has
      set NOTIFYING: its acquire pairs with the release in mi_page_set_full. */
@@ -457,7 +458,7 @@ typedef struct mi_heap_s {
   mi_segments_tld_t* segments; /* where its pages come from: &tld->segments or &own_segments */
   struct mi_heap_s* next;      /* in tld->heaps */
   size_t page_count;           /* pages in its queues */
-  size_t retired_bytes;        /* bytes of blocks in its retired pages */
+  size_t retired_bytes;        /* what its retired pages count for */
   mi_magazine_t* magazine;     /* NULL: none. Only the backing heap of a thread has one */
   /* Blocks that malloc may take before the next heartbeat, besides those on a `free`. */
   int quick_blocks;

@@ -46,7 +46,7 @@ static void add_single(mi_heap_t* heap, mi_page_t* page) {
    programs that use one class after another need a fifth less memory. As a last resort, the slot
    that the thread left last is taken back. */
 static mi_page_t* page_in_resident(mi_heap_t* heap, size_t block_size) {
-  const size_t few = 256 << 10;
+  const size_t few = 128 << 10;
   mi_page_t* page = mi_segment_page_alloc_resident(heap->segments, block_size);
   if (page == NULL && block_size <= MI_SMALL_BLOCK_MAX && heap->retired_bytes > few) {
     mi_segment_t* segment = mi_heap_give_up_retired(heap);

@@ -16,13 +16,13 @@ enum { RETIRE_SMALL = 16, RETIRE_OTHER = 4, SLOW_PATHS_PER_ROUND = 64 };
 
 /* Bounds on the bytes in retired pages, so that threads which fall asleep hold little. A heap may
    have SURE_OF_HEAP in any case, and up to MOST_OF_HEAP as long as all heaps together have no more
-   than MOST_OF_ALL. */
-#define SURE_OF_HEAP ((size_t)512 << 10)
+   than MOST_OF_ALL. A page counts for the blocks that were laid out in it: of a page with room for
+   a dozen, a program often uses one or two. To count the whole page leaves a process of many
+   threads a quarter of these pages, and takes 1.15 times as long (bench/NOTES.md). */
+#define SURE_OF_HEAP ((size_t)256 << 10)
 #define MOST_OF_HEAP MI_SEGMENT_SIZE
 #define MOST_OF_ALL ((size_t)6 << 20)
 static _Atomic(size_t) retired_by_all;
-
-static size_t retired_bytes(const mi_page_t* page) { return page->reserved * page->block_size; }
 
 static bool has_budget(const mi_heap_t* heap, size_t bytes) {
   size_t then = heap->retired_bytes + bytes;
@@ -38,7 +38,7 @@ bool mi_heap_retired_is_valid(const mi_heap_t* heap) {
       if (page->retire_expire == 0) continue;
       if (page->next != NULL || bin < heap->retired_min || bin > heap->retired_max) return false;
       if (mi_page_is_watched(page)) return false;
-      bytes += retired_bytes(page);
+      bytes += page->retired_bytes;
     }
   }
   /* Every heap adds to retired_by_all before it takes away, so the sum is never less than what one
@@ -62,8 +62,8 @@ void mi_heap_free_page(mi_heap_t* heap, mi_page_t* page) {
 void mi_heap_unretire(mi_heap_t* heap, mi_page_t* page) {
   if (mi_likely(page->retire_expire == 0)) return;
   page->retire_expire = 0;
-  heap->retired_bytes -= retired_bytes(page);
-  atomic_fetch_sub_explicit(&retired_by_all, retired_bytes(page), memory_order_relaxed);
+  heap->retired_bytes -= page->retired_bytes;
+  atomic_fetch_sub_explicit(&retired_by_all, page->retired_bytes, memory_order_relaxed);
 }
 
 /* Whether it is better to lay an empty page out again. In a page that was laid out whole, blocks
@@ -83,7 +83,8 @@ static bool is_worth_starting_anew(const mi_page_t* page) {
 
 static bool may_retire(const mi_heap_t* heap, const mi_page_t* page) {
   return !mi_rare(mi_rare_retire) && page->reserved > 1 && !page->in_full &&
-         heap->pages[page->bin].last->retire_expire == 0 && has_budget(heap, retired_bytes(page));
+         heap->pages[page->bin].last->retire_expire == 0 &&
+         has_budget(heap, page->capacity * page->block_size);
 }
 
 /* Whether other threads freed blocks in pages on the delayed list, where the owner puts SHARED
@@ -147,11 +148,12 @@ void mi_page_retire(mi_page_t* page) {
     mi_heap_remove_page(heap, page);
     mi_heap_add_page(heap, page, false);
   }
+  page->retired_bytes = (uint32_t)(page->capacity * page->block_size);
   if (is_worth_starting_anew(page)) mi_page_start_anew(page);
   heap->tld->stats.pages_retire++;
   page->retire_expire = page->block_size <= MI_SMALL_BLOCK_MAX ? RETIRE_SMALL : RETIRE_OTHER;
-  heap->retired_bytes += retired_bytes(page);
-  atomic_fetch_add_explicit(&retired_by_all, retired_bytes(page), memory_order_relaxed);
+  heap->retired_bytes += page->retired_bytes;
+  atomic_fetch_add_explicit(&retired_by_all, page->retired_bytes, memory_order_relaxed);
   if (page->bin < heap->retired_min) heap->retired_min = page->bin;
   if (page->bin > heap->retired_max) heap->retired_max = page->bin;
 }

@@ -126,9 +126,36 @@ static void retire_pages(const size_t sizes[CLASSES]) {
   for (size_t i = 0; i < CLASSES; i++) free_blocks(blocks[i], counts[i]);
 }
 
+/* A page counts for the blocks that were laid out in it, so a heap keeps many pages of a few blocks
+   each, and few that were full. */
+static void counts_what_was_laid_out(void) {
+  enum { SURE = 256 << 10, KINDS = 6, FEW = 2 };
+  static const size_t sizes[KINDS] = {1024, 2048, 4096, 8192, 16384, 32768};
+  const mi_heap_t* heap = mi_heap_get_backing();
+  mi_collect(true);
+  CHECK_EQ(heap->retired_bytes, 0);
+  size_t laid_out = 0;
+  size_t whole = 0;
+  for (size_t i = 0; i < KINDS; i++) {
+    void* blocks[FEW];
+    for (size_t k = 0; k < FEW; k++) blocks[k] = mi_malloc(sizes[i]);
+    const mi_page_t* page = mi_page_of(blocks[0]);
+    CHECK_EQ(page->block_size, sizes[i]);
+    whole += page->reserved * page->block_size;
+    laid_out += page->capacity * page->block_size;
+    free_blocks(blocks, FEW);
+    CHECK_EQ(heap->retired_bytes, laid_out);
+    CHECK_EQ(pages_of(sizes[i]), 1);
+  }
+  CHECK_CMP(laid_out, <, SURE);
+  CHECK_CMP(whole, >, 2 * SURE);
+  mi_collect(true);
+  CHECK_EQ(heap->retired_bytes, 0);
+}
+
 /* A class that needs more pages gets those that others retired, rather than fresh memory. */
 static void handed_on(void) {
-  enum { LEAST = 64, FEW = 256 << 10 };
+  enum { LEAST = 64, FEW = 128 << 10 };
   static const size_t sizes[CLASSES] = {LEAST, 128, 256, 512, 1024, 2048, 4096, 8192};
   static void* blocks[2][MI_UNIT_SIZE / LEAST];
   size_t counts[2];
@@ -187,6 +214,7 @@ static void handed_on_among_many(void) {
 int main(void) {
   laid_out_anew(64);
   laid_out_anew(512);
+  counts_what_was_laid_out();
   handed_on();
   handed_on_among_many();
   alternate(8);
