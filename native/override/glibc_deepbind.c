@@ -19,6 +19,7 @@
 
 /* What is redirected: each name ends with a 0, and the list with an empty one. */
 static const char names[] = "malloc\0calloc\0realloc\0free\0cfree\0reallocarray\0"
+                            "free_sized\0free_aligned_sized\0"
                             "posix_memalign\0memalign\0aligned_alloc\0valloc\0pvalloc\0"
                             "malloc_usable_size\0"
                             "__libc_malloc\0__libc_calloc\0__libc_realloc\0__libc_free\0"

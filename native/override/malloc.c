@@ -11,6 +11,8 @@ EXPORT void* calloc(size_t count, size_t size);
 EXPORT void* realloc(void* p, size_t size);
 EXPORT mi_hot void free(void* p);
 EXPORT void cfree(void* p);
+EXPORT void free_sized(void* p, size_t size);
+EXPORT void free_aligned_sized(void* p, size_t alignment, size_t size);
 EXPORT void* reallocarray(void* p, size_t count, size_t size);
 EXPORT int reallocarr(void* p, size_t count, size_t size);
 EXPORT int posix_memalign(void** p, size_t alignment, size_t size);
@@ -25,6 +27,17 @@ EXPORT size_t malloc_good_size(size_t size);
 void* malloc(size_t size) { return mi_malloc_inline(size); }
 void free(void* p) { mi_free_inline(p); }
 void cfree(void* p) { mi_free_inline(p); }
+
+/* C23. A C library that has these would free our block as one of its own. */
+void free_sized(void* p, size_t size) {
+  (void)size;
+  mi_free_inline(p);
+}
+void free_aligned_sized(void* p, size_t alignment, size_t size) {
+  (void)alignment;
+  (void)size;
+  mi_free_inline(p);
+}
 
 void* calloc(size_t count, size_t size) {
   size_t total;

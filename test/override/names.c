@@ -6,6 +6,8 @@
 
 /* Weak: the C library lacks these, and a preloaded library is not there when the program is linked. */
 __attribute__((weak)) void cfree(void* p);
+__attribute__((weak)) void free_sized(void* p, size_t size);
+__attribute__((weak)) void free_aligned_sized(void* p, size_t alignment, size_t size);
 __attribute__((weak)) int reallocarr(void* p, size_t count, size_t size);
 __attribute__((weak)) size_t malloc_size(const void* p);
 __attribute__((weak)) size_t malloc_good_size(size_t size);
@@ -33,6 +35,28 @@ static void of_other_systems(void) {
   CHECK_EQ(reallocarr(&p, 0, 8), 0);
   CHECK(p == NULL);
   cfree(NULL);
+}
+
+/* What they free is handed out again: all blocks are at a few places. */
+static void of_c23(void) {
+  enum { MIB = 1 << 20, ROUNDS = 1000, SPAN = 100 };
+  uintptr_t least = UINTPTR_MAX;
+  uintptr_t most = 0;
+  free_sized(NULL, 0);
+  free_aligned_sized(NULL, 64, 0);
+  for (int i = 0; i < ROUNDS; i++) {
+    void* plain = malloc(MIB);
+    void* aligned = aligned_alloc(4096, MIB);
+    CHECK(is_ours(plain) && is_ours(aligned));
+    const uintptr_t places[] = {(uintptr_t)plain, (uintptr_t)aligned};
+    for (int k = 0; k < 2; k++) {
+      if (places[k] < least) least = places[k];
+      if (places[k] > most) most = places[k];
+    }
+    free_sized(plain, MIB);
+    free_aligned_sized(aligned, 4096, MIB);
+  }
+  CHECK_CMP(most - least, <, (uintptr_t)SPAN * MIB);
 }
 
 /* Size 0: an allocation gives a block, realloc frees the one it got. */
@@ -178,6 +202,7 @@ static void tuning(void) {}
 
 int main(void) {
   of_other_systems();
+  of_c23();
   nothing();
   aligned();
   failing();
