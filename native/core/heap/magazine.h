@@ -64,6 +64,7 @@ mi_inline void mi_magazine_end(mi_heap_t* heap) {
 /* Decides whether the owner's frees in a page of the heap go to the magazine, or are plain pushes.
    To be called when the heap gets the page, or a magazine. */
 mi_inline void mi_magazine_set_freer(const mi_heap_t* heap, mi_page_t* page) {
+  page->in_magazine = 0; /* a heap that the page had before may have left too many */
   page->to_magazine =
       heap->magazine != NULL && page->block_size > MI_SMALL_SIZE_MAX && page->reserved > 1;
   mi_page_set_freer(page);
