@@ -11,6 +11,7 @@
 #include "heap/heap.h"
 #include "heap/magazine.h"
 #include "heap/request.h"
+#include "heap/retire.h"
 #include "heap/thread.h"
 #include "segment/page_map.h"
 
@@ -80,6 +81,7 @@ mi_inline void* alloc_again(mi_page_t* page, bool zero) {
 /* Like take_next, and counts it. */
 mi_inline void* alloc_next(mi_heap_t* heap, mi_page_t* page, bool zero) {
   heap->tld->stats.pages_extended++;
+  mi_heap_unretire(heap, page); /* as in mi_heap_extend_page */
   return take_next(page, zero);
 }
 

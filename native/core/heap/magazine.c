@@ -176,7 +176,8 @@ static bool lets_go(mi_magazine_t* magazine, mi_page_t* page) {
 bool mi_magazine_free(mi_heap_t* heap, mi_page_t* page, mi_block_t* block) {
   mi_magazine_t* magazine = heap->magazine;
   if (!mi_magazine_takes(heap, page)) {
-    if (heap->visiting || lets_go(magazine, page)) return false;
+    bool may_be_last = mi_magazine_page_alive(page) <= page->in_magazine + 1u;
+    if (heap->visiting || (may_be_last && lets_go(magazine, page))) return false;
     if (magazine->count[mi_magazine_class(page->bin)] == MI_MAGAZINE_DEPTH) return false;
   }
   mi_magazine_push(magazine, page, block);

@@ -1,5 +1,5 @@
 /* A magazine: the blocks of each class that a thread freed last. malloc hands these out before all
-   others: they are in the cache, and no page is touched (Bonwick and Adams, "Magazines and Vmem",
+   others: they are in the cache, and no list of a page is touched (Bonwick and Adams, "Magazines and Vmem",
    USENIX 2001; as in that paper, a block in a magazine is in use for the layer below). Where blocks
    of 1 to 32 KiB are replaced at random, that takes 0.65 to 0.85 of the time (bench/NOTES.md).
 
@@ -158,7 +158,7 @@ mi_inline void mi_magazine_push(mi_magazine_t* magazine, mi_page_t* page, mi_blo
   }
 }
 
-/* Frees a block of a page with to_magazine. False, and nothing happens, if the block must go to its
+/* Frees a block of a page with to_magazine. False, and the block is not freed, if it must go to its
    page: then no block of the page is in the magazine, or the magazine is full. */
 bool mi_magazine_free(mi_heap_t* heap, mi_page_t* page, mi_block_t* block);
 

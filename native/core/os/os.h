@@ -121,9 +121,9 @@ mi_cold size_t mi_os_numa_nodes(void);
 
 /* ---- Threads: platform ---- */
 
-/* An even number that no other living thread has; never 0. Constant for the life of a thread, and two
-   instructions at most: free() calls it. A port whose thread pointer is elsewhere changes this and
-   mi_os_is_thread_id. */
+/* An even number that no other living thread has; never 0. Constant for the life of a thread, and
+   two instructions at most: free() calls it. A port whose thread pointer is elsewhere changes this
+   and mi_os_is_thread_id. */
 mi_inline uintptr_t mi_os_thread_id(void) {
 #if defined(__x86_64__)
   uintptr_t id;
