@@ -163,23 +163,21 @@ static void return_those_of(mi_magazine_t* magazine, const mi_page_t* page) {
   for (; count > 0; count--) mi_magazine_put(magazine, pages[count - 1], others[count - 1]);
 }
 
-/* For a page that may be in use only because of blocks in the magazine, once one more is put there.
-   If that is so, all of them go back to the page. Returns whether they did. */
+/* If the page, of which a block is being freed, is in use only for that block and those in the
+   magazine, these go back to it. Returns whether they did. */
 static bool lets_go(mi_magazine_t* magazine, mi_page_t* page) {
+  if (mi_likely(mi_magazine_page_stays(page))) return false;
   /* Other threads may have taken some out. */
   page->in_magazine = (uint16_t)mi_magazine_count(magazine, page);
-  if (mi_magazine_page_alive(page) > page->in_magazine + 1u) return false;
+  if (mi_magazine_page_stays(page)) return false;
   return_those_of(magazine, page);
   return true;
 }
 
 bool mi_magazine_free(mi_heap_t* heap, mi_page_t* page, mi_block_t* block) {
   mi_magazine_t* magazine = heap->magazine;
-  if (!mi_magazine_takes(heap, page)) {
-    bool may_be_last = mi_magazine_page_alive(page) <= page->in_magazine + 1u;
-    if (heap->visiting || (may_be_last && lets_go(magazine, page))) return false;
-    if (magazine->count[mi_magazine_class(page->bin)] == MI_MAGAZINE_DEPTH) return false;
-  }
+  if (heap->visiting || lets_go(magazine, page)) return false;
+  if (!mi_magazine_has_room(magazine, page)) return false;
   mi_magazine_push(magazine, page, block);
   return true;
 }

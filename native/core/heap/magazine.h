@@ -139,12 +139,21 @@ mi_inline size_t mi_magazine_page_alive(const mi_page_t* page) {
   return mi_page_used(page) - mi_tf_count(word);
 }
 
+/* Whether the page is in use for more than its blocks in the magazine and one that is being freed.
+   Else it may not be, since in_magazine may be too high (types.h). */
+mi_inline bool mi_magazine_page_stays(const mi_page_t* page) {
+  return mi_magazine_page_alive(page) > page->in_magazine + 1u;
+}
+
+mi_inline bool mi_magazine_has_room(const mi_magazine_t* magazine, const mi_page_t* page) {
+  return magazine->count[mi_magazine_class(page->bin)] < MI_MAGAZINE_DEPTH;
+}
+
 /* Whether a block of the page, which has to_magazine set, can go to the magazine without another
-   look: there is room, and it is not the last block outside of the magazine. */
+   look. */
 mi_inline bool mi_magazine_takes(const mi_heap_t* heap, const mi_page_t* page) {
-  return mi_likely(!heap->visiting) &&
-         mi_likely(mi_magazine_page_alive(page) > page->in_magazine + 1u) &&
-         heap->magazine->count[mi_magazine_class(page->bin)] < MI_MAGAZINE_DEPTH;
+  return mi_likely(!heap->visiting) && mi_likely(mi_magazine_page_stays(page)) &&
+         mi_magazine_has_room(heap->magazine, page);
 }
 
 /* Frees a block into the magazine, which takes it (mi_magazine_takes). */
