@@ -39,10 +39,10 @@ static mi_magazine_t* find_or_make(void) {
   return magazine != NULL ? magazine : make();
 }
 
-static void set_freer(mi_heap_t* heap, mi_page_t* page, void* arg) {
-  (void)heap;
+static void begin_page(mi_heap_t* heap, mi_page_t* page, void* arg) {
   (void)arg;
   mi_magazine_set_freer(heap, page);
+  if (page->in_full && mi_heap_shares(heap, page)) mi_page_share(page);
 }
 
 void mi_magazine_start_slow(mi_heap_t* heap) {
@@ -51,7 +51,7 @@ void mi_magazine_start_slow(mi_heap_t* heap) {
   heap->magazine = find_or_make();
   if (heap->magazine == NULL) return;
   if (heap->others_free) mi_magazine_watch(heap);
-  mi_heap_for_each_page(heap, MI_BIN_COUNT, set_freer, NULL);
+  mi_heap_for_each_page(heap, MI_BIN_COUNT, begin_page, NULL);
 }
 
 void mi_magazine_watch_slow(mi_magazine_t* magazine) {

@@ -74,10 +74,10 @@ void mi_heap_remove_page(mi_heap_t* heap, mi_page_t* page) {
   heap->pages_of[page->bin]--;
 }
 
-/* Other threads' frees in a page are seen only after they happened. In a page of few blocks, most
-   of the first blocks to be freed may be the owner's, which are then not on thread_free. So in a
-   heap where other threads free at all, all pages of blocks above this size are shared. That costs
-   less than what the program does with blocks of these sizes. */
+/* Free blocks above this size are worth purging one by one, and other threads can do that if the
+   blocks are on thread_free (page/scavenge.h). So the pages are shared whenever they are full: in
+   heaps where other threads free, and in heaps with a magazine, which takes most frees before they
+   get to a page. In a small heap of one thread it would cost each malloc and free 6 ns. */
 enum { SHARED_FROM = MI_SMALL_SIZE_MAX };
 
 void mi_heap_others_free(mi_heap_t* heap) {
@@ -87,7 +87,8 @@ void mi_heap_others_free(mi_heap_t* heap) {
 }
 
 bool mi_heap_shares(const mi_heap_t* heap, const mi_page_t* page) {
-  return heap->others_free && page->block_size > SHARED_FROM && page->reserved > 1;
+  bool wanted = heap->others_free || heap->magazine != NULL;
+  return wanted && page->block_size > SHARED_FROM && page->reserved > 1;
 }
 
 static bool will_be_shared(const mi_heap_t* heap, const mi_page_t* page) {
