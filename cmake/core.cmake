@@ -47,6 +47,7 @@ set(MI_CORE_SOURCES
     native/core/api/aligned.c
     native/core/api/new.c
     native/core/api/posix.c
+    native/core/page/holes.c
     native/core/page/scavenge.c
     native/core/segment/pace.c
     native/core/segment/large_pages.c

@@ -124,8 +124,8 @@ typedef struct mi_block_s {
 
 /* The word page->thread_free holds the blocks that other threads freed (of a SHARED page the owner,
    too): from the lowest bit on, a state (MI_TF_STATE_MASK), the bit MI_TF_WHOLE, the address of the
-   first block, and from MI_TF_COUNT_SHIFT on the number of blocks. The state says whom a push has
-   to tell:
+   first block, and from MI_TF_COUNT_SHIFT on the number of blocks: those on the list and those in
+   `holes`. The state says whom a push has to tell:
 
      NORMAL     no thread: the owner looks at the page by itself
      FULL       the page is in its heap's full queue, where the owner does not look, and the list is
@@ -243,9 +243,12 @@ typedef struct mi_page_s {
   /* On its heap's delayed list: the next page. Of an abandoned page: how many blocks must be on
      thread_free for the page to be empty. Of a communal page: 1, and 0 once its block was freed. */
   _Atomic(uintptr_t) link;
-  /* Blocks on thread_free, counted from the end of the list: those that were on it when
-     page/scavenge.c last looked, and those that were purged, but for their links. 0 in a small
-     page. */
+  /* Bit per block that counts as one on thread_free, but is on no list, since its memory was purged
+     with the link (page/holes.h). Written by the thread that has taken the list. */
+  _Atomic(uint64_t) holes;
+  /* Blocks on thread_free, counted from the end of the list, behind which the holes come: those that
+     were on it when page/scavenge.c last looked, and those of which all was purged that could be. 0
+     in a page of blocks of up to MI_SMALL_SIZE_MAX. */
   _Atomic(uint8_t) seen;
   _Atomic(uint8_t) purged;
 } mi_page_t;
@@ -359,9 +362,9 @@ typedef struct mi_segment_s {
      in this memory before: each is cleared when its page first comes into use, and is not read
      until then. The bit of page 0 is always set. */
   uint64_t cleared;
-  /* Bit per page with blocks above MI_SMALL_BLOCK_MAX. Written by the owner; read by threads that
+  /* Bit per page with blocks above MI_SMALL_SIZE_MAX. Written by the owner; read by threads that
      have pinned the segment. */
-  _Atomic(uint64_t) long_pages;
+  _Atomic(uint64_t) coarse_pages;
   struct mi_chunk_s* chunk;  /* NULL: huge, and a mapping of its own */
   struct mi_segment_s* next; /* in the owner's queue of segments that have free units */
   struct mi_segment_s* prev; /* of the first segment of the queue: the last one */

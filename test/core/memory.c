@@ -101,7 +101,8 @@ static uint64_t check_segment(mi_segment_t* segment, bool abandoned) {
     mi_page_t* page = &segment->pages[i];
     bool used = (mi_segment_pages(segment) >> i & 1) != 0;
     if (used || (segment->cleared >> i & 1) != 0) CHECK_EQ(page->block_size != 0, used);
-    CHECK_EQ(mi_segment_page_is_long(segment, page), used && page->block_size > MI_SMALL_BLOCK_MAX);
+    CHECK_EQ(mi_segment_page_is_coarse(segment, page),
+             used && page->block_size > MI_SMALL_SIZE_MAX);
     if (!used) continue;
     size_t size;
     uint8_t* area = mi_segment_page_area(segment, page, &size);

@@ -22,7 +22,7 @@ bool mi_heap_visit_blocks(const mi_heap_t* heap, bool visit_blocks, mi_block_vis
 
 bool mi_heap_contains_block(mi_heap_t* heap, const void* p) {
   if (!mi_heap_accept("heap_contains_block", heap)) return false;
-  const mi_page_t* page = mi_living_page_of(p);
+  mi_page_t* page = mi_living_page_of(p);
   return page != NULL && mi_heap_has_page(heap, page) && mi_page_holds(page, p);
 }
 

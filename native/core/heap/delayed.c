@@ -90,7 +90,7 @@ static mi_noinline void free_huge_mt(mi_page_t* page, mi_block_t* block) {
 mi_inline size_t push(mi_page_t* page, blocks_t blocks) {
   /* Read now: after the push the page and its segment may be gone. */
   mi_slot_ref_t slot = mi_segment_slot(mi_segment_of(page));
-  bool big = page->block_size > MI_SMALL_BLOCK_MAX;
+  bool coarse = page->block_size > MI_SMALL_SIZE_MAX;
   uintptr_t word = atomic_load_explicit(&page->thread_free, memory_order_relaxed);
   uintptr_t wanted;
   do {
@@ -104,7 +104,7 @@ mi_inline size_t push(mi_page_t* page, blocks_t blocks) {
   if (mi_unlikely(mi_tf_state(word) != mi_tf_state(wanted))) notify(page);
   if (mi_unlikely((wanted & MI_TF_WHOLE) != 0)) {
     mi_scavenge_announce(slot);
-  } else if (mi_unlikely(big)) {
+  } else if (mi_unlikely(coarse)) {
     mi_scavenge_hint(slot);
   }
   return mi_tf_count(wanted);

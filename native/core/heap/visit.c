@@ -7,6 +7,7 @@
 #include "heap/magazine.h"
 #include "heap/reclaim.h"
 #include "heap/retire.h"
+#include "page/holes.h"
 #include "segment/guard.h"
 #include "segment/track.h"
 
@@ -44,19 +45,32 @@ add_list(free_set_t* set, const mi_page_t* page, const mi_block_t* head, const m
   return head;
 }
 
-/* Adds the blocks on thread_free. No thread takes single blocks off that list, so what is
-   linked behind its head stays; unless all blocks of the page were freed, and it is purged, with
-   the links, while they are followed. Then all blocks are free. */
-static void add_others(free_set_t* set, const mi_page_t* page, const mi_block_t* known) {
-  /* Acquire: pairs with the release of each push; we see the links. */
+/* The word thread_free, when no thread is at work on the page: one may have taken the list to purge
+   it, and will put it back. */
+static uintptr_t settled_word(const mi_page_t* page) {
+  /* Acquire: pairs with the release of each push, and of a purge; we see links and holes. */
   uintptr_t word = atomic_load_explicit(&page->thread_free, memory_order_acquire);
-  /* A thread at work on the page may have taken the list to purge it, and will put it back. */
   for (unsigned round = 0; mi_tf_state(word) == MI_TF_NOTIFYING; round++) {
     mi_os_yield(round);
     word = atomic_load_explicit(&page->thread_free, memory_order_acquire);
   }
-  if (mi_tf_list(word) != known) set->thread_free = add_list(set, page, mi_tf_list(word), known);
-  word = atomic_load_explicit(&page->thread_free, memory_order_acquire);
+  return word;
+}
+
+/* Adds the blocks on thread_free, and its holes. A purge that makes holes of blocks on the list
+   while it is followed is noticed, and the list is followed again. If all blocks of the page were
+   freed, and it is purged with the links, all blocks are free. */
+static void add_others(free_set_t* set, mi_page_t* page, const mi_block_t* known) {
+  uintptr_t word;
+  uint64_t holes;
+  do {
+    word = settled_word(page);
+    holes = mi_page_holes(page);
+    if (mi_tf_list(word) != known) set->thread_free = add_list(set, page, mi_tf_list(word), known);
+    set->bits[0] |= holes;
+    /* An exchange, so that the links were read before. */
+    word = atomic_fetch_add_explicit(&page->thread_free, 0, memory_order_acq_rel);
+  } while (mi_tf_state(word) == MI_TF_NOTIFYING || mi_page_holes(page) != holes);
   if ((word & MI_TF_WHOLE) == 0) return;
   for (size_t i = 0; i < set->count; i += 64) {
     set->bits[i / 64] = mi_bits64(0, set->count - i < 64 ? (unsigned)(set->count - i) : 64);
@@ -72,7 +86,7 @@ static uint64_t count_pops(const mi_page_t* page) {
   return (uint64_t)heap->tld->stats.slow_calls << 32 | (uint32_t)heap->quick_blocks;
 }
 
-static void start_set(free_set_t* set, const mi_page_t* page) {
+static void start_set(free_set_t* set, mi_page_t* page) {
   set->count = page->capacity;
   memset(set->bits, 0, (set->count + 63) / 64 * sizeof(set->bits[0]));
   set->free = add_list(set, page, page->free, NULL);
@@ -218,7 +232,7 @@ bool mi_abandoned_visit(mi_subproc_t* subproc, int tag, const mi_visit_t* visit)
 
 /* ---- Which block holds an address ---- */
 
-bool mi_page_holds(const mi_page_t* page, const void* p) {
+bool mi_page_holds(mi_page_t* page, const void* p) {
   uintptr_t offset = (uintptr_t)p - (uintptr_t)page->start;
   if (offset >= page->capacity * page->block_size) return false;
   size_t index = offset / page->block_size;

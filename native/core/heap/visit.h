@@ -29,7 +29,7 @@ bool mi_heap_visit(mi_heap_t* heap, const mi_visit_t* visit);
 bool mi_abandoned_visit(mi_subproc_t* subproc, int tag, const mi_visit_t* visit);
 
 /* Whether p lies in a live block of the page, which is in a heap of the calling thread. */
-bool mi_page_holds(const mi_page_t* page, const void* p);
+bool mi_page_holds(mi_page_t* page, const void* p);
 
 /* Whether p, which may be any address, lies in a live block of the heap. Looks at every page. */
 bool mi_heap_holds(mi_heap_t* heap, const void* p);

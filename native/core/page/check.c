@@ -1,4 +1,5 @@
 /* The walker of a page's invariants, and the test for double frees. */
+#include "page/holes.h"
 #include "page/page.h"
 
 /* The length of a list; capacity + 1 if a block of it does not lie on a block boundary below
@@ -52,8 +53,8 @@ bool mi_page_is_valid(mi_page_t* page) {
   if (mi_tf_count(word) > mi_page_used(page)) return false;
   /* Other threads may push meanwhile, but only in front: the list from this block on does not
      change. It may change where page/scavenge.h may be at work: in pages of blocks above
-     MI_SMALL_BLOCK_MAX, and in pages that may have all their blocks on thread_free. */
-  bool stays = page->block_size <= MI_SMALL_BLOCK_MAX &&
+     MI_SMALL_SIZE_MAX, and in pages that may have all their blocks on thread_free. */
+  bool stays = page->block_size <= MI_SMALL_SIZE_MAX &&
                (free != 0 || local != 0 || page->capacity != page->reserved);
   if (stays && checked_length(page, mi_tf_list(word)) != mi_tf_count(word)) return false;
   return page->capacity > 256 || lists_are_disjoint(page);
@@ -69,7 +70,8 @@ static bool is_with_others(const mi_page_t* page, const mi_block_t* block) {
     if (list == block) return true;
     list = mi_block_peek_next(page, list);
   }
-  return false;
+  size_t number = (size_t)((const uint8_t*)block - page->start) / page->block_size;
+  return number < MI_HOLES_MOST && (mi_page_holes(page) >> number & 1) != 0;
 }
 
 bool mi_page_block_is_free(const mi_page_t* page, const mi_block_t* block) {

@@ -1,3 +1,4 @@
+#include "page/holes.h"
 #include "page/page.h"
 #include "segment/pace.h"
 
@@ -33,7 +34,7 @@ static mi_block_t* take_thread_free(mi_page_t* page, size_t* count) {
     mi_misuse_later(EAGAIN, "other threads freed a block twice", page->start);
     return NULL; /* its blocks are lost, and stay counted as used */
   }
-  return mi_tf_list(word);
+  return mi_page_fill_holes(page, mi_tf_list(word), *count);
 }
 
 mi_block_t* mi_page_last_of(const mi_page_t* page, mi_block_t* list, size_t* count) {

@@ -62,12 +62,14 @@ void mi_page_forget_frees(mi_page_t* page) {
     /* Acquire: pairs with the release with which another thread's work on the page ended. */
   } while (!atomic_compare_exchange_weak_explicit(&page->thread_free, &word, MI_TF_NORMAL,
                                                   memory_order_acquire, memory_order_relaxed));
+  mi_page_forget_holes(page);
 }
 
 void mi_page_forget_other_thread(mi_page_t* page, bool held) {
   uintptr_t word = atomic_load_explicit(&page->thread_free, memory_order_relaxed);
   if (mi_tf_state(word) == MI_TF_NOTIFYING) {
     mi_page_forget_looks(page);
+    mi_page_forget_holes(page);
     /* If the lost thread was purging the whole page, the word says that it is purged. If it was
        purging some blocks, these are lost. */
     atomic_store_explicit(&page->thread_free, word & ~(uintptr_t)MI_TF_STATE_MASK,

@@ -1,7 +1,7 @@
 #include "page/scavenge.h"
 
 #include "os/rare.h"
-#include "page/page.h"
+#include "page/holes.h"
 #include "segment/pin.h"
 #include "segment/purge.h"
 #include "segment/purger.h"
@@ -39,6 +39,7 @@ static void purge_page(const mi_segment_t* segment, mi_page_t* page) {
   size_t size;
   uint8_t* area = mi_segment_page_area(segment, page, &size);
   mi_purge_inside(mi_segment_slot(segment), area, area + size);
+  mi_page_forget_holes(page);
   mi_race_window();
   /* No thread has pushed meanwhile, since every block was on the list. Release: pairs with the
      acquire with which the owner collects; it finds the purge over. */
@@ -63,19 +64,6 @@ static size_t count_due(const mi_page_t* page, size_t count, bool all) {
   if (all) return count;
   size_t seen = atomic_load_explicit(&page->seen, memory_order_relaxed);
   return seen < count ? seen : count;
-}
-
-/* Purges those of the last `due` blocks of the list that were not purged before, without the system
-   page that holds the link. */
-static void purge_blocks(mi_page_t* page, mi_block_t* list, size_t count, size_t due) {
-  size_t purged = count_purged(page);
-  mi_slot_ref_t slot = mi_segment_slot(mi_segment_of(page));
-  for (mi_block_t* block = list; block != NULL && count > purged; count--) {
-    mi_block_t* next = next_of(page, block);
-    if (count <= due) mi_purge_inside(slot, block + 1, (uint8_t*)block + page->block_size);
-    block = next;
-  }
-  atomic_store_explicit(&page->purged, (uint8_t)due, memory_order_relaxed);
 }
 
 /* NOTIFYING -> NORMAL. Puts the list that was taken behind the blocks that were pushed
@@ -108,7 +96,7 @@ static void put_back(mi_page_t* page, mi_block_t* list, size_t count) {
 /* Whether the list is not as long as its count: then a block that was freed twice was counted in
    place of one that is alive. The owner will report it. */
 static bool is_broken(const mi_page_t* page, uintptr_t word) {
-  size_t left = mi_tf_count(word);
+  size_t left = mi_tf_count(word) - mi_page_hole_count(page);
   const mi_block_t* block = mi_tf_list(word);
   for (; block != NULL && left > 0; left--) block = next_of(page, block);
   return block != NULL || left > 0;
@@ -120,7 +108,7 @@ static bool
 is_worth_it(mi_segment_t* segment, const mi_page_t* page, uintptr_t word, bool all, size_t* due) {
   if (mi_tf_list(word) == NULL) return false;
   if ((word & MI_TF_WHOLE) != 0) return true;
-  if (!mi_segment_page_is_long(segment, page)) return false;
+  if (!mi_segment_page_is_coarse(segment, page)) return false;
   *due = count_due(page, mi_tf_count(word), all || mi_segment_is_huge(segment));
   return *due > count_purged(page);
 }
@@ -128,7 +116,7 @@ is_worth_it(mi_segment_t* segment, const mi_page_t* page, uintptr_t word, bool a
 /* Notes how many blocks the list has. False if the page must be looked at again. */
 static bool note_seen(mi_segment_t* segment, mi_page_t* page, uintptr_t word) {
   size_t count = mi_tf_count(word);
-  if (mi_tf_list(word) == NULL || !mi_segment_page_is_long(segment, page)) return true;
+  if (mi_tf_list(word) == NULL || !mi_segment_page_is_coarse(segment, page)) return true;
   atomic_store_explicit(&page->seen, (uint8_t)count, memory_order_relaxed);
   return count <= count_purged(page);
 }
@@ -152,10 +140,15 @@ static bool scavenge_page(mi_segment_t* segment, mi_page_t* page, bool all) {
     purge_page(segment, page);
     return true;
   }
-  if (whole == 0) purge_blocks(page, mi_tf_list(word), mi_tf_count(word), due);
+  mi_block_t* list = mi_tf_list(word);
+  size_t count = mi_tf_count(word);
+  if (whole == 0) {
+    list = mi_page_make_holes(page, list, count, due);
+    atomic_store_explicit(&page->purged, (uint8_t)due, memory_order_relaxed);
+  }
   mi_race_window();
   bool done = note_seen(segment, page, word);
-  put_back(page, mi_tf_list(word), mi_tf_count(word));
+  put_back(page, list, count);
   return done || whole != 0;
 }
 

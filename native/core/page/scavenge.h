@@ -4,11 +4,12 @@
 
      if all blocks of the page are on the list, the page is purged, and thread_free becomes WHOLE
        without a list
-     if only some blocks of a medium page are, or the block of a huge one, these are purged one by
-       one, without the system page that holds the link, and put back. A block of a medium page is
-       purged only if it was on the list at the last look, too
+     if only some are, in a page of blocks above MI_SMALL_SIZE_MAX, the system pages that lie in these
+       are purged, with the links there (page/holes.h), and the rest is put back. Only for blocks
+       that were on the list at the last look, too
+     of the block of a huge page all is purged but the system page that holds the link
 
-   Single blocks of small pages are not worth that. So in small pages that were not exhausted, about
+   Smaller blocks are not worth that one by one. So of pages of these that were not exhausted, about
    one of each size class, a thread that sleeps keeps the free blocks. */
 #ifndef MI_SCAVENGE_H
 #define MI_SCAVENGE_H
@@ -19,7 +20,7 @@
    unless its owner collects it before. */
 void mi_scavenge_announce(mi_slot_ref_t ref);
 
-/* Some blocks of a medium page in this slot were freed, or the block of a huge one. */
+/* Some blocks above MI_SMALL_SIZE_MAX in this slot were freed, or a huge one. */
 void mi_scavenge_hint(mi_slot_ref_t ref);
 
 /* When the next round is due; 0: nothing is announced. */

@@ -115,7 +115,7 @@ mi_page_t* mi_huge_page_alloc(mi_arena_t* arena, size_t size, size_t align, size
   segment->used = 1;
   segment->huge_size = place.mapping.size;
   atomic_store_explicit(&segment->pages_used, 1, memory_order_relaxed);
-  atomic_store_explicit(&segment->long_pages, 1, memory_order_relaxed);
+  atomic_store_explicit(&segment->coarse_pages, 1, memory_order_relaxed);
   mi_page_t* page = &segment->pages[0];
   /* A block begins on a multiple of MI_MAX_ALIGN, since lists use its low bits; for an odd `offset`
      the address that the caller gets is a little further on. Both lie in the same 4 MiB, so either

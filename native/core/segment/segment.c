@@ -138,6 +138,7 @@ static void clear_descriptor(mi_page_t* page) {
   atomic_store_explicit(&page->heap, NULL, memory_order_relaxed);
   atomic_store_explicit(&page->link, 0, memory_order_relaxed);
   mi_page_forget_looks(page);
+  mi_page_forget_holes(page);
   atomic_store_explicit(&page->flags, MI_PAGE_UNUSED, memory_order_relaxed);
 }
 
@@ -181,7 +182,7 @@ static mi_page_t* page_begin(mi_segments_tld_t* tld, mi_segment_t* segment, unsi
   if (index == 0 && !segment->first_page_zero) zero = false;
   if (index == 0) segment->first_page_zero = false;
   mi_page_t* page = enter_page(segment, index);
-  if (block_size > MI_SMALL_BLOCK_MAX) set_bit(&segment->long_pages, index, true);
+  if (block_size > MI_SMALL_SIZE_MAX) set_bit(&segment->coarse_pages, index, true);
   init_page(segment, page, block_size, zero);
   set_owner(segment, index, index + mi_units_for(block_size), page);
   mi_segment_queue_update(tld, segment);
@@ -325,7 +326,7 @@ void mi_segment_page_free(mi_segments_tld_t* tld, mi_page_t* page) {
   clear_descriptor(page);
   set_owner(segment, index, index + mi_units_for(block_size), NULL);
   set_bit(&segment->pages_used, index, false);
-  if (block_size > MI_SMALL_BLOCK_MAX) set_bit(&segment->long_pages, index, false);
+  if (block_size > MI_SMALL_SIZE_MAX) set_bit(&segment->coarse_pages, index, false);
   segment->used--;
   mi_units_release(mi_segment_slot(segment), dirty, clean);
   if (segment->used == 0) {
@@ -349,7 +350,7 @@ void mi_segment_forget_ended_pages(mi_segment_t* segment) {
     if (page->block_size == 0) {
       clear_descriptor(page);
       set_bit(&segment->pages_used, index, false);
-      set_bit(&segment->long_pages, index, false);
+      set_bit(&segment->coarse_pages, index, false);
     } else {
       segment->units_used |= mi_bits64(index, mi_units_for(page->block_size));
       segment->used++;

@@ -57,10 +57,10 @@ mi_inline unsigned mi_page_index(const mi_segment_t* segment, const mi_page_t* p
   return (unsigned)(page - segment->pages);
 }
 
-/* Whether the blocks of a page are above MI_SMALL_BLOCK_MAX. For any thread that has pinned the
+/* Whether the blocks of a page are above MI_SMALL_SIZE_MAX. For any thread that has pinned the
    segment; a thread other than the owner may get what was true a moment ago. */
-mi_inline bool mi_segment_page_is_long(mi_segment_t* segment, const mi_page_t* page) {
-  uint64_t pages = atomic_load_explicit(&segment->long_pages, memory_order_relaxed);
+mi_inline bool mi_segment_page_is_coarse(mi_segment_t* segment, const mi_page_t* page) {
+  uint64_t pages = atomic_load_explicit(&segment->coarse_pages, memory_order_relaxed);
   return (pages >> mi_page_index(segment, page) & 1) != 0;
 }
 
@@ -69,6 +69,11 @@ mi_inline bool mi_segment_page_is_long(mi_segment_t* segment, const mi_page_t* p
 mi_inline void mi_page_forget_looks(mi_page_t* page) {
   atomic_store_explicit(&page->seen, 0, memory_order_relaxed);
   atomic_store_explicit(&page->purged, 0, memory_order_relaxed);
+}
+
+/* To be called when all blocks of the page are free or lost, or when the holes were filled. */
+mi_inline void mi_page_forget_holes(mi_page_t* page) {
+  atomic_store_explicit(&page->holes, 0, memory_order_relaxed);
 }
 
 /* The id of the thread that owns the segment. Any thread may ask. Relaxed: the answer "mine" cannot

@@ -1,0 +1,105 @@
+#include "page/holes.h"
+
+#include "segment/purge.h"
+
+_Static_assert(MI_UNIT_SIZE / (MI_SMALL_SIZE_MAX + 1) <= MI_HOLES_MOST, "small pages");
+
+static mi_block_t* block_at(const mi_page_t* page, size_t index) {
+  return (mi_block_t*)(page->start + index * page->block_size);
+}
+
+static uint64_t bit(size_t index) { return (uint64_t)1 << index; }
+
+/* Writes the numbers of the blocks of the list, in its order. False if the program has broken the
+   list: if it has not `length` blocks, or has one twice. */
+static bool
+read_list(const mi_page_t* page, const mi_block_t* list, size_t length, uint8_t* numbers) {
+  uint64_t found = mi_page_holes(page);
+  for (size_t i = 0; i < length; i++, list = mi_block_peek_next(page, list)) {
+    if (!mi_page_contains(page, list)) return false;
+    size_t offset = (size_t)((const uint8_t*)list - page->start);
+    size_t number = offset / page->block_size;
+    if (offset % page->block_size != 0 || (found & bit(number)) != 0) return false;
+    found |= bit(number);
+    numbers[i] = (uint8_t)number;
+  }
+  return list == NULL;
+}
+
+/* Purges the system pages inside of a run of free blocks. Returns those of its blocks that begin
+   there. */
+static uint64_t purge_run(const mi_page_t* page, mi_span_t run) {
+  uintptr_t from = (uintptr_t)block_at(page, run.first);
+  uintptr_t to = (uintptr_t)block_at(page, run.first + run.count);
+  from = mi_align_up(from, mi_os_page_size());
+  to = mi_align_down(to, mi_os_page_size());
+  if (from >= to) return 0;
+  mi_purge_inside(mi_segment_slot(mi_segment_of(page)), (void*)from, (void*)to);
+  uint64_t holes = 0;
+  for (unsigned i = run.first; i < run.first + run.count; i++) {
+    uintptr_t start = (uintptr_t)block_at(page, i);
+    if (start >= from && start < to) holes |= bit(i);
+  }
+  return holes;
+}
+
+/* Purges inside of the runs of these blocks, which are free. Returns which of them are holes. */
+static uint64_t purge_runs(const mi_page_t* page, uint64_t blocks) {
+  uint64_t holes = mi_page_holes(page);
+  uint64_t fresh = blocks & ~holes;
+  while (blocks != 0) {
+    mi_span_t run = mi_first_span(blocks);
+    uint64_t bits = mi_bits64(run.first, run.count);
+    if ((bits & fresh) != 0) holes |= purge_run(page, run);
+    blocks &= ~bits;
+  }
+  return holes;
+}
+
+mi_block_t* mi_page_make_holes(mi_page_t* page, mi_block_t* list, size_t count, size_t due) {
+  uint8_t numbers[MI_HOLES_MOST];
+  size_t before = mi_page_hole_count(page);
+  size_t length = count - before;
+  /* It fails, too, if the owner is about to fill the holes of the list before. */
+  if (length > MI_HOLES_MOST || !read_list(page, list, length, numbers)) return list;
+  size_t due_here = due > before ? due - before : 0; /* holes are the oldest of all */
+  uint64_t blocks = mi_page_holes(page);
+  /* But for the first block, whose link must stay. */
+  for (size_t i = 1; i < length; i++) {
+    if (length - i <= due_here) blocks |= bit(numbers[i]);
+  }
+  uint64_t holes = purge_runs(page, blocks);
+  if (length <= due_here) {
+    mi_purge_inside(mi_segment_slot(mi_segment_of(page)), list + 1,
+                    (uint8_t*)list + page->block_size);
+  }
+  if (holes == mi_page_holes(page)) return list;
+  mi_block_t* left = NULL;
+  for (size_t i = length; i-- > 0;) {
+    if ((holes & bit(numbers[i])) != 0) continue;
+    mi_block_t* block = block_at(page, numbers[i]);
+    mi_block_set_next(page, block, left);
+    left = block;
+  }
+  atomic_store_explicit(&page->holes, holes, memory_order_relaxed);
+  return left;
+}
+
+mi_block_t* mi_page_fill_holes_slow(mi_page_t* page, mi_block_t* list, size_t count) {
+  mi_block_t* last = NULL;
+  size_t length = 0;
+  for (mi_block_t* block = list; mi_page_contains(page, block) && length < count; length++) {
+    last = block;
+    block = mi_block_peek_next(page, block);
+  }
+  /* Else they belong to a list that was begun since, or the program has broken this one. */
+  if (last == NULL || length + mi_page_hole_count(page) != count) return list;
+  for (uint64_t holes = mi_page_holes(page); holes != 0; holes &= holes - 1) {
+    mi_block_t* block = block_at(page, mi_ctz64(holes));
+    mi_block_set_next(page, last, block);
+    last = block;
+  }
+  mi_block_set_next(page, last, NULL);
+  mi_page_forget_holes(page);
+  return list;
+}
