@@ -233,7 +233,9 @@ typedef struct mi_page_s {
   _Atomic(uint8_t) flags; /* MI_PAGE_…; written by the owner, read by any holder of a block */
   uint8_t bin;            /* the size class, or MI_BIN_HUGE; never MI_BIN_FULL */
   uint8_t tag;            /* the tag of its heap; of an abandoned page, of its last heap */
-  uint32_t retired_bytes; /* of a retired page: what it counts for (heap/retire.c). For the owner */
+  /* What the page counted for when it was retired last, or counts for now (heap/retire.c); 0: it
+     never was. For the owner. */
+  uint32_t retired_bytes;
   /* The heap whose page this is. NULL: the page is abandoned, communal, or not in use. Written by
      the owner. A holder of a block may compare it; another thread may follow it only while it has
      set NOTIFYING: its acquire pairs with the release in mi_page_set_full. */

@@ -14,7 +14,7 @@
    once costs half of getting them one by one (bench/NOTES.md). In a small heap that would take too
    much memory for what it saves. */
 void mi_heap_extend_page(mi_heap_t* heap, mi_page_t* page) {
-  mi_heap_unretire(heap, page); /* it will count for more */
+  mi_heap_unretire(heap, page); /* it may count for more when it is empty again */
   enum { LARGE_HEAP_PAGES = 128, AHEAD = 3, MOST_BYTES = 16 << 10 };
   bool ahead = page->block_size <= MI_SMALL_SIZE_MAX && heap->page_count >= LARGE_HEAP_PAGES &&
                (1 + AHEAD) * mi_os_page_size() <= MOST_BYTES;

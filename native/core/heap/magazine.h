@@ -140,7 +140,8 @@ mi_inline size_t mi_magazine_page_alive(const mi_page_t* page) {
 }
 
 /* Whether the page is in use for more than its blocks in the magazine and one that is being freed.
-   Else it may not be, since in_magazine may be too high (types.h). */
+   False proves nothing: in_magazine may be too high (types.h). True may be wrong while other
+   threads' frees are being purged. */
 mi_inline bool mi_magazine_page_stays(const mi_page_t* page) {
   return mi_magazine_page_alive(page) > page->in_magazine + 1u;
 }
@@ -168,7 +169,7 @@ mi_inline void mi_magazine_push(mi_magazine_t* magazine, mi_page_t* page, mi_blo
 }
 
 /* Frees a block of a page with to_magazine. False, and the block is not freed, if it must go to its
-   page: then no block of the page is in the magazine, or the magazine is full. */
+   page: then no block of the page is in the magazine, or there is no room for its class. */
 bool mi_magazine_free(mi_heap_t* heap, mi_page_t* page, mi_block_t* block);
 
 /* ---- Any thread ---- */

@@ -16,13 +16,19 @@ enum { RETIRE_SMALL = 16, RETIRE_OTHER = 4, SLOW_PATHS_PER_ROUND = 64 };
 
 /* Bounds on the bytes in retired pages, so that threads which fall asleep hold little. A heap may
    have SURE_OF_HEAP in any case, and up to MOST_OF_HEAP as long as all heaps together have no more
-   than MOST_OF_ALL. A page counts for the blocks that were laid out in it: of a page with room for
-   a dozen, a program often uses one or two. To count the whole page leaves a process of many
-   threads a quarter of these pages, and takes 1.15 times as long (bench/NOTES.md). */
+   than MOST_OF_ALL. A page counts for the most blocks that were ever laid out in it: of a page with
+   room for a dozen, a program often uses one or two. To count the whole page leaves a process of
+   many threads a quarter of these pages, and takes 1.15 times as long (bench/NOTES.md). */
 #define SURE_OF_HEAP ((size_t)256 << 10)
 #define MOST_OF_HEAP MI_SEGMENT_SIZE
 #define MOST_OF_ALL ((size_t)6 << 20)
 static _Atomic(size_t) retired_by_all;
+
+/* What the page counts for, once it is retired. A page that starts anew keeps its memory. */
+static size_t counts_for(const mi_page_t* page) {
+  size_t bytes = page->capacity * page->block_size;
+  return bytes > page->retired_bytes ? bytes : page->retired_bytes;
+}
 
 static bool has_budget(const mi_heap_t* heap, size_t bytes) {
   size_t then = heap->retired_bytes + bytes;
@@ -37,7 +43,7 @@ bool mi_heap_retired_is_valid(const mi_heap_t* heap) {
     for (const mi_page_t* page = heap->pages[bin].first; page != NULL; page = page->next) {
       if (page->retire_expire == 0) continue;
       if (page->next != NULL || bin < heap->retired_min || bin > heap->retired_max) return false;
-      if (mi_page_is_watched(page)) return false;
+      if (mi_page_is_watched(page) || page->retired_bytes < counts_for(page)) return false;
       bytes += page->retired_bytes;
     }
   }
@@ -83,8 +89,7 @@ static bool is_worth_starting_anew(const mi_page_t* page) {
 
 static bool may_retire(const mi_heap_t* heap, const mi_page_t* page) {
   return !mi_rare(mi_rare_retire) && page->reserved > 1 && !page->in_full &&
-         heap->pages[page->bin].last->retire_expire == 0 &&
-         has_budget(heap, page->capacity * page->block_size);
+         heap->pages[page->bin].last->retire_expire == 0 && has_budget(heap, counts_for(page));
 }
 
 /* Whether other threads freed blocks in pages on the delayed list, where the owner puts SHARED
@@ -148,7 +153,7 @@ void mi_page_retire(mi_page_t* page) {
     mi_heap_remove_page(heap, page);
     mi_heap_add_page(heap, page, false);
   }
-  page->retired_bytes = (uint32_t)(page->capacity * page->block_size);
+  page->retired_bytes = (uint32_t)counts_for(page);
   if (is_worth_starting_anew(page)) mi_page_start_anew(page);
   heap->tld->stats.pages_retire++;
   page->retire_expire = page->block_size <= MI_SMALL_BLOCK_MAX ? RETIRE_SMALL : RETIRE_OTHER;

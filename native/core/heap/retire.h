@@ -19,7 +19,8 @@ bool mi_page_watch(mi_heap_t* heap, mi_page_t* page);
 
 /* Gives an empty page back. While the heap is being visited the page stays, in its queue. */
 void mi_heap_free_page(mi_heap_t* heap, mi_page_t* page);
-/* Ends the retirement, if any, of a page that is in use again, or about to be given back. */
+/* Ends the retirement, if any, of a page that is in use again, or about to be, or to be given
+   back. */
 void mi_heap_unretire(mi_heap_t* heap, mi_page_t* page);
 
 /* Ages all retired pages by one round, and gives back those whose time is over; with `force`, all
@@ -31,7 +32,8 @@ void mi_heap_age_retired(mi_heap_t* heap);
    segment. Returns its segment; NULL if there is no such page. */
 mi_segment_t* mi_heap_give_up_retired(mi_heap_t* heap);
 
-/* Whether every retired page is the last of its queue, within the bounds, and counted. */
+/* Whether every retired page is the last of its queue, in a bin from retired_min to retired_max, and
+   counted for all that was laid out in it. */
 bool mi_heap_retired_is_valid(const mi_heap_t* heap);
 /* In a forked child: only `heap` and the heaps after it in the thread's list have retired pages. */
 void mi_retired_forked(const mi_heap_t* heap);

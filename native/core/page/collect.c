@@ -23,6 +23,7 @@ static mi_block_t* take_thread_free(mi_page_t* page, size_t* count) {
                                                   memory_order_acquire, memory_order_relaxed));
   if (mi_unlikely(mi_tf_list(word) == NULL)) {
     mi_pace_taken((size_t)page->reserved * page->block_size);
+    page->retired_bytes = 0;
     mi_page_start_anew(page);
     return NULL;
   }

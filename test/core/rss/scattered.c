@@ -40,8 +40,8 @@ static void run(size_t start, size_t least, size_t most, size_t allowed) {
 int main(void) {
   mi_free(mi_malloc(1));
   size_t start = memory_resident();
-  run(start, 1100, 8 << 10, 48 * MIB);
-  run(start, 8 << 10, 32 << 10, 32 * MIB);
+  run(start, 1100, 8 << 10, 40 * MIB);
+  run(start, 8 << 10, 32 << 10, 24 * MIB);
   run(start, 32 << 10, 256 << 10, 16 * MIB);
   return 0;
 }

@@ -151,11 +151,35 @@ static void counts_what_was_laid_out(void) {
   CHECK_CMP(whole, >, 2 * SURE);
   /* A page that is used again, and grows, counts for more when it is empty again. */
   static void* more[MI_UNIT_SIZE / 1024];
+  static const size_t grown[] = {4096, 1024};
+  for (size_t i = 0; i < 2; i++) {
+    size_t before = heap->retired_bytes;
+    size_t count = fill_page(grown[i], more);
+    CHECK_CMP(count, >, FEW);
+    free_blocks(more, count);
+    CHECK_CMP(heap->retired_bytes, >, before + MI_UNIT_SIZE / 2);
+  }
+  mi_collect(true);
+  CHECK_EQ(heap->retired_bytes, 0);
+}
+
+/* A page that starts anew, since its blocks came back in no order, counts for all that it holds. */
+static void counts_what_was_touched(void) {
+  enum { SIZE = 64, STEP = 7 };
+  static void* blocks[MI_UNIT_SIZE / SIZE];
+  const mi_heap_t* heap = mi_heap_get_backing();
+  mi_collect(true);
+  size_t count = fill_page(SIZE, blocks);
+  const mi_page_t* page = mi_page_of(blocks[0]);
+  for (size_t from = 0; from < STEP; from++) {
+    for (size_t i = from; i < count; i += STEP) mi_free(blocks[i]);
+  }
+  CHECK_CMP(page->retire_expire, >, 0);
+  if (!MI_CHECKED) CHECK_EQ(page->capacity, 0);
   size_t before = heap->retired_bytes;
-  size_t count = fill_page(sizes[0], more);
-  CHECK_CMP(count, >, FEW);
-  free_blocks(more, count);
-  CHECK_CMP(heap->retired_bytes, >, before + MI_UNIT_SIZE / 2);
+  CHECK_EQ(before, page->reserved * page->block_size);
+  mi_free(mi_malloc(SIZE));
+  CHECK_EQ(heap->retired_bytes, before);
   mi_collect(true);
   CHECK_EQ(heap->retired_bytes, 0);
 }
@@ -222,6 +246,7 @@ int main(void) {
   laid_out_anew(64);
   laid_out_anew(512);
   counts_what_was_laid_out();
+  counts_what_was_touched();
   handed_on();
   handed_on_among_many();
   alternate(8);
