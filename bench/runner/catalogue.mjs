@@ -38,6 +38,13 @@ const rows = [
   { name: 'zeroed', quick: 5000 },
   { name: 'fragmentation', quick: 2000 },
   { name: 'quiet', memory: 'end', live: { mib: 22, baseline: 'hello' }, slow: true },
+  {
+    name: 'scattered',
+    counts: ['memory'],
+    memory: 'end',
+    live: { mib: 22, baseline: 'hello' },
+    slow: true,
+  },
   { name: 'hello', counts: ['memory'] },
   { name: 'modest-threads', several: true, counts: ['memory'], quick: 10 },
 ];
