@@ -49,6 +49,8 @@ bit shared[PAGES]; /* the owner frees on thread_free, too */
 #define SHARED 20  /* on thread_free */
 #define PURGING 21 /* in the hands of a thread that purges the page */
 #define PURGED 22
+#define HOLE 23    /* counted on thread_free, and in holes[] */
+#define TAKEN 24   /* in the owner's hands, before the holes of the list are filled */
 byte place[ALL];           /* one of these, or the number of the thread that holds the block */
 bit page_lives[PAGES];
 bit heap_lives[HEAPS];
@@ -216,6 +218,19 @@ inline scavenge(p) {
            atomic {
              HOLDS(purge_alone, thread_free[p] == (WHOLE | NOTIFYING) && page_lives[p]);
              thread_free[p] = WHOLE | NORMAL;
+#ifdef HOLES
+             i = FIRST(p);
+             do
+             :: i < PAST(p) ->
+                if
+                :: place[i] == HOLE -> place[i] = PURGING
+                :: else
+                fi;
+                i++
+             :: else -> break
+             od;
+             holes[p] = 0;
+#endif
              working[p]--;
              i = FIRST(p);
              do
@@ -234,10 +249,98 @@ inline scavenge(p) {
   word = 0; wanted = 0
 }
 
+#ifdef HOLES
+byte holes[PAGES]; /* bit per block */
+#define HOLE_BIT(b, p) (1 << (b - FIRST(p)))
+#define HOLE_COUNT(h) ((h & 1) + ((h >> 1) & 1) + ((h >> 2) & 1))
+
+/* mi_page_make_holes: any of the blocks behind the first one of `list`, if the list and the holes
+   that there are make up `count`. */
+inline make_holes(p) {
+  atomic {
+    known = holes[p];
+    i = list; later = 0;
+    do
+    :: i != 0 -> later++; i = next[i]
+    :: else -> break
+    od;
+    fits = (later + HOLE_COUNT(known) == count);
+    later = 0
+  }
+  if
+  :: fits ->
+     atomic {
+       i = list;
+       do
+       :: next[i] != 0 ->
+          if
+          :: later = next[i];
+             HOLDS(purge_alone, place[later] == PURGING && !(known & HOLE_BIT(later, p)));
+             place[later] = HOLE; known = known | HOLE_BIT(later, p);
+             next[i] = next[later]; next[later] = 0; later = 0
+          :: i = next[i]
+          fi
+       :: else -> break
+       od;
+       if
+       :: known != holes[p] -> holes[p] = known
+       :: else
+       fi;
+       i = 0
+     }
+  :: else
+  fi;
+  known = 0; fits = 0
+}
+
+/* mi_page_fill_holes, for the list `later` of `count` blocks that the owner took. */
+inline fill_holes(p) {
+  if
+  :: holes[p] != 0 ->
+     atomic {
+       i = later; it_count = 0;
+       do
+       :: i != 0 -> it_count++; i = next[i]
+       :: else -> break
+       od
+     }
+#ifndef FILL_BLINDLY
+     if
+     :: it_count + HOLE_COUNT(holes[p]) == count ->
+#endif
+        atomic {
+          i = FIRST(p);
+          do
+          :: i < PAST(p) ->
+             if
+             :: holes[p] & HOLE_BIT(i, p) ->
+                HOLDS(one_list, place[i] == HOLE);
+                place[i] = TAKEN; next[i] = later; later = i
+             :: else
+             fi;
+             i++
+          :: else -> break
+          od;
+          i = 0
+        }
+        holes[p] = 0
+#ifndef FILL_BLINDLY
+     :: else
+     fi
+#endif
+  :: else
+  fi;
+  it_count = 0
+}
+#endif
+
 #ifdef BLOCKWISE
 inline put_back(p) {
   atomic { list = LIST(word); count = COUNT(word) }
   purged[p] = list;
+#ifdef HOLES
+  make_holes(p);
+#endif
   word = thread_free[p];
   do
   :: atomic {
@@ -295,6 +398,22 @@ inline take(p, w) {
   i = 0; later = 0; wanted = 0
 }
 
+#ifdef HOLES
+/* The list `later`, with its holes, becomes free. */
+inline take_filled(p) {
+  wanted = 0;
+  do
+  :: later != 0 ->
+     HOLDS(one_list, place[later] == TAKEN && PAGE_OF(later) == p);
+     place[later] = FREE; wanted++; used[p]--;
+     i = later; later = next[later]; next[i] = 0
+  :: else -> break
+  od;
+  HOLDS(one_list, wanted == count);
+  i = 0; wanted = 0
+}
+#endif
+
 /* mi_page_free_collect */
 inline collect(p) {
 #ifdef SHARING
@@ -307,7 +426,15 @@ inline collect(p) {
      atomic {
        if
        :: thread_free[p] == word ->
-          thread_free[p] = STATE(word); take(p, word); word = 0;
+          thread_free[p] = STATE(word);
+#ifdef HOLES
+          if
+          :: LIST(word) == 0 -> take(p, word); word = 0
+          :: else -> move_list(LIST(word), SHARED, TAKEN); i = 0
+          fi;
+#else
+          take(p, word); word = 0;
+#endif
 #ifdef BLOCKWISE
           purged[p] = 0
 #endif
@@ -315,6 +442,15 @@ inline collect(p) {
        fi;
        check_page(p)
      }
+#ifdef HOLES
+     if
+     :: LIST(word) != 0 && place[LIST(word)] == TAKEN ->
+        atomic { later = LIST(word); count = COUNT(word) }
+        fill_holes(p);
+        atomic { take_filled(p); word = 0; count = 0 }
+     :: else
+     fi
+#endif
   od;
   word = 0
 }

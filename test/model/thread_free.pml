@@ -41,6 +41,10 @@ proctype other(byte me) {
 proctype purger(byte me) {
   short word, wanted;
   byte i, list, count;
+#ifdef HOLES
+  byte later, known;
+  bit fits;
+#endif
   do
   :: WORTH(thread_free[0], 0) -> scavenge(0)
 #if PAGES > 1
@@ -130,6 +134,9 @@ inline delete_heap() {
 inline destroy_page(p) {
   atomic {
     STATE(thread_free[p]) != NOTIFYING -> thread_free[p] = NORMAL; in_full[p] = 0; used[p] = 0;
+#ifdef HOLES
+    holes[p] = 0;
+#endif
     i = FIRST(p);
     do
     :: i < PAST(p) -> place[i] = FREE; next[i] = 0; i++
@@ -205,6 +212,9 @@ active proctype owner() {
   byte chain, later, kept, it, i, b, p;
 #ifdef SHARING
   byte kept_free;
+#endif
+#ifdef HOLES
+  byte count, it_count;
 #endif
   byte me = 1;
   atomic {
