@@ -141,8 +141,8 @@ typedef struct mi_block_s {
    (huge). Any thread that pushes sets FULL -> NOTIFYING -> NORMAL; any thread that purges sets
    NORMAL -> NOTIFYING -> NORMAL.
 
-   WHOLE says that all blocks of the page are on the list; or, if the list is empty, that all blocks
-   are free and none is laid out, since the page was purged (page/scavenge.h).
+   WHOLE says that all blocks of the page are on the list, or are holes; or, if the list is empty,
+   that all blocks are free and none is laid out, since the page was purged (page/scavenge.h).
 
    ARCHITECTURE.md has the picture, and the names of the invariants that test/model checks. */
 enum { MI_TF_NORMAL = 0, MI_TF_FULL = 1, MI_TF_NOTIFYING = 2, MI_TF_UNOWNED = 3 };
@@ -206,7 +206,7 @@ typedef struct mi_page_s {
   bool in_full;              /* in the full queue */
   bool to_magazine;          /* the owner's frees go to the heap's magazine */
   uint16_t in_magazine;      /* its blocks in the magazine; too many if other threads took some */
-  uint16_t owner_shared;     /* blocks that the owner put on thread_free; 0 without SHARED */
+  uint16_t owner_shared;     /* blocks that the owner put on thread_free (page/collect.c) */
   struct mi_page_s* next;    /* in its queue */
   struct mi_page_s* prev;
   union {
@@ -246,7 +246,8 @@ typedef struct mi_page_s {
      thread_free for the page to be empty. Of a communal page: 1, and 0 once its block was freed. */
   _Atomic(uintptr_t) link;
   /* Bit per block that counts as one on thread_free, but is on no list, since its memory was purged
-     with the link (page/holes.h). Written by the thread that has taken the list. */
+     with the link (page/holes.h). Written by the thread that has taken the list, or that ends the
+     page. */
   _Atomic(uint64_t) holes;
   /* Blocks on thread_free, counted from the end of the list, behind which the holes come: those that
      were on it when page/scavenge.c last looked, and those of which all was purged that could be. 0

@@ -5,17 +5,21 @@
 #include "heap/queue.h"
 #include "heap/retire.h"
 
-/* Collects a page, and gives it back if it is empty. Without `force`, a retired page is kept, and a
-   shared or watched one is left as it is, unless all its blocks were freed: its owner may fall
-   asleep. */
+/* Whether the page is left as it is, though some of its blocks were freed: its owner may fall asleep,
+   and a shared page of larger blocks is one that other threads, or mi_scavenge_all, can purge. */
+static bool stays(const mi_page_t* page, bool force) {
+  if (mi_page_has_come_back(page)) return false;
+  if (force) return mi_page_is_shared(page) && page->block_size > MI_SMALL_SIZE_MAX;
+  return mi_page_is_shared(page) || mi_page_is_watched(page);
+}
+
+/* Collects a page, and gives it back if it is empty. Without `force`, a retired page is kept. */
 static void collect_page(mi_heap_t* heap, mi_page_t* page, void* force) {
+  if (stays(page, *(bool*)force)) return;
   if (*(bool*)force) {
     mi_page_free_collect_all(page);
-  } else if (mi_page_has_come_back(page) ||
-             !(mi_page_is_shared(page) || mi_page_is_watched(page))) {
-    mi_page_free_collect(page);
   } else {
-    return;
+    mi_page_free_collect(page);
   }
   if (mi_page_is_empty(page)) {
     if (*(bool*)force || page->retire_expire == 0) mi_heap_free_page(heap, page);

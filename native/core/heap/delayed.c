@@ -168,7 +168,7 @@ void mi_page_share(mi_page_t* page) {
   if (blocks.first == NULL) return;
   page->local_free = NULL;
   page->used = (uint32_t)(page->used + blocks.count);
-  page->owner_shared = (uint16_t)blocks.count;
+  page->owner_shared = (uint16_t)(page->owner_shared + blocks.count);
   push(page, blocks);
 }
 

@@ -68,7 +68,7 @@ static void add_others(free_set_t* set, mi_page_t* page, const mi_block_t* known
     holes = mi_page_holes(page);
     if (mi_tf_list(word) != known) set->thread_free = add_list(set, page, mi_tf_list(word), known);
     set->bits[0] |= holes;
-    /* An exchange, so that the links were read before. */
+    /* A read-modify-write, so that the links were read before. */
     word = atomic_fetch_add_explicit(&page->thread_free, 0, memory_order_acq_rel);
   } while (mi_tf_state(word) == MI_TF_NOTIFYING || mi_page_holes(page) != holes);
   if ((word & MI_TF_WHOLE) == 0) return;

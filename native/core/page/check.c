@@ -37,6 +37,9 @@ bool mi_page_is_valid(mi_page_t* page) {
   if (mi_page_used(page) + free + local != page->capacity) return false;
   if (!mi_is_aligned(page->start, mi_lowest_bit(page->block_size) < 64 ? MI_WORD_SIZE : 64))
     return false;
+  uint64_t holes = mi_page_holes(page);
+  if (holes != 0 && (page->block_size <= MI_SMALL_SIZE_MAX || mi_bsr64(holes) >= page->capacity))
+    return false;
   bool in_full = page->in_full;
   uintptr_t word = atomic_load_explicit(&page->thread_free, memory_order_acquire);
   /* A page of one block is in no other queue; its block is on `free` only during a visit. */
@@ -70,8 +73,7 @@ static bool is_with_others(const mi_page_t* page, const mi_block_t* block) {
     if (list == block) return true;
     list = mi_block_peek_next(page, list);
   }
-  size_t number = (size_t)((const uint8_t*)block - page->start) / page->block_size;
-  return number < MI_HOLES_MOST && (mi_page_holes(page) >> number & 1) != 0;
+  return false;
 }
 
 bool mi_page_block_is_free(const mi_page_t* page, const mi_block_t* block) {
@@ -79,6 +81,7 @@ bool mi_page_block_is_free(const mi_page_t* page, const mi_block_t* block) {
      is alive. */
   if ((atomic_load_explicit(&page->thread_free, memory_order_relaxed) & MI_TF_WHOLE) != 0)
     return true;
+  if (mi_page_is_hole(page, block)) return true; /* it has no link */
   /* A free block begins with a link: NULL, or a block of this page. Few live blocks do. */
   uintptr_t next = (uintptr_t)mi_block_peek_next(page, block);
   if (next != 0) {

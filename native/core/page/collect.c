@@ -7,6 +7,7 @@ void mi_page_start_anew(mi_page_t* page) {
   page->used = page->capacity = 0;
   page->memory_is_zero = page->free_is_zero = false;
   page->began_anew = true;
+  mi_page_forget_holes(page);
   mi_page_forget_looks(page);
 }
 
@@ -23,12 +24,15 @@ static mi_block_t* take_thread_free(mi_page_t* page, size_t* count) {
                                                   memory_order_acquire, memory_order_relaxed));
   if (mi_unlikely(mi_tf_list(word) == NULL)) {
     mi_pace_taken((size_t)page->reserved * page->block_size);
-    page->retired_bytes = 0;
+    /* Not if it is retired: malloc and free in it do not end that, and the heap counts it so. */
+    if (page->retire_expire == 0) page->retired_bytes = 0;
     mi_page_start_anew(page);
     return NULL;
   }
-  size_t purged = atomic_load_explicit(&page->purged, memory_order_relaxed);
-  if (mi_unlikely(purged > 0)) mi_pace_taken(purged * page->block_size);
+  size_t again = page->bin == MI_BIN_HUGE
+                     ? atomic_load_explicit(&page->purged, memory_order_relaxed)
+                     : mi_page_hole_count(page);
+  if (mi_unlikely(again > 0)) mi_pace_taken(again * page->block_size);
   mi_page_forget_looks(page);
   *count = mi_tf_count(word);
   if (mi_unlikely(*count > page->used)) {
@@ -75,8 +79,12 @@ static void collect_thread_free(mi_page_t* page) {
   size_t count = 0;
   mi_block_t* list = take_thread_free(page, &count);
   if (count > 0) learn_from(page, count);
-  /* If another thread holds the list to purge it, the page stays SHARED. */
-  if (mi_page_is_shared(page) && (count > 0 || !mi_page_is_notifying(page))) mi_page_unshare(page);
+  /* If another thread holds the list to purge it, the page stays SHARED as long as `free` is
+     empty. What the owner has on that list is still the owner's then, not freed by others. */
+  bool held = mi_page_is_notifying(page);
+  size_t owner = held && page->owner_shared > count ? page->owner_shared - count : 0;
+  if (mi_page_is_shared(page) && (count > 0 || !held)) mi_page_unshare(page);
+  if (!mi_page_is_shared(page)) page->owner_shared = (uint16_t)owner;
   if (mi_likely(list == NULL)) return;
   mi_assert(page->uncounted == 0);
   bool becomes_free = page->free == NULL;

@@ -10,8 +10,12 @@ static mi_block_t* block_at(const mi_page_t* page, size_t index) {
 
 static uint64_t bit(size_t index) { return (uint64_t)1 << index; }
 
+static bool can_have_holes(const mi_page_t* page) {
+  return page->block_size > MI_SMALL_SIZE_MAX && page->reserved <= MI_HOLES_MOST;
+}
+
 /* Writes the numbers of the blocks of the list, in its order. False if the program has broken the
-   list: if it has not `length` blocks, or has one twice. */
+   list: if it has not `length` blocks, or has one twice, or one that is a hole. */
 static bool
 read_list(const mi_page_t* page, const mi_block_t* list, size_t length, uint8_t* numbers) {
   uint64_t found = mi_page_holes(page);
@@ -43,10 +47,10 @@ static uint64_t purge_run(const mi_page_t* page, mi_span_t run) {
   return holes;
 }
 
-/* Purges inside of the runs of these blocks, which are free. Returns which of them are holes. */
-static uint64_t purge_runs(const mi_page_t* page, uint64_t blocks) {
+/* Purges inside of the runs of these free blocks in which some are `fresh`: the others were purged
+   before. Returns which blocks are holes then. */
+static uint64_t purge_runs(const mi_page_t* page, uint64_t blocks, uint64_t fresh) {
   uint64_t holes = mi_page_holes(page);
-  uint64_t fresh = blocks & ~holes;
   while (blocks != 0) {
     mi_span_t run = mi_first_span(blocks);
     uint64_t bits = mi_bits64(run.first, run.count);
@@ -56,19 +60,33 @@ static uint64_t purge_runs(const mi_page_t* page, uint64_t blocks) {
   return holes;
 }
 
+bool mi_page_list_is_sound(const mi_page_t* page, const mi_block_t* list, size_t count) {
+  uint8_t numbers[MI_HOLES_MOST];
+  size_t length = count - mi_page_hole_count(page);
+  return length <= MI_HOLES_MOST && read_list(page, list, length, numbers);
+}
+
+static size_t without(size_t blocks, size_t holes) { return blocks > holes ? blocks - holes : 0; }
+
 mi_block_t* mi_page_make_holes(mi_page_t* page, mi_block_t* list, size_t count, size_t due) {
   uint8_t numbers[MI_HOLES_MOST];
+  /* Asked again: the page may be another one than that which was found worth it. */
+  if (!can_have_holes(page)) return list;
   size_t before = mi_page_hole_count(page);
   size_t length = count - before;
   /* It fails, too, if the owner is about to fill the holes of the list before. */
   if (length > MI_HOLES_MOST || !read_list(page, list, length, numbers)) return list;
-  size_t due_here = due > before ? due - before : 0; /* holes are the oldest of all */
-  uint64_t blocks = mi_page_holes(page);
+  /* Of the list itself: holes are older than all of it. */
+  size_t due_here = without(due, before);
+  size_t purged_here = without(atomic_load_explicit(&page->purged, memory_order_relaxed), before);
+  uint64_t blocks = mi_page_holes(page), fresh = 0;
   /* But for the first block, whose link must stay. */
   for (size_t i = 1; i < length; i++) {
     if (length - i <= due_here) blocks |= bit(numbers[i]);
+    if (length - i <= due_here && length - i > purged_here) fresh |= bit(numbers[i]);
   }
-  uint64_t holes = purge_runs(page, blocks);
+  uint64_t holes = purge_runs(page, blocks, fresh);
+  atomic_store_explicit(&page->purged, (uint8_t)due, memory_order_relaxed);
   if (length <= due_here) {
     mi_purge_inside(mi_segment_slot(mi_segment_of(page)), list + 1,
                     (uint8_t*)list + page->block_size);

@@ -20,10 +20,21 @@ mi_inline size_t mi_page_hole_count(const mi_page_t* page) {
   return mi_popcount64(mi_page_holes(page));
 }
 
+/* Whether the block is a hole. */
+mi_inline bool mi_page_is_hole(const mi_page_t* page, const mi_block_t* block) {
+  size_t number = (size_t)((const uint8_t*)block - page->start) / page->block_size;
+  return number < MI_HOLES_MOST && (mi_page_holes(page) >> number & 1) != 0;
+}
+
+/* Whether the list and the holes are `count` different blocks, as they are unless the program has
+   freed one twice, or written to one. For a page that can have holes, whose list this thread has
+   taken. */
+bool mi_page_list_is_sound(const mi_page_t* page, const mi_block_t* list, size_t count);
+
 /* Purges the system pages that lie in the last `due` of the `count` blocks on thread_free, whose
    `list` this thread has taken as a purge does (page/scavenge.h). The links go with them, and these
    blocks are holes from now on. Returns the list that is left, with the same first block; the same
-   list if the program has broken it. */
+   list if the program has broken it, or if the page has small blocks after all. */
 mi_block_t* mi_page_make_holes(mi_page_t* page, mi_block_t* list, size_t count, size_t due);
 
 mi_block_t* mi_page_fill_holes_slow(mi_page_t* page, mi_block_t* list, size_t count);

@@ -75,6 +75,7 @@ void mi_page_forget_other_thread(mi_page_t* page, bool held) {
     atomic_store_explicit(&page->thread_free, word & ~(uintptr_t)MI_TF_STATE_MASK,
                           memory_order_relaxed);
   }
+  if (mi_tf_list(word) == NULL) mi_page_forget_holes(page); /* the lost owner was filling them */
   /* The lost thread found the page empty, and has set link to 0. So that the next thread finds it
      empty, too, no block must be left on thread_free. */
   if (held && atomic_load_explicit(&page->link, memory_order_relaxed) == 0)

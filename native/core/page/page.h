@@ -188,7 +188,7 @@ mi_inline void mi_page_count_all(mi_page_t* page) {
    full queue. If one were enough, each free would move a page where random blocks are replaced, and
    each malloc another one. Both the owner and the others may have freed fewer than that, so the
    quota is at most half of the blocks. For blocks above MI_SMALL_BLOCK_MAX it is 1, since
-   page/scavenge.h purges these one by one, but in no page that is FULL. */
+   page/scavenge.h purges nothing in a page that is FULL; of smaller ones that costs a few KiB. */
 mi_inline size_t mi_page_quota(const mi_page_t* page) {
   enum { SHARE = 16 };
   if (page->reserved < SHARE || page->block_size > MI_SMALL_BLOCK_MAX) return 1;

@@ -93,10 +93,12 @@ static void put_back(mi_page_t* page, mi_block_t* list, size_t count) {
   }
 }
 
-/* Whether the list is not as long as its count: then a block that was freed twice was counted in
+/* Whether the list, with the holes, is not as long as its count: then a block that was freed twice was counted in
    place of one that is alive. The owner will report it. */
 static bool is_broken(const mi_page_t* page, uintptr_t word) {
-  size_t left = mi_tf_count(word) - mi_page_hole_count(page);
+  if (page->reserved <= MI_HOLES_MOST)
+    return !mi_page_list_is_sound(page, mi_tf_list(word), mi_tf_count(word));
+  size_t left = mi_tf_count(word);
   const mi_block_t* block = mi_tf_list(word);
   for (; block != NULL && left > 0; left--) block = next_of(page, block);
   return block != NULL || left > 0;
@@ -142,10 +144,7 @@ static bool scavenge_page(mi_segment_t* segment, mi_page_t* page, bool all) {
   }
   mi_block_t* list = mi_tf_list(word);
   size_t count = mi_tf_count(word);
-  if (whole == 0) {
-    list = mi_page_make_holes(page, list, count, due);
-    atomic_store_explicit(&page->purged, (uint8_t)due, memory_order_relaxed);
-  }
+  if (whole == 0) list = mi_page_make_holes(page, list, count, due);
   mi_race_window();
   bool done = note_seen(segment, page, word);
   put_back(page, list, count);
