@@ -4,7 +4,7 @@
    blocks above MI_SMALL_SIZE_MAX, of which none has more than MI_HOLES_MOST.
 
    So what is free here and there between live blocks takes little memory: of 200 MiB of blocks of 8
-   to 32 KiB of which one in ten is left, 34 MiB stay instead of 160 (test/core/rss/scattered.c). */
+   to 32 KiB of which one in ten is left, 37 MiB stay instead of 160 (test/core/rss/scattered.c). */
 #ifndef MI_HOLES_H
 #define MI_HOLES_H
 
