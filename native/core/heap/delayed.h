@@ -14,11 +14,11 @@ void mi_page_free_block_mt(mi_page_t* page, mi_block_t* block);
    the last block. */
 bool mi_page_free_block_unowned(mi_page_t* page, mi_block_t* block);
 
-/* For a page that is full, or was until now, and in which several threads free, or whose heap shares
-   such pages (mi_heap_shares). If its owner fell asleep, other threads could purge its memory only
-   if all free blocks are on thread_free. So the owner's free blocks are moved to thread_free, and
-   from now on the owner frees onto it as well, until malloc looks for blocks in the page. That costs
-   6 ns for each free of the owner; other threads pay as much. */
+/* For a page that is full, or was until now, and in which several threads free, or whose heap
+   shares such pages (mi_heap_shares). If its owner fell asleep, other threads could purge its
+   memory only if all free blocks are on thread_free. So the owner's free blocks are moved to
+   thread_free, and from now on the owner frees onto it as well, until malloc looks for blocks in
+   the page. That costs 6 ns for each free of the owner; other threads pay as much. */
 void mi_page_share(mi_page_t* page);
 
 /* Whether other threads have told the heap of blocks that they freed in its full pages. For the

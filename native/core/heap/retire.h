@@ -32,8 +32,8 @@ void mi_heap_age_retired(mi_heap_t* heap);
    segment. Returns its segment; NULL if there is no such page. */
 mi_segment_t* mi_heap_give_up_retired(mi_heap_t* heap);
 
-/* Whether every retired page is the last of its queue, in a bin from retired_min to retired_max, and
-   counted for all that was laid out in it. */
+/* Whether every retired page is the last of its queue, in a bin from retired_min to retired_max,
+   and counted for all that was laid out in it. */
 bool mi_heap_retired_is_valid(const mi_heap_t* heap);
 /* In a forked child: only `heap` and the heaps after it in the thread's list have retired pages. */
 void mi_retired_forked(const mi_heap_t* heap);

@@ -39,9 +39,9 @@ mi_block_t* mi_page_make_holes(mi_page_t* page, mi_block_t* list, size_t count, 
 
 mi_block_t* mi_page_fill_holes_slow(mi_page_t* page, mi_block_t* list, size_t count);
 /* Puts the holes at the end of the list, which the owner has taken from thread_free to keep, and
-   which has `count` blocks with these. Meanwhile others may push, and purge what they pushed. So the
-   holes are the list's only if just as many are missing there; and as long as they are not filled,
-   no others are made. */
+   which has `count` blocks with these. Meanwhile others may push, and purge what they pushed. So
+   the holes are the list's only if just as many are missing there; and as long as they are not
+   filled, no others are made. */
 mi_inline mi_block_t* mi_page_fill_holes(mi_page_t* page, mi_block_t* list, size_t count) {
   return mi_likely(mi_page_holes(page) == 0) ? list : mi_page_fill_holes_slow(page, list, count);
 }

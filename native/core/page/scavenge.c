@@ -93,8 +93,8 @@ static void put_back(mi_page_t* page, mi_block_t* list, size_t count) {
   }
 }
 
-/* Whether the list, with the holes, is not as long as its count: then a block that was freed twice was counted in
-   place of one that is alive. The owner will report it. */
+/* Whether the list, with the holes, has not as many blocks as are counted: then a block that was
+   freed twice was counted in place of one that is alive. The owner will report it. */
 static bool is_broken(const mi_page_t* page, uintptr_t word) {
   if (page->reserved <= MI_HOLES_MOST)
     return !mi_page_list_is_sound(page, mi_tf_list(word), mi_tf_count(word));

@@ -4,9 +4,9 @@
 
      if all blocks of the page are on the list, the page is purged, and thread_free becomes WHOLE
        without a list
-     if only some are, in a page of blocks above MI_SMALL_SIZE_MAX, the system pages that lie in these
-       are purged, with the links there (page/holes.h), and the rest is put back. Only for blocks
-       that were on the list at the last look, too
+     if only some are, in a page of blocks above MI_SMALL_SIZE_MAX, the system pages that lie in
+       these are purged, with the links there (page/holes.h), and the rest is put back. Only for
+       blocks that were on the list at the last look, too
      of the block of a huge page all is purged but the system page that holds the link
 
    Smaller blocks are not worth that one by one. So of pages of these that were not exhausted, about
