@@ -6,11 +6,11 @@
 #include "heap/retire.h"
 
 /* Whether the page is left as it is, though some of its blocks were freed: its owner may fall
-   asleep, and a shared page of larger blocks is one that other threads, or mi_scavenge_all, can
+   asleep, and a shared coarse page is one that other threads, or mi_scavenge_all, can
    purge. */
 static bool stays(const mi_page_t* page, bool force) {
   if (mi_page_has_come_back(page)) return false;
-  if (force) return mi_page_is_shared(page) && page->block_size > MI_SMALL_SIZE_MAX;
+  if (force) return mi_page_is_shared(page) && mi_page_is_coarse(page);
   return mi_page_is_shared(page) || mi_page_is_watched(page);
 }
 

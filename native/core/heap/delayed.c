@@ -90,7 +90,7 @@ static mi_noinline void free_huge_mt(mi_page_t* page, mi_block_t* block) {
 mi_inline size_t push(mi_page_t* page, blocks_t blocks) {
   /* Read now: after the push the page and its segment may be gone. */
   mi_slot_ref_t slot = mi_segment_slot(mi_segment_of(page));
-  bool coarse = page->block_size > MI_SMALL_SIZE_MAX;
+  bool coarse = mi_page_is_coarse(page);
   uintptr_t word = atomic_load_explicit(&page->thread_free, memory_order_relaxed);
   uintptr_t wanted;
   do {

@@ -74,21 +74,19 @@ void mi_heap_remove_page(mi_heap_t* heap, mi_page_t* page) {
   heap->pages_of[page->bin]--;
 }
 
-/* Free blocks above this size are worth purging one by one, and other threads can do that if the
-   blocks are on thread_free (page/scavenge.h). So the pages are shared whenever they are full: in
-   heaps where other threads free, and in heaps with a magazine, which takes most frees before they
-   get to a page. In a small heap of one thread it would cost each malloc and free 6 ns. */
-enum { SHARED_FROM = MI_SMALL_SIZE_MAX };
-
 void mi_heap_others_free(mi_heap_t* heap) {
   if (mi_likely(heap->others_free)) return;
   heap->others_free = true;
   mi_magazine_watch(heap);
 }
 
+/* Free blocks of a coarse page are worth purging one by one, and other threads can do that if the
+   blocks are on thread_free (page/scavenge.h). So the page is shared whenever it is full: in heaps
+   where other threads free, and in heaps with a magazine, which takes most frees before they get to
+   a page. In a small heap of one thread it would cost each malloc and free 6 ns. */
 bool mi_heap_shares(const mi_heap_t* heap, const mi_page_t* page) {
   bool wanted = heap->others_free || heap->magazine != NULL;
-  return wanted && page->block_size > SHARED_FROM && page->reserved > 1;
+  return wanted && mi_page_is_coarse(page) && page->reserved > 1;
 }
 
 static bool will_be_shared(const mi_heap_t* heap, const mi_page_t* page) {

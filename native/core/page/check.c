@@ -38,8 +38,7 @@ bool mi_page_is_valid(mi_page_t* page) {
   if (!mi_is_aligned(page->start, mi_lowest_bit(page->block_size) < 64 ? MI_WORD_SIZE : 64))
     return false;
   uint64_t holes = mi_page_holes(page);
-  if (holes != 0 && (page->block_size <= MI_SMALL_SIZE_MAX || mi_bsr64(holes) >= page->capacity))
-    return false;
+  if (holes != 0 && (!mi_page_is_coarse(page) || mi_bsr64(holes) >= page->capacity)) return false;
   bool in_full = page->in_full;
   uintptr_t word = atomic_load_explicit(&page->thread_free, memory_order_acquire);
   /* A page of one block is in no other queue; its block is on `free` only during a visit. */
@@ -57,8 +56,8 @@ bool mi_page_is_valid(mi_page_t* page) {
   /* Other threads may push meanwhile, but only in front: the list from this block on does not
      change. It may change where page/scavenge.h may be at work: in pages of blocks above
      MI_SMALL_SIZE_MAX, and in pages that may have all their blocks on thread_free. */
-  bool stays = page->block_size <= MI_SMALL_SIZE_MAX &&
-               (free != 0 || local != 0 || page->capacity != page->reserved);
+  bool stays =
+      !mi_page_is_coarse(page) && (free != 0 || local != 0 || page->capacity != page->reserved);
   if (stays && checked_length(page, mi_tf_list(word)) != mi_tf_count(word)) return false;
   return page->capacity > 256 || lists_are_disjoint(page);
 }

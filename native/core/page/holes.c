@@ -11,23 +11,25 @@ static mi_block_t* block_at(const mi_page_t* page, size_t index) {
 static uint64_t bit(size_t index) { return (uint64_t)1 << index; }
 
 static bool can_have_holes(const mi_page_t* page) {
-  return page->block_size > MI_SMALL_SIZE_MAX && page->reserved <= MI_HOLES_MOST;
+  return mi_page_is_coarse(page) && page->reserved <= MI_HOLES_MOST;
 }
 
-/* Writes the numbers of the blocks of the list, in its order. False if the program has broken the
-   list: if it has not `length` blocks, or has one twice, or one that is a hole. */
-static bool
-read_list(const mi_page_t* page, const mi_block_t* list, size_t length, uint8_t* numbers) {
+/* Writes the numbers of the blocks of the list, in its order, and returns how many there are. 0 if
+   these and the holes are not `count` different blocks. */
+static size_t
+read_list(const mi_page_t* page, const mi_block_t* list, size_t count, uint8_t* numbers) {
   uint64_t found = mi_page_holes(page);
+  size_t length = count - mi_popcount64(found);
+  if (length > MI_HOLES_MOST) return 0;
   for (size_t i = 0; i < length; i++, list = mi_block_peek_next(page, list)) {
-    if (!mi_page_contains(page, list)) return false;
+    if (!mi_page_contains(page, list)) return 0;
     size_t offset = (size_t)((const uint8_t*)list - page->start);
     size_t number = offset / page->block_size;
-    if (offset % page->block_size != 0 || (found & bit(number)) != 0) return false;
+    if (offset % page->block_size != 0 || (found & bit(number)) != 0) return 0;
     found |= bit(number);
     numbers[i] = (uint8_t)number;
   }
-  return list == NULL;
+  return list == NULL ? length : 0;
 }
 
 /* Purges the system pages inside of a run of free blocks. Returns those of its blocks that begin
@@ -62,8 +64,7 @@ static uint64_t purge_runs(const mi_page_t* page, uint64_t blocks, uint64_t fres
 
 bool mi_page_list_is_sound(const mi_page_t* page, const mi_block_t* list, size_t count) {
   uint8_t numbers[MI_HOLES_MOST];
-  size_t length = count - mi_page_hole_count(page);
-  return length <= MI_HOLES_MOST && read_list(page, list, length, numbers);
+  return read_list(page, list, count, numbers) > 0;
 }
 
 static size_t without(size_t blocks, size_t holes) { return blocks > holes ? blocks - holes : 0; }
@@ -72,11 +73,11 @@ mi_block_t* mi_page_make_holes(mi_page_t* page, mi_block_t* list, size_t count, 
   uint8_t numbers[MI_HOLES_MOST];
   /* Asked again: the page may be another one than that which was found worth it. */
   if (!can_have_holes(page)) return list;
-  size_t before = mi_page_hole_count(page);
-  size_t length = count - before;
-  /* It fails, too, if the owner is about to fill the holes of the list before. */
-  if (length > MI_HOLES_MOST || !read_list(page, list, length, numbers)) return list;
+  /* 0, too, if the owner is about to fill the holes of the list before. */
+  size_t length = read_list(page, list, count, numbers);
+  if (length == 0) return list;
   /* Of the list itself: holes are older than all of it. */
+  size_t before = count - length;
   size_t due_here = without(due, before);
   size_t purged_here = without(atomic_load_explicit(&page->purged, memory_order_relaxed), before);
   uint64_t blocks = mi_page_holes(page), fresh = 0;

@@ -22,6 +22,12 @@ mi_inline uintptr_t mi_tf_make(const mi_block_t* list, size_t count, uintptr_t s
 mi_inline bool mi_tf_is_purged(uintptr_t word) { return word == (MI_TF_WHOLE | MI_TF_NORMAL); }
 _Static_assert(MI_ADDRESS_BITS <= MI_TF_COUNT_SHIFT, "the count lies above any address");
 
+/* Whether the free blocks of the page are worth purging one by one (page/holes.h). For any thread
+   that holds a block of it. */
+mi_inline bool mi_page_is_coarse(const mi_page_t* page) {
+  return page->block_size > MI_SMALL_SIZE_MAX;
+}
+
 /* ---- Flags ---- */
 
 /* For any thread that holds a block of the page. Relaxed: HAS_ALIGNED is set before an address
