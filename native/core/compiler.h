@@ -17,5 +17,7 @@
 #define mi_prefetch(p) __builtin_prefetch(p, 1)
 /* For variables of fast paths: the code finds them without the global offset table. */
 #define mi_hidden __attribute__((visibility("hidden")))
+/* For the functions that the library gives to programs and that miheap.h does not declare. */
+#define mi_exported __attribute__((visibility("default")))
 
 #endif

@@ -8,20 +8,18 @@
 #include "miheap.h"
 #include "types.h"
 
-#define EXPORT __attribute__((visibility("default")))
-
-EXPORT void* __libc_malloc(size_t size);
-EXPORT void* __libc_calloc(size_t count, size_t size);
-EXPORT void* __libc_realloc(void* p, size_t size);
-EXPORT void __libc_free(void* p);
-EXPORT void __libc_cfree(void* p);
-EXPORT void* __libc_memalign(size_t alignment, size_t size);
-EXPORT void* __libc_valloc(size_t size);
-EXPORT void* __libc_pvalloc(size_t size);
-EXPORT void* __libc_reallocarray(void* p, size_t count, size_t size);
-EXPORT int __libc_mallopt(int parameter, int value);
-EXPORT struct mallinfo __libc_mallinfo(void);
-EXPORT int __posix_memalign(void** p, size_t alignment, size_t size);
+mi_exported void* __libc_malloc(size_t size);
+mi_exported void* __libc_calloc(size_t count, size_t size);
+mi_exported void* __libc_realloc(void* p, size_t size);
+mi_exported void __libc_free(void* p);
+mi_exported void __libc_cfree(void* p);
+mi_exported void* __libc_memalign(size_t alignment, size_t size);
+mi_exported void* __libc_valloc(size_t size);
+mi_exported void* __libc_pvalloc(size_t size);
+mi_exported void* __libc_reallocarray(void* p, size_t count, size_t size);
+mi_exported int __libc_mallopt(int parameter, int value);
+mi_exported struct mallinfo __libc_mallinfo(void);
+mi_exported int __posix_memalign(void** p, size_t alignment, size_t size);
 
 void* __libc_malloc(size_t size) { return malloc(size); }
 void* __libc_calloc(size_t count, size_t size) { return calloc(count, size); }
@@ -39,7 +37,7 @@ int __posix_memalign(void** p, size_t alignment, size_t size) {
 }
 
 /* Returns 1: memory may have gone back to the system. */
-EXPORT mi_cold int malloc_trim(size_t pad) {
+mi_exported mi_cold int malloc_trim(size_t pad) {
   (void)pad;
   mi_collect(true);
   return 1;
@@ -51,10 +49,12 @@ int __libc_mallopt(int parameter, int value) {
   (void)value;
   return 1;
 }
-EXPORT mi_cold int mallopt(int parameter, int value) { return __libc_mallopt(parameter, value); }
+mi_exported mi_cold int mallopt(int parameter, int value) {
+  return __libc_mallopt(parameter, value);
+}
 
 /* The fields for what is used and free inside of pages are 0, since that is not counted. */
-EXPORT mi_cold struct mallinfo2 mallinfo2(void) {
+mi_exported mi_cold struct mallinfo2 mallinfo2(void) {
   struct mallinfo2 info = {0};
   mi_stats_t stats;
   mi_stats_get(sizeof(stats), &stats);
@@ -73,9 +73,9 @@ struct mallinfo __libc_mallinfo(void) {
   info.hblkhd = to_int(wide.hblkhd);
   return info;
 }
-EXPORT mi_cold struct mallinfo mallinfo(void) { return __libc_mallinfo(); }
+mi_exported mi_cold struct mallinfo mallinfo(void) { return __libc_mallinfo(); }
 
-EXPORT mi_cold int malloc_info(int options, FILE* out) {
+mi_exported mi_cold int malloc_info(int options, FILE* out) {
   if (options != 0) return EINVAL;
   struct mallinfo2 info = mallinfo2();
   int written = fprintf(out,
@@ -85,4 +85,4 @@ EXPORT mi_cold int malloc_info(int options, FILE* out) {
   return written < 0 ? -1 : 0;
 }
 
-EXPORT mi_cold void malloc_stats(void) { mi_stats_print_out(NULL, NULL); }
+mi_exported mi_cold void malloc_stats(void) { mi_stats_print_out(NULL, NULL); }

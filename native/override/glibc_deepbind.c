@@ -12,10 +12,9 @@
 #include <unistd.h>
 
 #include "bits.h"
+#include "compiler.h"
 #include "os/linux_elf.h"
 #include "os/os.h"
-
-#define EXPORT __attribute__((visibility("default")))
 
 /* What is redirected: each name ends with a 0, and the list with an empty one. */
 static const char names[] = "malloc\0calloc\0realloc\0free\0cfree\0reallocarray\0"
@@ -102,7 +101,7 @@ static mi_cold void redirect(open_fun* next) {
   atomic_store(&state, done ? DONE : NOT_YET);
 }
 
-EXPORT void* dlopen(const char* file, int mode) {
+mi_exported void* dlopen(const char* file, int mode) {
   static _Atomic(open_fun*) found; /* every thread finds the same */
   open_fun* next = atomic_load_explicit(&found, memory_order_relaxed);
   if (next == NULL) {

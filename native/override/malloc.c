@@ -4,25 +4,23 @@
 #include "glibc.h"
 #include "heap/thread.h"
 
-#define EXPORT __attribute__((visibility("default")))
-
-EXPORT mi_hot void* malloc(size_t size);
-EXPORT void* calloc(size_t count, size_t size);
-EXPORT void* realloc(void* p, size_t size);
-EXPORT mi_hot void free(void* p);
-EXPORT void cfree(void* p);
-EXPORT void free_sized(void* p, size_t size);
-EXPORT void free_aligned_sized(void* p, size_t alignment, size_t size);
-EXPORT void* reallocarray(void* p, size_t count, size_t size);
-EXPORT int reallocarr(void* p, size_t count, size_t size);
-EXPORT int posix_memalign(void** p, size_t alignment, size_t size);
-EXPORT void* memalign(size_t alignment, size_t size);
-EXPORT void* aligned_alloc(size_t alignment, size_t size);
-EXPORT void* valloc(size_t size);
-EXPORT void* pvalloc(size_t size);
-EXPORT size_t malloc_usable_size(void* p);
-EXPORT size_t malloc_size(const void* p);
-EXPORT size_t malloc_good_size(size_t size);
+mi_exported mi_hot void* malloc(size_t size);
+mi_exported void* calloc(size_t count, size_t size);
+mi_exported void* realloc(void* p, size_t size);
+mi_exported mi_hot void free(void* p);
+mi_exported void cfree(void* p);
+mi_exported void free_sized(void* p, size_t size);
+mi_exported void free_aligned_sized(void* p, size_t alignment, size_t size);
+mi_exported void* reallocarray(void* p, size_t count, size_t size);
+mi_exported int reallocarr(void* p, size_t count, size_t size);
+mi_exported int posix_memalign(void** p, size_t alignment, size_t size);
+mi_exported void* memalign(size_t alignment, size_t size);
+mi_exported void* aligned_alloc(size_t alignment, size_t size);
+mi_exported void* valloc(size_t size);
+mi_exported void* pvalloc(size_t size);
+mi_exported size_t malloc_usable_size(void* p);
+mi_exported size_t malloc_size(const void* p);
+mi_exported size_t malloc_good_size(size_t size);
 
 void* malloc(size_t size) { return mi_malloc_inline(size); }
 void free(void* p) { mi_free_inline(p); }

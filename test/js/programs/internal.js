@@ -1,12 +1,5 @@
 const { Heap, processStats } = require('miheap');
-
-const codeOf = (action) => {
-  try {
-    action();
-  } catch (error) {
-    return error.code;
-  }
-};
+const { codeOf } = require('./demand');
 
 const heap = new Heap({ limit: 1_000_000 });
 const first = heap.alloc(1000);

@@ -3,6 +3,7 @@
 const { once } = require('node:events');
 const { Worker, isMainThread, parentPort, workerData } = require('node:worker_threads');
 const { Heap, processStats, releaseToken } = require('miheap');
+const { codeOf, demand } = require('./demand');
 
 const COUNT = 100;
 const heap = new Heap();
@@ -40,16 +41,6 @@ const workers = {
 const start = (name) => new Worker(__filename, { workerData: name, argv: process.argv.slice(2) });
 const make = () => Array.from({ length: COUNT }, (_, i) => heap.alloc(i * 100 + 1).fill(7));
 const all = (buffers, value) => buffers.every((buffer) => buffer.every((byte) => byte === value));
-const demand = (condition, what) => {
-  if (!condition) throw new Error(what);
-};
-const codeOf = (action) => {
-  try {
-    action();
-  } catch (error) {
-    return error.code;
-  }
-};
 
 const rows = {
   async 'offered here, freed there'() {

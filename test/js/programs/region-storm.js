@@ -1,17 +1,8 @@
 // Random operations on regions, with a model of what each buffer holds. The seed is an argument.
 const { Region, processStats } = require('miheap');
+const { codeOf, demand } = require('./demand');
 
 const random = require('./random')(Number(process.argv[2]));
-const demand = (condition, what) => {
-  if (!condition) throw new Error(what);
-};
-const codeOf = (action) => {
-  try {
-    action();
-  } catch (error) {
-    return error.code;
-  }
-};
 const expected = ['ERR_MIHEAP_LIMIT', 'ERR_FEATURE_UNAVAILABLE_ON_PLATFORM'];
 const types = [Uint8Array, Uint16Array, Float64Array];
 

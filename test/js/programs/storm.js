@@ -1,5 +1,6 @@
 // Random operations on a few heaps, with a model of what each buffer holds. The seed is an argument.
 const { Heap, processStats, releaseToken } = require('miheap');
+const { codeOf, demand } = require('./demand');
 
 const [seed, steps] = process.argv.slice(2).map(Number);
 const random = require('./random')(seed);
@@ -14,16 +15,6 @@ let tokens = [];
 
 const pick = (list) => list[random(list.length)];
 const take = (list) => list.splice(random(list.length), 1)[0];
-const demand = (condition, what) => {
-  if (!condition) throw new Error(what);
-};
-const codeOf = (action) => {
-  try {
-    action();
-  } catch (error) {
-    return error.code;
-  }
-};
 const sizeAtRandom = () => random([64, 2000, 2000, 70_000, 600_000][random(5)]);
 
 function add(heap, buffer, tag = 1 + random(255)) {
