@@ -126,12 +126,21 @@ static mi_page_t* search_queue(mi_heap_t* heap, unsigned bin) {
 }
 
 /* ---- Loans ----
-   A page of its own costs a size class at least one system page, and a thread that allocates little
-   asks for a few blocks of many classes. So a class without pages gets its first blocks in each
-   round from pages of larger classes, up to the next power of two. These blocks may live for ever,
-   so only small heaps borrow: what is wasted in all is less than half of the heap's pages. */
+   Two kinds of classes take blocks from larger classes:
+
+   A class without pages. A page of its own costs a size class at least one system page, and a
+   thread that allocates little asks for a few blocks of many classes. So in each round such a class
+   gets its first blocks from pages of larger classes, up to the next power of two. These blocks may
+   live for ever, so only small heaps borrow: what is wasted in all is less than half of the heap's
+   pages.
+
+   A medium class whose pages are full. It takes what was freed in pages of the next classes before
+   it gets another page: otherwise each class keeps the pages of its own peak, and where blocks of 8
+   to 32 KiB are replaced at random, that is twice the memory (bench/NOTES.md). It takes only blocks
+   that were freed, so a program that keeps all its blocks gets pages that fit. */
 
 enum { LOANS_PER_ROUND = 8, SMALL_HEAP_PAGES = 128 };
+enum { SPARE_PER_ROUND = 32, SPARE_CLASSES = 4, SPARE_LOOKS = 4 };
 
 static bool may_borrow(const mi_heap_t* heap, unsigned bin) {
   /* In builds with MI_TRACK the blocks of a page are known by its block size. */
@@ -144,13 +153,15 @@ static unsigned largest_lender(unsigned bin) {
   return mi_is_power_of_two(size) ? bin : mi_bin_of((size_t)2 << mi_bsr64(size));
 }
 
-/* A page of a class above `bin`, up to `last`, with free blocks that are aligned as well as those
-   of `bin`; or NULL. */
+/* Whether the blocks of class `lender` are aligned as well as those of `bin`. */
+static bool can_lend(unsigned lender, unsigned bin) {
+  return mi_lowest_bit(mi_bin_block_size(lender)) >= mi_lowest_bit(mi_bin_block_size(bin));
+}
+
+/* A page with free blocks of a class above `bin`, up to `last`; or NULL. */
 static mi_page_t* page_of_lender(mi_heap_t* heap, unsigned bin, unsigned last) {
-  size_t alignment = mi_lowest_bit(mi_bin_block_size(bin));
   for (unsigned lender = bin + 1; lender <= last; lender++) {
-    if (heap->pages[lender].first == NULL) continue;
-    if (mi_lowest_bit(mi_bin_block_size(lender)) < alignment) continue;
+    if (heap->pages[lender].first == NULL || !can_lend(lender, bin)) continue;
     mi_page_t* page = search_queue(heap, lender);
     if (page != NULL) return page;
   }
@@ -168,6 +179,30 @@ static mi_page_t* borrow(mi_heap_t* heap, unsigned bin) {
   return page != NULL || last == bin ? page : page_fresh(heap, bin);
 }
 
+/* A page of the class in which all blocks are laid out, and some were freed; or NULL. */
+static mi_page_t* page_with_spare(mi_heap_t* heap, unsigned bin) {
+  mi_page_t* page = heap->pages[bin].first;
+  for (unsigned i = 0; page != NULL && i < SPARE_LOOKS; i++, page = page->next) {
+    if (page->capacity < page->reserved) continue;
+    mi_page_free_collect(page);
+    if (page->free != NULL) return page;
+  }
+  return NULL;
+}
+
+/* For a class that has pages, all of them full: a page of another one that has blocks to spare. */
+static mi_page_t* borrow_spare(mi_heap_t* heap, unsigned bin) {
+  if (MI_TRACK || bin <= mi_bin_of(MI_SMALL_BLOCK_MAX) || bin >= MI_BIN_LARGE) return NULL;
+  if (heap->loans[bin] >= SPARE_PER_ROUND) return NULL;
+  for (unsigned i = 1; i <= SPARE_CLASSES && bin + i < MI_BIN_LARGE; i++) {
+    mi_page_t* page = can_lend(bin + i, bin) ? page_with_spare(heap, bin + i) : NULL;
+    if (page == NULL) continue;
+    heap->loans[bin]++;
+    return page;
+  }
+  return NULL;
+}
+
 void mi_heap_forget_loans(mi_heap_t* heap) { memset(heap->loans, 0, sizeof(heap->loans)); }
 
 mi_page_t* mi_heap_find_page(mi_heap_t* heap, unsigned bin) {
@@ -175,7 +210,9 @@ mi_page_t* mi_heap_find_page(mi_heap_t* heap, unsigned bin) {
   if (page == NULL && heap->magazine != NULL && mi_magazine_give_back(heap, bin))
     page = search_queue(heap, bin);
   if (page != NULL) return page;
-  return may_borrow(heap, bin) ? borrow(heap, bin) : page_fresh(heap, bin);
+  if (may_borrow(heap, bin)) return borrow(heap, bin);
+  page = borrow_spare(heap, bin);
+  return page != NULL ? page : page_fresh(heap, bin);
 }
 
 mi_page_t* mi_heap_borrow_any(mi_heap_t* heap, unsigned bin) {

@@ -1,4 +1,5 @@
-/* A class that is hardly used gets its blocks from pages of larger classes. */
+/* Classes that get blocks from pages of larger classes: one that is hardly used, and a medium one whose pages are
+   full. */
 #include "check.h"
 #include "heap/request.h"
 #include "heap/thread.h"
@@ -102,6 +103,63 @@ static void never(size_t size) {
   mi_free(p);
 }
 
+typedef struct blocks_s {
+  void* all[64];
+  size_t count;
+} blocks_t;
+
+static void* add(blocks_t* blocks, size_t size) {
+  CHECK_CMP(blocks->count, <, 64);
+  return blocks->all[blocks->count++] = mi_malloc(size);
+}
+
+static void free_last(blocks_t* blocks, size_t count) {
+  while (count-- > 0) mi_free(blocks->all[--blocks->count]);
+}
+
+/* Allocates until the class has one page, and that is full. */
+static void fill_page(blocks_t* blocks, size_t size) {
+  while (pages_of(size) == 0) add(blocks, size);
+  const mi_page_t* page = mi_page_of(blocks->all[blocks->count - 1]);
+  for (size_t i = 1; i < page->reserved; i++) CHECK(mi_page_of(add(blocks, size)) == page);
+}
+
+/* A medium class whose page is full takes what was freed in pages of `next`, if it does so at all: 32 times in a
+   round. Before and after that it gets pages of its own. */
+static void spare(size_t size, size_t next, bool takes) {
+  enum { FREED = 3, PER_ROUND = 32 };
+  blocks_t mine = {.count = 0};
+  blocks_t others = {.count = 0};
+  blocks_t borrowed = {.count = 0};
+  fill_page(&others, next);
+  fill_page(&mine, size);
+  heap->tld->until_round = 1000; /* no round ends here by itself */
+  mi_heap_forget_loans(heap);
+  CHECK_EQ(block_size_of(add(&mine, size)), size); /* nothing was freed */
+  CHECK_EQ(pages_of(size), 2);
+  free_last(&mine, 1);
+  mi_collect(true);
+  CHECK_EQ(pages_of(size), 1);
+
+  free_last(&others, FREED);
+  if (takes) {
+    for (int i = 0; i < FREED; i++) CHECK_EQ(block_size_of(add(&borrowed, size)), next);
+    for (int i = FREED; i < PER_ROUND; i++) {
+      free_last(&borrowed, 1);
+      CHECK_EQ(block_size_of(add(&borrowed, size)), next);
+    }
+    free_last(&borrowed, 1);
+  }
+  CHECK_EQ(pages_of(size), 1);
+  CHECK_EQ(block_size_of(add(&mine, size)), size);
+  CHECK_EQ(pages_of(size), 2);
+  memory_check();
+  free_last(&mine, mine.count);
+  free_last(&others, others.count);
+  free_last(&borrowed, borrowed.count);
+  mi_collect(true);
+}
+
 int main(void) {
   heap = mi_heap_get();
   few_pages();
@@ -116,6 +174,11 @@ int main(void) {
   no_room_for_the_lender();
   mi_collect(true);
   mi_heap_forget_loans(heap);
+  spare(9 * 1024, 10 * 1024, true);
+  spare(9 * 1024, 13 * 1024, true);
+  spare(9 * 1024, 14 * 1024, false);  /* five classes further */
+  spare(12 * 1024, 13 * 1024, false); /* these blocks are aligned to 1 KiB, those to 4 */
+  spare(7 * 1024, 7680, false);       /* small */
   all_hot();
   many_rounds(1100);
   mi_collect(true);
