@@ -114,6 +114,7 @@ function main([verb, ...rest]: string[]): void {
       print(HELP);
       break;
     case '--version':
+    case '-v':
       print(`${require('../package.json').version}\n`);
       break;
     case undefined:

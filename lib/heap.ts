@@ -1,4 +1,5 @@
 import { dispose } from './dispose';
+import { setFixed } from './fixed';
 import { freeOrLeave } from './free-or-leave';
 import { HeapBlocks } from './heap-blocks';
 import type {
@@ -60,11 +61,11 @@ import {
  */
 export class Heap {
   /** The name it was made with, or ''. */
-  readonly name: string;
+  readonly name!: string;
   /** The most bytes that may be held at one time, or Infinity. */
-  readonly limit: number;
+  readonly limit!: number;
   /** The alignment of blocks that do not ask for another; undefined: the natural one. */
-  readonly align: number | undefined;
+  readonly align!: number | undefined;
   readonly #blocks: HeapBlocks;
 
   /**
@@ -77,9 +78,7 @@ export class Heap {
     checkString('name', name);
     checkLimit(limit);
     if (align !== undefined) checkAlign(align);
-    this.name = name;
-    this.limit = limit;
-    this.align = align;
+    setFixed(this, { name, limit, align });
     this.#blocks = new HeapBlocks(name, limit, align);
   }
 

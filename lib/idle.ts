@@ -8,6 +8,7 @@ let wanted = false;
 // One timer for good, made as this module loads, and restarted in the async context of that moment. A timer made
 // later would keep alive what the program has in its AsyncLocalStorage then, and may be a fake one of a test.
 const now = new AsyncResource('miheap');
+now.emitDestroy(); // nothing is open: test runners list what is
 const timer = setTimeout(() => {
   if (wanted) wanted = !native.collectIfIdle();
   if (wanted) restart();

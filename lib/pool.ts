@@ -9,6 +9,7 @@ import {
   WriteAfterReleaseError,
 } from './errors';
 import { failure } from './failure';
+import { setFixed } from './fixed';
 import { freeOrLeave } from './free-or-leave';
 import { Heap } from './heap';
 import type { BufferLike, OffHeapBuffer } from './heap-types';
@@ -38,7 +39,7 @@ import { checkSignal, Waiters } from './waiters';
  * see that as it happens; with `poison`, a write to a block while it is free is found later.
  *
  * A block that is dropped without release is lost for the pool. It makes room for another once the garbage
- * collector has found its ArrayBuffer. A block that was transferred away makes room at its release.
+ * collector has found its ArrayBuffer. A block that a byte stream moved away makes room at its release.
  *
  * A pool belongs to the thread that made it. When that thread ends, its blocks end with it.
  *
@@ -58,11 +59,11 @@ import { checkSignal, Waiters } from './waiters';
  */
 export class Pool {
   /** The name it was made with, or ''. */
-  readonly name: string;
+  readonly name!: string;
   /** Bytes of each block. */
-  readonly blockSize: number;
+  readonly blockSize!: number;
   /** The most blocks that may exist at one time, or Infinity. */
-  readonly max: number;
+  readonly max!: number;
   readonly #align: number | undefined;
   readonly #poison: boolean;
   readonly #waiters = new Waiters<OffHeapBuffer>();
@@ -91,9 +92,7 @@ export class Pool {
     checkInteger('prefill', prefill, 0, Math.min(max, Number.MAX_SAFE_INTEGER));
     checkBoolean('poison', poisons);
     if (align !== undefined) checkAlign(align);
-    this.name = name;
-    this.blockSize = blockSize;
-    this.max = max;
+    setFixed(this, { name, blockSize, max });
     this.#align = align;
     this.#poison = poisons;
     this.#simple = !poisons;

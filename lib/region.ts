@@ -6,6 +6,7 @@ import {
   RegionDestroyedError,
   StaleMarkError,
 } from './errors';
+import { setFixed } from './fixed';
 import { freeOrLeave } from './free-or-leave';
 import { Heap } from './heap';
 import type { OffHeapBuffer, TypedArrayConstructor } from './heap-types';
@@ -73,11 +74,11 @@ let commonHeap: Heap | undefined;
  */
 export class Region {
   /** The name it was made with, or ''. */
-  readonly name: string;
+  readonly name!: string;
   /** Bytes of a chunk. */
-  readonly chunkSize: number;
+  readonly chunkSize!: number;
   /** The most bytes that the chunks may have together, or Infinity. */
-  readonly limit: number;
+  readonly limit!: number;
   #heap: Heap | undefined;
   readonly #chunks: OffHeapBuffer[] = [];
   #bytes = 0;
@@ -104,9 +105,7 @@ export class Region {
       throw new InvalidTypeError('heap', 'a Heap', heap);
     }
     if (heap?.destroyed) throw new HeapDestroyedError(heap.name);
-    this.name = name;
-    this.chunkSize = roundUp(chunkSize);
-    this.limit = limit;
+    setFixed(this, { name, chunkSize: roundUp(chunkSize), limit });
     commonHeap ??= new Heap();
     this.#heap = heap ?? commonHeap;
   }

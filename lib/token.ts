@@ -1,4 +1,5 @@
 import { InvalidTypeError } from './errors';
+import { setFixed } from './fixed';
 import { native, Status } from './native';
 
 /**
@@ -28,13 +29,12 @@ export interface TokenClone {
  */
 export class Token implements TokenClone {
   /** 128 random bits, in hexadecimal. Any thread that has them can adopt the block. */
-  readonly id: string;
+  readonly id!: string;
   /** The size of the block in bytes. */
-  readonly byteLength: number;
+  readonly byteLength!: number;
 
   private constructor(id: string, byteLength: number) {
-    this.id = id;
-    this.byteLength = byteLength;
+    setFixed(this, { id, byteLength });
   }
 
   /** @internal */

@@ -22,7 +22,7 @@ export function checkAlign(value: unknown): asserts value is number {
 }
 
 export function checkOptions(value: unknown): asserts value is object {
-  if (typeof value !== 'object' || value === null) {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
     throw new InvalidTypeError('options', 'an object', value);
   }
 }

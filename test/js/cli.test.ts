@@ -28,6 +28,7 @@ const library = () => miheap(['lib']).stdout.trim();
 test('--version prints the version of the package', () => {
   const { version } = require('../../package.json');
   expect(outcome(miheap(['--version']))).toEqual([0, `${version}\n`, '']);
+  expect(outcome(miheap(['-v']))).toEqual([0, `${version}\n`, '']);
 });
 
 test('--help names every command and option', () => {

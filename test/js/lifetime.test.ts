@@ -77,6 +77,10 @@ test('what the program has in its asynchronous context is not kept alive', () =>
   expect(runProgram('context', withGc)).toEqual({ collected: true });
 });
 
+test('nothing is left open that keeps a process alive', () => {
+  expect(runProgram('open')).toEqual([]);
+});
+
 if (external) {
   describe('resident memory falls after a peak, in a program that then does nothing', () => {
     const ends = [

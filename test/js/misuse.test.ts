@@ -1,7 +1,7 @@
 import { constants } from 'node:buffer';
 import { afterAll, beforeAll, describe, expect, test } from '@jest/globals';
 import * as miheap from '../../lib';
-import { Heap, processStats } from '../../lib';
+import { Heap, Pool, processStats, Region } from '../../lib';
 import { codeOf, thrownBy } from './support';
 
 // biome-ignore lint/suspicious/noExplicitAny: misuse is what the types forbid
@@ -89,12 +89,14 @@ describe('options', () => {
       (h) => h.alloc(0, { align: '16' }),
       (h) => h.alloc(10, null),
       (h) => h.alloc(10, 16),
+      (h) => h.alloc(10, [16]),
       (h) => h.allocTyped({}, 10),
       (h) => h.allocTyped(Buffer, 10),
       (h) => h.allocTyped(class extends (Buffer as Anything) {}, 10),
       (h) => h.allocTyped(DataView, 10),
       (h) => h.allocTyped(Function.prototype, 10),
       () => new Heap(null as Anything),
+      () => new Heap([] as Anything),
       () => new Heap({ limit: '5' as Anything }),
       () => new Heap({ name: 5 as Anything }),
       () => new Heap({ align: '5' as Anything }),
@@ -105,6 +107,25 @@ describe('options', () => {
   test.each([[-1], [1.5], [Number.NaN], [2 ** 53]])('limit %p is out of range', (limit) => {
     expectMisuse(RangeError, 'ERR_OUT_OF_RANGE', () => new Heap({ limit }));
   });
+});
+
+test('what an object was made with cannot be assigned', () => {
+  const own = new Heap({ limit: 1000 });
+  const pool = new Pool({ blockSize: 100, max: 2 });
+  const region = new Region({ heap: own, limit: 500 });
+  const token = own.transfer(own.alloc(10));
+  for (const object of [own, pool, region, token] as Anything[]) {
+    const before = { ...object };
+    expect(Object.keys(before).length).toBeGreaterThan(1);
+    for (const name of Object.keys(before)) {
+      expect(() => Object.assign(object, { [name]: 1 })).toThrow(TypeError);
+    }
+    expect({ ...object }).toEqual(before);
+  }
+  token.release();
+  pool.destroy();
+  region.destroy();
+  own.destroy();
 });
 
 const methods: [string, (h: Anything, buffer: unknown) => unknown][] = [

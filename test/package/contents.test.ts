@@ -13,6 +13,7 @@ const modules = [
   'empty',
   'errors',
   'failure',
+  'fixed',
   'free-or-leave',
   'heap',
   'heap-blocks',

@@ -29,6 +29,7 @@ expectTypeOf<RegionLimitError>().toExtend<RangeError>();
 expectTypeOf<MiheapError>().toExtend<Error>();
 expectTypeOf<MiheapError['code']>().toEqualTypeOf<string>();
 expectTypeOf<HeapLimitError['code']>().toEqualTypeOf<'ERR_MIHEAP_LIMIT'>();
+expectTypeOf<TokenError['code']>().toEqualTypeOf<'ERR_MIHEAP_TOKEN'>();
 expectTypeOf<HeapLimitError['waitingBytes']>().toEqualTypeOf<number>();
 expectTypeOf(HeapLimitError).constructorParameters.toEqualTypeOf<[LimitMessage]>();
 expectTypeOf(RegionLimitError).constructorParameters.toEqualTypeOf<
