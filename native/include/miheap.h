@@ -886,8 +886,8 @@ mi_decl_export void mi_options_print(void) mi_attr_noexcept;
    LEVEL    how much there is: now, at its highest, and all that was ever added
    EVENTS   how often something happened, or how much in all
    THREAD_  a thread counts for itself. The process's figures get it when the thread ends, after
-            each `generic_collect` slow paths, and when it calls a function below. So they lag, and
-            the peak is of what was known at the time.
+            each `generic_collect` slow paths, when a level of the thread fell by 64, and when it
+            calls a function below. So they lag, and the peak is of what was known at the time.
 
    A name that mimalloc has too means the same. New rows come last: mi_stats_t only grows. */
 #define MI_STATS(LEVEL, EVENTS, THREAD_LEVEL, THREAD_EVENTS)                     \

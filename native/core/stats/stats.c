@@ -49,6 +49,14 @@ static void merge_level(mi_level_t* whole, const mi_stat_count_t* now, mi_stat_c
   merged->peak = now->current;
 }
 
+/* What this thread takes away may be what ended threads have left, all of which stands in the
+   process's figure. So that figure hears of it soon. */
+void mi_thread_level_down(mi_level_t* whole, mi_stat_count_t* level, mi_stat_count_t* merged) {
+  enum { SOME = 64 };
+  level->current--;
+  if (merged->current - level->current >= SOME) merge_level(whole, level, merged);
+}
+
 void mi_thread_stats_merge(mi_tld_t* tld) {
   mi_thread_stats_t* now = &tld->stats;
   mi_thread_stats_t* merged = &tld->merged;

@@ -41,8 +41,10 @@ void mi_level_change(mi_level_t* level, int64_t amount);
 
 /* Change a THREAD_LEVEL of the calling thread by 1. */
 #define mi_thread_stat_up(tld, name) mi_thread_level_up(&(tld)->stats.name, &(tld)->merged.name)
-#define mi_thread_stat_down(tld, name) ((void)(tld)->stats.name.current--)
+#define mi_thread_stat_down(tld, name) \
+  mi_thread_level_down(&mi_process_stats.name, &(tld)->stats.name, &(tld)->merged.name)
 void mi_thread_level_up(mi_stat_count_t* level, mi_stat_count_t* merged);
+void mi_thread_level_down(mi_level_t* whole, mi_stat_count_t* level, mi_stat_count_t* merged);
 
 /* Adds what the calling thread has counted since the last time to the process's figures. */
 void mi_thread_stats_merge(mi_tld_t* tld);

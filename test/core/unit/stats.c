@@ -77,6 +77,31 @@ static void pages(void) {
   CHECK_EQ(get().pages.current, 0);
 }
 
+enum { ENDED = 300, LEFT_BY_EACH = 3 };
+static void* left[ENDED][LEFT_BY_EACH];
+static int ended;
+
+static void* leave_pages(void* arg) {
+  for (int i = 0; i < LEFT_BY_EACH; i++) left[ended][i] = mi_malloc(MI_MEDIUM_BLOCK_MAX << i);
+  ended++;
+  return arg;
+}
+
+/* Pages that one thread frees for many that ended are not counted among those that come later. */
+static void pages_of_ended_threads(void) {
+  enum { UNHEARD = 64 };
+  mi_collect(true);
+  mi_stats_reset();
+  int64_t before = get().pages.current;
+  while (ended < ENDED) {
+    in_thread(leave_pages);
+    for (int i = 0; i < LEFT_BY_EACH; i++) mi_free(left[ended - 1][i]);
+  }
+  mi_collect(true);
+  CHECK_EQ(get().pages.current, before);
+  CHECK_CMP(get().pages.peak, <, before + UNHEARD + 4 * LEFT_BY_EACH);
+}
+
 static void huge(void) {
   mi_stats_t before = get();
   void* p = mi_malloc(10 << 20);
@@ -272,6 +297,7 @@ int main(int argc, char** argv) {
   printing();
   printing_of_a_thread();
   json();
+  pages_of_ended_threads();
   in_thread(fork_here);
 
   /* At exit, when asked for. */
