@@ -63,11 +63,11 @@ export class HeapLimitError extends RangeError {
 }
 
 /** The base of the errors that are no TypeError and no RangeError; `code` says what went wrong. */
-export class MiheapError<Code extends string = string> extends Error {
+export class MiheapError extends Error {
   /** Tells errors apart; stays the same in all versions. */
-  readonly code: Code;
+  readonly code: string;
 
-  constructor(code: Code, message: string, options?: { cause?: unknown }) {
+  constructor(code: string, message: string, options?: { cause?: unknown }) {
     super(message, options);
     this.name = new.target.name;
     this.code = code;
@@ -75,21 +75,30 @@ export class MiheapError<Code extends string = string> extends Error {
 }
 
 /** The system has no more memory to give. */
-export class OutOfMemoryError extends MiheapError<'ERR_MIHEAP_OUT_OF_MEMORY'> {
+export class OutOfMemoryError extends MiheapError {
+  /** Tells errors apart; stays the same in all versions. */
+  declare readonly code: 'ERR_MIHEAP_OUT_OF_MEMORY';
+
   constructor(what: string) {
     super('ERR_MIHEAP_OUT_OF_MEMORY', `out of memory: ${what}`);
   }
 }
 
 /** The buffer or the mark is from another heap, pool or region, or from none. */
-export class NotOwnedError extends MiheapError<'ERR_MIHEAP_NOT_OWNED'> {
+export class NotOwnedError extends MiheapError {
+  /** Tells errors apart; stays the same in all versions. */
+  declare readonly code: 'ERR_MIHEAP_NOT_OWNED';
+
   constructor(message: string) {
     super('ERR_MIHEAP_NOT_OWNED', message);
   }
 }
 
 /** The buffer is detached: it no longer shows any memory. */
-export class AlreadyFreedError extends MiheapError<'ERR_MIHEAP_ALREADY_FREED'> {
+export class AlreadyFreedError extends MiheapError {
+  /** Tells errors apart; stays the same in all versions. */
+  declare readonly code: 'ERR_MIHEAP_ALREADY_FREED';
+
   constructor() {
     super(
       'ERR_MIHEAP_ALREADY_FREED',
@@ -99,14 +108,20 @@ export class AlreadyFreedError extends MiheapError<'ERR_MIHEAP_ALREADY_FREED'> {
 }
 
 /** The heap was destroyed. */
-export class HeapDestroyedError extends MiheapError<'ERR_MIHEAP_DESTROYED'> {
+export class HeapDestroyedError extends MiheapError {
+  /** Tells errors apart; stays the same in all versions. */
+  declare readonly code: 'ERR_MIHEAP_DESTROYED';
+
   constructor(name: string) {
     super('ERR_MIHEAP_DESTROYED', `${called('heap', name)} was destroyed`);
   }
 }
 
 /** No block waits to be adopted with this token. */
-export class TokenError extends MiheapError<'ERR_MIHEAP_TOKEN'> {
+export class TokenError extends MiheapError {
+  /** Tells errors apart; stays the same in all versions. */
+  declare readonly code: 'ERR_MIHEAP_TOKEN';
+
   constructor() {
     super(
       'ERR_MIHEAP_TOKEN',
@@ -117,7 +132,10 @@ export class TokenError extends MiheapError<'ERR_MIHEAP_TOKEN'> {
 }
 
 /** Every block of the pool is held, and it may have no more. */
-export class PoolExhaustedError extends MiheapError<'ERR_MIHEAP_POOL_EXHAUSTED'> {
+export class PoolExhaustedError extends MiheapError {
+  /** Tells errors apart; stays the same in all versions. */
+  declare readonly code: 'ERR_MIHEAP_POOL_EXHAUSTED';
+
   constructor(name: string, max: number) {
     super(
       'ERR_MIHEAP_POOL_EXHAUSTED',
@@ -128,14 +146,20 @@ export class PoolExhaustedError extends MiheapError<'ERR_MIHEAP_POOL_EXHAUSTED'>
 }
 
 /** The block was released before, and was not acquired since. */
-export class AlreadyReleasedError extends MiheapError<'ERR_MIHEAP_ALREADY_RELEASED'> {
+export class AlreadyReleasedError extends MiheapError {
+  /** Tells errors apart; stays the same in all versions. */
+  declare readonly code: 'ERR_MIHEAP_ALREADY_RELEASED';
+
   constructor(name: string) {
     super('ERR_MIHEAP_ALREADY_RELEASED', `the buffer is not held: ${called('pool', name)} has it`);
   }
 }
 
 /** A block was written to after its release. The pool has given the block up. */
-export class WriteAfterReleaseError extends MiheapError<'ERR_MIHEAP_WRITE_AFTER_RELEASE'> {
+export class WriteAfterReleaseError extends MiheapError {
+  /** Tells errors apart; stays the same in all versions. */
+  declare readonly code: 'ERR_MIHEAP_WRITE_AFTER_RELEASE';
+
   /** The first byte of the block that was changed. */
   readonly offset: number;
 
@@ -149,14 +173,20 @@ export class WriteAfterReleaseError extends MiheapError<'ERR_MIHEAP_WRITE_AFTER_
 }
 
 /** The pool was destroyed. */
-export class PoolDestroyedError extends MiheapError<'ERR_MIHEAP_DESTROYED'> {
+export class PoolDestroyedError extends MiheapError {
+  /** Tells errors apart; stays the same in all versions. */
+  declare readonly code: 'ERR_MIHEAP_DESTROYED';
+
   constructor(name: string) {
     super('ERR_MIHEAP_DESTROYED', `${called('pool', name)} was destroyed`);
   }
 }
 
 /** The region was destroyed. */
-export class RegionDestroyedError extends MiheapError<'ERR_MIHEAP_DESTROYED'> {
+export class RegionDestroyedError extends MiheapError {
+  /** Tells errors apart; stays the same in all versions. */
+  declare readonly code: 'ERR_MIHEAP_DESTROYED';
+
   constructor(name: string) {
     super('ERR_MIHEAP_DESTROYED', `${called('region', name)} was destroyed`);
   }
@@ -188,7 +218,10 @@ export class RegionLimitError extends RangeError {
 }
 
 /** The mark is no longer a place in the region: it was reset, or rewound to an earlier mark. */
-export class StaleMarkError extends MiheapError<'ERR_MIHEAP_STALE_MARK'> {
+export class StaleMarkError extends MiheapError {
+  /** Tells errors apart; stays the same in all versions. */
+  declare readonly code: 'ERR_MIHEAP_STALE_MARK';
+
   constructor(name: string) {
     super(
       'ERR_MIHEAP_STALE_MARK',
@@ -198,7 +231,10 @@ export class StaleMarkError extends MiheapError<'ERR_MIHEAP_STALE_MARK'> {
 }
 
 /** The runtime owns buffer memory itself and cannot align it as asked. */
-export class AlignmentUnavailableError extends MiheapError<'ERR_FEATURE_UNAVAILABLE_ON_PLATFORM'> {
+export class AlignmentUnavailableError extends MiheapError {
+  /** Tells errors apart; stays the same in all versions. */
+  declare readonly code: 'ERR_FEATURE_UNAVAILABLE_ON_PLATFORM';
+
   /** `align` is 0 if the block must be aligned like the one that it replaces. */
   constructor(align: number) {
     super(
@@ -209,14 +245,20 @@ export class AlignmentUnavailableError extends MiheapError<'ERR_FEATURE_UNAVAILA
 }
 
 /** The native module is missing or does not load. */
-export class LoadError extends MiheapError<'ERR_MIHEAP_LOAD'> {
+export class LoadError extends MiheapError {
+  /** Tells errors apart; stays the same in all versions. */
+  declare readonly code: 'ERR_MIHEAP_LOAD';
+
   constructor(message: string, cause: unknown) {
     super('ERR_MIHEAP_LOAD', message, { cause });
   }
 }
 
 /** A package that you install beside miheap is missing, or is not what it should be. */
-export class PeerDependencyError extends MiheapError<'ERR_MIHEAP_PEER_DEPENDENCY'> {
+export class PeerDependencyError extends MiheapError {
+  /** Tells errors apart; stays the same in all versions. */
+  declare readonly code: 'ERR_MIHEAP_PEER_DEPENDENCY';
+
   constructor(name: string, problem: string, cause?: unknown) {
     super('ERR_MIHEAP_PEER_DEPENDENCY', `${name} ${problem}`, { cause });
   }

@@ -1,5 +1,4 @@
 import { dispose } from './dispose';
-import { setFixed } from './fixed';
 import { freeOrLeave } from './free-or-leave';
 import { HeapBlocks } from './heap-blocks';
 import type {
@@ -60,12 +59,9 @@ import {
  * ```
  */
 export class Heap {
-  /** The name it was made with, or ''. */
-  readonly name!: string;
-  /** The most bytes that may be held at one time, or Infinity. */
-  readonly limit!: number;
-  /** The alignment of blocks that do not ask for another; undefined: the natural one. */
-  readonly align!: number | undefined;
+  readonly #name: string;
+  readonly #limit: number;
+  readonly #align: number | undefined;
   readonly #blocks: HeapBlocks;
 
   /**
@@ -78,8 +74,25 @@ export class Heap {
     checkString('name', name);
     checkLimit(limit);
     if (align !== undefined) checkAlign(align);
-    setFixed(this, { name, limit, align });
+    this.#name = name;
+    this.#limit = limit;
+    this.#align = align;
     this.#blocks = new HeapBlocks(name, limit, align);
+  }
+
+  /** The name it was made with, or ''. */
+  get name(): string {
+    return this.#name;
+  }
+
+  /** The most bytes that may be held at one time, or Infinity. */
+  get limit(): number {
+    return this.#limit;
+  }
+
+  /** The alignment of blocks that do not ask for another; undefined: the natural one. */
+  get align(): number | undefined {
+    return this.#align;
   }
 
   /**

@@ -9,7 +9,6 @@ import {
   WriteAfterReleaseError,
 } from './errors';
 import { failure } from './failure';
-import { setFixed } from './fixed';
 import { freeOrLeave } from './free-or-leave';
 import { Heap } from './heap';
 import type { BufferLike, OffHeapBuffer } from './heap-types';
@@ -58,12 +57,9 @@ import { checkSignal, Waiters } from './waiters';
  * ```
  */
 export class Pool {
-  /** The name it was made with, or ''. */
-  readonly name!: string;
-  /** Bytes of each block. */
-  readonly blockSize!: number;
-  /** The most blocks that may exist at one time, or Infinity. */
-  readonly max!: number;
+  readonly #name: string;
+  readonly #blockSize: number;
+  readonly #max: number;
   readonly #align: number | undefined;
   readonly #poison: boolean;
   readonly #waiters = new Waiters<OffHeapBuffer>();
@@ -92,12 +88,29 @@ export class Pool {
     checkInteger('prefill', prefill, 0, Math.min(max, Number.MAX_SAFE_INTEGER));
     checkBoolean('poison', poisons);
     if (align !== undefined) checkAlign(align);
-    setFixed(this, { name, blockSize, max });
+    this.#name = name;
+    this.#blockSize = blockSize;
+    this.#max = max;
     this.#align = align;
     this.#poison = poisons;
     this.#simple = !poisons;
     this.#heap = new Heap({ name });
     this.#prefill(prefill);
+  }
+
+  /** The name it was made with, or ''. */
+  get name(): string {
+    return this.#name;
+  }
+
+  /** Bytes of each block. */
+  get blockSize(): number {
+    return this.#blockSize;
+  }
+
+  /** The most blocks that may exist at one time, or Infinity. */
+  get max(): number {
+    return this.#max;
   }
 
   /** Whether `destroy` was called. */
@@ -165,7 +178,7 @@ export class Pool {
       if (signal?.aborted) throw signal.reason;
       this.#live();
       // Settles in as few turns as a call that is served after a wait, so that no later call goes on first.
-      if (this.#free.length > 0 || this.#blocks < this.max) return Promise.resolve(this.acquire());
+      if (this.#free.length > 0 || this.#blocks < this.#max) return Promise.resolve(this.acquire());
     } catch (error) {
       return Promise.reject(error);
     }
@@ -228,7 +241,7 @@ export class Pool {
       blocks: this.#blocks,
       held: this.#blocks - free,
       free,
-      bytes: this.#blocks * this.blockSize,
+      bytes: this.#blocks * this.#blockSize,
       waiting: this.#waiters.count,
       created: this.#created,
       lost: this.#created - this.#blocks,
@@ -262,7 +275,7 @@ export class Pool {
     this.#free = [];
     this.#simple = false;
     heap.destroy();
-    while (this.#waiters.refuse(new PoolDestroyedError(this.name)));
+    while (this.#waiters.refuse(new PoolDestroyedError(this.#name)));
     if (spoilt !== undefined) throw spoilt;
   }
 
@@ -272,7 +285,7 @@ export class Pool {
   }
 
   #live(): Heap {
-    if (this.#heap === undefined) throw new PoolDestroyedError(this.name);
+    if (this.#heap === undefined) throw new PoolDestroyedError(this.#name);
     return this.#heap;
   }
 
@@ -290,7 +303,7 @@ export class Pool {
       this.#letGo(block);
     }
     this.#live();
-    if (this.#blocks >= this.max) throw new PoolExhaustedError(this.name, this.max);
+    if (this.#blocks >= this.#max) throw new PoolExhaustedError(this.#name, this.#max);
     return this.#create();
   }
 
@@ -300,7 +313,7 @@ export class Pool {
     this.#live();
     const block = this.#buffers.get(shown);
     if (block === undefined) throw new NotOwnedError('the buffer is not from this pool');
-    if (!Block.release(block, this)) throw new AlreadyReleasedError(this.name);
+    if (!Block.release(block, this)) throw new AlreadyReleasedError(this.#name);
     if (showsMemory(block)) this.#put(block);
     else this.#letGo(block);
     this.#noteWaiters();
@@ -308,7 +321,7 @@ export class Pool {
 
   /** Makes a block, held. */
   #create(): OffHeapBuffer {
-    const block = this.#live().allocUnsafe(this.blockSize, { align: this.#align });
+    const block = this.#live().allocUnsafe(this.#blockSize, { align: this.#align });
     const memory = memoryOf(block);
     Block.mark(block, this);
     this.#buffers.set(memory, block);
@@ -354,7 +367,7 @@ export class Pool {
   #makeRoom(): void {
     if (this.#heap === undefined) return;
     this.#blocks--;
-    while (this.#waiters.count > 0 && this.#blocks < this.max) {
+    while (this.#waiters.count > 0 && this.#blocks < this.#max) {
       try {
         this.#waiters.serve(this.#create());
       } catch (error) {
@@ -373,14 +386,14 @@ export class Pool {
     if (offset < 0) return;
     freeOrLeave(this.#live(), block);
     this.#letGo(block);
-    throw new WriteAfterReleaseError(this.name, offset);
+    throw new WriteAfterReleaseError(this.#name, offset);
   }
 
   #firstSpoilt(): WriteAfterReleaseError | undefined {
     if (!this.#poison) return undefined;
     for (const block of this.#free) {
       const offset = showsMemory(block) ? firstWrite(block) : -1;
-      if (offset >= 0) return new WriteAfterReleaseError(this.name, offset);
+      if (offset >= 0) return new WriteAfterReleaseError(this.#name, offset);
     }
     return undefined;
   }

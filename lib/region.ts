@@ -6,7 +6,6 @@ import {
   RegionDestroyedError,
   StaleMarkError,
 } from './errors';
-import { setFixed } from './fixed';
 import { freeOrLeave } from './free-or-leave';
 import { Heap } from './heap';
 import type { OffHeapBuffer, TypedArrayConstructor } from './heap-types';
@@ -73,12 +72,9 @@ let commonHeap: Heap | undefined;
  * ```
  */
 export class Region {
-  /** The name it was made with, or ''. */
-  readonly name!: string;
-  /** Bytes of a chunk. */
-  readonly chunkSize!: number;
-  /** The most bytes that the chunks may have together, or Infinity. */
-  readonly limit!: number;
+  readonly #name: string;
+  readonly #chunkSize: number;
+  readonly #limit: number;
   #heap: Heap | undefined;
   readonly #chunks: OffHeapBuffer[] = [];
   #bytes = 0;
@@ -105,9 +101,26 @@ export class Region {
       throw new InvalidTypeError('heap', 'a Heap', heap);
     }
     if (heap?.destroyed) throw new HeapDestroyedError(heap.name);
-    setFixed(this, { name, chunkSize: roundUp(chunkSize), limit });
+    this.#name = name;
+    this.#chunkSize = roundUp(chunkSize);
+    this.#limit = limit;
     commonHeap ??= new Heap();
     this.#heap = heap ?? commonHeap;
+  }
+
+  /** The name it was made with, or ''. */
+  get name(): string {
+    return this.#name;
+  }
+
+  /** Bytes of a chunk. */
+  get chunkSize(): number {
+    return this.#chunkSize;
+  }
+
+  /** The most bytes that the chunks may have together, or Infinity. */
+  get limit(): number {
+    return this.#limit;
   }
 
   /** Whether `destroy` was called. */
@@ -231,7 +244,7 @@ export class Region {
     const place = RegionMark.placeIn(this, mark);
     if (place === undefined) throw new NotOwnedError('the mark is from another region');
     if (place.resets !== this.#resets || place.last !== this.#chunks[place.chunks - 1]) {
-      throw new StaleMarkError(this.name);
+      throw new StaleMarkError(this.#name);
     }
     this.#releaseAfter(place);
   }
@@ -301,7 +314,7 @@ export class Region {
   }
 
   #live(): Heap {
-    if (this.#heap === undefined) throw new RegionDestroyedError(this.name);
+    if (this.#heap === undefined) throw new RegionDestroyedError(this.#name);
     return this.#heap;
   }
 
@@ -322,12 +335,12 @@ export class Region {
       this.#cut(skipped);
       return this.#cutClear(size);
     }
-    const allowed = this.limit - this.#bytes;
-    if (size > allowed) throw regionLimitReached(this.name, this.limit, size, this.#bytes);
-    if (size > this.chunkSize || align > CHUNK_ALIGN) {
+    const allowed = this.#limit - this.#bytes;
+    if (size > allowed) throw regionLimitReached(this.#name, this.#limit, size, this.#bytes);
+    if (size > this.#chunkSize || align > CHUNK_ALIGN) {
       return this.#useUp(heap.alloc(size, { align: Math.max(align, GRAIN) }), size);
     }
-    const length = Math.max(size, Math.min(this.chunkSize, allowed));
+    const length = Math.max(size, Math.min(this.#chunkSize, allowed));
     const chunk = heap.allocUnsafe(length, { align: CHUNK_ALIGN });
     // Of the two chunks, buffers are then cut from the one that has more room.
     if (length - size <= room) {

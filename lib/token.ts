@@ -1,5 +1,4 @@
 import { InvalidTypeError } from './errors';
-import { setFixed } from './fixed';
 import { native, Status } from './native';
 
 /**
@@ -29,12 +28,13 @@ export interface TokenClone {
  */
 export class Token implements TokenClone {
   /** 128 random bits, in hexadecimal. Any thread that has them can adopt the block. */
-  readonly id!: string;
+  readonly id: string;
   /** The size of the block in bytes. */
-  readonly byteLength!: number;
+  readonly byteLength: number;
 
   private constructor(id: string, byteLength: number) {
-    setFixed(this, { id, byteLength });
+    this.id = id;
+    this.byteLength = byteLength;
   }
 
   /** @internal */

@@ -13,7 +13,6 @@ const modules = [
   'empty',
   'errors',
   'failure',
-  'fixed',
   'free-or-leave',
   'heap',
   'heap-blocks',

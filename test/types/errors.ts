@@ -5,7 +5,7 @@ import {
   type InvalidTypeError,
   type InvalidValueError,
   type LimitMessage,
-  type MiheapError,
+  MiheapError,
   type OutOfRangeError,
   type PeerDependencyError,
   type PoolExhaustedError,
@@ -38,4 +38,5 @@ expectTypeOf(RegionLimitError).constructorParameters.toEqualTypeOf<
 
 // A caught error is narrowed to what it says.
 const caught: unknown = undefined;
+if (caught instanceof MiheapError) expectTypeOf(caught.code).toEqualTypeOf<string>();
 if (caught instanceof HeapLimitError) expectTypeOf(caught.liveBytes).toEqualTypeOf<number>();

@@ -179,11 +179,10 @@ static mi_page_t* borrow(mi_heap_t* heap, unsigned bin) {
   return page != NULL || last == bin ? page : page_fresh(heap, bin);
 }
 
-/* A page of the class in which all blocks are laid out, and some were freed; or NULL. */
+/* A page of the class with blocks that were freed, or NULL. */
 static mi_page_t* page_with_spare(mi_heap_t* heap, unsigned bin) {
   mi_page_t* page = heap->pages[bin].first;
   for (unsigned i = 0; page != NULL && i < SPARE_LOOKS; i++, page = page->next) {
-    if (page->capacity < page->reserved) continue;
     mi_page_free_collect(page);
     if (page->free != NULL) return page;
   }
@@ -193,11 +192,12 @@ static mi_page_t* page_with_spare(mi_heap_t* heap, unsigned bin) {
 /* For a class that has pages, all of them full: a page of another one that has blocks to spare. */
 static mi_page_t* borrow_spare(mi_heap_t* heap, unsigned bin) {
   if (MI_TRACK || bin <= mi_bin_of(MI_SMALL_BLOCK_MAX) || bin >= MI_BIN_LARGE) return NULL;
-  if (heap->loans[bin] >= SPARE_PER_ROUND) return NULL;
+  if (heap->pages_of[bin] == 0 || heap->loans[bin] >= SPARE_PER_ROUND) return NULL;
   for (unsigned i = 1; i <= SPARE_CLASSES && bin + i < MI_BIN_LARGE; i++) {
     mi_page_t* page = can_lend(bin + i, bin) ? page_with_spare(heap, bin + i) : NULL;
     if (page == NULL) continue;
     heap->loans[bin]++;
+    heap->tld->until_round++; /* as in `borrow` */
     return page;
   }
   return NULL;

@@ -74,21 +74,22 @@ void mi_thread_stats_merge(mi_tld_t* tld) {
 /* ---- Resetting ---- */
 
 /* Forgets the past. What there is now stays counted. */
-static void restart(mi_stat_count_t* level) {
+static void restart(mi_stat_count_t* level, mi_stat_count_t* merged) {
   int64_t rest = level->current > 0 ? level->current : 0;
   level->peak = rest;
   level->total = rest;
+  *merged = *level;
+  merged->peak = level->current; /* which may be below 0 */
 }
 
 void mi_thread_stats_clear(mi_tld_t* tld) {
 #define NONE(name, unit, doc)
-#define LEVEL(name, unit, doc) restart(&tld->stats.name);
-#define EVENTS(name, unit, doc) tld->stats.name = 0;
+#define LEVEL(name, unit, doc) restart(&tld->stats.name, &tld->merged.name);
+#define EVENTS(name, unit, doc) tld->stats.name = tld->merged.name = 0;
   MI_STATS(NONE, NONE, LEVEL, EVENTS)
 #undef NONE
 #undef LEVEL
 #undef EVENTS
-  tld->merged = tld->stats;
 }
 
 static void restart_shared(mi_level_t* level) {

@@ -160,6 +160,53 @@ static void spare(size_t size, size_t next, bool takes) {
   mi_collect(true);
 }
 
+/* What was never handed out is not lent: a program that keeps all its blocks gets pages that fit. */
+static void growing(size_t size, size_t next) {
+  blocks_t mine = {.count = 0};
+  blocks_t others = {.count = 0};
+  while (pages_of(next) == 0) add(&others, next);
+  fill_page(&mine, size);
+  const mi_page_t* page = mi_page_of(others.all[others.count - 1]);
+  CHECK_CMP(page->capacity, <, page->reserved);
+  CHECK_EQ(block_size_of(add(&mine, size)), size);
+  free_last(&mine, mine.count);
+  free_last(&others, others.count);
+  mi_collect(true);
+}
+
+/* A class without pages gets one after its first loans, though others have blocks to spare. */
+static void first_page(size_t size, size_t next) {
+  blocks_t mine = {.count = 0};
+  blocks_t others = {.count = 0};
+  fill_page(&others, next);
+  size_t page = mi_page_of(others.all[others.count - 1])->reserved;
+  free_last(&others, page - 1);
+  CHECK_CMP(page - 1, >, LOANS);
+  mi_heap_forget_loans(heap);
+  for (int i = 0; i < LOANS; i++) CHECK_EQ(block_size_of(add(&mine, size)), next);
+  CHECK_EQ(block_size_of(add(&mine, size)), size);
+  free_last(&mine, mine.count);
+  free_last(&others, others.count);
+  mi_collect(true);
+}
+
+/* A page is found though the first one of its class has nothing to lend. */
+static void second_page(size_t size, size_t next) {
+  blocks_t mine = {.count = 0};
+  blocks_t others = {.count = 0};
+  fill_page(&others, next);
+  void* early = others.all[others.count - 1];
+  add(&others, next); /* begins another page */
+  fill_page(&mine, size);
+  mi_free(early);
+  CHECK_PTR(heap->pages[mi_bin_of(next)].first, !=, mi_page_of(early));
+  CHECK_PTR(add(&mine, size), ==, early);
+  free_last(&mine, mine.count);
+  others.all[others.count - 2] = NULL;
+  free_last(&others, others.count);
+  mi_collect(true);
+}
+
 int main(void) {
   heap = mi_heap_get();
   few_pages();
@@ -179,6 +226,9 @@ int main(void) {
   spare(9 * 1024, 14 * 1024, false);  /* five classes further */
   spare(12 * 1024, 13 * 1024, false); /* these blocks are aligned to 1 KiB, those to 4 */
   spare(7 * 1024, 7680, false);       /* small */
+  growing(9 * 1024, 10 * 1024);
+  first_page(9 * 1024, 10 * 1024);
+  second_page(9 * 1024, 10 * 1024);
   all_hot();
   many_rounds(1100);
   mi_collect(true);

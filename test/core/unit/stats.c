@@ -100,6 +100,14 @@ static void pages_of_ended_threads(void) {
   mi_collect(true);
   CHECK_EQ(get().pages.current, before);
   CHECK_CMP(get().pages.peak, <, before + UNHEARD + 4 * LEFT_BY_EACH);
+
+  /* Nor is what this thread took away before the figures were reset. */
+  for (ended = 0; ended < ENDED;) in_thread(leave_pages);
+  for (int i = 0; i < ENDED * LEFT_BY_EACH; i++) mi_free(left[i / LEFT_BY_EACH][i % LEFT_BY_EACH]);
+  mi_collect(true);
+  mi_stats_reset();
+  mi_free(mi_malloc(MI_MEDIUM_BLOCK_MAX));
+  CHECK_CMP(get().pages.peak, <, before + 4 * LEFT_BY_EACH);
 }
 
 static void huge(void) {

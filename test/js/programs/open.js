@@ -1,12 +1,13 @@
 // Prints what loading the package leaves open: the types of asynchronous resources that no destroy hook was called for,
-// but for those that keep no process alive.
+// but for promises and what keeps no process alive.
 const { createHook } = require('node:async_hooks');
 const { setTimeout: turn } = require('node:timers/promises');
 
 const open = new Map();
 let loading = true;
 createHook({
-  init: (id, type, _, resource) => loading && open.set(id, { type, resource }),
+  init: (id, type, _, resource) =>
+    loading && type !== 'PROMISE' && open.set(id, { type, resource }),
   destroy: (id) => open.delete(id),
 }).enable();
 const { Heap } = require('miheap');
