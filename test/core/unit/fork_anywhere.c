@@ -1,7 +1,7 @@
 /* A process forks while another thread stands still at one of its instructions; in the end, at each n-th of all that a
    life in the allocator takes. The child can use its heap, and has lost no more than the block that the thread was at.
 
-   fork_anywhere [N [SCENARIO]]: at each N-th, 1 by default; all three scenarios. The thread stops itself: it sets the
+   fork_anywhere [N [SCENARIO]]: at each N-th, 1 by default; all five scenarios. The thread stops itself: it sets the
    processor's trap flag, and the handler of the signal lets the first thread fork. */
 #include <pthread.h>
 #include <sched.h>
@@ -12,6 +12,8 @@
 
 #include "check.h"
 #include "memory.h"
+#include "page/holes.h"
+#include "page/scavenge.h"
 #include "segment/cookie.h"
 #include "segment/pin.h"
 #include "segment/run.h"
@@ -54,6 +56,7 @@ typedef struct scenario_s {
   void (*run)(void);
   bool by_another; /* a thread fills the places, and ends */
   bool has_heap;   /* the one that walks */
+  bool runs; /* the places hold neighbours of a few sizes, whose memory goes back one by one */
 } scenario_t;
 static const scenario_t* scenario;
 
@@ -61,7 +64,16 @@ static const size_t sizes[] = {16,   16,   16,     16,     16,     16,      200,
                                5000, 5000, 100000, 100000, 700000, 2000000, 5 * MIB, 9 * MIB};
 enum { SIZES = sizeof(sizes) / sizeof(sizes[0]) };
 
+static void* allocate_neighbour(size_t i) {
+  static const size_t neighbours[] = {2048, 5120, 20480};
+  uint64_t* p = mi_malloc(neighbours[i * 3 / PLACES]);
+  CHECK(p != NULL);
+  p[0] = p[100] = i;
+  return p;
+}
+
 static void* allocate(size_t i) {
+  if (scenario->runs) return allocate_neighbour(i);
   /* The last ones are mappings of their own. What a thread without a heap was doing to one is not completed. */
   bool mapping = scenario->has_heap && i >= PLACES - 2;
   void* p = mapping ? mi_malloc_aligned(5 * MIB, 8 * MIB) : mi_malloc(sizes[i % SIZES]);
@@ -76,7 +88,14 @@ static void* fill(void* arg) {
 }
 
 static void take_from_places(void) {
-  for (size_t i = 0; i < PLACES; i++) mi_free(atomic_exchange(&places[i], NULL));
+  for (size_t i = 0; i < PLACES; i++) {
+    uint64_t* p = atomic_exchange(&places[i], NULL);
+    if (p != NULL && scenario->runs) {
+      CHECK_EQ(p[0], i);
+      CHECK_EQ(p[100], i);
+    }
+    mi_free(p);
+  }
 }
 
 /* ---- What the thread does ---- */
@@ -125,10 +144,60 @@ static void live(void) {
   mi_thread_done();
 }
 
+static size_t count_holes(void) {
+  size_t count = 0;
+  for (size_t i = 0; i < PLACES; i++) {
+    void* p = atomic_load(&places[i]);
+    if (p != NULL) count += mi_page_hole_count(mi_page_of(p));
+  }
+  return count;
+}
+
+static void free_places(size_t first) {
+  for (size_t i = 0; i < PLACES; i++)
+    if (i % 8 >= first) mi_free(atomic_exchange(&places[i], NULL));
+}
+
+/* Purges runs of free blocks in pages of the first thread; then more of them, beside the first ones. */
+static void make_holes(void) {
+  walk_step_by_step(false);
+  free_places(5);
+  walk_step_by_step(true);
+  mi_scavenge_all();
+  walk_step_by_step(false);
+  CHECK_CMP(count_holes(), >, 0);
+  free_places(3);
+  walk_step_by_step(true);
+  mi_scavenge_all();
+}
+
+static void* free_and_purge(void* arg) {
+  free_places(3);
+  mi_scavenge_all();
+  CHECK_CMP(count_holes(), >, 0);
+  return arg;
+}
+
+/* Fills holes that others made in its pages. */
+static void fill_holes(void) {
+  walk_step_by_step(false);
+  pthread_t thread;
+  for (size_t i = 0; i < PLACES; i++) mi_free(atomic_exchange(&places[i], allocate(i)));
+  CHECK_EQ(pthread_create(&thread, NULL, free_and_purge, NULL), 0);
+  pthread_join(thread, NULL);
+  walk_step_by_step(true);
+  for (size_t i = 0; i < PLACES; i++) {
+    if (i % 8 >= 3) atomic_store(&places[i], allocate(i));
+  }
+  walk_step_by_step(false);
+}
+
 static const scenario_t scenarios[] = {
-    {"free_abandoned", free_abandoned, true, false},
-    {"free_of_another", free_of_another, false, false},
-    {"live", live, false, true},
+    {"free_abandoned", free_abandoned, true, false, false},
+    {"free_of_another", free_of_another, false, false, false},
+    {"make_holes", make_holes, false, false, true},
+    {"live", live, false, true, false},
+    {"fill_holes", fill_holes, false, true, true},
 };
 
 static void* walk(void* arg) {

@@ -147,6 +147,96 @@ static void run(size_t block_size) {
   memory_check();
 }
 
+/* What its thread freed is on local_free, or on `free`; what others freed are holes. malloc gets each of them once. */
+static void beside_own_frees(size_t block_size, bool some_on_free, bool collect) {
+  begin(block_size);
+  size_t quarter = count / 4;
+  if (some_on_free) {
+    for (size_t i = 0; i < quarter; i++) {
+      mi_free(blocks[i]);
+      blocks[i] = NULL;
+    }
+    mi_heap_collect(heap, true);
+    CHECK(page->free != NULL);
+  }
+  for (size_t i = quarter; i < 2 * quarter; i++) {
+    mi_free(blocks[i]);
+    blocks[i] = NULL;
+  }
+  CHECK(page->local_free != NULL);
+  free_in_other_thread(2 * quarter, count);
+  CHECK_CMP(mi_page_hole_count(page), >, 0);
+  heaps_check();
+  if (collect) mi_heap_collect(heap, some_on_free);
+  get_back();
+  mi_heap_destroy(heap);
+  memory_check();
+}
+
+/* Not all of the page is laid out. */
+static void before_it_is_full(size_t block_size) {
+  begin(block_size);
+  for (size_t i = 0; i < count; i++) {
+    mi_free(blocks[i]);
+    blocks[i] = NULL;
+  }
+  mi_heap_collect(heap, true);
+  do {
+    blocks[0] = mi_heap_malloc(heap, size);
+    page = mi_page_of(blocks[0]);
+  } while (page->block_size != size);
+  count = page->reserved;
+  pages = heap->page_count;
+  memset(blocks[0], 1, size);
+  size_t some = count - 2;
+  for (size_t i = 1; i < some; i++) {
+    blocks[i] = mi_heap_malloc(heap, size);
+    memset(blocks[i], (int)i + 1, size);
+  }
+  CHECK_CMP(page->capacity, <, page->reserved);
+  free_in_other_thread(1, some - 1);
+  CHECK_CMP(mi_page_hole_count(page), >, 0);
+  get_back(); /* with those that were not laid out yet */
+  mi_heap_destroy(heap);
+  memory_check();
+}
+
+/* A block that the program knows by an address inside of it. */
+static void inside_of_a_block(size_t block_size) {
+  begin(block_size);
+  mi_free(blocks[2]);
+  blocks[2] = mi_heap_malloc_aligned_at(heap, size - 64, 64, 24);
+  CHECK_PTR(mi_page_of(blocks[2]), ==, page);
+  CHECK_EQ(((uintptr_t)blocks[2] + 24) % 64, 0);
+  memset(blocks[2], 3, size - 64);
+  free_in_other_thread(1, count / 2);
+  CHECK_CMP(mi_page_hole_count(page), >, 0);
+  check_alive(count - (count / 2 - 1));
+  get_back();
+  mi_heap_destroy(heap);
+  memory_check();
+}
+
+/* Its heap ends: the page goes to the thread's other heap, holes and all, or ends. */
+static void its_heap_ends(size_t block_size, bool destroy) {
+  begin(block_size);
+  mi_heap_malloc(heap, size);
+  free_in_other_thread(count / 8, count / 2);
+  CHECK_CMP(mi_page_hole_count(page), >, 0);
+  if (destroy) {
+    mi_heap_destroy(heap);
+  } else {
+    mi_heap_delete(heap);
+    heap = mi_heap_get_backing();
+    pages = heap->page_count;
+    get_back();
+    mi_collect(true);
+    for (size_t i = 0; i < count; i++) mi_free(blocks[i]);
+  }
+  heaps_check();
+  memory_check();
+}
+
 int main(void) {
   mi_os_forbid_large_pages();
   mi_option_set(mi_option_purge_delay, 3600000);
@@ -154,5 +244,13 @@ int main(void) {
   run(5120);
   run(MI_SMALL_BLOCK_MAX);
   run(MI_MEDIUM_BLOCK_MAX);
+  static const size_t sizes[] = {2048, 5120, MI_SMALL_BLOCK_MAX, 20480};
+  for (size_t i = 0; i < sizeof(sizes) / sizeof(*sizes); i++) {
+    for (int way = 0; way < 4; way++) beside_own_frees(sizes[i], (way & 1) != 0, (way & 2) != 0);
+    before_it_is_full(sizes[i]);
+    inside_of_a_block(sizes[i]);
+    its_heap_ends(sizes[i], true);
+    its_heap_ends(sizes[i], false);
+  }
   return 0;
 }
