@@ -1,6 +1,7 @@
 #include "page/page.h"
 
 #include "os/rare.h"
+#include "page/holes.h"
 
 void mi_page_extend(mi_page_t* page, size_t ahead) {
   mi_assert(page->free == NULL && page->capacity < page->reserved);
@@ -75,7 +76,8 @@ void mi_page_forget_other_thread(mi_page_t* page, bool held) {
     atomic_store_explicit(&page->thread_free, word & ~(uintptr_t)MI_TF_STATE_MASK,
                           memory_order_relaxed);
   }
-  if (mi_tf_list(word) == NULL) mi_page_forget_holes(page); /* the lost owner was filling them */
+  /* The lost owner was filling them, whether others have pushed since or not. */
+  if (!mi_page_list_is_sound(page, mi_tf_list(word), mi_tf_count(word))) mi_page_forget_holes(page);
   /* The lost thread found the page empty, and has set link to 0. So that the next thread finds it
      empty, too, no block must be left on thread_free. */
   if (held && atomic_load_explicit(&page->link, memory_order_relaxed) == 0)

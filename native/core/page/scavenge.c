@@ -129,6 +129,9 @@ static bool scavenge_page(mi_segment_t* segment, mi_page_t* page, bool all) {
   uintptr_t whole;
   size_t due = 0;
   do {
+    /* The push that lets the page leave the full queue announces it again; the few blocks until
+       then have no whole system page inside. */
+    if (mi_tf_state(word) == MI_TF_FULL) return true;
     if (!is_worth_it(segment, page, word, all, &due)) return note_seen(segment, page, word);
     if (mi_tf_state(word) != MI_TF_NORMAL) return false;
     whole = word & MI_TF_WHOLE;

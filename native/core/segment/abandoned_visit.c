@@ -49,11 +49,11 @@ static void leave_slot(void) {
    no owner, and no other thread can adopt it. */
 static bool
 visit_slot(mi_subproc_t* subproc, mi_slot_ref_t ref, mi_segment_visit_fun* fn, void* arg) {
-  if (mi_mark_peek(ref) != subproc) return true;
+  if (mi_mark_subproc(mi_mark_peek(ref)) != subproc) return true;
   visited_slot = ref;
   visited_subproc = subproc;
   bool go_on = true;
-  if (mi_mark_take(ref, subproc)) {
+  if (mi_abandoned_hold_patiently(subproc, ref) != NULL) {
     mi_race_window();
     go_on = fn((mi_segment_t*)mi_slot_start(ref), arg);
     leave_slot();
