@@ -77,7 +77,10 @@ void mi_page_forget_other_thread(mi_page_t* page, bool held) {
                           memory_order_relaxed);
   }
   /* The lost owner was filling them, whether others have pushed since or not. */
-  if (!mi_page_list_is_sound(page, mi_tf_list(word), mi_tf_count(word))) mi_page_forget_holes(page);
+  if (mi_page_holes(page) != 0 &&
+      !mi_page_list_is_sound(page, mi_tf_list(word), mi_tf_count(word))) {
+    mi_page_forget_holes(page);
+  }
   /* The lost thread found the page empty, and has set link to 0. So that the next thread finds it
      empty, too, no block must be left on thread_free. */
   if (held && atomic_load_explicit(&page->link, memory_order_relaxed) == 0)
