@@ -168,10 +168,14 @@ static mi_page_t* page_of_lender(mi_heap_t* heap, unsigned bin, unsigned last) {
   return NULL;
 }
 
-static mi_page_t* borrow(mi_heap_t* heap, unsigned bin) {
+static void count_loan(mi_heap_t* heap, unsigned bin) {
   heap->loans[bin]++;
   /* Else the next round, and so more loans, would come the sooner the more loans are made. */
   heap->tld->until_round++;
+}
+
+static mi_page_t* borrow(mi_heap_t* heap, unsigned bin) {
+  count_loan(heap, bin);
   unsigned last = largest_lender(bin);
   mi_page_t* page = page_of_lender(heap, bin, last);
   if (page == NULL) page = page_fresh(heap, last);
@@ -196,8 +200,7 @@ static mi_page_t* borrow_spare(mi_heap_t* heap, unsigned bin) {
   for (unsigned i = 1; i <= SPARE_CLASSES && bin + i < MI_BIN_LARGE; i++) {
     mi_page_t* page = can_lend(bin + i, bin) ? page_with_spare(heap, bin + i) : NULL;
     if (page == NULL) continue;
-    heap->loans[bin]++;
-    heap->tld->until_round++; /* as in `borrow` */
+    count_loan(heap, bin);
     return page;
   }
   return NULL;

@@ -10,40 +10,23 @@
 #include "memory.h"
 #include "miheap.h"
 #include "os/sanitizer.h"
-#include "pattern.h"
-#include "random.h"
+#include "patterned.h"
 #include "segment/purger.h"
 
 enum { THREADS = 2, FORKS = 32, PLACES = 64, STEPS = 300 };
 
-typedef struct block_s {
-  size_t size;
-  uint64_t seed;
-} block_t;
-
-static _Atomic(block_t*) shared[PLACES];
+static _Atomic(patterned_t*) shared[PLACES];
 static _Atomic(int) started;
 static _Atomic(bool) stop;
 
-static block_t* make(random_t* rng) {
-  size_t size = sizeof(block_t) + random_size(rng);
-  block_t* b = mi_malloc(size);
-  CHECK(b != NULL);
-  *b = (block_t){size, random_next(rng)};
-  pattern_fill(b + 1, size - sizeof(*b), b->seed);
-  return b;
-}
-
-static void unmake(block_t* b) {
-  if (b == NULL) return;
-  CHECK(pattern_holds(b + 1, b->size - sizeof(*b), b->seed));
-  mi_free(b);
+static patterned_t* make(random_t* rng) {
+  return patterned_make(rng, sizeof(patterned_t) + random_size(rng));
 }
 
 static void exchange_some(random_t* rng, int steps) {
   for (int i = 0; i < steps; i++) {
-    block_t* b = random_one_in(rng, 2) ? make(rng) : NULL;
-    unmake(atomic_exchange(&shared[random_below(rng, PLACES)], b));
+    patterned_t* b = random_one_in(rng, 2) ? make(rng) : NULL;
+    patterned_unmake(atomic_exchange(&shared[random_below(rng, PLACES)], b));
   }
 }
 
@@ -73,7 +56,7 @@ _Noreturn static void child(uint64_t seed) {
 #else
   (void)thread_of_child;
 #endif
-  for (int i = 0; i < PLACES; i++) unmake(atomic_exchange(&shared[i], NULL));
+  for (int i = 0; i < PLACES; i++) patterned_unmake(atomic_exchange(&shared[i], NULL));
   mi_collect(true);
   heaps_check();
   _exit(0);
@@ -102,7 +85,7 @@ int main(void) {
   }
   atomic_store(&stop, true);
   for (int i = 0; i < THREADS; i++) pthread_join(threads[i], NULL);
-  for (int i = 0; i < PLACES; i++) unmake(atomic_exchange(&shared[i], NULL));
+  for (int i = 0; i < PLACES; i++) patterned_unmake(atomic_exchange(&shared[i], NULL));
   mi_purger_end(); /* units that it is purging are nowhere */
   mi_collect(true);
   memory_check();

@@ -10,50 +10,33 @@
 #include "os/rare.h"
 #include "page/holes.h"
 #include "page/scavenge.h"
-#include "pattern.h"
-#include "random.h"
+#include "patterned.h"
 #include "segment/purger.h"
 #include "segment/segment.h"
 
 enum { PLACES = 300, FORKS = 40 / TEST_SLOWNESS, STEPS = 200, MINE = 400 };
 
-typedef struct block_s {
-  size_t size;
-  uint64_t seed;
-} block_t;
-
-static _Atomic(block_t*) places[PLACES];
+static _Atomic(patterned_t*) places[PLACES];
 static _Atomic(bool) has_begun, over;
 static _Atomic(size_t) holes; /* that were seen */
 
-static block_t* make(random_t* rng) {
+static patterned_t* make(random_t* rng) {
   static const size_t sizes[] = {1280, 2048, 2048, 5120, 8192, 20480, 32768};
-  size_t size = sizes[random_below(rng, sizeof(sizes) / sizeof(*sizes))];
-  block_t* b = mi_malloc(size);
-  CHECK(b != NULL);
-  *b = (block_t){size, random_next(rng)};
-  pattern_fill(b + 1, size - sizeof(*b), b->seed);
-  return b;
-}
-
-static void unmake(block_t* b) {
-  if (b == NULL) return;
-  CHECK(pattern_holds(b + 1, b->size - sizeof(*b), b->seed));
-  mi_free(b);
+  return patterned_make(rng, sizes[random_below(rng, sizeof(sizes) / sizeof(*sizes))]);
 }
 
 /* Frees a run of places, or fills it. */
 static void step(random_t* rng, bool fills) {
   size_t from = random_below(rng, PLACES);
   for (size_t i = from; i < from + 30 && i < PLACES; i++) {
-    unmake(atomic_exchange(&places[i], fills ? make(rng) : NULL));
+    patterned_unmake(atomic_exchange(&places[i], fills ? make(rng) : NULL));
   }
 }
 
 static void look_for_holes(void) {
   for (size_t i = 0; i < PLACES; i++) {
-    block_t* b =
-        atomic_load(&places[i]); /* its segment stays as long as this thread frees nothing */
+    /* Its segment stays as long as this thread frees nothing. */
+    patterned_t* b = atomic_load(&places[i]);
     if (b != NULL) atomic_fetch_add(&holes, mi_page_hole_count(mi_page_of(b)));
   }
 }
@@ -84,19 +67,19 @@ static void* live(void* seed) {
 
 _Noreturn static void child(uint64_t seed, bool alone) {
   random_t rng = {seed};
-  static block_t* mine[MINE];
+  static patterned_t* mine[MINE];
   alarm(60);
   heaps_check();
   mi_scavenge_all();
   for (size_t i = 0; i < MINE; i++) mine[i] = make(&rng);
-  for (size_t i = 0; i < MINE; i += 3) unmake(mine[i]);
+  for (size_t i = 0; i < MINE; i += 3) patterned_unmake(mine[i]);
   for (int i = 0; i < STEPS / 10; i++) step(&rng, i % 2 == 0);
   mi_scavenge_all();
   heaps_check();
   for (size_t i = 0; i < MINE; i++) {
-    if (i % 3 != 0) unmake(mine[i]);
+    if (i % 3 != 0) patterned_unmake(mine[i]);
   }
-  for (size_t i = 0; i < PLACES; i++) unmake(atomic_exchange(&places[i], NULL));
+  for (size_t i = 0; i < PLACES; i++) patterned_unmake(atomic_exchange(&places[i], NULL));
   mi_collect(true);
   heaps_check();
   if (alone) memory_check();
@@ -121,7 +104,7 @@ static void run(void* (*fn)(void*), uint64_t seed) {
   }
   atomic_store(&over, true);
   pthread_join(thread, NULL);
-  for (size_t i = 0; i < PLACES; i++) unmake(atomic_exchange(&places[i], NULL));
+  for (size_t i = 0; i < PLACES; i++) patterned_unmake(atomic_exchange(&places[i], NULL));
   mi_collect(true);
   heaps_check();
 }

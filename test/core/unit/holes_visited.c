@@ -50,15 +50,11 @@ static void fill(void) {
   }
 }
 
-/* The first block of an abandoned page stays: a thread that gives back a page holds the segment, and a visit leaves
-   that out. */
-static bool must_live(const block_t* b) { return heap == NULL && b->p == mi_page_of(b->p)->start; }
-
 static void choose_victims(void) {
   for (size_t i = 0; i < COUNT;) {
     bool die = !random_one_in(&rng, 3);
     for (size_t end = i + 1 + random_below(&rng, 20); i < end && i < COUNT; i++) {
-      if (die && !must_live(&blocks[i])) blocks[i].fate = DIES;
+      if (die) blocks[i].fate = DIES;
     }
   }
 }

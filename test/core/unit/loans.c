@@ -117,6 +117,12 @@ static void free_last(blocks_t* blocks, size_t count) {
   while (count-- > 0) mi_free(blocks->all[--blocks->count]);
 }
 
+static void free_all(blocks_t* some, blocks_t* others) {
+  free_last(some, some->count);
+  free_last(others, others->count);
+  mi_collect(true);
+}
+
 /* Allocates until the class has one page, and that is full. */
 static void fill_page(blocks_t* blocks, size_t size) {
   while (pages_of(size) == 0) add(blocks, size);
@@ -154,10 +160,8 @@ static void spare(size_t size, size_t next, bool takes) {
   CHECK_EQ(block_size_of(add(&mine, size)), size);
   CHECK_EQ(pages_of(size), 2);
   memory_check();
-  free_last(&mine, mine.count);
-  free_last(&others, others.count);
   free_last(&borrowed, borrowed.count);
-  mi_collect(true);
+  free_all(&mine, &others);
 }
 
 /* What was never handed out is not lent: a program that keeps all its blocks gets pages that fit. */
@@ -169,9 +173,7 @@ static void growing(size_t size, size_t next) {
   const mi_page_t* page = mi_page_of(others.all[others.count - 1]);
   CHECK_CMP(page->capacity, <, page->reserved);
   CHECK_EQ(block_size_of(add(&mine, size)), size);
-  free_last(&mine, mine.count);
-  free_last(&others, others.count);
-  mi_collect(true);
+  free_all(&mine, &others);
 }
 
 /* A class without pages gets one after its first loans, though others have blocks to spare. */
@@ -185,9 +187,7 @@ static void first_page(size_t size, size_t next) {
   mi_heap_forget_loans(heap);
   for (int i = 0; i < LOANS; i++) CHECK_EQ(block_size_of(add(&mine, size)), next);
   CHECK_EQ(block_size_of(add(&mine, size)), size);
-  free_last(&mine, mine.count);
-  free_last(&others, others.count);
-  mi_collect(true);
+  free_all(&mine, &others);
 }
 
 /* A page is found though the first one of its class has nothing to lend. */
@@ -201,10 +201,8 @@ static void second_page(size_t size, size_t next) {
   mi_free(early);
   CHECK_PTR(heap->pages[mi_bin_of(next)].first, !=, mi_page_of(early));
   CHECK_PTR(add(&mine, size), ==, early);
-  free_last(&mine, mine.count);
   others.all[others.count - 2] = NULL;
-  free_last(&others, others.count);
-  mi_collect(true);
+  free_all(&mine, &others);
 }
 
 int main(void) {
