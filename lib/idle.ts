@@ -4,25 +4,18 @@ import { native } from './native';
 
 const QUIET_MS = 100;
 
-let wanted = false;
-// One timer for good, made as this module loads, and restarted in the async context of that moment. A timer made
-// later would keep alive what the program has in its AsyncLocalStorage then, and may be a fake one of a test.
-const now = new AsyncResource('miheap');
-now.emitDestroy(); // nothing is open: test runners list what is
-const timer = setTimeout(() => {
-  if (wanted) wanted = !native.collectIfIdle();
-  if (wanted) restart();
-}, QUIET_MS);
+// One timer for good, made as this module loads, and restarted in a context that holds nothing. Otherwise it would
+// keep alive what the program has in its AsyncLocalStorage at some moment. If it was made later, it may be a fake one
+// of a test. It calls the addon, and nothing here, so that a test environment can be collected before it comes.
+const [outside, timer] = native.callOutside(
+  () => [new AsyncResource('miheap'), setTimeout(native.collectIfIdle, QUIET_MS)] as const,
+);
+outside.emitDestroy(); // nothing is open: test runners list what is
 timer.unref();
 
-function restart(): void {
-  now.runInAsyncScope(() => timer.refresh());
-}
-
-/** The addon calls this after a burst of frees. */
+/** The addon calls this when it wants to be called in a while. */
 function requestCollect(): void {
-  wanted = true;
-  restart();
+  outside.runInAsyncScope(() => timer.refresh());
 }
 
 /**

@@ -83,13 +83,15 @@ export interface Native {
   allocatorStats(): string | null;
   /** Like allocatorStats, of the library that is preloaded as the program's malloc; null if none is. */
   preloadedStats(): string | null;
-  /**
-   * Has `callback` called once after a burst of frees, and then not before collectIfIdle was true. The
-   * addon holds it weakly.
-   */
+  /** Has `callback` called after a burst of frees: collectIfIdle is wanted in a while. Holds it weakly. */
   onCollectWanted(callback: () => void): void;
-  /** Returns free memory to the system; false if blocks came or went since the last call. */
-  collectIfIdle(): boolean;
+  /**
+   * Returns free memory to the system, if that is wanted. If blocks came or went since the last call, wants
+   * another call instead.
+   */
+  collectIfIdle(): void;
+  /** Calls `callback` outside of every asynchronous context, and returns what it returns. */
+  callOutside<T>(callback: () => T): T;
   /** To be called in a worker before any other call. */
   endsEarly(): void;
   /** To be called in a worker as it exits by itself. */

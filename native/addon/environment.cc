@@ -61,7 +61,7 @@ void Environment::Release() {
 }
 
 void Environment::Close() {
-  request_collect_.clear();
+  collect_callbacks_.clear();
   array_buffer_.Reset();
   sentinel.Close();
   tokens::ReleaseAllOf(this);
@@ -72,50 +72,54 @@ void Environment::Close() {
 
 void Environment::OnCollectWanted(napi_value callback) {
   auto is_gone = [](const Napi::FunctionReference& each) { return each.Value().IsEmpty(); };
-  request_collect_.erase(std::remove_if(request_collect_.begin(), request_collect_.end(), is_gone),
-                         request_collect_.end());
-  request_collect_.push_back(Napi::Weak(Napi::Function(env, callback)));
+  collect_callbacks_.erase(
+      std::remove_if(collect_callbacks_.begin(), collect_callbacks_.end(), is_gone),
+      collect_callbacks_.end());
+  collect_callbacks_.push_back(Napi::Weak(Napi::Function(env, callback)));
   collect_requested_ = false;
 }
 
-// The last callback that is alive, or null. Needs a handle scope.
-napi_value Environment::RequestCollect() const {
-  for (auto each = request_collect_.rbegin(); each != request_collect_.rend(); ++each) {
+napi_value Environment::CollectCallback() const {
+  for (auto each = collect_callbacks_.rbegin(); each != collect_callbacks_.rend(); ++each) {
     const napi_value callback = each->Value();
     if (callback != nullptr) return callback;
   }
   return nullptr;
 }
 
-void Environment::NoteFreed(size_t bytes) {
-  operations++;
-  freed_ += bytes;
-  if (freed_ < kWorthCollecting || collect_requested_) return;
+bool Environment::RequestCollect() const {
   Napi::HandleScope scope(env);
-  const napi_value callback = RequestCollect();
-  if (callback == nullptr) return;
-  collect_requested_ = true;
+  const napi_value callback = CollectCallback();
+  if (callback == nullptr) return false;
   napi_value global;
   napi_value result;
   if (napi_get_global(env, &global) == napi_ok &&
       napi_call_function(env, global, callback, 0, nullptr, &result) == napi_ok) {
-    return;
+    return true;
   }
   // The environment is being torn down. The free itself succeeded, so nothing is thrown.
   napi_get_and_clear_last_exception(env, &result);
-  collect_requested_ = false;
+  return false;
 }
 
-bool Environment::CollectIfIdle() {
+void Environment::NoteFreed(size_t bytes) {
+  operations++;
+  freed_ += bytes;
+  if (freed_ < kWorthCollecting || collect_requested_) return;
+  collect_requested_ = RequestCollect();
+}
+
+void Environment::CollectIfIdle() {
+  if (!collect_requested_) return;
   if (operations != operations_seen_) {
     operations_seen_ = operations;
-    return false;
+    collect_requested_ = RequestCollect();
+    return;
   }
   freed_ = 0;
   collect_requested_ = false;
   for (Heap* heap = heaps; heap != nullptr; heap = heap->next) mi_heap_collect(heap->heap, true);
   mi_collect(true);
-  return true;
 }
 
 bool Environment::CollectGarbage() {

@@ -29,17 +29,17 @@ struct Environment {
   // test environments, NoteFreed calls the last callback that is alive.
   void OnCollectWanted(napi_value callback);
 
-  // Counts a block and the `bytes` that came back with it. After a burst, asks JavaScript once to
-  // call CollectIfIdle.
+  // Counts a block and the `bytes` that came back with it. After a burst, asks JavaScript to call
+  // CollectIfIdle in a while.
   void NoteFreed(size_t bytes);
 
   // An ArrayBuffer over memory of the runtime, all zero, at `start`. Null, and no exception, if
   // there is no memory: napi_create_arraybuffer would end the process.
   napi_value NewArrayBuffer(size_t size, void** start) const;
 
-  // Returns free memory to the system, unless blocks came or went since the last call; then returns
-  // false.
-  bool CollectIfIdle();
+  // If NoteFreed asked for it, returns free memory to the system; but if blocks came or went since
+  // the last call, asks JavaScript for another call.
+  void CollectIfIdle();
 
   // Has the garbage collector find everything that is unreachable. Finalisers run later, from the
   // event loop. Does nothing and returns false if that would take more than a tenth of the time,
@@ -63,10 +63,13 @@ struct Environment {
 private:
   ~Environment() = default;
 
-  napi_value RequestCollect() const;
+  // The last callback that is alive, or null. Needs a handle scope.
+  napi_value CollectCallback() const;
+  // Asks JavaScript to call CollectIfIdle in a while; false if it cannot.
+  bool RequestCollect() const;
 
   size_t references_ = 1;
-  std::vector<Napi::FunctionReference> request_collect_; // weak
+  std::vector<Napi::FunctionReference> collect_callbacks_; // weak
   Napi::FunctionReference array_buffer_; // the constructor, as it was when this module was loaded
   size_t freed_ = 0;
   bool collect_requested_ = false;

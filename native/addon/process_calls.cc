@@ -36,7 +36,17 @@ napi_value OnCollectWanted(napi_env env, napi_callback_info info) {
 }
 
 napi_value CollectIfIdle(napi_env env, napi_callback_info) {
-  return Boolean(env, Environment::Of(env).CollectIfIdle());
+  Environment::Of(env).CollectIfIdle();
+  return nullptr;
+}
+
+napi_value CallOutside(napi_env env, napi_callback_info info) {
+  napi_value context = nullptr;
+  napi_create_object(env, &context);
+  // No napi_async_context: `context`, which holds nothing, is the current resource meanwhile.
+  napi_value result = nullptr;
+  napi_make_callback(env, nullptr, context, Arguments(env, info).values[0], 0, nullptr, &result);
+  return result;
 }
 
 napi_value EndsEarly(napi_env env, napi_callback_info) {
@@ -63,6 +73,7 @@ void ExportProcessCalls(napi_env env, napi_value exports) {
   Export(env, exports, "preloadedStats", PreloadedAllocatorStats);
   Export(env, exports, "onCollectWanted", OnCollectWanted);
   Export(env, exports, "collectIfIdle", CollectIfIdle);
+  Export(env, exports, "callOutside", CallOutside);
   Export(env, exports, "endsEarly", EndsEarly);
   Export(env, exports, "beforeEnd", BeforeEnd);
   Export(env, exports, "execute", Run);

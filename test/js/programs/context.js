@@ -1,26 +1,48 @@
-// Frees a lot with a store in the asynchronous context. Prints whether the store goes while the program goes on.
+// Loads the package, and later frees a lot, each with a store in the asynchronous context. Prints for both whether the
+// store goes while the program goes on.
 const { AsyncLocalStorage } = require('node:async_hooks');
 const { setTimeout: turn } = require('node:timers/promises');
-const { Heap } = require('miheap');
 
-const heap = new Heap();
+// Node 18 itself keeps the context in which a program first requires one of its modules.
+'buffer diagnostics_channel events fs os path timers util worker_threads'
+  .split(' ')
+  .forEach((name) => {
+    require(name);
+  });
+
 const context = new AsyncLocalStorage();
+let heap;
 
-function request() {
+function load() {
+  const { Heap } = require('miheap');
+  heap = new Heap();
+}
+
+function free() {
+  heap.free(heap.alloc(4_000_000));
+}
+
+function request(action) {
   const store = { request: 1 };
-  context.run(store, () => heap.free(heap.alloc(4_000_000)));
+  context.run(store, action);
   return new WeakRef(store);
 }
 
-async function main() {
-  await turn(300); // what was begun at the start is over
-  const store = request();
+async function isForgotten(store) {
   for (let i = 0; i < 20 && store.deref() !== undefined; i++) {
-    heap.free(heap.alloc(100)); // never idle
+    free(); // never idle
     await turn(20);
     globalThis.gc();
   }
-  console.log(JSON.stringify({ collected: store.deref() === undefined }));
+  return store.deref() === undefined;
+}
+
+async function main() {
+  await turn(20); // what was begun at the start is over
+  const loading = await isForgotten(request(load));
+  await turn(300); // what was begun as it loaded is over
+  const freeing = await isForgotten(request(free));
+  console.log(JSON.stringify({ loading, freeing }));
 }
 
 main();

@@ -38,11 +38,11 @@ const peaks = {
     require('node:test').mock?.timers?.enable();
     return peaks.free(heap);
   },
-  /** The module was loaded once more, by what has been forgotten since; nothing of that is left. */
+  /** The module was loaded once more, by what has been forgotten since; nothing of that is left, even for a moment. */
   async reloaded(heap) {
     const forgotten = loadAgain();
     for (let i = 0; i < 3; i++) {
-      await turn(100); // its timer has to come
+      await turn(5); // less than its timer takes
       globalThis.gc();
     }
     if (forgotten.deref() !== undefined) throw new Error('it is still there');
