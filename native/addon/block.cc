@@ -106,7 +106,21 @@ void Block::Show(Heap& owner, const Memory& taken, napi_value buffer) {
   memory = taken;
   napi_create_reference(environment.env, buffer, 0, &buffer_);
   environment.blocks.Insert(*this);
+  if (memory.shared != nullptr || memory.of_runtime) NoteTwin(buffer);
   heap->Add(*this);
+}
+
+void Block::NoteTwin(napi_value buffer) {
+  Block* const other = BlockTable::FindNext(*this);
+  if (other == nullptr) return;
+  if (!other->is_twin_) {
+    Napi::HandleScope scope(environment.env);
+    const napi_value others = other->Buffer();
+    if (others != nullptr) environment.twins.Add(others, *other);
+    other->is_twin_ = true;
+  }
+  environment.twins.Add(buffer, *this);
+  is_twin_ = true;
 }
 
 bool Block::Detach(napi_value buffer, Memory& taken) {
@@ -135,14 +149,14 @@ Block* Block::Find(Environment& environment, napi_value buffer, Status& status) 
   }
   // Several blocks may have this address: shared memory may have been adopted here more than once,
   // and memory of the runtime that was moved away may have been allocated again.
-  if (block != nullptr && (block->memory.of_runtime || BlockTable::FindNext(*block) != nullptr)) {
-    while (block != nullptr) {
-      const napi_value own = block->Buffer();
-      bool same = false;
-      if (own != nullptr) napi_strict_equals(env, own, buffer, &same);
-      if (same) break;
-      block = BlockTable::FindNext(*block);
-    }
+  if (block != nullptr && BlockTable::FindNext(*block) != nullptr) {
+    block = environment.twins.Find(buffer);
+    if (block != nullptr && block->memory.start != data) block = nullptr;
+  } else if (block != nullptr && block->memory.of_runtime) {
+    const napi_value own = block->Buffer();
+    bool same = false;
+    if (own != nullptr) napi_strict_equals(env, own, buffer, &same);
+    if (!same) block = nullptr;
   }
   status = block != nullptr ? Status::kOk : WhyNotFound(env, buffer);
   return block;

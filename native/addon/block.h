@@ -62,6 +62,7 @@ struct Block {
   Block* next = nullptr;     // in the heap's list
   Block* previous = nullptr; // in the heap's list
   Block* table_next = nullptr;
+  Block* table_previous = nullptr;
 
   // For the sentinel.
   size_t number = 0;    // from 1 in each environment; 0 if the memory is the runtime's
@@ -76,10 +77,13 @@ private:
                              void*& start, Status& status);
   void Publish(const Memory& memory, napi_value buffer);
   void Show(Heap& owner, const Memory& memory, napi_value buffer);
+  // To be called for a block that may have its address in common with another.
+  void NoteTwin(napi_value buffer);
   // Takes the record out of every list, and returns its memory.
   Memory Spend();
 
   napi_ref buffer_ = nullptr; // weak; gone once spent
+  bool is_twin_ = false;      // `environment.twins` has it
 };
 
 } // namespace miheap

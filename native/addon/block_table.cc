@@ -20,18 +20,24 @@ Block*& BlockTable::ListOf(const void* address) const {
   return lists_[(product >> 32) & (list_count_ - 1)];
 }
 
+void BlockTable::Push(Block*& list, Block& block) {
+  block.table_next = list;
+  block.table_previous = nullptr;
+  if (list != nullptr) list->table_previous = &block;
+  list = &block;
+}
+
 void BlockTable::Insert(Block& block) {
   if (block_count_ >= list_count_) Resize(list_count_ * 2);
-  Block*& list = ListOf(block.memory.start);
-  block.table_next = list;
-  list = &block;
+  Push(ListOf(block.memory.start), block);
   block_count_++;
 }
 
 void BlockTable::Erase(Block& block) {
-  Block** link = &ListOf(block.memory.start);
-  while (*link != &block) link = &(*link)->table_next;
-  *link = block.table_next;
+  Block* const next = block.table_next;
+  Block* const previous = block.table_previous;
+  if (next != nullptr) next->table_previous = previous;
+  (previous != nullptr ? previous->table_next : ListOf(block.memory.start)) = next;
   block_count_--;
   if (list_count_ > kFewest && block_count_ < list_count_ / 8) Resize(list_count_ / 2);
 }
@@ -69,9 +75,7 @@ void BlockTable::Resize(size_t lists) {
   for (size_t i = 0; i < old_count; i++) {
     for (Block* block = old[i]; block != nullptr;) {
       Block* const next = block->table_next;
-      Block*& list = ListOf(block->memory.start);
-      block->table_next = list;
-      list = block;
+      Push(ListOf(block->memory.start), *block);
       block = next;
     }
   }

@@ -32,6 +32,7 @@ public:
 private:
   static constexpr size_t kFewest = 64; // lists; their number is always a power of two
 
+  static void Push(Block*& list, Block& block);
   Block*& ListOf(const void* address) const;
   // Does nothing if there is no memory; the lists just get longer.
   void Resize(size_t lists);

@@ -33,7 +33,7 @@ bool AllowsExternalBuffers(napi_env env) {
 } // namespace
 
 Environment::Environment(napi_env owner)
-    : env(owner), external(AllowsExternalBuffers(owner)), sentinel(*this) {
+    : env(owner), external(AllowsExternalBuffers(owner)), twins(owner), sentinel(*this) {
   array_buffer_ = Napi::Persistent(Napi::Env(env).Global().Get("ArrayBuffer").As<Napi::Function>());
 }
 
@@ -63,6 +63,7 @@ void Environment::Release() {
 void Environment::Close() {
   collect_callbacks_.clear();
   array_buffer_.Reset();
+  twins.Close();
   sentinel.Close();
   tokens::ReleaseAllOf(this);
   // Returns what the thread freed as it ended. No other thread may ever have a reason to do so.

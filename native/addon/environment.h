@@ -9,6 +9,7 @@
 #include "block_table.h"
 #include "pace.h"
 #include "sentinel.h"
+#include "twins.h"
 
 namespace miheap {
 
@@ -53,6 +54,7 @@ struct Environment {
   // False where the runtime only takes memory that it allocated itself.
   bool external;
   BlockTable blocks;
+  Twins twins;
   Sentinel sentinel;
   Heap* heaps = nullptr;   // list of the heaps that have an mi_heap_t
   uint64_t operations = 0; // blocks handed out and given back so far
