@@ -48,51 +48,41 @@ napi_value Block::HandOut(Heap& heap, const Memory& memory) {
   return view;
 }
 
-Block* Block::MakeInternal(Heap& heap, size_t size, size_t alignment, napi_value& buffer,
-                           void*& start, Status& status) {
+Block::Internal Block::MakeInternal(Heap& heap, size_t size, size_t alignment) {
   napi_env env = heap.environment.env;
-  status = Status::kNoMemory;
-  buffer = heap.environment.NewArrayBuffer(size, &start);
-  if (buffer == nullptr) return nullptr;
+  void* start = nullptr;
+  const napi_value buffer = heap.environment.NewArrayBuffer(size, &start);
+  if (buffer == nullptr) return {nullptr, Status::kNoMemory};
   if (alignment != 0 && reinterpret_cast<uintptr_t>(start) % alignment != 0) {
-    status = Status::kUnaligned;
-    return nullptr;
+    return {nullptr, Status::kUnaligned};
   }
   Block* block = new (std::nothrow) Block(heap);
-  if (block == nullptr) return nullptr;
+  if (block == nullptr) return {nullptr, Status::kNoMemory};
   if (napi_add_finalizer(env, buffer, block, Finalize, nullptr, nullptr) != napi_ok) {
     heap.environment.Release();
     delete block;
-    return nullptr;
+    return {nullptr, Status::kNoMemory};
   }
-  status = Status::kOk;
-  return block;
+  return {block, Status::kOk, buffer, start};
 }
 
-napi_value Block::HandOutInternal(Heap& heap, size_t size, size_t alignment, Status& status) {
-  napi_value buffer = nullptr;
-  void* start = nullptr;
-  Block* const block = MakeInternal(heap, size, alignment, buffer, start, status);
-  if (block == nullptr) return nullptr;
-  block->Publish(Memory::OfRuntime(start, size, alignment), buffer);
-  return buffer;
+HandedOut Block::HandOutInternal(Heap& heap, size_t size, size_t alignment) {
+  const Internal made = MakeInternal(heap, size, alignment);
+  if (made.block == nullptr) return {nullptr, made.status};
+  made.block->Publish(Memory::OfRuntime(made.start, size, alignment), made.buffer);
+  return {made.buffer, Status::kOk};
 }
 
-napi_value Block::ReplaceInternal(napi_value old_buffer, size_t size, Status& status) {
-  napi_value buffer = nullptr;
-  void* start = nullptr;
+HandedOut Block::ReplaceInternal(napi_value old_buffer, size_t size) {
   const size_t alignment = memory.alignment;
-  Block* const block = MakeInternal(*heap, size, alignment, buffer, start, status);
-  if (block == nullptr) return nullptr;
-  std::memcpy(start, memory.start, std::min(size, memory.size));
-  Memory old;
-  if (!Detach(old_buffer, old)) {
-    status = Status::kNotDetachable;
-    return nullptr;
-  }
-  old.Free();
-  block->Publish(Memory::OfRuntime(start, size, alignment), buffer);
-  return buffer;
+  const Internal made = MakeInternal(*heap, size, alignment);
+  if (made.block == nullptr) return {nullptr, made.status};
+  std::memcpy(made.start, memory.start, std::min(size, memory.size));
+  const std::optional<Memory> old = Detach(old_buffer);
+  if (!old.has_value()) return {nullptr, Status::kNotDetachable};
+  old->Free();
+  made.block->Publish(Memory::OfRuntime(made.start, size, alignment), made.buffer);
+  return {made.buffer, Status::kOk};
 }
 
 void Block::Publish(const Memory& taken, napi_value buffer) {
@@ -123,23 +113,22 @@ void Block::NoteTwin(napi_value buffer) {
   is_twin_ = true;
 }
 
-bool Block::Detach(napi_value buffer, Memory& taken) {
+std::optional<Memory> Block::Detach(napi_value buffer) {
   Heap& owner = *heap;
   // Spent first: Bun and Deno finalise a buffer as it is detached, which deletes the record.
-  taken = Spend();
-  if (napi_detach_arraybuffer(owner.environment.env, buffer) == napi_ok) return true;
+  const Memory taken = Spend();
+  if (napi_detach_arraybuffer(owner.environment.env, buffer) == napi_ok) return taken;
   Show(owner, taken, buffer);
-  return false;
+  return std::nullopt;
 }
 
-Block* Block::Find(Heap& heap, napi_value buffer, Status& status) {
-  Block* block = Find(heap.environment, buffer, status);
-  if (block == nullptr || block->heap == &heap) return block;
-  status = Status::kOtherHeap;
-  return nullptr;
+Found Block::Find(Heap& heap, napi_value buffer) {
+  const Found found = Find(heap.environment, buffer);
+  if (found.block == nullptr || found.block->heap == &heap) return found;
+  return {nullptr, Status::kOtherHeap};
 }
 
-Block* Block::Find(Environment& environment, napi_value buffer, Status& status) {
+Found Block::Find(Environment& environment, napi_value buffer) {
   napi_env env = environment.env;
   void* data = nullptr;
   size_t length = 0;
@@ -158,8 +147,7 @@ Block* Block::Find(Environment& environment, napi_value buffer, Status& status) 
     if (own != nullptr) napi_strict_equals(env, own, buffer, &same);
     if (!same) block = nullptr;
   }
-  status = block != nullptr ? Status::kOk : WhyNotFound(env, buffer);
-  return block;
+  return {block, block != nullptr ? Status::kOk : WhyNotFound(env, buffer)};
 }
 
 napi_value Block::Buffer() const {

@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <new>
+#include <optional>
 
 #include <miheap.h>
 
@@ -12,8 +13,21 @@
 
 namespace miheap {
 
+struct Block;
 struct Environment;
 struct Heap;
+
+// A block, or null and the reason.
+struct Found {
+  Block* block;
+  Status status;
+};
+
+// A buffer, or null and the reason.
+struct HandedOut {
+  napi_value buffer;
+  Status status;
+};
 
 // The record of one block handed to JavaScript. The block is freed exactly once: the first of free,
 // realloc, transfer, destroy and the finaliser spends the record. The record lives until the
@@ -22,17 +36,16 @@ struct Block {
   // Hands out `memory`, which is the core's, as a Buffer over an ArrayBuffer of its own. Null if
   // that fails; then the caller still owns `memory`.
   static napi_value HandOut(Heap& heap, const Memory& memory);
-  // Hands out an ArrayBuffer over memory that the runtime allocates. Null and the reason if that
-  // fails.
-  static napi_value HandOutInternal(Heap& heap, size_t size, size_t alignment, Status& status);
+  // Hands out an ArrayBuffer over memory that the runtime allocates.
+  static HandedOut HandOutInternal(Heap& heap, size_t size, size_t alignment);
   // Like HandOutInternal, in place of `old_buffer`, which shows this block. Copies the bytes that
   // both have.
-  napi_value ReplaceInternal(napi_value old_buffer, size_t size, Status& status);
+  HandedOut ReplaceInternal(napi_value old_buffer, size_t size);
 
-  // The live block that `buffer` shows, or null and the reason. `buffer` may be any value.
-  static Block* Find(Environment& environment, napi_value buffer, Status& status);
+  // The live block that `buffer` shows. `buffer` may be any value.
+  static Found Find(Environment& environment, napi_value buffer);
   // Finds only blocks of `heap`.
-  static Block* Find(Heap& heap, napi_value buffer, Status& status);
+  static Found Find(Heap& heap, napi_value buffer);
 
   // The ArrayBuffer, if it is alive and still shows this block; else null. Needs a handle scope.
   napi_value Buffer() const;
@@ -45,9 +58,9 @@ struct Block {
   void Keep() const;
 
   // Detaches `buffer`, which shows this block, and spends the record. The caller owns the memory
-  // then, and must not use the record: it may be deleted. False if the buffer cannot be detached;
+  // then, and must not use the record: it may be deleted. Nothing if the buffer cannot be detached;
   // then nothing has changed.
-  bool Detach(napi_value buffer, Memory& taken);
+  std::optional<Memory> Detach(napi_value buffer);
   // Spends the record of a buffer that was collected, and frees the memory unless `is_left`.
   // Returns the bytes that came back.
   size_t Free();
@@ -71,10 +84,15 @@ struct Block {
 private:
   explicit Block(Heap& heap);
   static void Finalize(napi_env env, void* data, void* hint);
-  // Makes a record for a new ArrayBuffer over the runtime's memory at `start`. If it is not
-  // published, the finaliser deletes it.
-  static Block* MakeInternal(Heap& heap, size_t size, size_t alignment, napi_value& buffer,
-                             void*& start, Status& status);
+  // A record for a new ArrayBuffer over the runtime's memory at `start`, or null and the reason. If
+  // it is not published, the finaliser deletes it.
+  struct Internal {
+    Block* block;
+    Status status;
+    napi_value buffer = nullptr;
+    void* start = nullptr;
+  };
+  static Internal MakeInternal(Heap& heap, size_t size, size_t alignment);
   void Publish(const Memory& memory, napi_value buffer);
   void Show(Heap& owner, const Memory& memory, napi_value buffer);
   // To be called for a block that may have its address in common with another.

@@ -15,7 +15,7 @@ namespace {
 napi_value HandOutOrFree(napi_env env, Heap& heap, const Memory& memory) {
   const napi_value buffer = Block::HandOut(heap, memory);
   if (buffer == nullptr) memory.Free();
-  return AnswerBuffer(env, buffer, Status::kNoMemory);
+  return Answer(env, {buffer, Status::kNoMemory});
 }
 
 napi_value Allocate(napi_env env, napi_callback_info info) {
@@ -25,9 +25,7 @@ napi_value Allocate(napi_env env, napi_callback_info info) {
   const size_t alignment = arguments.SizeAt(2);
   if (!heap.Allows(size, 0)) return Answer(env, Status::kLimit);
   if (!heap.environment.external) {
-    Status status;
-    const napi_value buffer = Block::HandOutInternal(heap, size, alignment, status);
-    return AnswerBuffer(env, buffer, status);
+    return Answer(env, Block::HandOutInternal(heap, size, alignment));
   }
   const Memory memory = Memory::Take(heap.heap, size, alignment, arguments.BoolAt(3));
   if (memory.start == nullptr) return Answer(env, Status::kNoMemory);
@@ -48,24 +46,23 @@ struct Resized {
 
 // For a block that has room for `size` bytes where it is.
 Resized Refit(Heap& heap, Block& block, napi_value buffer, size_t size) {
-  Resized resized;
-  Memory& memory = resized.memory;
-  if (!block.Detach(buffer, memory)) return {Status::kNotDetachable};
-  resized.freed = memory.size - std::min(size, memory.size);
-  memory.Refit(heap.heap, size);
-  return resized;
+  std::optional<Memory> memory = block.Detach(buffer);
+  if (!memory.has_value()) return {Status::kNotDetachable};
+  const size_t freed = memory->size - std::min(size, memory->size);
+  memory->Refit(heap.heap, size);
+  return {Status::kOk, *memory, freed};
 }
 
 Resized Copy(Heap& heap, Block& block, napi_value buffer, size_t size) {
   const Memory copy = Memory::Take(heap.heap, size, block.memory.alignment, false);
   if (copy.start == nullptr) return {Status::kNoMemory};
   std::memcpy(copy.start, block.memory.start, std::min(size, block.memory.size));
-  Memory old;
-  if (!block.Detach(buffer, old)) {
+  const std::optional<Memory> old = block.Detach(buffer);
+  if (!old.has_value()) {
     copy.Free();
     return {Status::kNotDetachable};
   }
-  return {Status::kOk, copy, old.Free()};
+  return {Status::kOk, copy, old->Free()};
 }
 
 // The core moves the memory before the buffer is detached: in the other order, the contents would
@@ -76,8 +73,7 @@ Resized Grow(Heap& heap, Block& block, napi_value buffer, size_t size) {
   if (!memory.Resize(heap.heap, size)) return {Status::kNoMemory};
   const size_t freed = memory.start == block.memory.start ? 0 : block.memory.size;
   // The record is wrong until Detach spends it. No JavaScript runs in between.
-  Memory old;
-  if (!block.Detach(buffer, old)) {
+  if (!block.Detach(buffer).has_value()) {
     napi_fatal_error(
         "miheap", NAPI_AUTO_LENGTH,
         "realloc of a buffer that cannot be detached: it is the heap of an asm.js module",
@@ -97,24 +93,16 @@ Resized Resize(Heap& heap, Block& block, napi_value buffer, size_t size) {
   return resize(heap, block, buffer, size);
 }
 
-// Answers a new block in place of `block`. The memory of both is the runtime's.
-napi_value Replace(napi_env env, Block& block, napi_value old_buffer, size_t size) {
-  Status status;
-  const napi_value buffer = block.ReplaceInternal(old_buffer, size, status);
-  return AnswerBuffer(env, buffer, status);
-}
-
 napi_value Reallocate(napi_env env, napi_callback_info info) {
   const Arguments arguments(env, info);
   Heap& heap = arguments.HeapAt(0);
   const napi_value old_buffer = arguments.values[1];
   const size_t size = arguments.SizeAt(2);
-  Status status;
-  Block* const block = Block::Find(heap, old_buffer, status);
+  const auto [block, status] = Block::Find(heap, old_buffer);
   if (block == nullptr) return Answer(env, status);
   const size_t old_size = block->memory.size;
   if (!heap.Allows(size, old_size)) return Answer(env, Status::kLimit);
-  if (block->memory.of_runtime) return Replace(env, *block, old_buffer, size);
+  if (block->memory.of_runtime) return Answer(env, block->ReplaceInternal(old_buffer, size));
 
   Environment& environment = heap.environment;
   const Resized resized = Resize(heap, *block, old_buffer, size);
@@ -130,39 +118,37 @@ napi_value Reallocate(napi_env env, napi_callback_info info) {
 napi_value Move(napi_env env, napi_callback_info info) {
   const Arguments arguments(env, info);
   const napi_value old_buffer = arguments.values[0];
-  Status status;
-  Block* const block = Block::Find(Environment::Of(env), old_buffer, status);
+  const auto [block, status] = Block::Find(Environment::Of(env), old_buffer);
   if (block == nullptr) return Answer(env, status);
-  if (block->memory.of_runtime) return Replace(env, *block, old_buffer, block->memory.size);
+  if (block->memory.of_runtime) {
+    return Answer(env, block->ReplaceInternal(old_buffer, block->memory.size));
+  }
   Heap& heap = *block->heap;
-  Memory memory;
-  if (!block->Detach(old_buffer, memory)) return Answer(env, Status::kNotDetachable);
-  return HandOutOrFree(env, heap, memory);
+  const std::optional<Memory> memory = block->Detach(old_buffer);
+  if (!memory.has_value()) return Answer(env, Status::kNotDetachable);
+  return HandOutOrFree(env, heap, *memory);
 }
 
 napi_value Free(napi_env env, napi_callback_info info) {
   const Arguments arguments(env, info);
-  Status status;
-  Block* const block = Block::Find(arguments.HeapAt(0), arguments.values[1], status);
+  const napi_value buffer = arguments.values[1];
+  const auto [block, status] = Block::Find(arguments.HeapAt(0), buffer);
   if (block == nullptr) return Answer(env, status);
   Environment& environment = block->environment;
-  Memory memory;
-  if (!block->Detach(arguments.values[1], memory)) return Answer(env, Status::kNotDetachable);
-  environment.NoteFreed(memory.Free());
-  return Answer(env, status);
+  const std::optional<Memory> memory = block->Detach(buffer);
+  if (!memory.has_value()) return Answer(env, Status::kNotDetachable);
+  environment.NoteFreed(memory->Free());
+  return Answer(env, Status::kOk);
 }
 
 napi_value Find(napi_env env, napi_callback_info info) {
   const Arguments arguments(env, info);
-  Status status;
-  Block::Find(arguments.HeapAt(0), arguments.values[1], status);
-  return Answer(env, status);
+  return Answer(env, Block::Find(arguments.HeapAt(0), arguments.values[1]).status);
 }
 
 napi_value UsableSize(napi_env env, napi_callback_info info) {
   const Arguments arguments(env, info);
-  Status status;
-  const Block* block = Block::Find(arguments.HeapAt(0), arguments.values[1], status);
+  const auto [block, status] = Block::Find(arguments.HeapAt(0), arguments.values[1]);
   if (block == nullptr) return Answer(env, status);
   const Memory& memory = block->memory;
   const size_t size = memory.of_runtime ? memory.size : mi_usable_size(memory.start);

@@ -113,7 +113,8 @@ napi_value AnswerNoMemory(napi_env env) {
   return Answer(env, Status::kNoMemory);
 }
 
-napi_value AnswerBuffer(napi_env env, napi_value buffer, Status status) {
+napi_value Answer(napi_env env, const HandedOut& handed_out) {
+  const auto [buffer, status] = handed_out;
   if (buffer != nullptr) return buffer;
   return status == Status::kNoMemory ? AnswerNoMemory(env) : Answer(env, status);
 }

@@ -6,6 +6,7 @@
 #include <string>
 #include <vector>
 
+#include "block.h"
 #include "status.h"
 
 namespace miheap {
@@ -39,8 +40,8 @@ napi_value Text(napi_env env, const char* text);
 napi_value Answer(napi_env env, Status status);
 // Answers kNoMemory, and clears an exception that a failed call of the runtime may have left.
 napi_value AnswerNoMemory(napi_env env);
-// Answers `buffer`, or `status` if it is null.
-napi_value AnswerBuffer(napi_env env, napi_value buffer, Status status);
+// Answers the buffer, or why there is none.
+napi_value Answer(napi_env env, const HandedOut& handed_out);
 
 void Export(napi_env env, napi_value exports, const char* name, napi_callback callback);
 

@@ -43,8 +43,10 @@ void Heap::Destroy() {
     Block* const following = block->next;
     Napi::HandleScope scope(environment.env);
     const napi_value buffer = block->Buffer();
-    Memory memory;
-    if (buffer != nullptr && block->Detach(buffer, memory)) freed += memory.Free();
+    if (buffer != nullptr) {
+      const std::optional<Memory> memory = block->Detach(buffer);
+      if (memory.has_value()) freed += memory->Free();
+    }
     block = following;
   }
   mi_heap_t* mi_heap = heap;

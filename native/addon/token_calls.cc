@@ -24,31 +24,32 @@ Shared* CopyOut(Heap& heap, const Memory& block) {
 // A block that is to be offered to other threads. `memory` is the block's own, or a copy if the
 // block's memory is the runtime's. If it is null, `status` says why.
 struct Offer {
-  Block* block;
-  bool copied;
-  Shared* memory;
   Status status;
-
-  Offer(const Arguments& arguments, Heap& heap) : copied(false), memory(nullptr) {
-    block = Block::Find(heap, arguments.values[1], status);
-    if (block == nullptr) return;
-    copied = block->memory.of_runtime;
-    memory = copied ? CopyOut(heap, block->memory) : block->memory.Share();
-    status = memory == nullptr ? Status::kNoMemory : Status::kOk;
-  }
+  Block* block = nullptr;
+  bool copied = false;
+  Shared* memory = nullptr;
 };
+
+Offer OfferOf(Heap& heap, napi_value buffer) {
+  const auto [block, status] = Block::Find(heap, buffer);
+  if (block == nullptr) return {status};
+  const bool copied = block->memory.of_runtime;
+  Shared* const memory = copied ? CopyOut(heap, block->memory) : block->memory.Share();
+  return {memory == nullptr ? Status::kNoMemory : Status::kOk, block, copied, memory};
+}
 
 napi_value Transfer(napi_env env, napi_callback_info info) {
   const Arguments arguments(env, info);
   Heap& heap = arguments.HeapAt(0);
-  const Offer offer(arguments, heap);
+  const napi_value buffer = arguments.values[1];
+  const Offer offer = OfferOf(heap, buffer);
   if (offer.memory == nullptr) return Answer(env, offer.status);
-  Memory given;
-  if (!offer.block->Detach(arguments.values[1], given)) {
+  const std::optional<Memory> given = offer.block->Detach(buffer);
+  if (!given.has_value()) {
     if (offer.copied) offer.memory->Release();
     return Answer(env, Status::kNotDetachable);
   }
-  if (offer.copied) given.Free();
+  if (offer.copied) given->Free();
   tokens::Put(arguments.TokenAt(2), offer.memory, true, &heap.environment);
   return Answer(env, offer.status);
 }
@@ -56,7 +57,7 @@ napi_value Transfer(napi_env env, napi_callback_info info) {
 napi_value Share(napi_env env, napi_callback_info info) {
   const Arguments arguments(env, info);
   Heap& heap = arguments.HeapAt(0);
-  const Offer offer(arguments, heap);
+  const Offer offer = OfferOf(heap, arguments.values[1]);
   if (offer.memory == nullptr) return Answer(env, offer.status);
   if (!offer.copied) offer.memory->Retain();
   tokens::Put(arguments.TokenAt(2), offer.memory, false, &heap.environment);
@@ -74,14 +75,20 @@ napi_value OfferNothing(napi_env env, napi_callback_info info) {
 }
 
 // Copies `memory`, which the caller still owns, into a new buffer of the runtime's memory.
-napi_value CopyIn(napi_env env, Heap& heap, const Shared& memory, Status& status) {
-  const napi_value buffer = Block::HandOutInternal(heap, memory.size, memory.alignment, status);
-  if (buffer == nullptr) return nullptr;
+HandedOut CopyIn(napi_env env, Heap& heap, const Shared& memory) {
+  const HandedOut copy = Block::HandOutInternal(heap, memory.size, memory.alignment);
+  if (copy.buffer == nullptr) return copy;
   void* start = nullptr;
   size_t length = 0;
-  napi_get_arraybuffer_info(env, buffer, &start, &length);
+  napi_get_arraybuffer_info(env, copy.buffer, &start, &length);
   std::memcpy(start, memory.start, memory.size);
-  return buffer;
+  return copy;
+}
+
+HandedOut HandOut(napi_env env, Heap& heap, Shared* memory) {
+  if (!heap.Allows(memory->size, 0)) return {nullptr, Status::kLimit};
+  if (!heap.environment.external) return CopyIn(env, heap, *memory);
+  return {Block::HandOut(heap, Memory::Of(memory)), Status::kNoMemory};
 }
 
 napi_value Adopt(napi_env env, napi_callback_info info) {
@@ -95,20 +102,13 @@ napi_value Adopt(napi_env env, napi_callback_info info) {
     memory->Release();
     return Null(env);
   }
-  Status status = Status::kNoMemory;
-  napi_value buffer = nullptr;
-  if (!heap.Allows(memory->size, 0))
-    status = Status::kLimit;
-  else if (heap.environment.external)
-    buffer = Block::HandOut(heap, Memory::Of(memory));
-  else
-    buffer = CopyIn(env, heap, *memory, status);
-  tokens::Settle(name, memory, buffer != nullptr);
-  if (buffer != nullptr && !heap.environment.external) {
+  const HandedOut adopted = HandOut(env, heap, memory);
+  tokens::Settle(name, memory, adopted.buffer != nullptr);
+  if (adopted.buffer != nullptr && !heap.environment.external) {
     const size_t size = memory->size;
     if (memory->Release()) heap.environment.NoteFreed(size);
   }
-  return AnswerBuffer(env, buffer, status);
+  return Answer(env, adopted);
 }
 
 napi_value ReleaseToken(napi_env env, napi_callback_info info) {
