@@ -3,6 +3,7 @@
 #include "calls.h"
 #include "environment.h"
 #include "platform.h"
+#include "show_stats.h"
 
 namespace miheap {
 
@@ -10,6 +11,7 @@ namespace {
 
 Napi::Object Init(Napi::Env env, Napi::Object exports) {
   PinModule();
+  NameStatsTable();
   // Finalisers of ArrayBuffers may run before or after this one. Each block holds a reference to
   // the environment.
   const auto finalize = [](napi_env, void* data, void*) {

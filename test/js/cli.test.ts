@@ -248,4 +248,14 @@ describe('run', () => {
     expect(stderr).toMatch(/peak/);
     expect(miheap(['run', '--', 'echo', 'hi']).stderr).toBe('');
   });
+
+  test('--show-stats tells the table of the addon from that of malloc', () => {
+    const script = `new (require(${JSON.stringify(root)}).Heap)().alloc(50e6)`;
+    const { stderr } = miheap(['run', '--show-stats', '--', process.execPath, '-e', script]);
+    const [first, named, second, ...rest] = stderr.split(/^(miheap in Node's addon:\n)/m);
+    expect([first, rest]).toEqual(['', []]);
+    expect(named).toBeDefined();
+    const huge = [...(second as string).matchAll(/malloc_huge: +(\S+)/g)].map(([, peak]) => peak);
+    expect(huge).toEqual(['47.6', expect.not.stringMatching('47.6')]); // the addon's, then malloc's
+  });
 });
