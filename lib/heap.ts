@@ -26,6 +26,7 @@ import {
   isLengthKnown,
   shownBy,
 } from './validate';
+import { zeroFills } from './zero-fill';
 
 /**
  * Buffers with their own lives, outside V8's heap. Each has an ArrayBuffer to itself. `free` gives the
@@ -136,7 +137,8 @@ export class Heap {
 
   /**
    * A Buffer of `size` bytes that shows whatever the process last had there, as `Buffer.allocUnsafe`
-   * does. It takes less time than `alloc`, for programs that write all of it before they read it.
+   * does. It takes less time than `alloc`, for programs that write all of it before they read it. Under
+   * `node --zero-fill-buffers` it is all zero.
    *
    * @param size From 0 to `buffer.constants.MAX_LENGTH` bytes.
    * @throws As {@link alloc} does.
@@ -154,7 +156,7 @@ export class Heap {
     checkSize('size', size);
     return size === 0
       ? this.#blocks.nothing(options)
-      : bufferIn(this.#blocks.allocate(size, options, false));
+      : bufferIn(this.#blocks.allocate(size, options, zeroFills));
   }
 
   /**

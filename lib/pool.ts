@@ -120,7 +120,8 @@ export class Pool {
 
   /**
    * A block for you alone, until you release it. It shows what its last holder left there or, if it is
-   * new, what the process last had there, as `Buffer.allocUnsafe` does.
+   * new, what the process last had there, as `Buffer.allocUnsafe` does (under `node --zero-fill-buffers`,
+   * zeros).
    *
    * @throws {@link PoolExhaustedError} if `max` blocks are held; {@link OutOfMemoryError};
    *   {@link AlignmentUnavailableError}; with `poison`, {@link WriteAfterReleaseError} if the block that

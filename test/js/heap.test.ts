@@ -89,6 +89,25 @@ describe('alloc', () => {
   });
 });
 
+if (external) {
+  const option = '--zero-fill-buffers';
+  const no = '--no-zero-fill-buffers';
+  test.each([
+    [false, [], ''],
+    [true, [option], ''],
+    [true, ['--zero_fill_buffers'], ''],
+    [true, [], `--no-warnings ${option}`],
+    [true, [option], no],
+    [false, [no], option],
+  ])(
+    'new memory is cleared: %s, if Node is told %j and NODE_OPTIONS=%j',
+    (cleared, flags, words) => {
+      const dirty = runProgram('zero-fill', { flags, env: { NODE_OPTIONS: words } });
+      expect(dirty).toEqual({ heap: !cleared, pool: !cleared });
+    },
+  );
+}
+
 test('allocUnsafe gives a Buffer that need not be cleared', () => {
   const buffer = heap.allocUnsafe(1000).fill(1);
   expect([Buffer.isBuffer(buffer), buffer.length]).toEqual([true, 1000]);

@@ -36,6 +36,7 @@ const modules = [
   'views',
   'waiters',
   'worker-exit',
+  'zero-fill',
 ];
 
 /** What can be imported. */

@@ -1,0 +1,11 @@
+/** The last of the words that says so wins, as in Node, which takes `_` for `-`. */
+function isAskedFor(words: readonly string[]): boolean {
+  const options = words.map((word) => word.replaceAll('_', '-'));
+  return options.lastIndexOf('--zero-fill-buffers') > options.lastIndexOf('--no-zero-fill-buffers');
+}
+
+/** Whether Node was told to clear the memory of every new buffer, also that of `Buffer.allocUnsafe`. */
+export const zeroFills = isAskedFor([
+  ...(process.env.NODE_OPTIONS ?? '').split(/\s+/),
+  ...process.execArgv,
+]);
