@@ -270,17 +270,21 @@ function called(kind: 'heap' | 'pool' | 'region', name: string): string {
 }
 
 function describe(value: unknown): string {
-  if (typeof value === 'number' || value === null || value === undefined) return String(value);
+  if (value === null || /^(?:undefined|boolean|number)$/.test(typeof value)) return String(value);
   if (typeof value === 'bigint') return `${value}n`;
   if (typeof value === 'string') return `the string ${JSON.stringify(value.slice(0, 40))}`;
-  if (typeof value === 'object') return `an instance of ${className(value)}`;
+  if (typeof value === 'object') {
+    return `an instance of ${nameIn(() => value.constructor.name) || 'Object'}`;
+  }
+  if (typeof value === 'function') return `a function ${nameIn(() => value.name)}`.trimEnd();
   return `a ${typeof value}`;
 }
 
-function className(value: object): string {
+/** What `read` returns; '' if there is no name, or a getter or a proxy throws. */
+function nameIn(read: () => unknown): string {
   try {
-    return String(value.constructor.name);
+    return String(read());
   } catch {
-    return 'Object'; // no constructor, or one that throws
+    return '';
   }
 }

@@ -66,7 +66,11 @@ export function shownBy(value: unknown): Shown {
 /** The bytes that `data` has now, also if it can grow. */
 export function bytesOf(data: unknown): Uint8Array {
   if (!ArrayBuffer.isView(data) && !types.isAnyArrayBuffer(data)) {
-    throw new InvalidTypeError('data', 'a string, a view, or an (Shared)ArrayBuffer', data);
+    throw new InvalidTypeError(
+      'data',
+      'a string, a view, an ArrayBuffer or a SharedArrayBuffer',
+      data,
+    );
   }
   try {
     return ArrayBuffer.isView(data) ? bytesOfView(data) : new Uint8Array(data, 0, data.byteLength);

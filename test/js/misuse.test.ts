@@ -279,3 +279,27 @@ test('free does not depend on a setTimeout that the program replaced', () => {
   expect(heap.stats().bytes).toBe(0);
   heap.destroy();
 });
+
+test.each<[unknown, string]>([
+  [undefined, 'undefined'],
+  [true, 'true'],
+  [-1.5, '-1.5'],
+  [7n, '7n'],
+  ['x'.repeat(50), `the string "${'x'.repeat(40)}"`],
+  [Symbol('x'), 'a symbol'],
+  [DataView, 'a function DataView'],
+  [
+    (
+      () => () =>
+        0
+    )(),
+    'a function',
+  ],
+  [[1], 'an instance of Array'],
+  [Object.create(null), 'an instance of Object'],
+  [new (class {})(), 'an instance of Object'],
+])('an error says what it got: %p', (value, shown) => {
+  expect(thrownBy(() => heap.allocTyped(value as Anything, 1))?.message).toBe(
+    `"type" must be the constructor of a typed array; got ${shown}`,
+  );
+});
