@@ -460,12 +460,13 @@ typedef struct mi_magazine_s {
 typedef struct mi_heap_s {
   /* By number of words, the page to pop from: the first of its bin's queue, or the empty page. */
   mi_page_t* pages_free_direct[MI_DIRECT_COUNT];
-  struct mi_tld_s* tld;
+  struct mi_tld_s* tld;        /* NULL: the heap has ended, or is not made yet */
   mi_segments_tld_t* segments; /* where its pages come from: &tld->segments or &own_segments */
   struct mi_heap_s* next;      /* in tld->heaps */
-  size_t page_count;           /* pages in its queues */
-  size_t retired_bytes;        /* what its retired pages count for */
-  mi_magazine_t* magazine;     /* NULL: none. Only the backing heap of a thread has one */
+  struct mi_heap_s* prev;
+  size_t page_count;       /* pages in its queues */
+  size_t retired_bytes;    /* what its retired pages count for */
+  mi_magazine_t* magazine; /* NULL: none. Only the backing heap of a thread has one */
   /* Blocks that malloc may take before the next heartbeat, besides those on a `free`. */
   int quick_blocks;
   uint16_t retired_min;   /* no bin below this has a retired page */

@@ -53,9 +53,7 @@ static bool unlink_heap(mi_heap_t* heap, const char* function) {
               (void*)heap);
     return false;
   }
-  mi_heap_t** link = &tld->heaps;
-  while (*link != heap) link = &(*link)->next;
-  *link = heap->next;
+  mi_heap_unlink(heap);
   if (mi_heap_default == heap) mi_heap_default = &tld->backing;
   return true;
 }

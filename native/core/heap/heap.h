@@ -11,8 +11,10 @@
 /* Makes `heap` an empty heap of the thread with this tld. */
 void mi_heap_init(mi_heap_t* heap, mi_tld_t* tld, uint8_t tag, bool allow_destroy);
 
-/* Whether the pointer, which may be anything, is a heap of the calling thread. Only compares
-   addresses. */
+/* Takes the heap off its thread's list. */
+void mi_heap_unlink(mi_heap_t* heap);
+
+/* Whether the pointer, which may be anything, is a heap of the calling thread. */
 bool mi_heap_is_mine(const mi_heap_t* heap);
 
 /* The heap of the thread that takes over pages which other threads left under this tag: one with
@@ -35,8 +37,8 @@ void mi_heap_absorb(mi_heap_t* target, mi_heap_t* heap);
 /* Gives the heap and all of its pages another tag. */
 void mi_heap_retag(mi_heap_t* heap, uint8_t tag);
 
-/* Frees the memory of the heap itself, which came from the thread's backing heap. It has no pages
-   any more. */
+/* Frees the memory of the heap itself, which came from the thread's backing heap. It is on no list,
+   and has no pages any more. */
 void mi_heap_free_memory(mi_heap_t* heap);
 
 /* Frees all pages of the heap with the live blocks in them, but abandons the pages that it adopted.

@@ -74,7 +74,7 @@ static void destroy_heaps(void) {
   mi_heap_default = &tld->backing;
   while (tld->heaps != &tld->backing) {
     mi_heap_t* heap = tld->heaps;
-    tld->heaps = heap->next;
+    mi_heap_unlink(heap);
     mi_heap_free_pages(heap);
     mi_heap_free_memory(heap);
   }

@@ -111,7 +111,7 @@ static void end_heaps(mi_tld_t* tld) {
   if (mi_unlikely(tld->visited_communal != NULL)) mi_communal_break_off(tld);
   while (tld->heaps != &tld->backing) {
     mi_heap_t* heap = tld->heaps;
-    tld->heaps = heap->next;
+    mi_heap_unlink(heap);
     heap->visiting = false;
     if (mi_heap_is_restricted(heap)) {
       mi_heap_abandon(heap);
