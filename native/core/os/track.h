@@ -14,8 +14,24 @@
 #endif
 #define MI_TRACK (MI_VALGRIND || MI_ASAN)
 
+/* miheap has words of its own in closed memory: links and headers. These functions read and write
+   them, and the memory stays closed: if it was opened for a moment, another thread that is at the
+   same word would close it too soon. Relaxed atomics. */
+
 #if MI_VALGRIND
 #include <valgrind/memcheck.h>
+
+mi_inline uintptr_t mi_os_track_load(const uintptr_t* word) {
+  VALGRIND_DISABLE_ERROR_REPORTING; /* of this thread */
+  uintptr_t value = __atomic_load_n(word, __ATOMIC_RELAXED);
+  VALGRIND_ENABLE_ERROR_REPORTING;
+  return value;
+}
+mi_inline void mi_os_track_store(uintptr_t* word, uintptr_t value) {
+  VALGRIND_DISABLE_ERROR_REPORTING;
+  __atomic_store_n(word, value, __ATOMIC_RELAXED);
+  VALGRIND_ENABLE_ERROR_REPORTING;
+}
 
 /* Memory that miheap itself may use. */
 mi_inline void mi_os_track_open(void* p, size_t size) { (void)VALGRIND_MAKE_MEM_DEFINED(p, size); }
@@ -41,6 +57,15 @@ mi_inline void mi_os_track_free_bad(void* p) { VALGRIND_FREELIKE_BLOCK(p, 0); }
 #elif MI_ASAN
 #include <sanitizer/asan_interface.h>
 
+/* The compilers inline no function with this attribute into one without it. */
+#define MI_OS_UNWATCHED static inline __attribute__((no_sanitize_address))
+MI_OS_UNWATCHED uintptr_t mi_os_track_load(const uintptr_t* word) {
+  return __atomic_load_n(word, __ATOMIC_RELAXED);
+}
+MI_OS_UNWATCHED void mi_os_track_store(uintptr_t* word, uintptr_t value) {
+  __atomic_store_n(word, value, __ATOMIC_RELAXED);
+}
+
 mi_inline void mi_os_track_open(void* p, size_t size) { __asan_unpoison_memory_region(p, size); }
 mi_inline void mi_os_track_close(void* p, size_t size) { __asan_poison_memory_region(p, size); }
 mi_inline void mi_os_track_malloc(void* p, size_t size, bool zero) {
@@ -56,8 +81,13 @@ mi_inline void mi_os_track_free(void* p, size_t size) { __asan_poison_memory_reg
 mi_inline void mi_os_track_free_bad(void* p) { (void)*(volatile unsigned char*)p; }
 
 #else
+mi_inline uintptr_t mi_os_track_load(const uintptr_t* word) {
+  return __atomic_load_n(word, __ATOMIC_RELAXED);
+}
+mi_inline void mi_os_track_store(uintptr_t* word, uintptr_t value) {
+  __atomic_store_n(word, value, __ATOMIC_RELAXED);
+}
 #define mi_os_track_open(p, size) ((void)0)
-#define mi_os_track_close(p, size) ((void)0)
 #define mi_os_track_free_bad(p) ((void)0)
 #endif
 

@@ -18,16 +18,11 @@ mi_inline bool mi_page_contains(const mi_page_t* page, const mi_block_t* block) 
 /* The word of a free block, as it is stored. A relaxed atomic: threads that visit or check a page
    follow its lists while other threads change them. */
 mi_inline uintptr_t mi_block_word(const mi_block_t* block) {
-  mi_os_track_open((void*)block, sizeof(*block));
-  uintptr_t word = __atomic_load_n(&block->next, __ATOMIC_RELAXED);
-  mi_os_track_close((void*)block, sizeof(*block));
-  return word;
+  return mi_os_track_load(&block->next);
 }
 /* Stores the word. Relaxed: see mi_block_word. */
 mi_inline void mi_block_set_word(mi_block_t* block, uintptr_t word) {
-  mi_os_track_open(block, sizeof(*block));
-  __atomic_store_n(&block->next, word, __ATOMIC_RELAXED);
-  mi_os_track_close(block, sizeof(*block));
+  mi_os_track_store(&block->next, word);
 }
 
 /* Links `block` to `next`, a block of the same page, or NULL. For any thread that may read the

@@ -4,8 +4,8 @@
      | inside, size |  ...  | gap |  size bytes for the caller  | gap ... |
                                    ^ block + inside
 
-   All but the caller's bytes is closed: touching it is reported. A free block is closed as a whole;
-   page/block.h opens its link for a moment. */
+   All but the caller's bytes is closed: touching it is reported. A free block is closed as a
+   whole. */
 #ifndef MI_TRACK_H
 #define MI_TRACK_H
 
@@ -32,7 +32,7 @@ void mi_track_malloc(mi_block_t* block, void* p, size_t size, bool zero);
    caller got, or was given back before. */
 bool mi_track_free(mi_block_t* block, void* p);
 
-/* The caller's part of the block. */
+/* The caller's part of the block, which other threads may be freeing. */
 mi_tracked_t mi_tracked_of(mi_block_t* block);
 /* Says that the caller's part of the block, at `p`, has `newsize` bytes from now on. */
 void mi_track_resize(mi_block_t* block, void* p, size_t newsize);
