@@ -65,10 +65,14 @@ static void add_others(free_set_t* set, mi_page_t* page, const mi_block_t* known
   uint64_t holes;
   do {
     word = settled_word(page);
-    holes = mi_page_holes(page);
+    /* Acquire: pairs with the release in mi_page_make_holes. If a purge has begun since, and these
+       are its holes already, the list is followed as it is between them. */
+    holes = atomic_load_explicit(&page->holes, memory_order_acquire);
     if (mi_tf_list(word) != known) set->thread_free = add_list(set, page, mi_tf_list(word), known);
     set->bits[0] |= holes;
-    /* A read-modify-write, so that the links were read before. */
+    /* A read-modify-write, so that the links were read before: it releases to the acquire with
+       which a purge takes the list. And if one has put the list back, the acquire shows its
+       holes. */
     word = atomic_fetch_add_explicit(&page->thread_free, 0, memory_order_acq_rel);
   } while (mi_tf_state(word) == MI_TF_NOTIFYING || mi_page_holes(page) != holes);
   if ((word & MI_TF_WHOLE) == 0) return;

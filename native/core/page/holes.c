@@ -100,7 +100,9 @@ mi_block_t* mi_page_make_holes(mi_page_t* page, mi_block_t* list, size_t count, 
     mi_block_set_next(page, block, left);
     left = block;
   }
-  atomic_store_explicit(&page->holes, holes, memory_order_relaxed);
+  /* Release: pairs with the acquire in add_others (heap/visit.c). Who sees the new holes sees the
+     links around them, too; so it does not follow an old link into what was purged. */
+  atomic_store_explicit(&page->holes, holes, memory_order_release);
   return left;
 }
 

@@ -12,7 +12,8 @@
 
 enum { MI_HOLES_MOST = 64 };
 
-/* Bit per block that is a hole. Relaxed: it is published with the list. */
+/* Bit per block that is a hole. Relaxed: it is published with the list; but see add_others in
+   heap/visit.c. */
 mi_inline uint64_t mi_page_holes(const mi_page_t* page) {
   return atomic_load_explicit(&page->holes, memory_order_relaxed);
 }
