@@ -1,7 +1,7 @@
 /* Fills memory with blocks of 1 to 32 KiB, and frees them in no order until 22 MiB are alive, which
-   lie scattered over all of it. Then the program sleeps, and does not call the allocator. The result
-   is the memory that is resident after QUIET_SECONDS of sleep: the runner looks at it from outside
-   until the process ends. SIZE: MiB that are alive at the peak. */
+   lie scattered over all of it. Then the program sleeps, and does not call the allocator. The
+   result is the memory that is resident after QUIET_SECONDS of sleep: the runner looks at it from
+   outside until the process ends. SIZE: MiB that are alive at the peak. */
 #include "workload.h"
 
 enum { LIVE_MIB = 22, QUIET_SECONDS = 2, LEAST = 1 << 10, MOST = 32 << 10 };

@@ -249,9 +249,9 @@ typedef struct mi_page_s {
      with the link (page/holes.h). Written by the thread that has taken the list, or that ends the
      page. */
   _Atomic(uint64_t) holes;
-  /* Blocks on thread_free, counted from the end of the list, behind which the holes come: those that
-     were on it when page/scavenge.c last looked, and those of which all was purged that could be. 0
-     in a page of blocks of up to MI_SMALL_SIZE_MAX. */
+  /* Blocks on thread_free, counted from the end of the list, behind which the holes come: those
+     that were on it when page/scavenge.c last looked, and those of which all was purged that could
+     be. 0 in a page of blocks of up to MI_SMALL_SIZE_MAX. */
   _Atomic(uint8_t) seen;
   _Atomic(uint8_t) purged;
 } mi_page_t;

@@ -1,7 +1,8 @@
 /* A magazine: the blocks of each class that a thread freed last. malloc hands these out before all
-   others: they are in the cache, and no list of a page is touched (Bonwick and Adams, "Magazines and Vmem",
-   USENIX 2001; as in that paper, a block in a magazine is in use for the layer below). Where blocks
-   of 1 to 32 KiB are replaced at random, that takes 0.65 to 0.85 of the time (bench/NOTES.md).
+   others: they are in the cache, and no list of a page is touched (Bonwick and Adams, "Magazines
+   and Vmem", USENIX 2001; as in that paper, a block in a magazine is in use for the layer below).
+   Where blocks of 1 to 32 KiB are replaced at random, that takes 0.65 to 0.85 of the time
+   (bench/NOTES.md).
 
    Only for blocks above MI_SMALL_SIZE_MAX: of smaller ones a page has many, and its list is as
    good. And only in a heap of some size: all blocks of a small one are in the cache. What holds:

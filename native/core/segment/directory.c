@@ -2,7 +2,8 @@
 
 #include "segment/memory.h"
 
-/* Blocks of descriptors, made when needed and kept until the library is unloaded. The first block is static. */
+/* Blocks of descriptors, made when needed and kept until the library is unloaded. The first block
+   is static. */
 #define PER_BLOCK 64u
 #define BLOCK_COUNT 4096u /* 8 TiB */
 

@@ -1,6 +1,6 @@
-/* The descriptors of chunks, numbered from 0. They stay until the library is unloaded. The descriptor of a chunk that
-   was given back is vacant, and may become another chunk's. Any thread may call any of these
-   functions. */
+/* The descriptors of chunks, numbered from 0. They stay until the library is unloaded. The
+   descriptor of a chunk that was given back is vacant, and may become another chunk's. Any thread
+   may call any of these functions. */
 #ifndef MI_DIRECTORY_H
 #define MI_DIRECTORY_H
 

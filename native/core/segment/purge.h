@@ -16,8 +16,8 @@ int64_t mi_purge_next(void);
    is due; 0: nothing is. */
 int64_t mi_purge_round(int64_t now);
 
-/* Purges every dirty unit of the process, but for resident chunks; unmaps wholly free chunks, and the
-   mappings that segment/huge_cache.h keeps. */
+/* Purges every dirty unit of the process, but for resident chunks; unmaps wholly free chunks, and
+   the mappings that segment/huge_cache.h keeps. */
 void mi_purge_all(void);
 
 /* Purges the system pages that lie wholly between two addresses. The addresses lie in this slot, in
