@@ -350,12 +350,14 @@ void mi_segment_forget_ended_pages(mi_segment_t* segment) {
     if (page->block_size == 0) {
       clear_descriptor(page);
       set_bit(&segment->pages_used, index, false);
-      set_bit(&segment->coarse_pages, index, false);
     } else {
       segment->units_used |= mi_bits64(index, mi_units_for(page->block_size));
       segment->used++;
     }
   }
+  /* Also of a page that the lost thread had got as far as to take out of pages_used. */
+  atomic_fetch_and_explicit(&segment->coarse_pages, mi_segment_pages(segment),
+                            memory_order_relaxed);
 }
 
 void mi_segment_restore_units(mi_segment_t* segment) {

@@ -7,6 +7,7 @@
 #include "memory.h"
 #include "page/scavenge.h"
 #include "segment/purge.h"
+#include "segment/segment_queue.h"
 
 static mi_segments_tld_t tld;
 
@@ -232,6 +233,24 @@ static void where_others_wrote(void) {
   CHECK_EQ(tld.count, 0);
 }
 
+/* What a forked child finds if a lost thread had ended a page but for its last bit. */
+static void ended_but_for_a_bit(void) {
+  mi_page_t* stays = mi_segment_page_alloc(&tld, MI_SMALL_BLOCK_MAX);
+  mi_page_t* ends = mi_segment_page_alloc(&tld, MI_MEDIUM_BLOCK_MAX);
+  mi_segment_t* segment = mi_segment_of(stays);
+  CHECK_PTR(mi_segment_of(ends), ==, segment);
+  uint64_t coarse = atomic_load(&segment->coarse_pages);
+  mi_segment_page_free(&tld, ends);
+  CHECK_CMP(atomic_load(&segment->coarse_pages), !=, coarse);
+  atomic_store(&segment->coarse_pages, coarse);
+  mi_segment_queue_remove(&tld, segment); /* as an abandoned one */
+  mi_segment_forget_ended_pages(segment);
+  CHECK(!mi_segment_page_is_coarse(segment, ends));
+  CHECK(mi_segment_page_is_coarse(segment, stays));
+  mi_segment_queue_update(&tld, segment);
+  mi_segment_page_free(&tld, stays);
+}
+
 int main(void) {
   mi_option_set(mi_option_purge_delay, 3600000);
   kind(8, 64);
@@ -249,6 +268,7 @@ int main(void) {
   where_others_wrote();
   zero();
   only_what_was_laid_out_is_dirty();
+  ended_but_for_a_bit();
   mi_purge_all();
   memory_check();
   CHECK_EQ(memory_gauges().committed, 0);
