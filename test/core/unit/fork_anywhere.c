@@ -178,6 +178,21 @@ static void* free_and_purge(void* arg) {
   return arg;
 }
 
+static unsigned freed_beside_fills;
+
+/* If the thread that stands has taken a list, and not yet filled its holes: frees a block in that page. */
+static bool free_beside_fill(void) {
+  for (size_t i = 0; i < PLACES; i++) {
+    void* p = atomic_load(&places[i]);
+    const mi_page_t* page = p == NULL ? NULL : mi_page_of(p);
+    if (page == NULL || mi_page_holes(page) == 0 || mi_page_has_thread_free(page)) continue;
+    mi_free(atomic_exchange(&places[i], NULL));
+    freed_beside_fills++;
+    return true;
+  }
+  return false;
+}
+
 /* Fills holes that others made in its pages. */
 static void fill_holes(void) {
   walk_step_by_step(false);
@@ -234,9 +249,32 @@ static void check_slots(void) {
   }
 }
 
+/* A page that is not in use is not known as one of large blocks. */
+static void check_unowned(void) {
+  for (mi_slot_walk_t walk = mi_walk_slots(); mi_next_slot(&walk);) {
+    if (walk.slot.index >= walk.slot.chunk->slot_count || !mi_segment_is_live(walk.slot)) continue;
+    mi_segment_t* segment = (mi_segment_t*)mi_slot_start(walk.slot);
+    if (mi_segment_owner(segment) != 0) continue;
+    CHECK_EQ(atomic_load(&segment->coarse_pages) & ~mi_segment_pages(segment), 0);
+  }
+}
+
+/* Each hole belongs to the list of its page. */
+static void check_holes(void) {
+  for (size_t i = 0; i < PLACES; i++) {
+    void* p = atomic_load(&places[i]);
+    const mi_page_t* page = p == NULL ? NULL : mi_page_of(p);
+    if (page == NULL || mi_page_holes(page) == 0) continue;
+    uintptr_t word = atomic_load(&page->thread_free);
+    CHECK(mi_page_list_is_sound(page, mi_tf_list(word), mi_tf_count(word)));
+  }
+}
+
 _Noreturn static void child(void) {
   signal(SIGTRAP, SIG_DFL);
   alarm(60);
+  check_unowned();
+  check_holes();
   void* mine[PLACES];
   for (size_t i = 0; i < PLACES; i++) mine[i] = allocate(i);
   for (size_t i = 0; i < PLACES; i++) mi_free(mine[i]);
@@ -282,6 +320,7 @@ static void play(void) {
       continue;
     }
     fork_once();
+    if (scenario->run == fill_holes && free_beside_fill()) fork_once();
     atomic_store(&turn, WALKS);
   }
   pthread_join(thread, NULL);
@@ -289,6 +328,8 @@ static void play(void) {
   mi_collect(true);
   memory_check();
   fprintf(stderr, "%s: %lu steps\n", scenario->name, steps);
+  /* It takes more than a hundred instructions to fill some. */
+  if (scenario->run == fill_holes && every < 100) CHECK_CMP(freed_beside_fills, >, 0);
 }
 
 int main(int argc, char** argv) {
