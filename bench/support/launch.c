@@ -38,13 +38,11 @@ static void stop(const char* what) {
   exit(125);
 }
 
-/* Starts the command. */
-static pid_t start(const char* library, char** command) {
+/* Starts the command. Until then the child has this program's memory. */
+static pid_t start(char** command) {
   pid_t child = vfork();
   if (child == -1) stop("vfork");
   if (child != 0) return child;
-  close(REPORT);
-  if (library != NULL) setenv("LD_PRELOAD", library, 1);
   execvp(command[0], command);
   _exit(127);
 }
@@ -92,9 +90,12 @@ int main(int argc, char** argv) {
     fputs("usage: launch [-l LIBRARY] [-n COUNT] [-r] COMMAND [ARGUMENT...]\n", stderr);
     return 125;
   }
+  /* For the commands: this program is static. */
+  if (library != NULL && setenv("LD_PRELOAD", library, 1) != 0) stop("setenv");
+  fcntl(REPORT, F_SETFD, FD_CLOEXEC);
   double started = now();
   for (long i = 0; i < count; i++) {
-    int status = wait_for(start(library, argv + optind), watch ? &resident : NULL);
+    int status = wait_for(start(argv + optind), watch ? &resident : NULL);
     if (WIFSIGNALED(status)) {
       fprintf(stderr, "ended by signal %d\n", WTERMSIG(status));
       return 128 + WTERMSIG(status);
