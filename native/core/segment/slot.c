@@ -49,13 +49,13 @@ bool mi_slot_take_in(mi_chunk_t* chunk, mi_slot_ref_t* ref, uint64_t mask, bool*
   return false;
 }
 
-/* Takes a slot of a chunk that has free slots now and is in no exclusive arena; else false. */
+/* Takes a slot of a chunk that has free slots now and serves all heaps; else false. */
 static bool take_slot_for_all(mi_chunk_t* chunk, mi_slot_ref_t* ref, uint64_t mask, bool* zero) {
   bool busy;
   /* Acquire: a chunk with free slots has its final `arena`. */
   if (atomic_load_explicit(&chunk->free, memory_order_acquire) == 0) return false;
-  const mi_arena_t* arena = mi_arena_of(chunk);
-  if (arena != NULL && (arena->exclusive || mi_option_is_enabled(mi_option_disallow_arena_alloc))) {
+  if (!mi_arena_admits(chunk, NULL)) return false;
+  if (mi_arena_of(chunk) != NULL && mi_option_is_enabled(mi_option_disallow_arena_alloc)) {
     return false;
   }
   return mi_slot_take_in(chunk, ref, mask, zero, &busy);
