@@ -566,8 +566,9 @@ mi_heap_guarded_set_sample_rate(mi_heap_t* heap, size_t sample_rate, size_t seed
 mi_decl_export void mi_heap_guarded_set_size_bound(mi_heap_t* heap, size_t min, size_t max);
 
 /* Whether p points to, or into, a live block of the heap. p may be any pointer that could be passed
-   to mi_free, or was passed to it; also one of another heap, or of another thread that does not
-   free or resize it meanwhile. Looks at one page of the heap. */
+   to mi_free, or was passed to it; also one of another heap or thread. No other thread may free or
+   resize the block meanwhile; if it was freed before, no other thread may give memory back to the
+   system meanwhile. Without these limits: mi_heap_check_owned. Looks at one page of the heap. */
 mi_decl_nodiscard mi_decl_export bool mi_heap_contains_block(mi_heap_t* heap, const void* p);
 /* Whether p points to, or into, a live block of the heap. p may be any value, whatever other
    threads do with it. The time grows with the pages of the heap. */
