@@ -307,7 +307,8 @@ mi_decl_export int mi_wdupenv_s(unsigned short** buf, size_t* size, const unsign
    without C++ has nothing to throw, and stops with a message. The nothrow forms call the handler
    too, but return NULL instead, also when it throws. For a count * size that overflows, and an
    alignment that is no power of two, they throw bad_alloc at once, since no handler can help. When
-   mi_new_realloc and mi_new_reallocn throw, the old block is as it was.
+   mi_new_realloc and mi_new_reallocn throw, the old block is as it was. All leave errno alone if
+   they give memory, also where a handler was called.
 
    A C program may get C++ with a plug-in. Then all of this holds if the plug-in has it from
    libstdc++.so or libc++.so and not inside of itself; but the nothrow forms let through what a

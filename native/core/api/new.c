@@ -40,12 +40,17 @@ static mi_cold bool call_new_handler(void) {
   return true;
 }
 
-/* After a failure: calls the handler and tries again, until there is memory or no handler. Only for
-   ENOMEM: a bad alignment, or a `p` that is no block, does not get better by freeing memory. */
+/* After a failure: calls the handler and tries again, until there is memory or no handler. Then
+   errno is as before the failure. Only for ENOMEM: a bad alignment, or a `p` that is no block, does
+   not get better by freeing memory. */
 static mi_cold void* retry_nothrow(mi_heap_t* heap, void* p, size_t size, size_t align) {
+  int before = mi_errno_before;
   while (errno == ENOMEM && call_new_handler()) {
     void* result = mi_realloc_from(heap, p, size, align, 0, false);
-    if (result != NULL) return result;
+    if (result != NULL) {
+      errno = before;
+      return result;
+    }
   }
   return NULL;
 }

@@ -1,6 +1,4 @@
 /* malloc's slow path and its heartbeat. */
-#include <errno.h>
-
 #include "heap/delayed.h"
 #include "heap/heap.h"
 #include "heap/purge.h"
@@ -112,13 +110,13 @@ static mi_cold mi_page_t* find_at_last(mi_heap_t* heap, const mi_request_t* requ
   }
   mi_page_t* page = find_beside_purges(heap, request);
   if (page == NULL) page = retry(heap, request);
-  if (page == NULL) errno = ENOMEM;
+  if (page == NULL) mi_set_no_memory();
   return page;
 }
 
 mi_page_t* mi_heap_page_for(mi_heap_t** heap, const mi_request_t* request) {
   if (mi_unlikely(request->size > MI_MAX_ALLOC_SIZE)) {
-    errno = ENOMEM;
+    mi_set_no_memory();
     return NULL;
   }
   if (mi_unlikely(!mi_heap_is_initialized(*heap))) {

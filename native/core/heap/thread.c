@@ -34,6 +34,13 @@ static _Thread_local bool unwatched;
 
 _Thread_local unsigned mi_thread_calls;
 
+_Thread_local int mi_errno_before;
+
+void mi_set_no_memory(void) {
+  mi_errno_before = errno;
+  errno = ENOMEM;
+}
+
 bool mi_thread_is_unwatched(void) { return unwatched; }
 
 /* ---- Memory for mi_tld_t ----
@@ -92,7 +99,7 @@ mi_heap_t* mi_heap_get(void) {
   if (mi_heap_is_initialized(mi_heap_default)) return mi_heap_default; /* a callback allocated */
   mi_tld_t* tld = tld_alloc();
   if (tld == NULL) {
-    errno = ENOMEM;
+    mi_set_no_memory();
     return NULL;
   }
   tld->until_collect = (int)mi_option_get(mi_option_generic_collect);

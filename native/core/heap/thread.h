@@ -15,6 +15,11 @@ mi_inline bool mi_heap_is_initialized(const mi_heap_t* heap) { return heap != &m
    thread keeps its heap until the outermost call returns; for good if it never does. */
 extern mi_hidden _Thread_local unsigned mi_thread_calls;
 
+/* Sets errno to ENOMEM. What it was before is kept in mi_errno_before, for who finds memory after
+   all. */
+mi_cold void mi_set_no_memory(void);
+extern mi_hidden _Thread_local int mi_errno_before;
+
 /* The thread's default heap, made if there is none. NULL and ENOMEM if it cannot be made. */
 mi_heap_t* mi_heap_get(void);
 

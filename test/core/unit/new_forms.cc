@@ -1,5 +1,6 @@
 // mi_new and its kin in a C++ program that runs out of memory: the handler of std::set_new_handler
 // is called as long as it helps, and then all fail in their own way.
+#include <cerrno>
 #include <cstdint>
 #include <new>
 
@@ -22,6 +23,7 @@ void throw_other() {
   throw handler_error();
 }
 void make_room() {
+  errno = EBADF;
   if (++calls == 2) mi_option_disable(mi_option_disallow_os_alloc);
 }
 
@@ -65,7 +67,9 @@ template <typename F> void check_form(F f, bool throws) {
   calls = 0;
   std::set_new_handler(make_room);
   mi_option_enable(mi_option_disallow_os_alloc);
+  errno = EDOM;
   CHECK_EQ(outcome_of([&] { return f(some); }), gave_memory);
+  CHECK_EQ(errno, EDOM);
   CHECK_EQ(calls, 2);
   std::set_new_handler(nullptr);
 }
