@@ -79,6 +79,7 @@ set(MI_CORE_SOURCES
     native/core/api/heap.c
     native/core/api/visit.c
     native/core/api/subproc.c
+    native/core/api/arena.c
     native/core/api/process.c
     native/core/api/stats.c)
 list(TRANSFORM MI_CORE_SOURCES PREPEND ${CMAKE_CURRENT_SOURCE_DIR}/)

@@ -1,48 +1,15 @@
-/* Memory that the program hands in or reserves: the public functions of arenas, and the options
-   that reserve memory when the process begins. */
 #include "segment/reserve.h"
 
 #include <errno.h>
-#include <string.h>
 
+#include "bits.h"
 #include "options/report.h"
 #include "segment/arena.h"
-#include "segment/map.h"
 #include "segment/memory.h"
-#include "stats/stats.h"
 
 static void set_id(mi_arena_id_t* place, mi_arena_id_t id) {
   if (place != NULL) *place = id;
 }
-
-/* ---- Handed in ---- */
-
-bool mi_manage_os_memory_ex(void* start, size_t size, bool is_committed, bool is_large,
-                            bool is_zero, int numa_node, bool exclusive, mi_arena_id_t* arena_id)
-    mi_attr_noexcept {
-  set_id(arena_id, 0);
-  mi_arena_t wanted = {
-      .numa_node = numa_node,
-      .exclusive = exclusive,
-      .resident = is_large,
-      .uncommitted = !is_committed,
-      .foreign = true,
-      .zero = is_zero,
-  };
-  mi_arena_t* arena = mi_arena_add(&wanted, start, size);
-  if (arena == NULL) return false;
-  mi_stat_up(reserved, arena->slot_count << MI_SEGMENT_SHIFT);
-  set_id(arena_id, arena->id);
-  return true;
-}
-
-bool mi_manage_os_memory(void* start, size_t size, bool is_committed, bool is_large, bool is_zero,
-                         int numa_node) mi_attr_noexcept {
-  return mi_manage_os_memory_ex(start, size, is_committed, is_large, is_zero, numa_node, false,
-                                NULL);
-}
-
-/* ---- Reserved ---- */
 
 /* Makes an arena of memory from mi_memory_map, or gives the memory back. Returns 0 or ENOMEM. */
 static int add_reserved(void* start, size_t size, mi_arena_t wanted, mi_arena_id_t* arena_id) {
@@ -56,8 +23,8 @@ static int add_reserved(void* start, size_t size, mi_arena_t wanted, mi_arena_id
   return 0;
 }
 
-int mi_reserve_os_memory_ex(size_t size, bool commit, bool allow_large, bool exclusive,
-                            mi_arena_id_t* arena_id) mi_attr_noexcept {
+int mi_reserve_memory(size_t size, bool commit, bool allow_large, bool exclusive,
+                      mi_arena_id_t* arena_id) {
   set_id(arena_id, 0);
   if (size == 0 || size > MI_MAX_ALLOC_SIZE) return ENOMEM;
   int saved = errno;
@@ -78,10 +45,6 @@ int mi_reserve_os_memory_ex(size_t size, bool commit, bool allow_large, bool exc
   return error;
 }
 
-int mi_reserve_os_memory(size_t size, bool commit, bool allow_large) mi_attr_noexcept {
-  return mi_reserve_os_memory_ex(size, commit, allow_large, false, NULL);
-}
-
 /* ---- Huge pages ---- */
 
 static size_t numa_nodes(void) {
@@ -89,16 +52,16 @@ static size_t numa_nodes(void) {
   return chosen > 0 ? (size_t)chosen : mi_os_numa_nodes();
 }
 
-/* Reserves up to so many huge pages; *reserved is how many. Returns 0 or ENOMEM. */
-static int reserve_huge(size_t pages, int numa_node, size_t timeout_msecs, bool exclusive,
-                        mi_arena_id_t* arena_id, size_t* reserved) {
+int mi_reserve_huge_pages(size_t pages, int numa_node, size_t timeout_ms, bool exclusive,
+                          mi_arena_id_t* arena_id, size_t* reserved) {
+  set_id(arena_id, 0);
   *reserved = 0;
   if (pages == 0) return 0;
   int saved = errno;
   numa_node = numa_node < 0 ? -1 : (int)((size_t)numa_node % numa_nodes());
   mi_arena_t wanted = {.numa_node = numa_node, .exclusive = exclusive, .resident = true};
   size_t have;
-  void* start = mi_memory_map_huge_pages(pages, numa_node, timeout_msecs, &have);
+  void* start = mi_memory_map_huge_pages(pages, numa_node, timeout_ms, &have);
   int error = ENOMEM;
   if (start != NULL) error = add_reserved(start, have * MI_OS_HUGE_PAGE, wanted, arena_id);
   if (error == 0) *reserved = have;
@@ -109,64 +72,20 @@ static int reserve_huge(size_t pages, int numa_node, size_t timeout_msecs, bool 
   return error;
 }
 
-int mi_reserve_huge_os_pages_at_ex(size_t pages, int numa_node, size_t timeout_msecs,
-                                   bool exclusive, mi_arena_id_t* arena_id) mi_attr_noexcept {
-  size_t reserved;
-  set_id(arena_id, 0);
-  return reserve_huge(pages, numa_node, timeout_msecs, exclusive, arena_id, &reserved);
-}
-
-int mi_reserve_huge_os_pages_at(size_t pages, int numa_node, size_t timeout_msecs)
-    mi_attr_noexcept {
-  return mi_reserve_huge_os_pages_at_ex(pages, numa_node, timeout_msecs, false, NULL);
-}
-
-/* Reserves the same number of pages on each node, give or take one. Each node has the same share of
-   the time. */
-static int interleave(size_t pages, size_t nodes, size_t timeout_msecs, size_t* reserved) {
+/* The same number of pages on each node, give or take one. Each node has the same share of the
+   time. */
+int mi_reserve_huge_pages_on(size_t nodes, size_t pages, size_t timeout_ms, size_t* reserved) {
   *reserved = 0;
   if (nodes == 0) nodes = numa_nodes();
-  size_t share = timeout_msecs == 0 ? 0 : timeout_msecs / nodes + 1;
+  size_t share = timeout_ms == 0 ? 0 : timeout_ms / nodes + 1;
   for (size_t node = 0; node < nodes && node < pages; node++) {
+    size_t wanted = pages / nodes + (node < pages % nodes);
     size_t here;
-    int error =
-        reserve_huge(pages / nodes + (node < pages % nodes), (int)node, share, false, NULL, &here);
+    int error = mi_reserve_huge_pages(wanted, (int)node, share, false, NULL, &here);
     if (error != 0) return error;
     *reserved += here;
   }
   return 0;
-}
-
-int mi_reserve_huge_os_pages_interleave(size_t pages, size_t numa_nodes, size_t timeout_msecs)
-    mi_attr_noexcept {
-  size_t reserved;
-  return interleave(pages, numa_nodes, timeout_msecs, &reserved);
-}
-
-int mi_reserve_huge_os_pages(size_t pages, double max_secs, size_t* pages_reserved)
-    mi_attr_noexcept {
-  size_t reserved;
-  size_t timeout = max_secs > 0 && max_secs < 1e9 ? (size_t)(max_secs * 1000) : 0;
-  int error = interleave(pages, 0, timeout, &reserved);
-  if (pages_reserved != NULL) *pages_reserved = reserved;
-  return error;
-}
-
-/* ---- Looking ---- */
-
-size_t mi_arena_min_alignment(void) mi_attr_noexcept { return MI_SEGMENT_SIZE; }
-
-void* mi_arena_area(mi_arena_id_t arena_id, size_t* size) mi_attr_noexcept {
-  const mi_arena_t* arena = mi_arena_with_id(arena_id);
-  if (size != NULL) *size = arena == NULL ? 0 : arena->slot_count << MI_SEGMENT_SHIFT;
-  return arena == NULL ? NULL : arena->start;
-}
-
-void mi_arenas_print(void) mi_attr_noexcept { mi_arenas_print_to(NULL, NULL); }
-void mi_debug_show_arenas(void) mi_attr_noexcept { mi_arenas_print(); }
-
-bool mi_is_in_heap_region(const void* p) mi_attr_noexcept {
-  return mi_is_in_chunk(p) || mi_segment_table_covers(p) || mi_is_in_arena(p);
 }
 
 /* ---- When the process begins ---- */
@@ -179,14 +98,15 @@ void mi_reserve_as_options_say(void) {
     enum { MS_PER_PAGE = 500 };
     long node = mi_option_get(mi_option_reserve_huge_os_pages_at);
     size_t timeout = pages * MS_PER_PAGE;
-    int error = node >= 0 ? mi_reserve_huge_os_pages_at(pages, (int)node, timeout)
-                          : mi_reserve_huge_os_pages_interleave(pages, 0, timeout);
+    size_t reserved;
+    int error = node >= 0 ? mi_reserve_huge_pages(pages, (int)node, timeout, false, NULL, &reserved)
+                          : mi_reserve_huge_pages_on(0, pages, timeout, &reserved);
     if (error != 0) mi_warning("reserve_huge_os_pages: there are not %zu huge pages\n", pages);
   }
   size_t size = mi_option_get_size(mi_option_reserve_os_memory);
   if (size > 0 && !atomic_exchange(&memory_done, true)) {
     bool large = mi_option_is_enabled(mi_option_allow_large_os_pages);
-    if (mi_reserve_os_memory(size, true, large) != 0) {
+    if (mi_reserve_memory(size, true, large, false, NULL) != 0) {
       mi_warning("reserve_os_memory: there are not %zu bytes\n", size);
     }
   }
