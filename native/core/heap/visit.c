@@ -101,12 +101,11 @@ static void start_set(free_set_t* set, mi_page_t* page) {
 }
 
 /* Adds blocks that were freed meanwhile. Pushed blocks are in front of the old head of their list.
-   If a list was moved to another list, the head of the other one has changed. `free` is always
-   added as a whole; so are the other two lists when blocks were taken from them, since an old head
-   may be back in front of new blocks. */
+   `free` is always added as a whole. When blocks were taken from the other two lists, all are added
+   as wholes: an old head may be back in front of new blocks. */
 static void update_set(free_set_t* set, mi_page_t* page) {
   uint64_t pops = count_pops(page);
-  if (pops != set->pops || page->collected) set->local_free = set->thread_free = NULL;
+  if (pops != set->pops || page->collected) set->free = set->local_free = set->thread_free = NULL;
   page->collected = false;
   set->pops = pops;
   add_others(set, page, set->thread_free);

@@ -444,6 +444,35 @@ static void freed_behind_the_old(void) {
   mi_heap_destroy(heap);
 }
 
+static bool collect_behind_head(const mi_heap_t* heap, const mi_heap_area_t* area, void* block,
+                                size_t size, void* arg) {
+  (void)area;
+  collecting_t* c = arg;
+  if (block == NULL) return true;
+  CHECK_PTR(block, !=, c->freed);
+  if (c->shown++ > 0) return true;
+  mi_free(c->freed);
+  c->head = mi_heap_malloc((mi_heap_t*)heap, size);
+  mi_free(c->head);
+  mi_heap_collect((mi_heap_t*)heap, true);
+  CHECK_PTR(mi_page_of(c->freed)->free, ==, c->head);
+  return true;
+}
+
+/* The old head of `free` is back, in front of what was freed meanwhile. */
+static void freed_behind_the_head(void) {
+  enum { SIZE = 64, COUNT = 40 };
+  if (MI_GUARDED) return;
+  mi_heap_t* heap = mi_heap_new();
+  void* blocks[COUNT];
+  for (int i = 0; i < COUNT; i++) blocks[i] = mi_heap_malloc(heap, SIZE);
+  collecting_t c = {blocks[30], NULL, 0};
+  CHECK_PTR(mi_page_of(blocks[0])->free, !=, NULL);
+  CHECK(mi_heap_visit_blocks(heap, true, collect_behind_head, &c));
+  CHECK_EQ(c.shown, COUNT - 1);
+  mi_heap_destroy(heap);
+}
+
 enum { IN_RETIRED = 20 };
 
 static bool use_retired(const mi_heap_t* heap, const mi_heap_area_t* area, void* block, size_t size,
@@ -501,6 +530,7 @@ int main(void) {
   purged_meanwhile();
   freed_in_front_of_the_old();
   freed_behind_the_old();
+  freed_behind_the_head();
   retired_and_used_again();
   mi_collect(true);
   memory_check();
