@@ -55,6 +55,7 @@ mi_segment_t* mi_communal_hold_for(unsigned bin, bool resident) {
   enum { MOST_FOR_RESIDENT = 4 };
   size_t first = atomic_load_explicit(&room_from[bin], memory_order_relaxed);
   size_t end = mi_chunk_count();
+  if (first > end) first = end; /* another thread, which noted it, has seen a chunk that is new */
   if (resident && end > first + MOST_FOR_RESIDENT) end = first + MOST_FOR_RESIDENT;
   for (mi_slot_walk_t walk = mi_walk_slots_of(first, end - first); mi_next_slot(&walk);) {
     mi_slot_ref_t ref = walk.slot;
