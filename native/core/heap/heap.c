@@ -41,8 +41,7 @@ void mi_heap_unlink(mi_heap_t* heap) {
 static bool is_heap_in_block(const mi_tld_t* tld, const mi_heap_t* heap) {
   if (MI_TRACK || MI_GUARDED) return false;
   const mi_page_t* page = mi_page_map_find(heap);
-  if (page == NULL ||
-      atomic_load_explicit(&page->heap, memory_order_relaxed) != &tld->backing ||
+  if (page == NULL || atomic_load_explicit(&page->heap, memory_order_relaxed) != &tld->backing ||
       page->block_size < sizeof(*heap)) {
     return false;
   }
