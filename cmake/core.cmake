@@ -41,6 +41,7 @@ set(MI_CORE_SOURCES
     native/core/stats/stats.c
     native/core/api/realloc.c
     native/core/heap/heap.c
+    native/core/heap/heaps.c
     native/core/heap/reclaim.c
     native/core/heap/communal.c
     native/core/heap/communal_room.c

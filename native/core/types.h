@@ -460,10 +460,12 @@ typedef struct mi_magazine_s {
 typedef struct mi_heap_s {
   /* By number of words, the page to pop from: the first of its bin's queue, or the empty page. */
   mi_page_t* pages_free_direct[MI_DIRECT_COUNT];
-  struct mi_tld_s* tld;        /* NULL: the heap has ended, or is not made yet */
+  struct mi_tld_s* tld;
   mi_segments_tld_t* segments; /* where its pages come from: &tld->segments or &own_segments */
   struct mi_heap_s* next;      /* in tld->heaps */
   struct mi_heap_s* prev;
+  struct mi_heap_s* lower; /* in the tree of the thread's heaps (heap/heaps.c) */
+  struct mi_heap_s* higher;
   size_t page_count;       /* pages in its queues */
   size_t retired_bytes;    /* what its retired pages count for */
   mi_magazine_t* magazine; /* NULL: none. Only the backing heap of a thread has one */
@@ -476,6 +478,7 @@ typedef struct mi_heap_s {
   bool has_adopted : 1;   /* it did so: some of its pages may be `adopted` */
   bool visiting : 1;      /* a visitor is running: no page is given back */
   bool others_free : 1;   /* other threads are known to have freed blocks of it */
+  uint32_t heirs;         /* of the backing heap: how many others mi_heap_for_tag may choose */
   uint32_t pages_of[MI_BIN_COUNT]; /* pages of each bin, also those in the full queue */
   uint8_t loans[MI_BIN_LARGE];     /* loans that each bin asked for in this round (heap/find.c) */
   mi_page_queue_t pages[MI_BIN_COUNT]; /* the queue of each bin, and the full queue */

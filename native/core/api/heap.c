@@ -4,6 +4,7 @@
 #include "api/alloc.h"
 #include "api/free.h"
 #include "heap/heap.h"
+#include "heap/heaps.h"
 #include "heap/purge.h"
 #include "heap/reclaim.h"
 #include "heap/request.h"

@@ -25,9 +25,11 @@ mi_inline void* take_next(mi_page_t* page, bool zero) {
 static void* alloc_generic(mi_heap_t* heap, const mi_request_t* request, bool zero) {
   mi_page_t* page = mi_heap_page_for(&heap, request);
   if (mi_unlikely(page == NULL)) {
+    int before = mi_errno_before; /* the program's error function may find no memory either */
     mi_deliver_misuse();
     mi_out_of_memory(request->size > MI_MAX_ALLOC_SIZE ? EOVERFLOW : ENOMEM, 1,
                      request->size - request->spare);
+    mi_errno_before = before;
     return NULL;
   }
   void* p = page->reserved == 1 ? take_next(page, zero) : mi_page_alloc(page, zero);

@@ -1,10 +1,11 @@
-/* Heaps as a whole: making, merging, emptying. */
+/* A heap as a whole: making, merging, emptying. */
 #include "heap/heap.h"
 
 #include <string.h>
 
 #include "heap/communal.h"
 #include "heap/delayed.h"
+#include "heap/heaps.h"
 #include "heap/magazine.h"
 #include "heap/queue.h"
 #include "heap/reclaim.h"
@@ -14,7 +15,6 @@
 #include "os/os.h"
 #include "page/page.h"
 #include "segment/guard.h"
-#include "segment/page_map.h"
 #include "segment/segment.h"
 
 void mi_heap_init(mi_heap_t* heap, mi_tld_t* tld, uint8_t tag, bool allow_destroy) {
@@ -24,52 +24,8 @@ void mi_heap_init(mi_heap_t* heap, mi_tld_t* tld, uint8_t tag, bool allow_destro
   heap->retired_min = MI_BIN_FULL;
   heap->tag = tag;
   heap->allow_destroy = allow_destroy;
-  heap->next = tld->heaps;
-  if (heap->next != NULL) heap->next->prev = heap;
-  tld->heaps = heap;
+  mi_heap_link(heap);
   if (MI_GUARDED) mi_heap_sample_as_options_say(heap);
-}
-
-void mi_heap_unlink(mi_heap_t* heap) {
-  if (heap->next != NULL) heap->next->prev = heap->prev;
-  *(heap->prev != NULL ? &heap->prev->next : &heap->tld->heaps) = heap->next;
-}
-
-/* Whether `heap` is the first address of a block in a page of this thread's backing heap, and what
-   lies there says that it is a heap of the thread. The page is ours, so it may be read. In builds
-   where a block may be closed to us, false. */
-static bool is_heap_in_block(const mi_tld_t* tld, const mi_heap_t* heap) {
-  if (MI_TRACK || MI_GUARDED) return false;
-  const mi_page_t* page = mi_page_map_find(heap);
-  if (page == NULL || atomic_load_explicit(&page->heap, memory_order_relaxed) != &tld->backing ||
-      page->block_size < sizeof(*heap)) {
-    return false;
-  }
-  size_t offset = (uintptr_t)heap - (uintptr_t)page->start;
-  return offset < page->capacity * page->block_size && offset % page->block_size == 0 &&
-         heap->tld == tld;
-}
-
-static bool is_listed(const mi_tld_t* tld, const mi_heap_t* heap) {
-  const mi_heap_t* mine = tld->heaps;
-  while (mine != NULL && mine != heap) mine = mine->next;
-  return mine != NULL;
-}
-
-/* A thread may have thousands of heaps, so the list is for what is no heap, or for one in a page
-   that the page map does not know. */
-bool mi_heap_is_mine(const mi_heap_t* heap) {
-  if (!mi_heap_is_initialized(mi_heap_default)) return false;
-  const mi_tld_t* tld = mi_heap_default->tld;
-  return heap == &tld->backing || is_heap_in_block(tld, heap) || is_listed(tld, heap);
-}
-
-mi_heap_t* mi_heap_for_tag(mi_tld_t* tld, uint8_t tag) {
-  if (tld->backing.tag == tag) return &tld->backing;
-  for (mi_heap_t* heap = tld->heaps; heap != NULL; heap = heap->next) {
-    if (heap->tag == tag && !heap->allow_destroy && !mi_heap_is_restricted(heap)) return heap;
-  }
-  return &tld->backing;
 }
 
 void mi_heap_for_each_page(mi_heap_t* heap, unsigned bins, mi_page_fun* fn, void* arg) {
@@ -149,15 +105,16 @@ void mi_heap_free_pages(mi_heap_t* heap) {
 }
 
 void mi_heap_restrict(mi_heap_t* heap, mi_arena_t* arena) {
+  mi_heap_unlink(heap); /* the thread's heaps are counted by whether they are restricted */
   heap->segments = &heap->own_segments;
   heap->own_segments.arena = arena;
   heap->own_segments.subproc = heap->tld->segments.subproc;
+  mi_heap_link(heap);
 }
 
 void mi_heap_free_memory(mi_heap_t* heap) {
   mi_page_t* page = mi_page_of(heap);
   mi_block_t* block = mi_page_block_of(page, heap);
-  heap->tld = NULL;
   if (MI_GUARDED) mi_guard_lift(page, block);
   if (!mi_track_free(block, heap)) return;
   if (mi_segment_is_communal(mi_segment_of(page))) { /* see mi_heap_borrow_any */

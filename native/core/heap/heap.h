@@ -11,17 +11,6 @@
 /* Makes `heap` an empty heap of the thread with this tld. */
 void mi_heap_init(mi_heap_t* heap, mi_tld_t* tld, uint8_t tag, bool allow_destroy);
 
-/* Takes the heap off its thread's list. */
-void mi_heap_unlink(mi_heap_t* heap);
-
-/* Whether the pointer, which may be anything, is a heap of the calling thread. */
-bool mi_heap_is_mine(const mi_heap_t* heap);
-
-/* The heap of the thread that takes over pages which other threads left under this tag: one with
-   that tag that may not be destroyed and is not restricted to an arena, or else the backing
-   heap. */
-mi_heap_t* mi_heap_for_tag(mi_tld_t* tld, uint8_t tag);
-
 /* Takes over a page that is settled and in no queue. A page of one block may be gone afterwards, if
    its block was freed. */
 void mi_heap_take_page(mi_heap_t* heap, mi_page_t* page);

@@ -4,6 +4,7 @@
 #include "heap/communal.h"
 #include "heap/fork.h"
 #include "heap/heap.h"
+#include "heap/heaps.h"
 #include "heap/purge.h"
 #include "heap/sample.h"
 #include "heap/thread.h"

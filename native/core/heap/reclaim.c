@@ -3,6 +3,7 @@
 #include "heap/reclaim.h"
 
 #include "heap/heap.h"
+#include "heap/heaps.h"
 #include "heap/magazine.h"
 #include "heap/queue.h"
 #include "heap/request.h"

@@ -6,6 +6,7 @@
 
 #include "heap/communal.h"
 #include "heap/heap.h"
+#include "heap/heaps.h"
 #include "heap/magazine.h"
 #include "heap/process.h"
 #include "heap/reclaim.h"

@@ -1,4 +1,4 @@
-/* No crime: a thread visits blocks while others free them, those of its own heap and abandoned ones. */
+/* No crime: a thread visits blocks of its own heap, and abandoned ones, while others free them. */
 #include <pthread.h>
 
 #include "calls.h"
