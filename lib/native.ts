@@ -90,7 +90,7 @@ export interface Native {
    * another call instead.
    */
   collectIfIdle(): void;
-  /** Calls `callback` outside of every asynchronous context, and returns what it returns. */
+  /** Calls `callback` outside of every asynchronous context (but in the current `node:domain`), and returns what it returns. */
   callOutside<T>(callback: () => T): T;
   /** To be called in a worker before any other call. */
   endsEarly(): void;

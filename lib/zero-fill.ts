@@ -4,7 +4,10 @@ function isAskedFor(words: readonly string[]): boolean {
   return options.lastIndexOf('--zero-fill-buffers') > options.lastIndexOf('--no-zero-fill-buffers');
 }
 
-/** Whether Node was told to clear the memory of every new buffer, also that of `Buffer.allocUnsafe`. */
+/**
+ * Whether Node was told to clear the memory of every new buffer, also that of `Buffer.allocUnsafe`. Node does not say
+ * so; it was told by one of these, unless a worker has others than its process.
+ */
 export const zeroFills = isAskedFor([
   ...(process.env.NODE_OPTIONS ?? '').split(/\s+/),
   ...process.execArgv,

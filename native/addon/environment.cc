@@ -77,7 +77,8 @@ void Environment::OnCollectWanted(napi_value callback) {
       std::remove_if(collect_callbacks_.begin(), collect_callbacks_.end(), is_gone),
       collect_callbacks_.end());
   collect_callbacks_.push_back(Napi::Weak(Napi::Function(env, callback)));
-  collect_requested_ = false;
+  // Who was asked before may be gone.
+  if (collect_requested_) collect_requested_ = RequestCollect();
 }
 
 napi_value Environment::CollectCallback() const {

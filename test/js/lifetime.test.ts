@@ -87,6 +87,7 @@ if (external) {
       'free',
       'realloc',
       'mocked',
+      'reloadedMeanwhile',
       'collector',
       'destroy',
       'release',

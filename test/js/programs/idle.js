@@ -48,6 +48,14 @@ const peaks = {
     if (forgotten.deref() !== undefined) throw new Error('it is still there');
     return peaks.free(heap);
   },
+  /** The module is loaded once more while its timer runs. */
+  reloadedMeanwhile(heap) {
+    const free = peaks.free(heap);
+    return () => {
+      free();
+      loadAgain();
+    };
+  },
   collector(heap) {
     globalThis.kept = make(heap);
     return () => {
