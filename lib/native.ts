@@ -83,14 +83,20 @@ export interface Native {
   allocatorStats(): string | null;
   /** Like allocatorStats, of the library that is preloaded as the program's malloc; null if none is. */
   preloadedStats(): string | null;
-  /** Has `callback` called after a burst of frees: collectIfIdle is wanted in a while. Holds it weakly. */
+  /**
+   * Has `callback` called after a burst of frees, and at once if there was one: collectIfIdle is wanted in a
+   * while. Holds it weakly.
+   */
   onCollectWanted(callback: () => void): void;
   /**
    * Returns free memory to the system, if that is wanted. If blocks came or went since the last call, wants
    * another call instead.
    */
   collectIfIdle(): void;
-  /** Calls `callback` outside of every asynchronous context (but in the current `node:domain`), and returns what it returns. */
+  /**
+   * Calls `callback` outside of every asynchronous context, but in the current `node:domain`. Returns what it
+   * returns.
+   */
   callOutside<T>(callback: () => T): T;
   /** To be called in a worker before any other call. */
   endsEarly(): void;

@@ -77,8 +77,8 @@ void Environment::OnCollectWanted(napi_value callback) {
       std::remove_if(collect_callbacks_.begin(), collect_callbacks_.end(), is_gone),
       collect_callbacks_.end());
   collect_callbacks_.push_back(Napi::Weak(Napi::Function(env, callback)));
-  // Who was asked before may be gone.
-  if (collect_requested_) collect_requested_ = RequestCollect();
+  // Who was asked before may be gone, or there was nobody to ask.
+  if (freed_ >= kWorthCollecting) RequestCollect();
 }
 
 napi_value Environment::CollectCallback() const {
@@ -89,34 +89,35 @@ napi_value Environment::CollectCallback() const {
   return nullptr;
 }
 
-bool Environment::RequestCollect() const {
+void Environment::RequestCollect() {
   Napi::HandleScope scope(env);
   const napi_value callback = CollectCallback();
-  if (callback == nullptr) return false;
+  // Before the call: a hook of the program that frees meanwhile must not ask again.
+  collect_requested_ = callback != nullptr;
+  if (callback == nullptr) return;
   napi_value global;
   napi_value result;
   if (napi_get_global(env, &global) == napi_ok &&
       napi_call_function(env, global, callback, 0, nullptr, &result) == napi_ok) {
-    return true;
+    return;
   }
   // The environment is being torn down. The free itself succeeded, so nothing is thrown.
   napi_get_and_clear_last_exception(env, &result);
-  return false;
+  collect_requested_ = false;
 }
 
 void Environment::NoteFreed(size_t bytes) {
   operations++;
   freed_ += bytes;
-  if (freed_ < kWorthCollecting || collect_requested_) return;
-  collect_requested_ = RequestCollect();
+  if (freed_ >= kWorthCollecting && !collect_requested_) RequestCollect();
 }
 
 void Environment::CollectIfIdle() {
   if (!collect_requested_) return;
   if (operations != operations_seen_) {
     operations_seen_ = operations;
-    collect_requested_ = RequestCollect();
-    return;
+    RequestCollect();
+    if (collect_requested_) return; // else there is nobody left to ask: now
   }
   freed_ = 0;
   collect_requested_ = false;

@@ -27,7 +27,8 @@ struct Environment {
   void Release();
 
   // Has NoteFreed call `callback`, which is held weakly. If lib/ was loaded several times, as by
-  // test environments, NoteFreed calls the last callback that is alive.
+  // test environments, NoteFreed calls the last callback that is alive. Calls it at once if a
+  // collection is wanted already.
   void OnCollectWanted(napi_value callback);
 
   // Counts a block and the `bytes` that came back with it. After a burst, asks JavaScript to call
@@ -67,8 +68,8 @@ private:
 
   // The last callback that is alive, or null. Needs a handle scope.
   napi_value CollectCallback() const;
-  // Asks JavaScript to call CollectIfIdle in a while; false if it cannot.
-  bool RequestCollect() const;
+  // Asks JavaScript to call CollectIfIdle in a while, and sets collect_requested_ if it could.
+  void RequestCollect();
 
   size_t references_ = 1;
   std::vector<Napi::FunctionReference> collect_callbacks_; // weak

@@ -1,6 +1,6 @@
-/* The heaps of a thread are in a list, and in a tree, which finds one among thousands by its address.
-   The tree is a treap (Seidel and Aragon, "Randomized Search Trees", Algorithmica 1996): it is
-   ordered by address, and no heap has a higher priority than the one above it. The priorities
+/* The heaps of a thread are in a list, and in a tree, which finds one among thousands by its
+   address. The tree is a treap (Seidel and Aragon, "Randomized Search Trees", Algorithmica 1996):
+   it is ordered by address, and no heap has a higher priority than the one above it. The priorities
    follow from the addresses. The backing heap is the root, whatever its priority. */
 #include "heap/heaps.h"
 

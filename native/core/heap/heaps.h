@@ -1,11 +1,11 @@
-/* The heaps of the calling thread. */
+/* The heaps of a thread. */
 #ifndef MI_HEAPS_H
 #define MI_HEAPS_H
 
 #include "types.h"
 
-/* Adds the heap to those of its thread. What heap->tld says must be so already, and also whether
-   the heap may be destroyed or is restricted to an arena. */
+/* Adds the heap to those of its thread. heap->tld is set already, and so is whether the heap may be
+   destroyed or is restricted to an arena: that must not change before mi_heap_unlink. */
 void mi_heap_link(mi_heap_t* heap);
 /* Takes it out again. Not for the backing heap. */
 void mi_heap_unlink(mi_heap_t* heap);

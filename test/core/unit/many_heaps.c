@@ -123,7 +123,7 @@ int main(void) {
   heirs();
   in_any_order();
   no_heap();
-  if (MI_DEBUG == 0) { /* else each of many calls walks all heaps */
+  if (MI_DEBUG == 0) { /* else making them checks the backing heap again and again */
     each_as_fast(0, mi_heap_destroy);
     each_as_fast(0, mi_heap_delete);
     each_as_fast(1, mi_heap_delete);
