@@ -23,8 +23,7 @@ mi_heap_t* mi_heap_new_ex(int heap_tag, bool allow_destroy, mi_arena_id_t arena_
   if (backing == NULL) return NULL;
   mi_heap_t* heap = mi_alloc_aligned(backing, sizeof(mi_heap_t), _Alignof(mi_heap_t), 0, false);
   if (heap == NULL) return NULL;
-  mi_heap_init(heap, backing->tld, (uint8_t)heap_tag, allow_destroy);
-  if (arena != NULL) mi_heap_restrict(heap, arena);
+  mi_heap_init(heap, backing->tld, (uint8_t)heap_tag, allow_destroy, arena);
   return heap;
 }
 

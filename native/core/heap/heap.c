@@ -17,10 +17,16 @@
 #include "segment/guard.h"
 #include "segment/segment.h"
 
-void mi_heap_init(mi_heap_t* heap, mi_tld_t* tld, uint8_t tag, bool allow_destroy) {
+void mi_heap_init(mi_heap_t* heap, mi_tld_t* tld, uint8_t tag, bool allow_destroy,
+                  mi_arena_t* arena) {
   memcpy(heap, &mi_heap_empty, sizeof(*heap));
   heap->tld = tld;
   heap->segments = &tld->segments;
+  if (arena != NULL) {
+    heap->segments = &heap->own_segments;
+    heap->own_segments.arena = arena;
+    heap->own_segments.subproc = tld->segments.subproc;
+  }
   heap->retired_min = MI_BIN_FULL;
   heap->tag = tag;
   heap->allow_destroy = allow_destroy;
@@ -102,14 +108,6 @@ void mi_heap_free_pages(mi_heap_t* heap) {
   }
   mi_heap_for_each_page(heap, MI_BIN_COUNT, free_page, NULL);
   if (heap->page_count > 0) mi_heap_abandon(heap);
-}
-
-void mi_heap_restrict(mi_heap_t* heap, mi_arena_t* arena) {
-  mi_heap_unlink(heap); /* the thread's heaps are counted by whether they are restricted */
-  heap->segments = &heap->own_segments;
-  heap->own_segments.arena = arena;
-  heap->own_segments.subproc = heap->tld->segments.subproc;
-  mi_heap_link(heap);
 }
 
 void mi_heap_free_memory(mi_heap_t* heap) {

@@ -8,8 +8,14 @@
 #include "segment/huge.h"
 #include "segment/subproc.h"
 
-/* Makes `heap` an empty heap of the thread with this tld. */
-void mi_heap_init(mi_heap_t* heap, mi_tld_t* tld, uint8_t tag, bool allow_destroy);
+/* Makes `heap` an empty heap of the thread with this tld. `arena`: where it takes all its memory, or
+   NULL. When a heap that is restricted in this way ends, its pages are abandoned, since other heaps
+   may not allocate there. */
+void mi_heap_init(mi_heap_t* heap, mi_tld_t* tld, uint8_t tag, bool allow_destroy,
+                  mi_arena_t* arena);
+mi_inline bool mi_heap_is_restricted(const mi_heap_t* heap) {
+  return heap->segments == &heap->own_segments;
+}
 
 /* Takes over a page that is settled and in no queue. A page of one block may be gone afterwards, if
    its block was freed. */
@@ -33,13 +39,6 @@ void mi_heap_free_memory(mi_heap_t* heap);
 /* Frees all pages of the heap with the live blocks in them, but abandons the pages that it adopted.
    If it adopted none, no block is touched but those in the magazine. */
 void mi_heap_free_pages(mi_heap_t* heap);
-
-/* Restricts a new heap to an arena, where it takes all its memory. When the heap ends, its pages
-   are abandoned, since heaps without this restriction may not allocate there. */
-void mi_heap_restrict(mi_heap_t* heap, mi_arena_t* arena);
-mi_inline bool mi_heap_is_restricted(const mi_heap_t* heap) {
-  return heap->segments == &heap->own_segments;
-}
 
 /* Calls fn for every page in the queues below `bins` (MI_BIN_FULL: all but the full queue;
    MI_BIN_COUNT: all). fn may free the page or move it elsewhere. */

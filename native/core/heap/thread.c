@@ -104,7 +104,7 @@ mi_heap_t* mi_heap_get(void) {
     return NULL;
   }
   tld->until_collect = (int)mi_option_get(mi_option_generic_collect);
-  mi_heap_init(&tld->backing, tld, 0, false);
+  mi_heap_init(&tld->backing, tld, 0, false, NULL);
   mi_heap_default = &tld->backing;
   mi_stat_up(threads, 1);
   if (!unwatched && !mi_os_thread_at_exit())

@@ -430,20 +430,6 @@ static bool collect_between(const mi_heap_t* heap, const mi_heap_area_t* area, v
   return true;
 }
 
-/* The old head of the list is back, in front of what was not there before. */
-static void freed_behind_the_old(void) {
-  enum { SIZE = 64, COUNT = 40 };
-  if (MI_GUARDED) return;
-  mi_heap_t* heap = mi_heap_new();
-  void* blocks[COUNT];
-  for (int i = 0; i < COUNT; i++) blocks[i] = mi_heap_malloc(heap, SIZE);
-  collecting_t c = {blocks[30], blocks[20], 0};
-  mi_free(c.head);
-  CHECK(mi_heap_visit_blocks(heap, true, collect_between, &c));
-  CHECK_EQ(c.shown, COUNT - 2);
-  mi_heap_destroy(heap);
-}
-
 static bool collect_behind_head(const mi_heap_t* heap, const mi_heap_area_t* area, void* block,
                                 size_t size, void* arg) {
   (void)area;
@@ -459,17 +445,19 @@ static bool collect_behind_head(const mi_heap_t* heap, const mi_heap_area_t* are
   return true;
 }
 
-/* The old head of `free` is back, in front of what was freed meanwhile. */
-static void freed_behind_the_head(void) {
+/* The old head of a list is back, in front of what was not there before: of local_free, where a
+   block was freed before the visit, or of `free`. */
+static void freed_behind_the_head(bool freed_before, mi_block_visit_fun* visitor) {
   enum { SIZE = 64, COUNT = 40 };
   if (MI_GUARDED) return;
   mi_heap_t* heap = mi_heap_new();
   void* blocks[COUNT];
   for (int i = 0; i < COUNT; i++) blocks[i] = mi_heap_malloc(heap, SIZE);
-  collecting_t c = {blocks[30], NULL, 0};
+  collecting_t c = {blocks[30], freed_before ? blocks[20] : NULL, 0};
+  mi_free(c.head);
   CHECK_PTR(mi_page_of(blocks[0])->free, !=, NULL);
-  CHECK(mi_heap_visit_blocks(heap, true, collect_behind_head, &c));
-  CHECK_EQ(c.shown, COUNT - 1);
+  CHECK(mi_heap_visit_blocks(heap, true, visitor, &c));
+  CHECK_EQ(c.shown, freed_before ? COUNT - 2 : COUNT - 1);
   mi_heap_destroy(heap);
 }
 
@@ -529,8 +517,8 @@ int main(void) {
   ownership_of_delayed();
   purged_meanwhile();
   freed_in_front_of_the_old();
-  freed_behind_the_old();
-  freed_behind_the_head();
+  freed_behind_the_head(true, collect_between);
+  freed_behind_the_head(false, collect_behind_head);
   retired_and_used_again();
   mi_collect(true);
   memory_check();
