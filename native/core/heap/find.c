@@ -106,22 +106,27 @@ static void move_to_front(mi_heap_t* heap, mi_page_t* page) {
   mi_heap_add_page(heap, page, true);
 }
 
-/* The page of the queue that malloc uses next. The first one left the full queue before the others,
-   so it is likely the emptiest. Where a peak left a class many pages, to fill them in turn would
-   keep all of them: a program that goes on with a fifth of its blocks would keep two thirds of
-   their memory, or more, for good (bench/NOTES.md). So if the first page is less than half full, the
-   fullest of the first few is taken, and emptier ones drain. It must have a quarter of its blocks
-   free, else malloc would soon be back here.
+/* ---- Sparse pages ----
+   The first page of a queue left the full queue before the others, so it is likely the emptiest.
+   Where a peak left a class many pages, to fill them in turn would keep all of them: a program that
+   goes on with a fifth of its blocks would keep two thirds of their memory, or more, for good
+   (bench/NOTES.md). So if the first page is less than half full, the fullest of the first few is
+   taken, and emptier ones drain.
 
    Not in a class with few pages: little is to be had there. Not if other threads free in the page:
    `used` does not say what they freed, and who waits longest gathers most of it. Not if its blocks
-   are coarse: free ones can be purged one by one. `page`: the first one that has free blocks. */
-static mi_page_t* fullest_of(const mi_heap_t* heap, mi_page_t* page) {
-  enum { MANY_PAGES = 8, LOOKS = 16 };
-  if (mi_likely(heap->pages_of[page->bin] < MANY_PAGES) || mi_page_is_coarse(page) ||
-      page->shared_credit > 0 || mi_page_used(page) >= page->reserved / 2u) {
-    return page;
-  }
+   are coarse: free ones can be purged one by one. */
+
+static bool is_sparse(const mi_heap_t* heap, const mi_page_t* page) {
+  enum { MANY_PAGES = 8 };
+  return !mi_page_is_coarse(page) && mi_page_used(page) < page->reserved / 2u &&
+         heap->pages_of[page->bin] >= MANY_PAGES && page->shared_credit == 0;
+}
+
+/* The fullest of the first few pages, of which `page` is the first that has free blocks. It must
+   have a quarter of its blocks free, else malloc would soon be back here. */
+static mi_noinline mi_page_t* fullest_of(mi_page_t* page) {
+  enum { LOOKS = 16 };
   mi_page_t* fullest = page;
   mi_page_t* next = page->next;
   for (unsigned i = 1; next != NULL && i < LOOKS; i++, next = next->next) {
@@ -143,7 +148,7 @@ static mi_page_t* search_queue(mi_heap_t* heap, unsigned bin) {
     heap->tld->stats.page_searches++;
     if (!make_available(heap, page)) continue;
     if (!mi_page_is_empty(page)) {
-      page = fullest_of(heap, page);
+      if (mi_unlikely(is_sparse(heap, page))) page = fullest_of(page);
       move_to_front(heap, page);
       return page;
     }
