@@ -107,35 +107,45 @@ static void move_to_front(mi_heap_t* heap, mi_page_t* page) {
 }
 
 /* ---- Sparse pages ----
-   The first page of a queue left the full queue before the others, so it is likely the emptiest.
-   Where a peak left a class many pages, to fill them in turn would keep all of them: a program that
-   goes on with a fifth of its blocks would keep two thirds of their memory, or more, for good
-   (bench/NOTES.md). So if the first page is less than half full, the fullest of the first few is
+   Pages that left the full queue come one behind the other, so the first one of a queue is often the
+   emptiest. Where a peak left a class many pages, to fill them in turn would keep most of them: a
+   program that goes on with a fifth of its blocks would keep half of their memory, or more, for good
+   (bench/NOTES.md). So if the first page is less than half full, the fullest of the next few is
    taken, and emptier ones drain.
 
-   Not in a class with few pages: little is to be had there. Not if other threads free in the page:
-   `used` does not say what they freed, and who waits longest gathers most of it. Not if its blocks
-   are coarse: free ones can be purged one by one. */
+   Not in a class with few pages: little is to be had there. Not in a page that is not yet laid out
+   whole. Not if other threads free in the page: `used` does not say what they freed, and who waits
+   longest gathers most of it. Not if its blocks are coarse: free ones can be purged one by one. */
 
 static bool is_sparse(const mi_heap_t* heap, const mi_page_t* page) {
   enum { MANY_PAGES = 8 };
   return !mi_page_is_coarse(page) && mi_page_used(page) < page->reserved / 2u &&
-         heap->pages_of[page->bin] >= MANY_PAGES && page->shared_credit == 0;
+         page->capacity == page->reserved && heap->pages_of[page->bin] >= MANY_PAGES &&
+         page->shared_credit == 0;
 }
 
-/* The fullest of the first few pages, of which `page` is the first that has free blocks. It must
-   have a quarter of its blocks free, else malloc would soon be back here. */
-static mi_noinline mi_page_t* fullest_of(mi_page_t* page) {
+/* Whether malloc should rather use `page` than `other`. It must have a quarter of its blocks free,
+   else malloc would soon be back here. */
+static bool is_fuller(const mi_page_t* page, const mi_page_t* other) {
+  size_t used = mi_page_used(page);
+  return (page->free != NULL || page->local_free != NULL) &&
+         used <= page->reserved - page->reserved / 4u && used > mi_page_used(other) &&
+         page->shared_credit == 0 && !mi_page_has_thread_free(page);
+}
+
+/* The fullest of a few pages from this sparse one on, which has free blocks. */
+static mi_noinline mi_page_t* fullest_of(mi_heap_t* heap, mi_page_t* page) {
   enum { LOOKS = 16 };
   mi_page_t* fullest = page;
   mi_page_t* next = page->next;
   for (unsigned i = 1; next != NULL && i < LOOKS; i++, next = next->next) {
-    if (next->free == NULL && next->local_free == NULL) continue;
-    size_t used = mi_page_used(next);
-    size_t most = next->reserved - next->reserved / 4u;
-    if (used <= most && used > mi_page_used(fullest)) fullest = next;
+    if (is_fuller(next, fullest)) fullest = next;
   }
-  if (fullest != page) mi_page_free_collect(fullest);
+  if (fullest == page) return page;
+  mi_page_free_collect(fullest);
+  /* Only misuse by other threads at this moment leaves it without a block. */
+  if (fullest->free == NULL) return page;
+  (void)mi_page_watch(heap, page); /* it stays here for long */
   return fullest;
 }
 
@@ -148,7 +158,7 @@ static mi_page_t* search_queue(mi_heap_t* heap, unsigned bin) {
     heap->tld->stats.page_searches++;
     if (!make_available(heap, page)) continue;
     if (!mi_page_is_empty(page)) {
-      if (mi_unlikely(is_sparse(heap, page))) page = fullest_of(page);
+      if (mi_unlikely(is_sparse(heap, page))) page = fullest_of(heap, page);
       move_to_front(heap, page);
       return page;
     }

@@ -40,12 +40,13 @@ int main(void) {
   mi_heap_t* heap = mi_heap_get();
   const uint32_t* pages = &heap->pages_of[mi_bin_of(SIZE)];
   for (size_t i = 0; i < PEAK; i++) blocks[i] = make();
+  uint32_t at_peak = *pages;
   shuffle();
   for (size_t i = KEPT; i < PEAK; i++) mi_free(blocks[i]);
-  uint32_t at_peak = *pages;
   CHECK_CMP(at_peak, >=, PEAK * SIZE / MI_UNIT_SIZE);
   replace(40 * KEPT);
   CHECK_CMP(*pages, <=, at_peak / 2);
   memory_check();
   for (size_t i = 0; i < KEPT; i++) mi_free(blocks[i]);
+  return 0;
 }
