@@ -107,11 +107,11 @@ static void move_to_front(mi_heap_t* heap, mi_page_t* page) {
 }
 
 /* ---- Sparse pages ----
-   Pages that left the full queue come one behind the other, so the first one of a queue is often the
-   emptiest. Where a peak left a class many pages, to fill them in turn would keep most of them: a
-   program that goes on with a fifth of its blocks would keep half of their memory, or more, for good
-   (bench/NOTES.md). So if the first page is less than half full, the fullest of the next few is
-   taken, and emptier ones drain.
+   Pages that left the full queue come one behind the other, so the first one of a queue is often
+   the emptiest. Where a peak left a class many pages, to fill them in turn would keep most of them:
+   a program that goes on with a fifth of its blocks would keep half of their memory, or more, for
+   good (bench/NOTES.md). So if the first page is less than half full, the fullest of the next few
+   is taken, and emptier ones drain.
 
    Not in a class with few pages: little is to be had there. Not in a page that is not yet laid out
    whole. Not if other threads free in the page: `used` does not say what they freed, and who waits
