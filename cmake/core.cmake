@@ -16,6 +16,7 @@ set(MI_CORE_SOURCES
     native/core/heap/find.c
     native/core/heap/queue.c
     native/core/heap/retire.c
+    native/core/heap/single.c
     native/core/heap/delayed.c
     native/core/heap/thread.c
     native/core/heap/collect.c

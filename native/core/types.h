@@ -151,7 +151,8 @@ enum { MI_TF_STATE_MASK = 3, MI_TF_WHOLE = 4, MI_TF_COUNT_SHIFT = 48 };
 /* Bits of page->flags. The fast path of free serves pages without any. */
 enum {
   MI_PAGE_HAS_ALIGNED = 1, /* some block was handed out at an address inside of it */
-  MI_PAGE_UNUSED = 2,      /* the page was given back: freeing a block of it is misuse */
+  MI_PAGE_UNUSED = 2,      /* the page was given back, or has one block, which is free: freeing a
+                              block of it is misuse */
   MI_PAGE_SHARED = 4,      /* the owner, too, frees to thread_free (heap/delayed.c) */
 };
 
@@ -174,8 +175,9 @@ enum { MI_FREER_TO_MAGAZINE = 1 };
      every block on a list lies at start + i * block_size with i < capacity, and is on one list only
      the page is in exactly one queue of its heap: that of its bin, or the full queue (in_full)
      in_full implies that `free` is empty
-     a page of one block is in_full from its first heap on: malloc never looks for it, since its
-       block may be less aligned than others of its class (mi_segment_page_resize)
+     a page of one block is in_full from its first heap on, but for heap->single: malloc never looks
+       for it, since its block may be less aligned than others of its class
+       (mi_segment_page_resize)
      thread_free is FULL only if in_full is set
      a page that is in_full but not FULL is on its heap's delayed list, or about to be. Until the
        owner drains that list it takes nothing from thread_free, so the page cannot become empty
@@ -468,6 +470,7 @@ typedef struct mi_heap_s {
   struct mi_heap_s* higher;
   size_t page_count;       /* pages in its queues */
   size_t retired_bytes;    /* what its retired pages count for */
+  mi_page_t* single;       /* the page of one block that is kept, or NULL (heap/single.h) */
   mi_magazine_t* magazine; /* NULL: none. Only the backing heap of a thread has one */
   /* Blocks that malloc may take before the next heartbeat, besides those on a `free`. */
   int quick_blocks;

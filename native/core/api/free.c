@@ -18,7 +18,8 @@ mi_page_t* mi_living_page_of(const void* p) {
   mi_segment_t* segment = mi_segment_find(p);
   if (segment == NULL || segment->cookie != mi_segment_cookie(segment)) return NULL;
   mi_page_t* page = mi_segment_page_of(segment, p);
-  return mi_page_contains(page, p) ? page : NULL;
+  bool in_use = (mi_page_flags(page) & MI_PAGE_UNUSED) == 0;
+  return in_use && mi_page_contains(page, p) ? page : NULL;
 }
 
 #if MI_CHECKED

@@ -3,6 +3,7 @@
      small_slow      takes what the owner freed in the page: local_free becomes `free`
      small_extend    lays out more blocks of the page
      alloc_larger    above 1 KiB: the magazine, then `free`, local_free or the next block of a page
+     alloc_large     above 32 KiB: the page of one block that the heap kept
      alloc_slowest   the rest, and whenever a heartbeat is due (mi_heap_spend): mi_malloc_generic
      alloc_generic   has a page found or made (mi_heap_page_for), and takes a block of it */
 #include <errno.h>
@@ -12,6 +13,7 @@
 #include "heap/magazine.h"
 #include "heap/request.h"
 #include "heap/retire.h"
+#include "heap/single.h"
 #include "heap/thread.h"
 #include "segment/page_map.h"
 
@@ -106,9 +108,18 @@ static mi_noinline void* hand_out_far(mi_block_t* block, bool zero) {
   return hand_out_again(mi_page_of(block), block, zero);
 }
 
+/* For sizes above MI_MEDIUM_BLOCK_MAX. */
+static mi_noinline void* alloc_large(size_t size, mi_heap_t* heap, bool zero) {
+  if (heap->single != NULL && size <= MI_SINGLE_BLOCK_MAX && mi_heap_spend(heap, 1)) {
+    mi_page_t* page = mi_heap_take_single(heap, (unsigned)mi_bin_of_geometric(size));
+    if (page != NULL) return take_next(page, zero);
+  }
+  return alloc_slowest(size, heap, zero);
+}
+
 /* For sizes above MI_SMALL_SIZE_MAX. */
 mi_inline void* alloc_larger(size_t size, mi_heap_t* heap, bool zero) {
-  if (mi_unlikely(size > MI_MEDIUM_BLOCK_MAX)) return alloc_slowest(size, heap, zero);
+  if (mi_unlikely(size > MI_MEDIUM_BLOCK_MAX)) return alloc_large(size, heap, zero);
   size_t bin = mi_bin_of_geometric(size);
   if (heap->magazine != NULL) {
     mi_block_t* block = alloc_from_magazine(heap, bin);

@@ -22,7 +22,8 @@ static bool page_belongs(mi_heap_t* heap, mi_page_t* page, unsigned queue) {
   if (!mi_segment_is_mine(segment) || segment->cookie != mi_segment_cookie(segment)) return false;
   if ((mi_segment_pages(segment) >> mi_page_index(segment, page) & 1) == 0) return false;
   if (page->in_full) return queue == MI_BIN_FULL;
-  return page->reserved > 1 && queue == page->bin && page->block_size == mi_bin_block_size(queue);
+  if (page->reserved == 1 && page != heap->single) return false;
+  return queue == page->bin && page->block_size == mi_bin_block_size(queue);
 }
 
 /* Whether the delayed list has every page of the full queue that is NORMAL and has blocks on

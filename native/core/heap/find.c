@@ -7,6 +7,7 @@
 #include "heap/reclaim.h"
 #include "heap/request.h"
 #include "heap/retire.h"
+#include "heap/single.h"
 #include "segment/huge.h"
 #include "stats/stats.h"
 
@@ -24,22 +25,13 @@ void mi_heap_extend_page(mi_heap_t* heap, mi_page_t* page) {
 static mi_page_t* adopt_fresh(mi_heap_t* heap, mi_page_t* page, unsigned bin) {
   page->bin = (uint8_t)bin;
   page->tag = heap->tag;
-  /* Relaxed: published by the release in mi_page_set_full or add_single. */
+  /* Relaxed: published by the release in mi_page_set_full or mi_heap_add_single. */
   atomic_store_explicit(&page->heap, heap, memory_order_relaxed);
   if (MI_TRACK) mi_page_set_flag(page, MI_PAGE_HAS_ALIGNED, true);
   mi_magazine_set_freer(heap, page);
   if (bin != MI_BIN_HUGE) mi_thread_stat_up(heap->tld, pages);
   if (page->reserved > 1) mi_heap_extend_page(heap, page);
   return page;
-}
-
-/* Adds a page of one block, which the caller takes next: its place is the full queue from the
-   start. */
-static void add_single(mi_heap_t* heap, mi_page_t* page) {
-  /* No other thread knows the page yet. Release: as in mi_page_set_full. */
-  atomic_store_explicit(&page->thread_free, MI_TF_FULL, memory_order_release);
-  page->in_full = true;
-  mi_heap_add_page(heap, page, false);
 }
 
 /* A page where memory is resident, or NULL. Before a small page touches fresh memory, a page that
@@ -74,7 +66,7 @@ static mi_page_t* page_fresh(mi_heap_t* heap, unsigned bin) {
   if (page == NULL) return NULL;
   adopt_fresh(heap, page, bin);
   if (page->reserved == 1) {
-    add_single(heap, page);
+    mi_heap_add_single(heap, page);
   } else {
     mi_heap_add_page(heap, page, true);
   }
@@ -253,6 +245,10 @@ static mi_page_t* borrow_spare(mi_heap_t* heap, unsigned bin) {
 void mi_heap_forget_loans(mi_heap_t* heap) { memset(heap->loans, 0, sizeof(heap->loans)); }
 
 mi_page_t* mi_heap_find_page(mi_heap_t* heap, unsigned bin) {
+  if (bin >= MI_BIN_LARGE) {
+    mi_page_t* single = mi_heap_take_single(heap, bin);
+    return single != NULL ? single : page_fresh(heap, bin);
+  }
   mi_page_t* page = search_queue(heap, bin);
   if (page == NULL && heap->magazine != NULL && mi_magazine_give_back(heap, bin))
     page = search_queue(heap, bin);
@@ -264,7 +260,7 @@ mi_page_t* mi_heap_find_page(mi_heap_t* heap, unsigned bin) {
 
 mi_page_t* mi_heap_borrow_any(mi_heap_t* heap, unsigned bin) {
   if (MI_TRACK) return NULL;
-  mi_page_t* page = page_of_lender(heap, bin, MI_BIN_HUGE - 1);
+  mi_page_t* page = page_of_lender(heap, bin, MI_BIN_LARGE - 1);
   unsigned least = MI_BIN_LARGE;
   if (page != NULL || bin >= least || !mi_communal_serves(heap, mi_bin_block_size(least))) {
     return page;
@@ -277,6 +273,6 @@ mi_page_t* mi_heap_huge_page(mi_heap_t* heap, const mi_request_t* request) {
   mi_page_t* page = mi_huge_page_alloc(arena, request->size, request->align, request->offset);
   if (page == NULL) return NULL;
   adopt_fresh(heap, page, MI_BIN_HUGE);
-  add_single(heap, page);
+  mi_heap_add_single(heap, page);
   return page;
 }

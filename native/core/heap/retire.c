@@ -4,6 +4,7 @@
 #include "heap/delayed.h"
 #include "heap/queue.h"
 #include "heap/request.h"
+#include "heap/single.h"
 #include "options/report.h"
 #include "os/rare.h"
 #include "page/page.h"
@@ -68,6 +69,7 @@ void mi_heap_free_page(mi_heap_t* heap, mi_page_t* page) {
 void mi_heap_unretire(mi_heap_t* heap, mi_page_t* page) {
   if (mi_likely(page->retire_expire == 0)) return;
   page->retire_expire = 0;
+  if (page->reserved == 1) heap->single = NULL;
   heap->retired_bytes -= page->retired_bytes;
   atomic_fetch_sub_explicit(&retired_by_all, page->retired_bytes, memory_order_relaxed);
 }
@@ -88,8 +90,9 @@ static bool is_worth_starting_anew(const mi_page_t* page) {
 }
 
 static bool may_retire(const mi_heap_t* heap, const mi_page_t* page) {
-  return !mi_rare(mi_rare_retire) && page->reserved > 1 && !page->in_full &&
-         heap->pages[page->bin].last->retire_expire == 0 && has_budget(heap, counts_for(page));
+  if (mi_rare(mi_rare_retire) || !has_budget(heap, counts_for(page))) return false;
+  if (page->reserved == 1) return mi_heap_may_keep_single(heap, page);
+  return !page->in_full && heap->pages[page->bin].last->retire_expire == 0;
 }
 
 /* Whether other threads freed blocks in pages on the delayed list, where the owner puts SHARED
@@ -149,7 +152,9 @@ void mi_page_retire(mi_page_t* page) {
     mi_heap_free_page(heap, page);
     return;
   }
-  if (page->next != NULL) {
+  if (page->reserved == 1) {
+    mi_heap_keep_single(heap, page);
+  } else if (page->next != NULL) {
     mi_heap_remove_page(heap, page);
     mi_heap_add_page(heap, page, false);
   }

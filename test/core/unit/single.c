@@ -1,0 +1,211 @@
+/* The page of one block that a heap keeps after its block was freed. */
+#include <pthread.h>
+
+#include "heap/heap.h"
+
+#include "check.h"
+#include "heap/single.h"
+#include "heap/thread.h"
+#include "memory.h"
+#include "segment/segment.h"
+
+enum { KIB = 1024 };
+
+static mi_heap_t* backing(void) { return mi_heap_get_backing(); }
+static int64_t pages_made(void) { return backing()->tld->stats.pages.total; }
+
+static void* filled(size_t size) {
+  void* p = mi_malloc(size);
+  CHECK(p != NULL);
+  memset(p, 0xA5, size);
+  return p;
+}
+
+/* A block that comes and goes makes no page, and is the same each time. */
+static void comes_and_goes(size_t size) {
+  void* p = filled(size);
+  mi_free(p);
+  int64_t made = pages_made();
+  for (int i = 0; i < 1000; i++) {
+    void* q = filled(size);
+    CHECK(q == p);
+    mi_free(q);
+  }
+  CHECK_EQ(pages_made(), made);
+  CHECK(mi_heap_is_valid(backing()));
+}
+
+/* Whether a block of size `next` gets the page of a block of size `size` that was freed. */
+static bool serves(size_t size, size_t next) {
+  mi_collect(true);
+  mi_free(filled(size));
+  int64_t made = pages_made();
+  void* p = filled(next);
+  CHECK_CMP(mi_usable_size(p), >=, next);
+  bool same = pages_made() == made;
+  if (same) CHECK(backing()->single == NULL);
+  CHECK(mi_heap_is_valid(backing()));
+  mi_free(p);
+  return same;
+}
+
+static void serves_other_classes(void) {
+  CHECK(serves(36 * KIB, 64 * KIB));
+  CHECK(serves(64 * KIB, 36 * KIB));
+  CHECK(serves(128 * KIB, 72 * KIB));
+  CHECK(!serves(128 * KIB, 64 * KIB));
+  CHECK(!serves(64 * KIB, 128 * KIB));
+  CHECK(!serves(MI_SINGLE_BLOCK_MAX + 1, MI_SINGLE_BLOCK_MAX + 1));
+}
+
+/* Only one, however many were freed. */
+static void keeps_one(void) {
+  enum { COUNT = 20 };
+  void* blocks[COUNT];
+  mi_collect(true);
+  int64_t before = backing()->tld->stats.pages.current;
+  for (size_t i = 0; i < COUNT; i++) blocks[i] = filled((40 + 4 * i) * KIB);
+  for (size_t i = 0; i < COUNT; i++) mi_free(blocks[i]);
+  CHECK_EQ(backing()->tld->stats.pages.current, before + 1);
+  CHECK_CMP(backing()->retired_bytes, <=, MI_SINGLE_BLOCK_MAX);
+  mi_collect(true);
+  CHECK_EQ(backing()->tld->stats.pages.current, before);
+  CHECK(backing()->single == NULL);
+}
+
+static void is_zeroed(size_t size) {
+  mi_free(filled(size));
+  uint8_t* p = mi_calloc(1, size);
+  for (size_t i = 0; i < size; i++) CHECK_EQ(p[i], 0);
+  mi_free(p);
+}
+
+/* A page may begin at a place that is too low for another class of the same length, or, if it grew where it is, for
+   its own. */
+static void is_aligned(void) {
+  enum { SMALL = 96 * KIB, LARGE = 128 * KIB };
+  mi_collect(true);
+  void* filler = NULL;
+  void* p = filled(SMALL);
+  if ((uintptr_t)p % LARGE == 0) {
+    mi_free(p);
+    mi_collect(true);
+    filler = filled(64 * KIB); /* the next one begins one unit later */
+    p = filled(SMALL);
+  }
+  CHECK_CMP((uintptr_t)p % LARGE, !=, 0);
+  for (size_t grown = 0; grown < 2; grown++) {
+    if (grown) CHECK(mi_realloc(p, LARGE) == p);
+    mi_free(p);
+    CHECK(backing()->single != NULL);
+    void* q = mi_malloc_aligned(LARGE, LARGE);
+    CHECK_EQ((uintptr_t)q % LARGE, 0);
+    CHECK(filled(SMALL) == p);
+    mi_free(q);
+  }
+  mi_free(p);
+  mi_free(filler);
+}
+
+/* While it is kept, its block is none. */
+static void is_no_block(void) {
+  void* p = filled(64 * KIB);
+  void* aligned = mi_malloc_aligned_at(50 * KIB, 64, 8);
+  mi_free(aligned); /* kept, with an address inside of it */
+  CHECK(!mi_heap_check_owned(backing(), aligned));
+  void* q = filled(50 * KIB);
+  CHECK(mi_heap_check_owned(backing(), q));
+  mi_free(q);
+  mi_free(p);
+  CHECK(!mi_heap_check_owned(backing(), q));
+  CHECK(!mi_heap_contains_block(backing(), q));
+  CHECK(mi_heap_is_valid(backing()));
+}
+
+/* What fn returns in a thread of its own, which then ends. */
+static void* in_thread(void* (*fn)(void*), void* arg) {
+  pthread_t thread;
+  void* result;
+  CHECK_EQ(pthread_create(&thread, NULL, fn, arg), 0);
+  CHECK_EQ(pthread_join(thread, &result), 0);
+  return result;
+}
+
+static void* free_it(void* p) {
+  mi_free(p);
+  return NULL;
+}
+
+static void freed_by_another(void) {
+  mi_collect(true);
+  void* p = filled(64 * KIB);
+  in_thread(free_it, p);
+  CHECK(backing()->single == NULL);
+  comes_and_goes(64 * KIB);
+}
+
+static bool frees_what_it_sees(const mi_heap_t* heap, const mi_heap_area_t* area, void* block,
+                               size_t size, void* count) {
+  (void)area;
+  if (block == NULL) return true;
+  ++*(size_t*)count;
+  mi_free(block);
+  mi_free(mi_heap_malloc((mi_heap_t*)heap, size));
+  return true;
+}
+
+/* A visitor finds what was there, and no block twice. */
+static void visited(void) {
+  enum { COUNT = 5 };
+  mi_heap_t* heap = mi_heap_new();
+  for (size_t i = 0; i < COUNT; i++) CHECK(mi_heap_malloc(heap, (40 + 8 * i) * KIB) != NULL);
+  size_t count = 0;
+  CHECK(mi_heap_visit_blocks(heap, true, frees_what_it_sees, &count));
+  CHECK_EQ(count, COUNT);
+  CHECK(mi_heap_is_valid(heap));
+  mi_heap_delete(heap);
+}
+
+static void* ends_with_heaps(void* arg) {
+  (void)arg;
+  mi_heap_t* heap = mi_heap_new();
+  void* stays = mi_heap_malloc(heap, 64 * KIB);
+  mi_free(mi_heap_malloc(heap, 64 * KIB));
+  CHECK(heap->single != NULL);
+  mi_free(mi_malloc(64 * KIB));
+  CHECK(backing()->single != NULL);
+  return stays;
+}
+
+/* Heaps that end give it back. */
+static void heaps_end(void) {
+  mi_collect(true);
+  mi_heap_t* heap = mi_heap_new();
+  mi_free(mi_heap_malloc(heap, 64 * KIB));
+  mi_heap_delete(heap);
+  CHECK(mi_heap_is_valid(backing()));
+  heap = mi_heap_new();
+  mi_free(mi_heap_malloc(heap, 64 * KIB));
+  mi_heap_destroy(heap);
+  mi_free(in_thread(ends_with_heaps, NULL));
+  CHECK(mi_heap_is_valid(backing()));
+}
+
+int main(void) {
+  comes_and_goes(33 * KIB);
+  comes_and_goes(64 * KIB);
+  comes_and_goes(MI_SINGLE_BLOCK_MAX);
+  serves_other_classes();
+  keeps_one();
+  is_zeroed(64 * KIB);
+  is_zeroed(100 * KIB);
+  is_aligned();
+  is_no_block();
+  freed_by_another();
+  visited();
+  heaps_end();
+  mi_collect(true);
+  memory_check();
+  CHECK_EQ(memory_gauges().segments, 0);
+  return 0;
+}
