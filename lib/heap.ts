@@ -1,3 +1,4 @@
+import type { InspectOptions } from 'node:util';
 import { dispose } from './dispose';
 import { freeOrLeave } from './free-or-leave';
 import { HeapBlocks } from './heap-blocks';
@@ -11,6 +12,7 @@ import type {
   TypedArrayConstructor,
 } from './heap-types';
 import { collectWhenIdle } from './idle';
+import { inspect, shownAs } from './inspect';
 import { native } from './native';
 import type { Token, TokenClone } from './token';
 import { arrayBufferIn, bufferIn } from './transfer';
@@ -22,7 +24,7 @@ import {
   checkOptions,
   checkSize,
   checkString,
-  checkTypedArray,
+  elementSizeOf,
   isLengthKnown,
   shownBy,
 } from './validate';
@@ -232,9 +234,9 @@ export class Heap {
    * ```
    */
   allocTyped<T>(type: TypedArrayConstructor<T>, length: number, options?: AllocOptions): T {
-    checkTypedArray(type);
+    const elementSize = elementSizeOf(type);
     checkSize('length', length);
-    const memory = this.allocArrayBuffer(length * type.BYTES_PER_ELEMENT, options);
+    const memory = this.allocArrayBuffer(length * elementSize, options);
     try {
       return new type(memory, 0, length);
     } catch (error) {
@@ -486,6 +488,15 @@ export class Heap {
   /** Calls `destroy`, at the end of the scope of `using heap = new Heap()`. */
   [dispose](): void {
     this.destroy();
+  }
+
+  /** What `util.inspect` and `console.log` show: options, and bytes and blocks, or that it was destroyed. */
+  [inspect](depth: number, options: InspectOptions): string {
+    if (!(#blocks in this)) return '[Heap]'; // a proxy
+    const made = { name: this.#name, limit: this.#limit };
+    if (this.destroyed) return shownAs(this, { ...made, destroyed: true }, depth, options);
+    const { bytes, blocks } = this.stats();
+    return shownAs(this, { ...made, bytes, blocks }, depth, options);
   }
 }
 

@@ -1,3 +1,4 @@
+import { startupSnapshot } from 'node:v8';
 import { LoadError } from './errors';
 import type { OffHeapBuffer } from './heap-types';
 import { isWhole, libc, root, shippedPlatforms, system } from './shipped';
@@ -128,6 +129,12 @@ function whatIsForbidden(cause: unknown): string | undefined {
 }
 
 function load(): Native {
+  // Node 18.6 brought snapshots; heaps, and what V8 knows of the addon, cannot be stored in one.
+  if (startupSnapshot?.isBuildingSnapshot()) {
+    throw new LoadError(
+      'miheap cannot be part of a startup snapshot, since it has a native module',
+    );
+  }
   try {
     return require('node-gyp-build')(root);
   } catch (cause) {

@@ -1,4 +1,4 @@
-import { types } from 'node:util';
+import { type InspectOptions, types } from 'node:util';
 import { Block } from './block';
 import { dispose } from './dispose';
 import {
@@ -12,6 +12,7 @@ import { failure } from './failure';
 import { freeOrLeave } from './free-or-leave';
 import { Heap } from './heap';
 import type { BufferLike, OffHeapBuffer } from './heap-types';
+import { inspect, shownAs } from './inspect';
 import { Status } from './native';
 import { firstWrite, poison } from './poison';
 import type { PoolOptions, PoolStats } from './pool-types';
@@ -283,6 +284,14 @@ export class Pool {
   /** Calls `destroy`, at the end of the scope of `using pool = new Pool(…)`. */
   [dispose](): void {
     this.destroy();
+  }
+
+  /** What `util.inspect` and `console.log` show: options and `stats()`, or that it was destroyed. */
+  [inspect](depth: number, options: InspectOptions): string {
+    if (!(#name in this)) return '[Pool]'; // a proxy
+    const state = this.destroyed ? { destroyed: true } : this.stats();
+    const fields = { name: this.#name, blockSize: this.#blockSize, max: this.#max, ...state };
+    return shownAs(this, fields, depth, options);
   }
 
   #live(): Heap {

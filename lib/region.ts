@@ -1,3 +1,4 @@
+import type { InspectOptions } from 'node:util';
 import { dispose } from './dispose';
 import {
   HeapDestroyedError,
@@ -9,6 +10,7 @@ import {
 import { freeOrLeave } from './free-or-leave';
 import { Heap } from './heap';
 import type { OffHeapBuffer, TypedArrayConstructor } from './heap-types';
+import { inspect, shownAs } from './inspect';
 import { regionLimitReached } from './limit';
 import { type Place, RegionMark } from './mark';
 import { native } from './native';
@@ -20,7 +22,7 @@ import {
   checkOptions,
   checkSize,
   checkString,
-  checkTypedArray,
+  elementSizeOf,
 } from './validate';
 import { BufferView, memoryOf, setBytes } from './views';
 
@@ -166,7 +168,7 @@ export class Region {
    *
    * @param type Float64Array, Uint8Array, and so on, or a class derived from one; not Buffer.
    * @param length How many elements; their bytes must be a size that `alloc` takes.
-   * @throws As `alloc` does.
+   * @throws As `alloc` does; and what the constructor of a derived class throws: the elements are taken then.
    *
    * @example
    * ```ts
@@ -178,12 +180,11 @@ export class Region {
    * ```
    */
   allocTyped<T>(type: TypedArrayConstructor<T>, length: number): T {
-    checkTypedArray(type);
+    const elementSize = elementSizeOf(type);
     checkSize('length', length);
-    const { BYTES_PER_ELEMENT } = type;
-    const size = length * BYTES_PER_ELEMENT;
+    const size = length * elementSize;
     checkSize('size', size);
-    const [memory, offset] = this.#claim(size, BYTES_PER_ELEMENT);
+    const [memory, offset] = this.#claim(size, elementSize);
     return new type(memory, offset, length);
   }
 
@@ -311,6 +312,14 @@ export class Region {
   /** Calls `destroy`, at the end of the scope of `using region = new Region()`. */
   [dispose](): void {
     this.destroy();
+  }
+
+  /** What `util.inspect` and `console.log` show: options and `stats()`, or that it was destroyed. */
+  [inspect](depth: number, options: InspectOptions): string {
+    if (!(#name in this)) return '[Region]'; // a proxy
+    const state = this.destroyed ? { destroyed: true } : this.stats();
+    const fields = { name: this.#name, chunkSize: this.#chunkSize, limit: this.#limit, ...state };
+    return shownAs(this, fields, depth, options);
   }
 
   #live(): Heap {

@@ -44,18 +44,22 @@ export function isLengthKnown(encoding: BufferEncoding): boolean {
   return !/^(?:hex|base64|base64url)$/i.test(encoding);
 }
 
-export function checkTypedArray(value: unknown): asserts value is { BYTES_PER_ELEMENT: number } {
-  if (typeof value !== 'function' || !makesTypedArrays(value)) {
-    throw new InvalidTypeError('type', 'the constructor of a typed array', value);
+/**
+ * The size of an element of the typed arrays that `type` makes: that of the class of the language which it is or
+ * derives from, of any realm, whatever a derived class says of itself. Not for Buffer: it is not constructed.
+ */
+export function elementSizeOf(type: unknown): number {
+  if (typeof type === 'function') {
+    for (let base = type; base !== null && base !== Buffer; ) {
+      const parent = Object.getPrototypeOf(base);
+      if (parent?.name === 'TypedArray') {
+        const size: unknown = (base as { BYTES_PER_ELEMENT?: unknown }).BYTES_PER_ELEMENT;
+        if (size === 1 || size === 2 || size === 4 || size === 8) return size;
+      }
+      base = parent;
+    }
   }
-}
-
-/** True for a typed array of any realm and classes derived from one, but not for Buffer: it is not constructed. */
-function makesTypedArrays(type: object): boolean {
-  for (let base = type; base !== null && base !== Buffer; base = Object.getPrototypeOf(base)) {
-    if (Object.getPrototypeOf(base)?.name === 'TypedArray') return true;
-  }
-  return false;
+  throw new InvalidTypeError('type', 'the constructor of a typed array', type);
 }
 
 /** The memory that a view shows. Any other value is taken for an ArrayBuffer; the addon checks that. */

@@ -55,13 +55,15 @@ export class Waiters<T> {
   /** Waits at the end of the queue. When `signal` aborts, the promise rejects with its reason. */
   join(signal?: AbortSignal): Promise<T> {
     return new Promise<T>((resolve, reject) => {
+      // First: if it throws, nothing must wait.
+      const group = signal && this.#groupOf(signal);
       const previous = this.#last;
       const waiter: Waiter<T> = { resolve, reject, signal, previous, next: undefined };
       if (previous === undefined) this.#first = waiter;
       else previous.next = waiter;
       this.#last = waiter;
       this.#count++;
-      if (signal) this.#groupOf(signal).waiters.add(waiter);
+      group?.waiters.add(waiter);
     });
   }
 
@@ -87,8 +89,12 @@ export class Waiters<T> {
     const known = this.#groups.get(signal);
     if (known !== undefined) return known;
     const group: Group<T> = { waiters: new Set(), onAbort: () => this.#abort(signal) };
+    try {
+      addEventListener.call(signal, 'abort', group.onAbort, unstoppable);
+    } catch {
+      throw new InvalidTypeError('signal', 'an AbortSignal', signal); // it only looks like one
+    }
     this.#groups.set(signal, group);
-    addEventListener.call(signal, 'abort', group.onAbort, unstoppable);
     return group;
   }
 

@@ -1,19 +1,24 @@
 import { readFileSync } from 'node:fs';
 import { isMainThread } from 'node:worker_threads';
 
-/** The last of the words that says so wins, as in Node, which takes `_` for `-`. */
+/** The last of the words that says so wins, as in Node, which takes `_` for `-`, and NODE_OPTIONS with quotes. */
 function isAskedFor(words: readonly string[]): boolean {
-  const options = words.map((word) => word.replaceAll('_', '-'));
+  const options = words.map((word) => word.replaceAll(/["\\]/g, '').replaceAll('_', '-'));
   return options.lastIndexOf('--zero-fill-buffers') > options.lastIndexOf('--no-zero-fill-buffers');
+}
+
+/** The text of a file; empty if there is none, or if it must not be read. */
+function textOf(file: string): string {
+  try {
+    return readFileSync(file, 'utf8');
+  } catch {
+    return '';
+  }
 }
 
 /** The words of a file about the process, where the system has such files. */
 function wordsIn(file: string): string[] {
-  try {
-    return readFileSync(file, 'utf8').split(/[\0\s=]+/);
-  } catch {
-    return [];
-  }
+  return textOf(file).split(/[\0\s=]+/);
 }
 
 /**
@@ -24,7 +29,19 @@ function isAskedForInProcess(): boolean {
   return isAskedFor([...wordsIn('/proc/self/environ'), ...wordsIn('/proc/self/cmdline')]);
 }
 
+const CONFIG = /^--experimental[-_](?:default[-_])?config[-_]file(?:=(.*))?$/;
+
+/** Whether a configuration file that the options name (Node 23) asks for it. */
+function isAskedForInFile(options: readonly string[]): boolean {
+  return options.some((option) => {
+    const named = CONFIG.exec(option);
+    if (named === null) return false;
+    return /"zero-fill-buffers"\s*:\s*true/.test(textOf(named[1] ?? 'node.config.json'));
+  });
+}
+
+const options = [...(process.env.NODE_OPTIONS ?? '').split(/\s+/), ...process.execArgv];
+
 /** Whether Node was told to clear the memory of every new buffer, also that of `Buffer.allocUnsafe`. */
 export const zeroFills =
-  isAskedFor([...(process.env.NODE_OPTIONS ?? '').split(/\s+/), ...process.execArgv]) ||
-  (!isMainThread && isAskedForInProcess());
+  isAskedFor(options) || isAskedForInFile(options) || (!isMainThread && isAskedForInProcess());

@@ -97,6 +97,7 @@ if (external) {
     [true, [option], ''],
     [true, ['--zero_fill_buffers'], ''],
     [true, [], `--no-warnings ${option}`],
+    [true, [], `"${option}"`],
     [true, [option], no],
     [false, [no], option],
   ])(

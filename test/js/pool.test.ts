@@ -278,6 +278,18 @@ describe('acquireAsync', () => {
     expect([listeners(), blocks.stats().waiting]).toEqual([0, 0]);
   });
 
+  test('what only looks like a signal leaves nothing behind', async () => {
+    const blocks = pool({ blockSize: 10, max: 1 });
+    const block = blocks.acquire();
+    const fake = Object.create(AbortSignal.prototype, { aborted: { value: false } });
+    await expect(blocks.acquireAsync(fake)).rejects.toMatchObject({
+      code: 'ERR_INVALID_ARG_TYPE',
+    });
+    expect(blocks.stats().waiting).toBe(0);
+    blocks.release(block);
+    expect(blocks.stats().free).toBe(1);
+  });
+
   test('a signal that has aborted before takes no block', async () => {
     const blocks = pool({ blockSize: 10 });
     await expect(blocks.acquireAsync(AbortSignal.abort('why'))).rejects.toBe('why');

@@ -120,6 +120,17 @@ describe('alloc', () => {
 });
 
 describe('allocTyped', () => {
+  test('goes by the elements of a derived class, not by what it says of them', () => {
+    class Told extends Float64Array {
+      static override readonly BYTES_PER_ELEMENT = 1;
+    }
+    const buffers = region();
+    const told = buffers.allocTyped(Told, 8);
+    buffers.alloc(64).fill(0xff);
+    expect([told.byteLength, Array.from(told)]).toEqual([64, Array(8).fill(0)]);
+    expect(buffers.stats().used).toBe(128);
+  });
+
   test.each([Uint8Array, Int16Array, Float32Array, Float64Array, BigInt64Array])('%p', (type) => {
     const buffers = region();
     buffers.alloc(3);

@@ -19,6 +19,7 @@ const modules = [
   'heap-types',
   'idle',
   'index',
+  'inspect',
   'limit',
   'mark',
   'native',
