@@ -468,6 +468,7 @@ typedef struct mi_heap_s {
   struct mi_heap_s* prev;
   struct mi_heap_s* lower; /* in the tree of the thread's heaps (heap/heaps.c) */
   struct mi_heap_s* higher;
+  struct mi_heap_s* heir;  /* the next heir; of the backing heap, the first one (heap/heaps.c) */
   size_t page_count;       /* pages in its queues */
   size_t retired_bytes;    /* what its retired pages count for */
   mi_page_t* single;       /* the page of one block that is kept, or NULL (heap/single.h) */
@@ -481,7 +482,6 @@ typedef struct mi_heap_s {
   bool has_adopted : 1;   /* it did so: some of its pages may be `adopted` */
   bool visiting : 1;      /* a visitor is running: no page is given back */
   bool others_free : 1;   /* other threads are known to have freed blocks of it */
-  uint32_t heirs;         /* of the backing heap: how many others mi_heap_for_tag may choose */
   uint32_t pages_of[MI_BIN_COUNT]; /* pages of each bin, also those in the full queue */
   uint8_t loans[MI_BIN_LARGE];     /* loans that each bin asked for in this round (heap/find.c) */
   mi_page_queue_t pages[MI_BIN_COUNT]; /* the queue of each bin, and the full queue */

@@ -137,7 +137,8 @@ static mi_noinline mi_page_t* fullest_of(mi_heap_t* heap, mi_page_t* page) {
   mi_page_free_collect(fullest);
   /* Only misuse by other threads at this moment leaves it without a block. */
   if (fullest->free == NULL) return page;
-  (void)mi_page_watch(heap, page); /* it stays here for long */
+  /* It stays here for long. Other threads may just have freed the last of its blocks. */
+  if (mi_page_watch(heap, page)) mi_page_retire(page);
   return fullest;
 }
 
@@ -179,9 +180,8 @@ enum { LOANS_PER_ROUND = 8, SMALL_HEAP_PAGES = 128 };
 enum { SPARE_PER_ROUND = 32, SPARE_CLASSES = 4, SPARE_LOOKS = 4 };
 
 static bool may_borrow(const mi_heap_t* heap, unsigned bin) {
-  /* In builds with MI_TRACK the blocks of a page are known by its block size. */
-  return !MI_TRACK && bin < MI_BIN_LARGE && heap->pages_of[bin] == 0 &&
-         heap->loans[bin] < LOANS_PER_ROUND && heap->page_count < SMALL_HEAP_PAGES;
+  return bin < MI_BIN_LARGE && heap->pages_of[bin] == 0 && heap->loans[bin] < LOANS_PER_ROUND &&
+         heap->page_count < SMALL_HEAP_PAGES;
 }
 
 static unsigned largest_lender(unsigned bin) {
@@ -231,7 +231,7 @@ static mi_page_t* page_with_spare(mi_heap_t* heap, unsigned bin) {
 
 /* For a class that has pages, all of them full: a page of another one that has blocks to spare. */
 static mi_page_t* borrow_spare(mi_heap_t* heap, unsigned bin) {
-  if (MI_TRACK || bin <= mi_bin_of(MI_SMALL_BLOCK_MAX) || bin >= MI_BIN_LARGE) return NULL;
+  if (bin <= mi_bin_of(MI_SMALL_BLOCK_MAX) || bin >= MI_BIN_LARGE) return NULL;
   if (heap->pages_of[bin] == 0 || heap->loans[bin] >= SPARE_PER_ROUND) return NULL;
   for (unsigned i = 1; i <= SPARE_CLASSES && bin + i < MI_BIN_LARGE; i++) {
     mi_page_t* page = can_lend(bin + i, bin) ? page_with_spare(heap, bin + i) : NULL;
@@ -259,7 +259,6 @@ mi_page_t* mi_heap_find_page(mi_heap_t* heap, unsigned bin) {
 }
 
 mi_page_t* mi_heap_borrow_any(mi_heap_t* heap, unsigned bin) {
-  if (MI_TRACK) return NULL;
   mi_page_t* page = page_of_lender(heap, bin, MI_BIN_LARGE - 1);
   unsigned least = MI_BIN_LARGE;
   if (page != NULL || bin >= least || !mi_communal_serves(heap, mi_bin_block_size(least))) {

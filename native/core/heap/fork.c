@@ -39,7 +39,7 @@ void mi_process_in_forked_child(void) {
   bool cut_off = mi_purge_was_cut_off() || others || mi_segments_need_repair();
   if (cut_off) {
     mi_segments_repair(mi_page_forget_other_thread);
-    mi_segments_count_again();
+    mi_segments_count_again(tld == NULL ? 0 : tld->stats.pages.current - tld->merged.pages.current);
   }
 
   /* Counts of abandoned segments, now that their marks are right; and a visit that was under

@@ -61,27 +61,81 @@ static void tree_remove(mi_heap_t* heap) {
   *link = lower != NULL ? lower : higher;
 }
 
-/* Whether mi_heap_for_tag may choose it for its tag. */
-static bool is_heir(const mi_heap_t* heap) {
-  return heap != &heap->tld->backing && !heap->allow_destroy && !mi_heap_is_restricted(heap);
+/* ---- Heirs ----
+   The heir of a tag takes over what other heaps of that tag leave, the heir in an arena what heaps
+   leave there. It is one of the heaps that may: these lie side by side in the list, and the first
+   of them is the heir. The heirs are a list of their own, which is short: there are so many tags
+   and arenas. */
+
+static bool may_inherit(const mi_heap_t* heap) {
+  return !heap->allow_destroy &&
+         (mi_heap_is_restricted(heap) || heap->tag != heap->tld->backing.tag);
+}
+
+/* What a heap may inherit: that of an arena or, if that is NULL, of a tag. */
+typedef struct estate_s {
+  const mi_arena_t* arena;
+  uint8_t tag;
+} estate_t;
+
+static estate_t estate_of(const mi_heap_t* heap) {
+  return (estate_t){heap->segments->arena, heap->tag};
+}
+
+static bool is_for(const mi_heap_t* heap, estate_t estate) {
+  return heap->segments->arena == estate.arena && (estate.arena != NULL || heap->tag == estate.tag);
+}
+
+/* The link to the heir; to NULL if there is none. */
+static mi_heap_t** link_to_heir(mi_tld_t* tld, estate_t estate) {
+  mi_heap_t** link = &tld->backing.heir;
+  while (*link != NULL && !is_for(*link, estate)) link = &(*link)->heir;
+  return link;
+}
+
+/* Adds the heap to the list behind `before`; NULL: at the front. */
+static void list_add(mi_heap_t* heap, mi_heap_t* before) {
+  mi_heap_t** link = before == NULL ? &heap->tld->heaps : &before->next;
+  heap->prev = before;
+  heap->next = *link;
+  if (heap->next != NULL) heap->next->prev = heap;
+  *link = heap;
+}
+
+static void list_remove(mi_heap_t* heap) {
+  if (heap->next != NULL) heap->next->prev = heap->prev;
+  *(heap->prev != NULL ? &heap->prev->next : &heap->tld->heaps) = heap->next;
+}
+
+static void add_heir(mi_heap_t* heap) {
+  mi_heap_t** link = link_to_heir(heap->tld, estate_of(heap));
+  list_add(heap, *link);
+  if (*link == NULL) *link = heap;
+}
+
+/* Before the heap leaves the list. */
+static void remove_heir(mi_heap_t* heap) {
+  mi_heap_t** link = link_to_heir(heap->tld, estate_of(heap));
+  if (*link != heap) return;
+  mi_heap_t* next = heap->next; /* the backing heap comes last */
+  bool succeeds = may_inherit(next) && is_for(next, estate_of(heap));
+  if (succeeds) next->heir = heap->heir;
+  *link = succeeds ? next : heap->heir;
 }
 
 void mi_heap_link(mi_heap_t* heap) {
-  mi_tld_t* tld = heap->tld;
-  heap->next = tld->heaps;
-  heap->prev = NULL;
-  if (heap->next != NULL) heap->next->prev = heap;
-  tld->heaps = heap;
-  if (heap != &tld->backing) tree_add(heap);
-  if (is_heir(heap)) tld->backing.heirs++;
+  if (may_inherit(heap)) {
+    add_heir(heap);
+  } else {
+    list_add(heap, NULL);
+  }
+  if (heap != &heap->tld->backing) tree_add(heap);
 }
 
 void mi_heap_unlink(mi_heap_t* heap) {
-  mi_tld_t* tld = heap->tld;
-  if (heap->next != NULL) heap->next->prev = heap->prev;
-  *(heap->prev != NULL ? &heap->prev->next : &tld->heaps) = heap->next;
+  if (may_inherit(heap)) remove_heir(heap);
+  list_remove(heap);
   tree_remove(heap);
-  if (is_heir(heap)) tld->backing.heirs--;
 }
 
 bool mi_heap_is_mine(const mi_heap_t* heap) {
@@ -92,9 +146,10 @@ bool mi_heap_is_mine(const mi_heap_t* heap) {
 }
 
 mi_heap_t* mi_heap_for_tag(mi_tld_t* tld, uint8_t tag) {
-  if (tld->backing.tag == tag || tld->backing.heirs == 0) return &tld->backing;
-  for (mi_heap_t* heap = tld->heaps; heap != NULL; heap = heap->next) {
-    if (heap->tag == tag && is_heir(heap)) return heap;
-  }
-  return &tld->backing;
+  mi_heap_t* heir = *link_to_heir(tld, (estate_t){NULL, tag});
+  return heir != NULL ? heir : &tld->backing;
+}
+
+mi_heap_t* mi_heap_for_arena(mi_tld_t* tld, const mi_arena_t* arena) {
+  return *link_to_heir(tld, (estate_t){arena, 0});
 }

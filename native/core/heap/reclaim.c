@@ -248,18 +248,11 @@ void mi_heap_reclaim_arena(mi_heap_t* heap, bool adopt) {
   }
 }
 
-/* The heap of the thread that adopts segments of that arena, or NULL. */
-static mi_heap_t* adopter_in(mi_tld_t* tld, const mi_arena_t* arena) {
-  mi_heap_t* heap = tld->heaps;
-  while (heap != NULL && (heap->segments->arena != arena || !may_adopt(heap))) heap = heap->next;
-  return heap;
-}
-
 bool mi_heap_reclaim_segment_of(mi_heap_t* heap, const mi_page_t* page) {
   mi_tld_t* tld = heap->tld;
   mi_segment_t* segment = mi_segment_of(page);
   bool open = mi_arena_admits(segment->chunk, NULL);
-  heap = open ? &tld->backing : adopter_in(tld, mi_arena_of(segment->chunk));
+  heap = open ? &tld->backing : mi_heap_for_arena(tld, mi_arena_of(segment->chunk));
   if (heap == NULL) return false;
   bool can_spare = mi_segment_has_free_page(heap->segments, page->block_size);
   if ((can_spare && !mi_rare(mi_rare_reclaim)) || !mi_segment_try_adopt(heap->segments, segment)) {

@@ -44,7 +44,13 @@ mi_inline void mi_os_track_malloc(void* p, size_t size, bool zero) {
   VALGRIND_MALLOCLIKE_BLOCK(p, size, 0, zero);
 }
 mi_inline void mi_os_track_resize(void* p, size_t size, size_t newsize) {
-  VALGRIND_RESIZEINPLACE_BLOCK(p, size, newsize, 0);
+  if (size == newsize) return;
+  if (newsize > 0) {
+    VALGRIND_RESIZEINPLACE_BLOCK(p, size, newsize, 0);
+  } else { /* valgrind would take that for a wrong free */
+    VALGRIND_FREELIKE_BLOCK(p, 0);
+    VALGRIND_MALLOCLIKE_BLOCK(p, 0, 0, false);
+  }
 }
 /* The program gave the block at `p` back, and must not touch it now. */
 mi_inline void mi_os_track_free(void* p, size_t size) {

@@ -110,6 +110,7 @@ void mi_segments_repair(void (*fn)(mi_page_t* page, bool held)) {
 
 typedef struct count_s {
   int64_t segments;
+  int64_t pages;
   int64_t committed;
   int64_t huge;
 } count_t;
@@ -126,18 +127,21 @@ static void add_slot(count_t* count, mi_slot_ref_t ref) {
   mi_slot_t* slot = mi_slot_state(ref);
   count->committed += mi_popcount64(~atomic_load(&slot->clean)) * (int64_t)MI_UNIT_SIZE;
   if (!mi_segment_is_live(ref)) return;
+  mi_segment_t* segment = (mi_segment_t*)mi_slot_start(ref);
   if (slot->run_units == 0) {
     count->segments++;
+    count->pages += mi_popcount64(mi_segment_pages(segment));
   } else {
-    count->huge += (int64_t)((mi_segment_t*)mi_slot_start(ref))->pages[0].block_size;
+    count->huge += (int64_t)segment->pages[0].block_size;
   }
 }
 
-void mi_segments_count_again(void) {
+void mi_segments_count_again(int64_t pages_to_come) {
   count_t count = {.committed = (int64_t)(mi_huge_cache_size() + mi_abandoned_visits_freed())};
   for (mi_slot_walk_t walk = mi_walk_slots(); mi_next_slot(&walk);) add_slot(&count, walk.slot);
   mi_segment_table_for_each(add_mapping, &count);
   mi_stat_set(segments, count.segments);
+  mi_stat_set(pages, count.pages - pages_to_come);
   mi_stat_set(committed, count.committed);
   mi_stat_set(malloc_huge, count.huge);
 }

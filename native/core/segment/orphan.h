@@ -15,8 +15,9 @@ bool mi_segments_need_repair(void);
    it. */
 void mi_segments_repair(void (*fn)(mi_page_t* page, bool held));
 
-/* Counts segments, committed memory and huge blocks anew: lost threads may not have counted what
-   they had done. To be called after mi_segments_repair. */
-void mi_segments_count_again(void);
+/* Counts segments, pages, committed memory and huge blocks anew: lost threads may not have counted
+   what they had done. `pages_to_come`: those that this thread has not yet added to the process's
+   figure. To be called after mi_segments_repair. */
+void mi_segments_count_again(int64_t pages_to_come);
 
 #endif

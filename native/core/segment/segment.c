@@ -242,10 +242,9 @@ mi_page_t* mi_segment_page_alloc_left(mi_segments_tld_t* tld, size_t block_size)
 }
 
 mi_page_t* mi_segment_page_alloc_resident(mi_segments_tld_t* tld, size_t block_size) {
-  unsigned tries = 0;
   for (unsigned queue = least_queue(block_size); queue < MI_QUEUE_COUNT; queue++) {
     mi_segment_t* segment = tld->free[queue];
-    for (; segment != NULL && tries < TRIES; segment = segment->next, tries++) {
+    for (unsigned tries = 0; segment != NULL && tries < TRIES; tries++, segment = segment->next) {
       mi_page_t* page = mi_segment_page_alloc_in(tld, segment, block_size, true);
       if (page != NULL) return page;
     }

@@ -41,8 +41,18 @@ static void use(void) {
   }
 }
 
+/* To no bytes at all, without a move. */
+static void shrink_to_nothing(void) {
+  for (size_t size = 0; size <= 8; size++) {
+    void* p = RESIZE(ALLOCATE(size), 0);
+    CHECK_EQ(mi_usable_size(p), 0);
+    RELEASE(RESIZE(p, size));
+  }
+}
+
 static void* thread(void* arg) {
   use();
+  shrink_to_nothing();
   /* Blocks of the other thread, and some for it. */
   for (size_t i = 0; i < BLOCKS; i++) {
     RELEASE(left[i]);

@@ -8,9 +8,10 @@
 #include "memory.h"
 #include "os/os.h"
 #include "os/sanitizer.h"
+#include "segment/pin.h"
 #include "segment/segment.h"
 
-enum { BLOCKS = 100 };
+enum { BLOCKS = 100, MANY = 1000 };
 
 static void* blocks[BLOCKS];
 static void* huge;
@@ -21,9 +22,24 @@ static void* lost(void* arg) {
   id_of_lost_thread = mi_os_thread_id();
   for (int i = 0; i < BLOCKS; i++) blocks[i] = mi_malloc(100);
   huge = mi_malloc(3000000);
+  for (int i = 0; i < MANY; i++) CHECK(mi_malloc(30000) != NULL);
   pthread_barrier_wait(&ready);
   pthread_barrier_wait(&ready);
   return arg;
+}
+
+/* Those that lost threads had not counted yet, too. */
+static void pages_are_counted(void) {
+  mi_stats_t stats;
+  mi_stats_get(sizeof(stats), &stats);
+  int64_t pages = 0;
+  for (mi_slot_walk_t walk = mi_walk_slots(); mi_next_slot(&walk);) {
+    if (walk.slot.index >= walk.slot.chunk->slot_count || !mi_segment_is_live(walk.slot)) continue;
+    mi_segment_t* segment = (mi_segment_t*)mi_slot_start(walk.slot);
+    if (!mi_segment_is_huge(segment)) pages += mi_popcount64(mi_segment_pages(segment));
+  }
+  CHECK_CMP(pages, >, MANY / 40);
+  CHECK_EQ(stats.pages.current, pages);
 }
 
 static void* in_child(void* same_id) {
@@ -47,6 +63,7 @@ int main(void) {
   (void)in_child, (void)lost;
 #else
   pthread_t thread;
+  void* p = mi_malloc(100);
   pthread_barrier_init(&ready, NULL, 2);
   CHECK_EQ(pthread_create(&thread, NULL, lost, NULL), 0);
   pthread_barrier_wait(&ready);
@@ -56,6 +73,7 @@ int main(void) {
     bool same = false;
     pthread_t other;
     alarm(30);
+    pages_are_counted();
     CHECK_EQ(pthread_create(&other, NULL, in_child, &same), 0);
     pthread_join(other, NULL);
     _exit(same ? 0 : 3);
@@ -67,6 +85,7 @@ int main(void) {
   CHECK(WEXITSTATUS(status) == 0 || WEXITSTATUS(status) == 3);
   pthread_barrier_wait(&ready);
   pthread_join(thread, NULL);
+  mi_free(p);
 #endif
   return 0;
 }

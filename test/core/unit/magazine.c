@@ -518,6 +518,49 @@ static void freed_in_a_forked_child(void) {
   wake_up(thread);
 }
 
+/* A page counts blocks in the magazine that other threads took out; it is counted again before the
+   page lets go of them. */
+static void* counts_again(void* arg) {
+  enum { OF_PAGE = 12 };
+  fill(of_sleeper, OF_SLEEPER, SIZE_OF_SLEEPER);
+  mi_heap_others_free(heap_of_mine());
+  mi_page_t* page = mi_page_of(of_sleeper[OF_SLEEPER / 2]);
+  CHECK_EQ(page->reserved, OF_PAGE);
+  size_t at[OF_PAGE], count = 0;
+  for (size_t i = 0; i < OF_SLEEPER; i++) {
+    if (mi_page_of(of_sleeper[i]) == page) at[count++] = i;
+  }
+  CHECK_EQ(count, OF_PAGE);
+  for (size_t i = 0; i < MI_MAGAZINE_DEPTH; i++) {
+    mi_free(of_sleeper[at[i]]);
+    of_sleeper[at[i]] = NULL;
+  }
+  magazine_of_sleeper = heap_of_mine()->magazine;
+  CHECK_EQ(held(), MI_MAGAZINE_DEPTH);
+  pthread_barrier_wait(&step);
+  pthread_barrier_wait(&step); /* the others take all of them */
+  CHECK_EQ(held(), 0);
+  CHECK_EQ(page->in_magazine, MI_MAGAZINE_DEPTH);
+  /* The slots are still counted, too: a pop finds that out. */
+  CHECK_PTR(mi_magazine_pop(magazine_of_sleeper, mi_magazine_class(page->bin)), ==, NULL);
+  mi_free(of_sleeper[at[MI_MAGAZINE_DEPTH]]);
+  of_sleeper[at[MI_MAGAZINE_DEPTH]] = NULL;
+  CHECK_EQ(held(), 1);
+  CHECK_EQ(page->in_magazine, 1);
+  free_shuffled(of_sleeper, OF_SLEEPER);
+  mi_collect(true);
+  heaps_check();
+  return arg;
+}
+
+static void counted_again(void) {
+  pthread_t thread;
+  CHECK_EQ(pthread_create(&thread, NULL, counts_again, NULL), 0);
+  pthread_barrier_wait(&step);
+  mi_magazine_take_all();
+  wake_up(thread);
+}
+
 int main(void) {
   r = (random_t){test_seed()};
   pthread_barrier_init(&step, NULL, 2);
@@ -548,6 +591,7 @@ int main(void) {
   bounded(18 << 10);
   aged_by_its_own_thread();
   not_watched_by_inheritance();
+  counted_again();
   threads_end_under_looks();
   not_without_delay();
   mi_collect(true);

@@ -115,18 +115,50 @@ static void heirs(void) {
   mi_heap_destroy(other);
   CHECK_PTR(mi_heap_for_tag(backing->tld, 2), ==, backing);
   mi_heap_destroy(mortal);
-  CHECK_EQ(backing->heirs, 0);
+  CHECK_PTR(backing->heir, ==, NULL);
+}
+
+/* One of several heaps of a tag is the heir, whichever of them go. */
+static void heirs_in_any_order(void) {
+  enum { TAGS = 7, EACH = 6, HEAPS = TAGS * EACH };
+  mi_tld_t* tld = mi_heap_get_backing()->tld;
+  for (int round = 0; round < 20; round++) {
+    for (int i = 0; i < HEAPS; i++) {
+      heaps[i] = mi_heap_new_ex(i % TAGS, i % 5 == 0, 0);
+      CHECK(heaps[i] != NULL);
+    }
+    shuffle(HEAPS);
+    for (size_t left = HEAPS; left > 0; left--) {
+      for (int tag = 0; tag < TAGS; tag++) {
+        const mi_heap_t* heir = mi_heap_for_tag(tld, (uint8_t)tag);
+        bool some = false, found = false;
+        for (size_t i = 0; i < left; i++) {
+          bool may = tag != 0 && heaps[i]->tag == tag && !heaps[i]->allow_destroy;
+          some = some || may;
+          found = found || (may && heaps[i] == heir);
+        }
+        CHECK(some ? found : heir == &tld->backing);
+      }
+      CHECK_EQ(listed(), left + 1);
+      mi_heap_delete(heaps[left - 1]);
+    }
+  }
+  CHECK_PTR(tld->backing.heir, ==, NULL);
 }
 
 int main(void) {
   random_state.state = test_seed();
   heirs();
+  heirs_in_any_order();
   in_any_order();
   no_heap();
   if (MI_DEBUG == 0) { /* else making them checks the backing heap again and again */
     each_as_fast(0, mi_heap_destroy);
     each_as_fast(0, mi_heap_delete);
     each_as_fast(1, mi_heap_delete);
+    mi_heap_t* heir = mi_heap_new_ex(2, false, 0);
+    each_as_fast(1, mi_heap_delete); /* though another tag has an heir */
+    mi_heap_delete(heir);
   }
   return 0;
 }
