@@ -10,6 +10,6 @@ export function shownAs(
   depth: number,
   options: InspectOptions,
 ): string {
-  const { name } = instance.constructor;
+  const name = instance.constructor?.name ?? 'Object';
   return depth < 0 ? `[${name}]` : `${name} ${inspectValue(fields, { ...options, depth })}`;
 }

@@ -50,14 +50,17 @@ export function isLengthKnown(encoding: BufferEncoding): boolean {
  */
 export function elementSizeOf(type: unknown): number {
   if (typeof type === 'function') {
-    for (let base = type; base !== null && base !== Buffer; ) {
+    let size: unknown; // of the last one that looks like it: a derived class may call itself TypedArray
+    let base = type;
+    while (base !== null && base !== Buffer) {
       const parent = Object.getPrototypeOf(base);
       if (parent?.name === 'TypedArray') {
-        const size: unknown = (base as { BYTES_PER_ELEMENT?: unknown }).BYTES_PER_ELEMENT;
-        if (size === 1 || size === 2 || size === 4 || size === 8) return size;
+        size = (base as { BYTES_PER_ELEMENT?: unknown }).BYTES_PER_ELEMENT;
       }
       base = parent;
     }
+    if (base === Buffer) size = undefined;
+    if (size === 1 || size === 2 || size === 4 || size === 8) return size;
   }
   throw new InvalidTypeError('type', 'the constructor of a typed array', type);
 }

@@ -26,7 +26,10 @@ function wordsIn(file: string): string[] {
  * These words are also the program's own: to clear once too often does no harm.
  */
 function isAskedForInProcess(): boolean {
-  return isAskedFor([...wordsIn('/proc/self/environ'), ...wordsIn('/proc/self/cmdline')]);
+  return (
+    isAskedFor([...wordsIn('/proc/self/environ'), ...wordsIn('/proc/self/cmdline')]) ||
+    isAskedForInFile(textOf('/proc/self/cmdline').split('\0'))
+  );
 }
 
 const CONFIG = /^--experimental[-_](?:default[-_])?config[-_]file(?:=(.*))?$/;

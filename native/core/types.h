@@ -226,8 +226,8 @@ typedef struct mi_page_s {
      the segment. */
   _Alignas(64) _Atomic(uintptr_t) freer;
   /* Up to `bin`, fixed while the page is in use, and read by any thread that holds a block of it.
-     But realloc changes block_size and bin of a page of one block, whose block only its caller
-     holds. */
+     But of a page of one block, realloc changes block_size and bin, while only its caller holds
+     the block; and so does heap/single.c, while nobody does. */
   size_t block_size;      /* 0: the page is not in use */
   uint8_t* start;         /* the first block */
   uintptr_t key;          /* hardened builds: encodes the links of the page's lists */
@@ -471,7 +471,7 @@ typedef struct mi_heap_s {
   struct mi_heap_s* heir;  /* the next heir; of the backing heap, the first one (heap/heaps.c) */
   size_t page_count;       /* pages in its queues */
   size_t retired_bytes;    /* what its retired pages count for */
-  mi_page_t* single;       /* the page of one block that is kept, or NULL (heap/single.h) */
+  mi_page_t* single;       /* of the backing heap: the page that heap/single.h keeps, or NULL */
   mi_magazine_t* magazine; /* NULL: none. Only the backing heap of a thread has one */
   /* Blocks that malloc may take before the next heartbeat, besides those on a `free`. */
   int quick_blocks;

@@ -121,9 +121,10 @@ describe('alloc', () => {
 
 describe('allocTyped', () => {
   test('goes by the elements of a derived class, not by what it says of them', () => {
-    class Told extends Float64Array {
+    class TypedArray extends Float64Array {
       static override readonly BYTES_PER_ELEMENT = 1;
     }
+    class Told extends TypedArray {}
     const buffers = region();
     const told = buffers.allocTyped(Told, 8);
     buffers.alloc(64).fill(0xff);

@@ -81,6 +81,12 @@ static bool magazine_is_valid(const mi_heap_t* heap) {
   return true;
 }
 
+static bool single_is_valid(const mi_heap_t* heap) {
+  const mi_page_t* page = heap->single;
+  return heap->pages[page->bin].first == page && page->retire_expire > 0 &&
+         mi_page_flags(page) == (MI_PAGE_UNUSED | (mi_page_flags(page) & MI_PAGE_HAS_ALIGNED));
+}
+
 bool mi_heap_is_valid(mi_heap_t* heap) {
   size_t count = 0;
   uint32_t pages_of[MI_BIN_COUNT] = {0};
@@ -96,6 +102,7 @@ bool mi_heap_is_valid(mi_heap_t* heap) {
     }
     if (heap->pages[queue].last != prev) return false;
   }
+  if (heap->single != NULL && !single_is_valid(heap)) return false;
   return count == heap->page_count && memcmp(pages_of, heap->pages_of, sizeof(pages_of)) == 0 &&
          direct_is_valid(heap) && delayed_is_valid(heap) && mi_heap_retired_is_valid(heap) &&
          magazine_is_valid(heap);

@@ -172,7 +172,8 @@ void mi_page_share(mi_page_t* page) {
   push(page, blocks);
 }
 
-/* Like `complete`, for a page of one block. It stays in the full queue until it is given back. */
+/* Like `complete`, for a page of one block. It stays in the full queue until it is given
+   back, or kept. */
 static bool complete_single(mi_page_t* page) {
   if (!mi_page_collect_single(page)) return false;
   if (mi_page_is_empty(page)) mi_page_retire(page);

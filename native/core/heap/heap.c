@@ -75,9 +75,7 @@ static void absorb_page(mi_heap_t* heap, mi_page_t* page, void* arg) {
 }
 
 void mi_heap_absorb(mi_heap_t* target, mi_heap_t* heap) {
-  mi_heap_settle(heap); /* may empty a page of one block, which the heap then keeps */
-  /* A page of one block that changes heaps goes to the full queue, so it must not be empty. */
-  if (heap->single != NULL) mi_heap_free_page(heap, heap->single);
+  mi_heap_settle(heap);
   mi_heap_for_each_page(heap, MI_BIN_COUNT, absorb_page, target);
 }
 

@@ -63,9 +63,9 @@ static void tree_remove(mi_heap_t* heap) {
 
 /* ---- Heirs ----
    The heir of a tag takes over what other heaps of that tag leave, the heir in an arena what heaps
-   leave there. It is one of the heaps that may: these lie side by side in the list, and the first
-   of them is the heir. The heirs are a list of their own, which is short: there are so many tags
-   and arenas. */
+   leave there. The heaps that may be the heir of one tag, or in one arena, lie side by side in the
+   list of heaps, and the first of them is the heir. The heirs are a list of their own, which has at
+   most one for each tag and arena. */
 
 static bool may_inherit(const mi_heap_t* heap) {
   return !heap->allow_destroy &&
@@ -93,10 +93,10 @@ static mi_heap_t** link_to_heir(mi_tld_t* tld, estate_t estate) {
   return link;
 }
 
-/* Adds the heap to the list behind `before`; NULL: at the front. */
-static void list_add(mi_heap_t* heap, mi_heap_t* before) {
-  mi_heap_t** link = before == NULL ? &heap->tld->heaps : &before->next;
-  heap->prev = before;
+/* Adds the heap to the list behind `prev`; NULL: at the front. */
+static void list_add(mi_heap_t* heap, mi_heap_t* prev) {
+  mi_heap_t** link = prev == NULL ? &heap->tld->heaps : &prev->next;
+  heap->prev = prev;
   heap->next = *link;
   if (heap->next != NULL) heap->next->prev = heap;
   *link = heap;

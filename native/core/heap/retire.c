@@ -90,9 +90,10 @@ static bool is_worth_starting_anew(const mi_page_t* page) {
 }
 
 static bool may_retire(const mi_heap_t* heap, const mi_page_t* page) {
-  if (mi_rare(mi_rare_retire) || !has_budget(heap, counts_for(page))) return false;
+  if (mi_rare(mi_rare_retire)) return false;
   if (page->reserved == 1) return mi_heap_may_keep_single(heap, page);
-  return !page->in_full && heap->pages[page->bin].last->retire_expire == 0;
+  return !page->in_full && heap->pages[page->bin].last->retire_expire == 0 &&
+         has_budget(heap, counts_for(page));
 }
 
 /* Whether other threads freed blocks in pages on the delayed list, where the owner puts SHARED
@@ -133,7 +134,7 @@ bool mi_page_watch(mi_heap_t* heap, mi_page_t* page) {
 static bool leave_full(mi_heap_t* heap, mi_page_t* page) {
   if (page->reserved == 1) {
     mi_page_clear_full_alone(page);
-    return true; /* it is given back, and needs no other place */
+    return true; /* it is given back, or kept, and needs no other place */
   }
   /* If other threads were first, the page leaves the full queue when their notice is read. */
   if (mi_page_clear_full(page)) mi_page_leave_full(heap, page);

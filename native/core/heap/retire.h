@@ -1,5 +1,5 @@
-/* Empty pages: a heap keeps one of each class a while before it gives it back. For the heap's
-   thread. */
+/* Empty pages: a heap keeps one of each class up to MI_MEDIUM_BLOCK_MAX, and at most one with a
+   longer block (heap/single.h), a while before it gives it back. For the heap's thread. */
 #ifndef MI_RETIRE_H
 #define MI_RETIRE_H
 

@@ -41,7 +41,7 @@ bool mi_page_is_valid(mi_page_t* page) {
   if (holes != 0 && (!mi_page_is_coarse(page) || mi_bsr64(holes) >= page->capacity)) return false;
   bool in_full = page->in_full;
   uintptr_t word = atomic_load_explicit(&page->thread_free, memory_order_acquire);
-  /* A page of one block is in no other queue; its block is on `free` only during a visit. */
+  /* The block of a page of one block is on `free` only during a visit, or if the page is kept. */
   if (in_full && page->reserved > 1 && page->free != NULL) return false;
   if (mi_tf_state(word) == MI_TF_FULL) {
     if (!in_full || mi_tf_count(word) >= mi_page_quota(page)) return false;

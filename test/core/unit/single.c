@@ -157,38 +157,39 @@ static bool frees_what_it_sees(const mi_heap_t* heap, const mi_heap_area_t* area
 /* A visitor finds what was there, and no block twice. */
 static void visited(void) {
   enum { COUNT = 5 };
-  mi_heap_t* heap = mi_heap_new();
-  for (size_t i = 0; i < COUNT; i++) CHECK(mi_heap_malloc(heap, (40 + 8 * i) * KIB) != NULL);
+  mi_collect(true);
+  mi_heap_t* heap = backing();
+  for (size_t i = 0; i < COUNT; i++) CHECK(mi_malloc((40 + 8 * i) * KIB) != NULL);
   size_t count = 0;
   CHECK(mi_heap_visit_blocks(heap, true, frees_what_it_sees, &count));
   CHECK_EQ(count, COUNT);
   CHECK(mi_heap_is_valid(heap));
+}
+
+/* Other heaps keep none: there may be thousands. */
+static void not_in_other_heaps(void) {
+  mi_heap_t* heap = mi_heap_new();
+  mi_free(mi_heap_malloc(heap, 64 * KIB));
+  CHECK(heap->single == NULL);
+  CHECK_EQ(heap->page_count, 0);
   mi_heap_delete(heap);
 }
 
-static void* ends_with_heaps(void* arg) {
+static void* leaves_one(void* arg) {
   (void)arg;
-  mi_heap_t* heap = mi_heap_new();
-  void* stays = mi_heap_malloc(heap, 64 * KIB);
-  mi_free(mi_heap_malloc(heap, 64 * KIB));
-  CHECK(heap->single != NULL);
+  void* stays = mi_malloc(64 * KIB);
   mi_free(mi_malloc(64 * KIB));
   CHECK(backing()->single != NULL);
   return stays;
 }
 
-/* Heaps that end give it back. */
-static void heaps_end(void) {
-  mi_collect(true);
-  mi_heap_t* heap = mi_heap_new();
-  mi_free(mi_heap_malloc(heap, 64 * KIB));
-  mi_heap_delete(heap);
-  CHECK(mi_heap_is_valid(backing()));
-  heap = mi_heap_new();
-  mi_free(mi_heap_malloc(heap, 64 * KIB));
-  mi_heap_destroy(heap);
-  mi_free(in_thread(ends_with_heaps, NULL));
-  CHECK(mi_heap_is_valid(backing()));
+/* A thread that ends leaves only the page of the block that is alive. */
+static void thread_ends(void) {
+  void* p = in_thread(leaves_one, NULL);
+  mi_segment_t* segment = mi_segment_of(p);
+  CHECK_EQ(mi_popcount64(mi_segment_pages(segment)), 1);
+  mi_free(p);
+  memory_check();
 }
 
 int main(void) {
@@ -203,7 +204,8 @@ int main(void) {
   is_no_block();
   freed_by_another();
   visited();
-  heaps_end();
+  not_in_other_heaps();
+  thread_ends();
   mi_collect(true);
   memory_check();
   CHECK_EQ(memory_gauges().segments, 0);
