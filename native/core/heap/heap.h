@@ -8,9 +8,9 @@
 #include "segment/huge.h"
 #include "segment/subproc.h"
 
-/* Makes `heap` an empty heap of the thread with this tld. `arena`: where it takes all its memory, or
-   NULL. When a heap that is restricted in this way ends, its pages are abandoned, since other heaps
-   may not allocate there. */
+/* Makes `heap` an empty heap of the thread with this tld. `arena`: where it takes all its memory,
+   or NULL. When a heap that is restricted in this way ends, its pages are abandoned, since other
+   heaps may not allocate there. */
 void mi_heap_init(mi_heap_t* heap, mi_tld_t* tld, uint8_t tag, bool allow_destroy,
                   mi_arena_t* arena);
 mi_inline bool mi_heap_is_restricted(const mi_heap_t* heap) {

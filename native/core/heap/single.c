@@ -21,8 +21,8 @@ static bool is_aligned_for(const mi_page_t* page, size_t block_size) {
   return mi_is_aligned(page->start, mi_lowest_bit(block_size));
 }
 
-/* Only the backing heap: a program may have thousands of others, which lie idle. Not during a visit:
-   a visitor must not find the page with a block of another size. */
+/* Only the backing heap: a program may have thousands of others, which lie idle. Not during a
+   visit: a visitor must not find the page with a block of another size. */
 bool mi_heap_may_keep_single(const mi_heap_t* heap, const mi_page_t* page) {
   return heap == &heap->tld->backing && page->bin != MI_BIN_HUGE &&
          page->block_size <= MI_SINGLE_BLOCK_MAX && !heap->visiting;

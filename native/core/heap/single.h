@@ -1,6 +1,6 @@
-/* Pages of one block: those of classes above MI_MEDIUM_BLOCK_MAX. Their place is the full queue. But
-   the backing heap of a thread keeps the last short one that it emptied, as a retired page in the
-   queue of its bin. For the heap's thread. */
+/* Pages of one block: those of classes above MI_MEDIUM_BLOCK_MAX. Their place is the full queue.
+   But the backing heap of a thread keeps the last short one that it emptied, as a retired page in
+   the queue of its bin. For the heap's thread. */
 #ifndef MI_SINGLE_H
 #define MI_SINGLE_H
 
