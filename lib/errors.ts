@@ -249,7 +249,7 @@ export class LoadError extends MiheapError {
   /** Tells errors apart; stays the same in all versions. */
   declare readonly code: 'ERR_MIHEAP_LOAD';
 
-  constructor(message: string, cause?: unknown) {
+  constructor(message: string, cause: unknown) {
     super('ERR_MIHEAP_LOAD', message, { cause });
   }
 }

@@ -1,4 +1,3 @@
-import { startupSnapshot } from 'node:v8';
 import { LoadError } from './errors';
 import type { OffHeapBuffer } from './heap-types';
 import { isWhole, libc, root, shippedPlatforms, system } from './shipped';
@@ -128,21 +127,7 @@ function whatIsForbidden(cause: unknown): string | undefined {
   }
 }
 
-function isBuildingSnapshot(): boolean {
-  try {
-    return Boolean(startupSnapshot?.isBuildingSnapshot()); // Node 20 says 1
-  } catch {
-    return false; // Bun before 1.4 has the function, but it throws
-  }
-}
-
 function load(): Native {
-  // Node 18.6 brought snapshots; heaps, and what V8 knows of the addon, cannot be stored in one.
-  if (isBuildingSnapshot()) {
-    throw new LoadError(
-      'miheap cannot be part of a startup snapshot, since it has a native module',
-    );
-  }
   try {
     return require('node-gyp-build')(root);
   } catch (cause) {

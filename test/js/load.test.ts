@@ -39,24 +39,6 @@ test('code that was taken out of the package says that it cannot be', () => {
   cpSync(join(root, 'package.json'), join(folder, 'package.json'));
 });
 
-if (
-  process.allowedNodeEnvironmentFlags.has('--build-snapshot') ||
-  Number(process.versions.node.split('.')[0]) > 18
-) {
-  test('a startup snapshot cannot have it', () => {
-    const file = join(folder, 'snapshot.js');
-    writeFileSync(
-      file,
-      `const { createRequire } = require('node:module');
-       try { createRequire(${JSON.stringify(`${root}/`)})('./dist') } catch (e) { console.log(e.code, e.message) }`,
-    );
-    const args = ['--snapshot-blob', join(folder, 'blob'), '--build-snapshot', file];
-    expect(spawnSync(process.execPath, args, { encoding: 'utf8' }).stdout).toMatch(
-      /^ERR_MIHEAP_LOAD miheap cannot be part of a startup snapshot/,
-    );
-  });
-}
-
 describe('Node that was told to load no native modules', () => {
   const flags = process.allowedNodeEnvironmentFlags;
   const permission = flags.has('--permission') ? '--permission' : '--experimental-permission';
