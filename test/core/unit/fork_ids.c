@@ -60,7 +60,7 @@ static void* in_child(void* same_id) {
 
 int main(void) {
 #if MI_OS_TSAN /* it cannot follow threads that start in a child of a threaded process */
-  (void)in_child, (void)lost;
+  (void)in_child, (void)lost, (void)pages_are_counted;
 #else
   pthread_t thread;
   void* p = mi_malloc(100);
