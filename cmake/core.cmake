@@ -222,11 +222,20 @@ mi_configure_core(miheap_embedded)
 target_compile_definitions(miheap_embedded PUBLIC MI_EMBEDDED=1)
 target_compile_options(miheap_embedded PRIVATE -ftls-model=local-dynamic)
 
+# LLVM's linker, which CMake prefers beside clang, knows --force-group-allocation only since version 19.
+set(MI_OBJECT_LINKER ${CMAKE_LINKER})
+if(CMAKE_LINKER MATCHES "lld")
+  find_program(MI_GNU_LINKER ld.bfd)
+  if(MI_GNU_LINKER)
+    set(MI_OBJECT_LINKER ${MI_GNU_LINKER})
+  endif()
+endif()
+
 # One relocatable object, for a link line on which the allocator must come first. Its internals are local to it,
 # as those of the shared library are.
 add_custom_command(
   OUTPUT ${CMAKE_BINARY_DIR}/miheap.o
-  COMMAND ${CMAKE_LINKER} -r --force-group-allocation -o ${CMAKE_BINARY_DIR}/miheap.o
+  COMMAND ${MI_OBJECT_LINKER} -r --force-group-allocation -o ${CMAKE_BINARY_DIR}/miheap.o
           --whole-archive $<TARGET_FILE:miheap_static>
   COMMAND ${CMAKE_OBJCOPY} --localize-hidden ${CMAKE_BINARY_DIR}/miheap.o
   DEPENDS miheap_static
