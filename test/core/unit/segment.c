@@ -136,6 +136,27 @@ static void where_it_fits(void) {
   CHECK_EQ(tld.count, 0);
 }
 
+/* Resident memory is found behind any number of segments with shorter holes where it is clean. */
+static void resident_behind_clean(void) {
+  mi_segment_t* full[SEGMENTS];
+  mi_purge_all();
+  for (unsigned s = 0; s < SEGMENTS; s++) {
+    for (unsigned i = 0; i < MI_UNITS_PER_SEGMENT; i++) {
+      full[s] = mi_segment_of(mi_segment_page_alloc(&tld, 64));
+    }
+  }
+  for (unsigned s = 0; s < SEGMENTS - 1; s++) make_hole(full[s], 30, 1);
+  CHECK_PTR(mi_segment_page_alloc_resident(&tld, 64), ==, NULL);
+  mi_segment_t* last = full[SEGMENTS - 1];
+  for (unsigned i = 10; i < 14; i++) last->pages[i].capacity = 1; /* as if it was written */
+  make_hole(last, 10, 4);
+  mi_page_t* page = mi_segment_page_alloc_resident(&tld, 64);
+  CHECK_PTR(page, ==, &last->pages[10]);
+  mi_segment_page_free(&tld, page);
+  for (unsigned s = 0; s < SEGMENTS; s++) free_pages(full[s]);
+  CHECK_EQ(tld.count, 0);
+}
+
 /* Where only the unit of the header is free, no page of one large block fits, however short. */
 static void not_with_the_header(void) {
   enum { SHORT = 5 << 13 };
@@ -263,6 +284,7 @@ int main(void) {
   kind(1 << 20, 3);
   kind(MI_LARGE_BLOCK_MAX, 1);
   where_it_fits();
+  resident_behind_clean();
   not_with_the_header();
   taken_back();
   where_others_wrote();
