@@ -3,7 +3,7 @@
 #include "os/rare.h"
 #include "page/holes.h"
 #include "segment/pin.h"
-#include "segment/purge.h"
+#include "segment/place.h"
 #include "segment/purger.h"
 
 /* When the next round is due; 0: nothing was announced. */
@@ -11,6 +11,12 @@ static _Atomic(int64_t) next_due;
 
 /* How many units an announcement counts for that comes from a hint, or is repeated. */
 enum { SOME_UNITS = 8 };
+
+/* A walk over the marked slots. */
+typedef struct walk_s {
+  bool all; /* not only what was there at the last look */
+  mi_purge_budget_t* budget;
+} walk_t;
 
 /* Sequentially consistent, like a round's accesses to these two words: the announcer marks the
    chunk and then reads next_due; a round clears next_due and then reads the marks. So one of the
@@ -124,7 +130,7 @@ static bool note_seen(mi_segment_t* segment, mi_page_t* page, uintptr_t word) {
 }
 
 /* Purges the page, or blocks of it, if that is due. False if the page must be looked at again. */
-static bool scavenge_page(mi_segment_t* segment, mi_page_t* page, bool all) {
+static bool scavenge_page(mi_segment_t* segment, mi_page_t* page, const walk_t* walk) {
   uintptr_t word = atomic_load_explicit(&page->thread_free, memory_order_relaxed);
   uintptr_t whole;
   size_t due = 0;
@@ -132,7 +138,7 @@ static bool scavenge_page(mi_segment_t* segment, mi_page_t* page, bool all) {
     /* The push that lets the page leave the full queue announces it again; the few blocks until
        then have no whole system page inside. */
     if (mi_tf_state(word) == MI_TF_FULL) return true;
-    if (!is_worth_it(segment, page, word, all, &due)) return note_seen(segment, page, word);
+    if (!is_worth_it(segment, page, word, walk->all, &due)) return note_seen(segment, page, word);
     if (mi_tf_state(word) != MI_TF_NORMAL) return false;
     whole = word & MI_TF_WHOLE;
     /* Acquire: pairs with the release of each push; the threads that freed these blocks do not
@@ -142,59 +148,75 @@ static bool scavenge_page(mi_segment_t* segment, mi_page_t* page, bool all) {
                                                   memory_order_relaxed));
   mi_race_window();
   if (whole != 0 && !(MI_CHECKED && is_broken(page, word))) {
+    mi_purge_spend(walk->budget, mi_units_for(page->block_size));
     purge_page(segment, page);
     return true;
   }
   mi_block_t* list = mi_tf_list(word);
   size_t count = mi_tf_count(word);
-  if (whole == 0) list = mi_page_make_holes(page, list, count, due);
+  if (whole == 0) {
+    size_t bytes = (due - count_purged(page)) * page->block_size;
+    mi_purge_spend(walk->budget, 1 + (bytes >> MI_UNIT_SHIFT));
+    list = mi_page_make_holes(page, list, count, due);
+  }
   mi_race_window();
   bool done = note_seen(segment, page, word);
   put_back(page, list, count);
   return done || whole != 0;
 }
 
-static bool scavenge_segment(mi_segment_t* segment, bool all) {
+static bool scavenge_segment(mi_segment_t* segment, const walk_t* walk) {
   bool done = true;
   for (uint64_t pages = mi_segment_pages_of_other(segment); pages != 0; pages &= pages - 1) {
-    if (!scavenge_page(segment, &segment->pages[mi_ctz64(pages)], all)) done = false;
+    if (!scavenge_page(segment, &segment->pages[mi_ctz64(pages)], walk)) done = false;
   }
   return done;
 }
 
-static void scavenge_slot(mi_slot_ref_t ref, bool all) {
+static void scavenge_slot(mi_slot_ref_t ref, const walk_t* walk) {
   bool done = true;
   mi_purge_begin();
   mi_segment_t* segment = mi_segment_pin(ref);
   if (segment != NULL) {
     /* Asked here and not at the announcement: the chunk of a pinned segment stays as it is. */
-    if (!ref.chunk->resident) done = scavenge_segment(segment, all);
+    if (!ref.chunk->resident) done = scavenge_segment(segment, walk);
     mi_segment_unpin(ref);
   }
   mi_purge_end();
   if (!done) announce(ref, SOME_UNITS);
 }
 
-/* Purges what was announced. */
-static void scavenge(bool all) {
+/* Visits the marked slots. False if the budget has run out before all were visited. */
+static bool scavenge(const walk_t* walk) {
   size_t count = mi_chunk_count();
   for (size_t i = 0; i < count; i++) {
     mi_chunk_t* chunk = mi_chunk_at(i);
-    if (atomic_load(&chunk->to_scavenge) == 0) continue;
-    for (uint32_t slots = atomic_exchange(&chunk->to_scavenge, 0); slots != 0; slots &= slots - 1) {
-      scavenge_slot((mi_slot_ref_t){chunk, mi_ctz64(slots)}, all);
+    /* What is marked during the walk waits for the next one. */
+    for (uint32_t slots = atomic_load(&chunk->to_scavenge); slots != 0; slots &= slots - 1) {
+      if (walk->budget->units == 0) return false;
+      uint32_t slot = slots & -slots;
+      if ((atomic_fetch_and(&chunk->to_scavenge, ~slot) & slot) == 0) continue;
+      scavenge_slot((mi_slot_ref_t){chunk, mi_ctz64(slot)}, walk);
     }
   }
+  return true;
 }
 
-void mi_scavenge_all(void) { scavenge(true); }
+void mi_scavenge_all(void) {
+  mi_purge_budget_t all = {SIZE_MAX};
+  (void)scavenge(&(walk_t){true, &all});
+}
 
 int64_t mi_scavenge_next(void) { return atomic_load(&next_due); }
 
-int64_t mi_scavenge_round(int64_t now) {
+int64_t mi_scavenge_round(int64_t now, mi_purge_budget_t* budget) {
   int64_t due = atomic_load(&next_due);
   if (due == 0 || (now < due && !mi_rare(mi_rare_purge))) return due;
-  if (atomic_compare_exchange_strong(&next_due, &due, 0))
-    scavenge(mi_option_get(mi_option_purge_delay) == 0);
+  if (!atomic_compare_exchange_strong(&next_due, &due, 0)) return due;
+  walk_t walk = {mi_option_get(mi_option_purge_delay) == 0, budget};
+  if (!scavenge(&walk)) {
+    atomic_store(&next_due, mi_purge_later(now));
+    mi_purger_count(MI_UNITS_PER_SEGMENT);
+  }
   return atomic_load(&next_due);
 }

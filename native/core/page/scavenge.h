@@ -14,7 +14,7 @@
 #ifndef MI_SCAVENGE_H
 #define MI_SCAVENGE_H
 
-#include "segment/slot_ref.h"
+#include "segment/purge.h"
 
 /* All blocks of a page in this slot were freed. The page is purged after two fifths of the delay,
    unless its owner collects it before. */
@@ -25,9 +25,9 @@ void mi_scavenge_hint(mi_slot_ref_t ref);
 
 /* When the next round is due; 0: nothing is announced. */
 int64_t mi_scavenge_next(void);
-/* Purges what was announced, if that is due at `now`. Returns when the next round is due; 0:
-   nothing is announced. */
-int64_t mi_scavenge_round(int64_t now);
+/* Purges what was announced, if that is due at `now`, as long as the budget lasts; the rest is due
+   again in a moment. Returns when the next round is due; 0: nothing is announced. */
+int64_t mi_scavenge_round(int64_t now, mi_purge_budget_t* budget);
 
 /* Purges all that was announced, without waiting for another look. */
 void mi_scavenge_all(void);

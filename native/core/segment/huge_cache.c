@@ -2,7 +2,6 @@
 
 #include "os/rare.h"
 #include "segment/memory.h"
-#include "segment/purge.h"
 #include "segment/purger.h"
 #include "stats/stats.h"
 
@@ -99,15 +98,17 @@ static void drop(entry_t* entry, uint8_t* start) {
   mi_mapping_unmap(mapping);
 }
 
-int64_t mi_huge_cache_drop_due(int64_t now) {
+int64_t mi_huge_cache_drop_due(int64_t now, mi_purge_budget_t* budget) {
   int64_t next = 0;
   for (entry_t* entry = entries; entry < entries + ENTRIES; entry++) {
     uint8_t* start = claim(entry);
     if (start == NULL) continue;
     int64_t at = entry->drop_at;
-    if (at != 0 && at <= now) {
+    if (at != 0 && at <= now && budget->units > 0) {
+      mi_purge_spend(budget, entry->size >> MI_UNIT_SHIFT);
       drop(entry, start);
     } else {
+      if (at != 0 && at <= now) at = mi_purge_later(now);
       if (at != 0 && (next == 0 || at < next)) next = at;
       set(entry, start);
     }

@@ -4,7 +4,7 @@
 #ifndef MI_HUGE_CACHE_H
 #define MI_HUGE_CACHE_H
 
-#include "types.h"
+#include "segment/purge.h"
 
 typedef struct mi_mapping_s {
   uint8_t* start; /* on a segment boundary */
@@ -24,8 +24,9 @@ void mi_huge_cache_put(mi_mapping_t mapping);
 /* Bytes of the mappings that are kept. Exact while no thread is in a function of this file. */
 size_t mi_huge_cache_size(void);
 
-/* Unmaps the mappings that are due at `now`. Returns when the next one is due; 0: none is. */
-int64_t mi_huge_cache_drop_due(int64_t now);
+/* Unmaps the mappings that are due at `now`, as long as the budget lasts. Returns when the next one
+   is due; 0: none is. */
+int64_t mi_huge_cache_drop_due(int64_t now, mi_purge_budget_t* budget);
 /* Unmaps all mappings. */
 void mi_huge_cache_drop_all(void);
 

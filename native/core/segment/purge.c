@@ -44,6 +44,7 @@ typedef struct round_s {
   int64_t now;
   int64_t next_look;
   uint32_t delay;
+  mi_purge_budget_t* budget;
 } round_t;
 
 /* In the lower half, the number of threads that are purging now; above it, how often a thread began
@@ -125,6 +126,7 @@ static int64_t look_at_slot(mi_slot_ref_t ref, const round_t* round) {
   mi_purge_begin();
   if (due != 0) purge_units(ref, due);
   mi_purge_end();
+  mi_purge_spend(round->budget, mi_popcount64(due));
   /* Units that were due and are dirty still were refused by the system: they are left alone until
      something else is due in this slot. */
   uint64_t left = atomic_load(&slot->dirty) & ~due;
@@ -161,7 +163,8 @@ void mi_purge_schedule(mi_slot_ref_t ref, size_t units) {
 /* The result of a walk over all slots. */
 typedef struct waiting_s {
   int64_t next; /* when the next slot is due; 0: none is */
-  size_t units; /* dirty units that are not due yet */
+  size_t units; /* dirty units that are not due yet; where the budget ran out, at least some */
+  bool all;     /* whether all slots were seen */
 } waiting_t;
 
 static void purge_if_due(mi_slot_ref_t ref, const round_t* round, waiting_t* waiting) {
@@ -174,32 +177,40 @@ static void purge_if_due(mi_slot_ref_t ref, const round_t* round, waiting_t* wai
   waiting->units += mi_popcount64(atomic_load_explicit(&slot->dirty, memory_order_relaxed));
 }
 
-static waiting_t purge_due_slots(int64_t now) {
+/* Begins where the budget of the walk before ran out, so that each slot has its turn. */
+static waiting_t purge_due_slots(int64_t now, mi_purge_budget_t* budget) {
+  static _Atomic(size_t) next_slot;
   long delay = mi_pace_delay();
-  round_t round = {now, mi_purge_time(1), delay < 0 ? UINT32_MAX : (uint32_t)delay};
-  waiting_t waiting = {0, 0};
-  size_t count = mi_chunk_count();
-  for (size_t i = 0; i < count; i++) {
-    mi_chunk_t* chunk = mi_chunk_at(i);
-    for (unsigned index = 0; index < MI_SLOTS_PER_CHUNK; index++) {
-      purge_if_due((mi_slot_ref_t){chunk, index}, &round, &waiting);
+  round_t round = {now, mi_purge_time(1), delay < 0 ? UINT32_MAX : (uint32_t)delay, budget};
+  waiting_t waiting = {0, 0, true};
+  size_t count = mi_chunk_count() * MI_SLOTS_PER_CHUNK;
+  size_t at = atomic_load_explicit(&next_slot, memory_order_relaxed);
+  for (size_t seen = 0; seen < count; seen++, at++) {
+    if (at >= count) at = 0;
+    if (budget->units == 0) {
+      atomic_store_explicit(&next_slot, at, memory_order_relaxed);
+      int64_t later = mi_purge_later(now);
+      if (waiting.next == 0 || later < waiting.next) waiting.next = later;
+      return (waiting_t){waiting.next, waiting.units + MI_UNITS_PER_SEGMENT, false};
     }
+    mi_slot_ref_t ref = {mi_chunk_at(at / MI_SLOTS_PER_CHUNK), at % MI_SLOTS_PER_CHUNK};
+    purge_if_due(ref, &round, &waiting);
   }
   return waiting;
 }
 
 int64_t mi_purge_next(void) { return atomic_load(&next_due); }
 
-int64_t mi_purge_round(int64_t now) {
+int64_t mi_purge_round(int64_t now, mi_purge_budget_t* budget) {
   int64_t due = atomic_load(&next_due);
   /* Only the thread that clears next_due does the round. What becomes due meanwhile lowers it
      again. */
   if (due == 0 || now < due || !atomic_compare_exchange_strong(&next_due, &due, 0)) return due;
   mi_purger_forget_count();
-  waiting_t waiting = purge_due_slots(now);
+  waiting_t waiting = purge_due_slots(now, budget);
   mi_purge_announce(waiting.next);
-  mi_pace_decide(now, mi_os_cpu_ns, waiting.units << MI_UNIT_SHIFT);
-  mi_purge_announce(mi_huge_cache_drop_due(now));
+  if (waiting.all) mi_pace_decide(now, mi_os_cpu_ns, waiting.units << MI_UNIT_SHIFT);
+  mi_purge_announce(mi_huge_cache_drop_due(now, budget));
   /* The purger may have looked while next_due was 0, and gone to sleep. */
   mi_purger_count(waiting.units + (mi_huge_cache_size() >> MI_UNIT_SHIFT));
   return atomic_load(&next_due);

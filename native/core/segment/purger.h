@@ -1,7 +1,7 @@
 /* The purger: a thread of our own that gives memory back when the program is quiet. Threads that
-   are at work in the allocator purge what is due on time, in their slow paths. The purger comes
-   later, and finds work only where they did not come by. It exists only while there is something to
-   purge. */
+   are at work in the allocator purge what is due on time, in their slow paths, a little in each.
+   The purger comes later, and finds work only where they did not come by, or where a peak left too
+   much for them. It exists only while there is something to purge. */
 #ifndef MI_PURGER_H
 #define MI_PURGER_H
 

@@ -206,7 +206,8 @@ static int rounds_until_purged(mi_slot_ref_t slot, uint64_t units, int64_t step)
   while ((atomic_load(&mi_slot_state(slot)->clean) & units) != units) {
     CHECK_CMP(++rounds, <=, 20);
     atomic_store(&mi_pace_stretch, MI_PACE_SHORTEST);
-    mi_purge_round(now += step);
+    mi_purge_budget_t all = {SIZE_MAX};
+    mi_purge_round(now += step, &all);
   }
   CHECK(mi_units_take(slot, units, &zero));
   return rounds;

@@ -141,6 +141,12 @@ static bool is_purged(const void* block) {
   return resident_in(block, size) <= 2 * mi_os_page_size();
 }
 
+/* Visits what was announced, as if it was due now. */
+static int64_t look(size_t units) {
+  mi_purge_budget_t budget = {units};
+  return mi_scavenge_round(mi_scavenge_next(), &budget);
+}
+
 /* A block is purged at the second look: what was freed just before the first one may be needed again. */
 static void at_the_second_look(void) {
   enum { FREED = 3 };
@@ -150,15 +156,43 @@ static void at_the_second_look(void) {
     blocks[i] = mi_heap_malloc(heap, size);
     memset(blocks[i], 1, size);
   }
-  for (size_t look = 0; look < FREED; look++) {
+  for (size_t freed = 0; freed < FREED; freed++) {
     pthread_t thread;
-    CHECK_EQ(pthread_create(&thread, NULL, free_it, blocks[look]), 0);
+    CHECK_EQ(pthread_create(&thread, NULL, free_it, blocks[freed]), 0);
     pthread_join(thread, NULL);
-    CHECK_CMP(mi_scavenge_round(mi_scavenge_next()), >, 0);
-    for (size_t i = 0; i <= look; i++) CHECK_EQ(is_purged(blocks[i]), i < look);
+    CHECK_CMP(look(SIZE_MAX), >, 0);
+    for (size_t i = 0; i <= freed; i++) CHECK_EQ(is_purged(blocks[i]), i < freed);
   }
-  CHECK_EQ(mi_scavenge_round(mi_scavenge_next()), 0);
+  CHECK_EQ(look(SIZE_MAX), 0);
   CHECK(is_purged(blocks[FREED - 1]));
+  mi_heap_destroy(heap);
+}
+
+static void* free_all(void* arg) {
+  for (size_t i = 0; i < count; i++) mi_free(blocks[i]);
+  return arg;
+}
+
+/* With a small budget, a round gives back one segment; the rest is due soon after. */
+static void one_segment_after_another(void) {
+  enum { SEGMENTS = 4 };
+  mi_heap_t* heap = mi_heap_new();
+  size = MI_SMALL_BLOCK_MAX;
+  count = SEGMENTS * MI_SEGMENT_SIZE / size;
+  for (size_t i = 0; i < count; i++) memset(blocks[i] = mi_heap_malloc(heap, size), 1, size);
+  pthread_t thread;
+  CHECK_EQ(pthread_create(&thread, NULL, free_all, NULL), 0);
+  pthread_join(thread, NULL);
+  size_t left = resident_bytes();
+  for (int rounds = 0; mi_scavenge_next() != 0; rounds++) {
+    CHECK_CMP(rounds, <=, 2 * SEGMENTS + 2);
+    CHECK_CMP(mi_scavenge_next(), <=, mi_os_now() + mi_option_get(mi_option_purge_delay));
+    (void)look(1);
+    size_t now = resident_bytes();
+    CHECK_CMP(left - now, <=, MI_SEGMENT_SIZE);
+    left = now;
+  }
+  CHECK_CMP(left, <=, (SEGMENTS + 1) * (size_t)(256 << 10));
   mi_heap_destroy(heap);
 }
 
@@ -183,5 +217,6 @@ int main(void) {
   partly(700 << 10);
   again();
   at_the_second_look();
+  one_segment_after_another();
   return 0;
 }
