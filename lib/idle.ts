@@ -3,19 +3,27 @@ import { setTimeout } from 'node:timers';
 import { native } from './native';
 
 const QUIET_MS = 100;
+// Each call of the addon takes a few milliseconds, so half of the time is left to the program.
+const PAUSE_MS = 4;
 
-// One timer for good, made as this module loads, and restarted in a context that holds nothing. Otherwise it would
-// keep alive what the program has in its AsyncLocalStorage at some moment. If it was made later, it may be a fake one
-// of a test. It calls the addon, and nothing here, so that a test environment can be collected before it comes.
-const [outside, timer] = native.callOutside(
-  () => [new AsyncResource('miheap'), setTimeout(native.collectIfIdle, QUIET_MS)] as const,
+// Two timers for good, made as this module loads, and restarted in a context that holds nothing. Otherwise they would
+// keep alive what the program has in its AsyncLocalStorage at some moment. If they were made later, they may be fake
+// ones of a test. They call the addon, and nothing here, so that a test environment can be collected before they come.
+const [outside, quiet, pause] = native.callOutside(
+  () =>
+    [
+      new AsyncResource('miheap'),
+      setTimeout(native.collectIfIdle, QUIET_MS),
+      setTimeout(native.collectIfIdle, PAUSE_MS),
+    ] as const,
 );
 outside.emitDestroy(); // nothing is open: test runners list what is
-timer.unref();
+quiet.unref();
+pause.unref();
 
-/** The addon calls this when it wants to be called in a while. */
-function requestCollect(): void {
-  outside.runInAsyncScope(() => timer.refresh());
+/** The addon calls this when it wants to be called: soon, or in a while. */
+function requestCollect(soon: boolean): void {
+  outside.runInAsyncScope(() => (soon ? pause : quiet).refresh());
 }
 
 /**

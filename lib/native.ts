@@ -85,12 +85,12 @@ export interface Native {
   preloadedStats(): string | null;
   /**
    * Has `callback` called after a burst of frees, and at once if there was one: collectIfIdle is wanted in a
-   * while. Holds it weakly.
+   * while, or soon. Holds it weakly.
    */
-  onCollectWanted(callback: () => void): void;
+  onCollectWanted(callback: (soon: boolean) => void): void;
   /**
-   * Returns free memory to the system, if that is wanted. If blocks came or went since the last call, wants
-   * another call instead.
+   * Returns some free memory to the system, if that is wanted, and wants another call soon, until all is returned.
+   * If blocks came or went since the last call, only wants another call in a while.
    */
   collectIfIdle(): void;
   /**

@@ -6,8 +6,11 @@
 
 #include <miheap.h>
 
-#include "heap.h"
 #include "tokens.h"
+
+extern "C" {
+#include "heap/purge.h"
+}
 
 namespace miheap {
 
@@ -78,7 +81,7 @@ void Environment::OnCollectWanted(napi_value callback) {
       collect_callbacks_.end());
   collect_callbacks_.push_back(Napi::Weak(Napi::Function(env, callback)));
   // Who was asked before may be gone, or there was nobody to ask.
-  if (freed_ >= kWorthCollecting) RequestCollect();
+  if (freed_ >= kWorthCollecting) RequestCollect(When::kInAWhile);
 }
 
 napi_value Environment::CollectCallback() const {
@@ -89,16 +92,18 @@ napi_value Environment::CollectCallback() const {
   return nullptr;
 }
 
-void Environment::RequestCollect() {
+void Environment::RequestCollect(When when) {
   Napi::HandleScope scope(env);
   const napi_value callback = CollectCallback();
   // Before the call: a hook of the program that frees meanwhile must not ask again.
   collect_requested_ = callback != nullptr;
   if (callback == nullptr) return;
   napi_value global;
+  napi_value soon;
   napi_value result;
   if (napi_get_global(env, &global) == napi_ok &&
-      napi_call_function(env, global, callback, 0, nullptr, &result) == napi_ok) {
+      napi_get_boolean(env, when == When::kSoon, &soon) == napi_ok &&
+      napi_call_function(env, global, callback, 1, &soon, &result) == napi_ok) {
     return;
   }
   // The environment is being torn down. The free itself succeeded, so nothing is thrown.
@@ -109,20 +114,25 @@ void Environment::RequestCollect() {
 void Environment::NoteFreed(size_t bytes) {
   operations++;
   freed_ += bytes;
-  if (freed_ >= kWorthCollecting && !collect_requested_) RequestCollect();
+  if (freed_ >= kWorthCollecting && !collect_requested_) RequestCollect(When::kInAWhile);
 }
 
 void Environment::CollectIfIdle() {
   if (!collect_requested_) return;
   if (operations != operations_seen_) {
     operations_seen_ = operations;
-    RequestCollect();
+    purge_place_ = 0;
+    RequestCollect(When::kInAWhile);
     if (collect_requested_) return; // else there is nobody left to ask: now
+  }
+  if (!mi_process_purge_part(&purge_place_)) {
+    RequestCollect(When::kSoon);
+    if (collect_requested_) return;
   }
   freed_ = 0;
   collect_requested_ = false;
-  for (Heap* heap = heaps; heap != nullptr; heap = heap->next) mi_heap_collect(heap->heap, true);
-  mi_collect(true);
+  purge_place_ = 0;
+  mi_collect(true); // little is left
 }
 
 bool Environment::CollectGarbage() {

@@ -13,8 +13,6 @@
 
 namespace miheap {
 
-struct Heap;
-
 // What one JavaScript environment (the main thread or a worker) holds. Only its own thread touches
 // it. It outlives the environment while heaps, blocks or sentinels still point to it: `references_`
 // counts these, and one for the environment itself.
@@ -39,8 +37,9 @@ struct Environment {
   // there is no memory: napi_create_arraybuffer would end the process.
   napi_value NewArrayBuffer(size_t size, void** start) const;
 
-  // If NoteFreed asked for it, returns free memory to the system; but if blocks came or went since
-  // the last call, asks JavaScript for another call.
+  // If NoteFreed asked for it, returns a part of the free memory to the system, and asks JavaScript
+  // for another call soon, until all is returned. If blocks came or went since the last call, only
+  // asks for another call in a while.
   void CollectIfIdle();
 
   // Has the garbage collector find everything that is unreachable. Finalisers run later, from the
@@ -57,7 +56,6 @@ struct Environment {
   BlockTable blocks;
   Twins twins;
   Sentinel sentinel;
-  Heap* heaps = nullptr;   // list of the heaps that have an mi_heap_t
   uint64_t operations = 0; // blocks handed out and given back so far
 
   // Call this as the environment ends. No JavaScript is called afterwards, and its tokens end.
@@ -68,8 +66,10 @@ private:
 
   // The last callback that is alive, or null. Needs a handle scope.
   napi_value CollectCallback() const;
-  // Asks JavaScript to call CollectIfIdle in a while, and sets collect_requested_ if it could.
-  void RequestCollect();
+  // Asks JavaScript to call CollectIfIdle in a while, or soon, and sets collect_requested_ if it
+  // could.
+  enum class When { kInAWhile, kSoon };
+  void RequestCollect(When when);
 
   size_t references_ = 1;
   std::vector<Napi::FunctionReference> collect_callbacks_; // weak
@@ -77,6 +77,7 @@ private:
   size_t freed_ = 0;
   bool collect_requested_ = false;
   uint64_t operations_seen_ = 0;
+  size_t purge_place_ = 0; // see mi_process_purge_part
   Pace garbage_collection_;
 };
 

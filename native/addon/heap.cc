@@ -1,5 +1,7 @@
 #include "heap.h"
 
+#include <utility>
+
 #include "block.h"
 #include "environment.h"
 
@@ -13,21 +15,13 @@ constexpr size_t kWorthReturning = size_t{1} << 20;
 } // namespace
 
 Heap::Heap(Environment& owner, mi_heap_t* mi_heap, double most_bytes)
-    : heap(mi_heap), environment(owner), next(owner.heaps), previous(nullptr), limit(most_bytes) {
+    : heap(mi_heap), environment(owner), limit(most_bytes) {
   environment.Retain();
-  if (next != nullptr) next->previous = this;
-  environment.heaps = this;
 }
 
 Heap* Heap::Create(Environment& environment, double limit) {
   mi_heap_t* mi_heap = mi_heap_new();
   return mi_heap == nullptr ? nullptr : new Heap(environment, mi_heap, limit);
-}
-
-void Heap::Unlink() {
-  if (next != nullptr) next->previous = previous;
-  (previous != nullptr ? previous->next : environment.heaps) = next;
-  heap = nullptr;
 }
 
 void Heap::DeleteIfUnused() {
@@ -49,19 +43,13 @@ void Heap::Destroy() {
     }
     block = following;
   }
-  mi_heap_t* mi_heap = heap;
-  Unlink();
-  mi_heap_delete(mi_heap);
+  mi_heap_delete(std::exchange(heap, nullptr));
   if (freed >= kWorthReturning) mi_collect(true);
   environment.NoteFreed(freed);
 }
 
 void Heap::Abandon() {
-  if (heap != nullptr) {
-    mi_heap_t* mi_heap = heap;
-    Unlink();
-    mi_heap_delete(mi_heap);
-  }
+  if (heap != nullptr) mi_heap_delete(std::exchange(heap, nullptr));
   has_facade_ = false;
   DeleteIfUnused();
 }

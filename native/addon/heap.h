@@ -45,8 +45,6 @@ struct Heap {
 
   mi_heap_t* heap; // null once destroyed
   Environment& environment;
-  Heap* next;
-  Heap* previous;
 
   double limit; // bytes, or infinity
   Block* blocks = nullptr;
@@ -59,7 +57,6 @@ struct Heap {
 
 private:
   Heap(Environment& environment, mi_heap_t* heap, double limit);
-  void Unlink();
 
   bool has_facade_ = true;
   double bytes_until_recovery_ = 0;

@@ -1,9 +1,11 @@
 #include "heap/purge.h"
 
+#include "heap/heap.h"
 #include "heap/magazine.h"
+#include "heap/thread.h"
 #include "os/rare.h"
 #include "page/scavenge.h"
-#include "segment/purge.h"
+#include "segment/huge_cache.h"
 
 static int64_t earlier(int64_t a, int64_t b) { return a == 0 || (b != 0 && b < a) ? b : a; }
 
@@ -24,6 +26,25 @@ int64_t mi_process_purge_due(void) { return purge_due((mi_purge_budget_t){SIZE_M
 void mi_process_purge_some(void) {
   const size_t some = 32;
   (void)purge_due((mi_purge_budget_t){some});
+}
+
+bool mi_process_purge_part(size_t* place) {
+  mi_purge_budget_t budget = {128};
+  if (*place == 0) {
+    if (mi_heap_is_initialized(mi_heap_default)) mi_heaps_collect_pages(mi_heap_default->tld, true);
+    mi_magazine_take_all();
+  }
+  if (!mi_huge_cache_drop(&budget)) return false;
+  mi_slot_walk_t walk = mi_walk_slots();
+  walk.next = *place < walk.end ? *place : walk.end;
+  while (budget.units > 0) {
+    *place = walk.next;
+    if (!mi_next_slot(&walk)) return true;
+    mi_scavenge_slot(walk.slot, &budget);
+    mi_purge_slot(walk.slot, &budget);
+  }
+  *place = walk.next;
+  return false;
 }
 
 void mi_process_purge_all(void) {

@@ -3,6 +3,8 @@
 #ifndef MI_HEAP_PURGE_H
 #define MI_HEAP_PURGE_H
 
+#include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 /* Purges what is due. Returns when more will be; 0: nothing is waiting. */
@@ -10,6 +12,10 @@ int64_t mi_process_purge_due(void);
 /* Purges a part of what is due, so that no call of malloc takes long. After a peak, the purger, or
    the next calls, do the rest. */
 void mi_process_purge_some(void);
+/* Purges a part of what no thread uses, 8 MiB or a little more: one to four milliseconds. *place is
+   0 in the first call, which also gives back the empty pages of the calling thread, and counts up.
+   True if that was the last part. */
+bool mi_process_purge_part(size_t* place);
 /* Purges all that no thread uses. */
 void mi_process_purge_all(void);
 

@@ -186,6 +186,17 @@ static void scavenge_slot(mi_slot_ref_t ref, const walk_t* walk) {
   if (!done) announce(ref, SOME_UNITS);
 }
 
+/* Visits the slot if it is marked. */
+static void scavenge_if_marked(mi_slot_ref_t ref, const walk_t* walk) {
+  uint32_t mark = 1u << ref.index;
+  if ((atomic_load(&ref.chunk->to_scavenge) & mark) == 0) return;
+  if ((atomic_fetch_and(&ref.chunk->to_scavenge, ~mark) & mark) != 0) scavenge_slot(ref, walk);
+}
+
+void mi_scavenge_slot(mi_slot_ref_t ref, mi_purge_budget_t* budget) {
+  scavenge_if_marked(ref, &(walk_t){true, budget});
+}
+
 /* Visits the marked slots. False if the budget has run out before all were visited. */
 static bool scavenge(const walk_t* walk) {
   size_t count = mi_chunk_count();
@@ -194,9 +205,7 @@ static bool scavenge(const walk_t* walk) {
     /* What is marked during the walk waits for the next one. */
     for (uint32_t slots = atomic_load(&chunk->to_scavenge); slots != 0; slots &= slots - 1) {
       if (walk->budget->units == 0) return false;
-      uint32_t slot = slots & -slots;
-      if ((atomic_fetch_and(&chunk->to_scavenge, ~slot) & slot) == 0) continue;
-      scavenge_slot((mi_slot_ref_t){chunk, mi_ctz64(slot)}, walk);
+      scavenge_if_marked((mi_slot_ref_t){chunk, mi_ctz64(slots)}, walk);
     }
   }
   return true;

@@ -29,6 +29,8 @@ int64_t mi_scavenge_next(void);
    again in a moment. Returns when the next round is due; 0: nothing is announced. */
 int64_t mi_scavenge_round(int64_t now, mi_purge_budget_t* budget);
 
+/* Purges what was announced in this slot, without waiting for another look. */
+void mi_scavenge_slot(mi_slot_ref_t ref, mi_purge_budget_t* budget);
 /* Purges all that was announced, without waiting for another look. */
 void mi_scavenge_all(void);
 

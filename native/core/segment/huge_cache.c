@@ -91,8 +91,9 @@ void mi_huge_cache_put(mi_mapping_t mapping) {
 }
 
 /* Unmaps the mapping of an entry that the caller has claimed. */
-static void drop(entry_t* entry, uint8_t* start) {
+static void drop(entry_t* entry, uint8_t* start, mi_purge_budget_t* budget) {
   mi_mapping_t mapping = {start, entry->size};
+  mi_purge_spend(budget, mapping.size >> MI_UNIT_SHIFT);
   atomic_fetch_sub_explicit(&total, mapping.size, memory_order_relaxed);
   set(entry, NULL);
   mi_mapping_unmap(mapping);
@@ -105,8 +106,7 @@ int64_t mi_huge_cache_drop_due(int64_t now, mi_purge_budget_t* budget) {
     if (start == NULL) continue;
     int64_t at = entry->drop_at;
     if (at != 0 && at <= now && budget->units > 0) {
-      mi_purge_spend(budget, entry->size >> MI_UNIT_SHIFT);
-      drop(entry, start);
+      drop(entry, start, budget);
     } else {
       if (at != 0 && at <= now) at = mi_purge_later(now);
       if (at != 0 && (next == 0 || at < next)) next = at;
@@ -116,9 +116,11 @@ int64_t mi_huge_cache_drop_due(int64_t now, mi_purge_budget_t* budget) {
   return next;
 }
 
-void mi_huge_cache_drop_all(void) {
+bool mi_huge_cache_drop(mi_purge_budget_t* budget) {
   for (entry_t* entry = entries; entry < entries + ENTRIES; entry++) {
     uint8_t* start = claim(entry);
-    if (start != NULL) drop(entry, start);
+    if (start != NULL) drop(entry, start, budget);
+    if (budget->units == 0) return false;
   }
+  return true;
 }

@@ -216,8 +216,16 @@ int64_t mi_purge_round(int64_t now, mi_purge_budget_t* budget) {
   return atomic_load(&next_due);
 }
 
+void mi_purge_slot(mi_slot_ref_t ref, mi_purge_budget_t* budget) {
+  uint64_t dirty = atomic_load_explicit(&mi_slot_state(ref)->dirty, memory_order_relaxed);
+  if (dirty == 0 || ref.chunk->resident) return;
+  mi_purge_spend(budget, mi_popcount64(dirty));
+  purge_slot(ref);
+}
+
 void mi_purge_all(void) {
-  mi_huge_cache_drop_all();
+  mi_purge_budget_t all = {SIZE_MAX};
+  (void)mi_huge_cache_drop(&all);
   mi_purge_begin();
   mi_chunks_unmap_free();
   mi_purge_end();

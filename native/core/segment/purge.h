@@ -32,6 +32,10 @@ int64_t mi_purge_next(void);
    0: nothing is. */
 int64_t mi_purge_round(int64_t now, mi_purge_budget_t* budget);
 
+/* Purges every dirty unit of the slot, for how short a time it may have been dirty; but not in
+   resident chunks. */
+void mi_purge_slot(mi_slot_ref_t ref, mi_purge_budget_t* budget);
+
 /* Purges every dirty unit of the process, but for resident chunks; unmaps wholly free chunks, and
    the mappings that segment/huge_cache.h keeps. */
 void mi_purge_all(void);
