@@ -104,4 +104,10 @@ if (external) {
       expect(after - before).toBeLessThan((at - before) / 2);
     });
   });
+
+  test('memory goes back in parts, between which the program has its turn', () => {
+    const { returned, turns } = runProgram<Record<'returned' | 'turns', number>>('parts');
+    expect(returned).toBeGreaterThan(200);
+    expect(turns).toBeGreaterThan(4);
+  });
 }
