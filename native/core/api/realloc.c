@@ -152,7 +152,9 @@ static void* alloc_roomy(size_t size, size_t spare) {
   mi_heap_t* heap = mi_heap_default;
   mi_page_t* page = size <= MI_SMALL_SIZE_MAX ? mi_heap_small_page(heap, size)
                                               : heap->pages[mi_bin_of(size)].first;
-  if (mi_likely(page != NULL && page->free != NULL)) return mi_page_alloc(page, false);
+  /* Not from the page of one block that the heap keeps: only heap/single.h takes that. */
+  bool pops = page != NULL && page->free != NULL && page != heap->single;
+  if (mi_likely(pops)) return mi_page_alloc(page, false);
   return mi_malloc_generic(heap, &(mi_request_t){.size = size, .align = 1, .spare = spare}, false);
 }
 

@@ -144,6 +144,30 @@ static void freed_by_another(void) {
   comes_and_goes(64 * KIB);
 }
 
+/* A block that grows into the class of the kept page does not pop that page's list, wherever its block is by now: that
+   of another thread is on `free` at once, that of the owner after a collect. */
+static void grows_into_its_class(bool by_another) {
+  mi_collect(true);
+  void* grows = filled(32 * KIB);
+  void* kept = filled(40 * KIB);
+  if (by_another) {
+    in_thread(free_it, kept);
+    mi_heap_collect(backing(), false);
+  } else {
+    mi_free(kept);
+  }
+  mi_collect(false);
+  CHECK(backing()->single != NULL && backing()->single->free == kept);
+  grows = mi_realloc(grows, 32 * KIB + 1);
+  void* other = filled(40 * KIB);
+  CHECK(mi_heap_is_valid(backing()));
+  CHECK(mi_heap_check_owned(backing(), grows));
+  CHECK(other != grows);
+  CHECK_EQ(*(uint8_t*)grows, 0xA5);
+  mi_free(other);
+  mi_free(grows);
+}
+
 static bool frees_what_it_sees(const mi_heap_t* heap, const mi_heap_area_t* area, void* block,
                                size_t size, void* count) {
   (void)area;
@@ -203,6 +227,8 @@ int main(void) {
   is_aligned();
   is_no_block();
   freed_by_another();
+  grows_into_its_class(false);
+  grows_into_its_class(true);
   visited();
   not_in_other_heaps();
   thread_ends();
