@@ -177,7 +177,8 @@ static const mi_page_t* plain_page_of(const void* p) {
   const mi_page_t* page = mi_page_map_find(p);
   if (page == NULL) return NULL;
   bool mine = atomic_load_explicit(&page->heap, memory_order_relaxed) == mi_heap_default;
-  return mine && (mi_page_flags(page) & MI_PAGE_HAS_ALIGNED) == 0 ? page : NULL;
+  bool plain = (mi_page_flags(page) & (MI_PAGE_HAS_ALIGNED | MI_PAGE_UNUSED)) == 0;
+  return mine && plain ? page : NULL;
 }
 
 void* mi_realloc(void* p, size_t newsize) mi_attr_noexcept {
