@@ -89,9 +89,17 @@ static bool is_worth_starting_anew(const mi_page_t* page) {
   return before != NULL && before != last - page->block_size && before != last + page->block_size;
 }
 
+/* Whether the budget has room for this page of one block, which takes the place of the one
+   before. */
+static bool has_room_for(const mi_heap_t* heap, const mi_page_t* page) {
+  size_t bytes = counts_for(page);
+  size_t before = heap->single == NULL ? 0 : heap->single->retired_bytes;
+  return bytes <= before || has_budget(heap, bytes - before);
+}
+
 static bool may_retire(const mi_heap_t* heap, const mi_page_t* page) {
   if (mi_rare(mi_rare_retire)) return false;
-  if (page->reserved == 1) return mi_heap_may_keep_single(heap, page);
+  if (page->reserved == 1) return mi_heap_may_keep_single(heap, page) && has_room_for(heap, page);
   return !page->in_full && heap->pages[page->bin].last->retire_expire == 0 &&
          has_budget(heap, counts_for(page));
 }

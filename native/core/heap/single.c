@@ -22,10 +22,12 @@ static bool is_aligned_for(const mi_page_t* page, size_t block_size) {
 }
 
 /* Only the backing heap: a program may have thousands of others, which lie idle. Not during a
-   visit: a visitor must not find the page with a block of another size. */
+   visit: a visitor must not find the page with a block of another size. Nor if no memory is to
+   wait. */
 bool mi_heap_may_keep_single(const mi_heap_t* heap, const mi_page_t* page) {
   return heap == &heap->tld->backing && page->bin != MI_BIN_HUGE &&
-         page->block_size <= MI_SINGLE_BLOCK_MAX && !heap->visiting;
+         page->block_size <= MI_SINGLE_BLOCK_MAX && !heap->visiting &&
+         mi_option_get(mi_option_purge_delay) != 0;
 }
 
 void mi_heap_keep_single(mi_heap_t* heap, mi_page_t* page) {

@@ -73,6 +73,35 @@ static void keeps_one(void) {
   CHECK(backing()->single == NULL);
 }
 
+/* It counts like other retired pages: a heap that has as many as it may have keeps none. */
+static void within_the_budget(void) {
+  if (MI_DEBUG > 0) return; /* the heap is walked and found wrong */
+  mi_collect(true);
+  backing()->retired_bytes += MI_SEGMENT_SIZE;
+  mi_free(filled(64 * KIB));
+  CHECK(backing()->single == NULL);
+  backing()->retired_bytes -= MI_SEGMENT_SIZE;
+  mi_free(filled(64 * KIB));
+  CHECK(backing()->single != NULL);
+  /* One that takes the place of another one needs room only for what it has more. */
+  void* p = filled(64 * KIB);
+  mi_free(filled(64 * KIB));
+  backing()->retired_bytes += MI_SEGMENT_SIZE;
+  mi_free(p);
+  CHECK(backing()->single == mi_page_of(p));
+  backing()->retired_bytes -= MI_SEGMENT_SIZE;
+}
+
+/* With this option no memory is to wait. */
+static void not_without_delay(void) {
+  long delay = mi_option_get(mi_option_purge_delay);
+  mi_option_set(mi_option_purge_delay, 0);
+  mi_collect(true);
+  mi_free(filled(64 * KIB));
+  CHECK(backing()->single == NULL);
+  mi_option_set(mi_option_purge_delay, delay);
+}
+
 static void is_zeroed(size_t size) {
   mi_free(filled(size));
   uint8_t* p = mi_calloc(1, size);
@@ -222,6 +251,8 @@ int main(void) {
   comes_and_goes(MI_SINGLE_BLOCK_MAX);
   serves_other_classes();
   keeps_one();
+  within_the_budget();
+  not_without_delay();
   is_zeroed(64 * KIB);
   is_zeroed(100 * KIB);
   is_aligned();
