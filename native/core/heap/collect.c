@@ -24,8 +24,8 @@ static void collect_page(mi_heap_t* heap, mi_page_t* page, void* force) {
   }
   if (mi_page_is_empty(page)) {
     if (*(bool*)force || page->retire_expire == 0) mi_heap_free_page(heap, page);
-  } else if (*(bool*)force) {
-    mi_page_watch(heap, page);
+  } else if (*(bool*)force && mi_page_watch(heap, page)) {
+    mi_heap_free_page(heap, page); /* other threads have just freed the last of its blocks */
   }
 }
 

@@ -1,5 +1,7 @@
 /* Empty pages: the last one of a class is kept for a while, others go back at once. The classes are those
    that never borrow from others. */
+#include <pthread.h>
+
 #include "heap/heap.h"
 
 #include "check.h"
@@ -242,6 +244,50 @@ static void handed_on_among_many(void) {
   mi_option_set(mi_option_purge_delay, delay);
 }
 
+/* ---- A forced collect beside another thread that frees ---- */
+
+enum { ROUNDS = 100, BLOCKS = 1000 };
+static void* blocks_of_other[BLOCKS];
+static _Atomic(int) round_begun;
+static _Atomic(int) round_over;
+
+static void* frees_in_rounds(void* arg) {
+  for (int round = 1; round <= ROUNDS; round++) {
+    while (atomic_load(&round_begun) < round) mi_os_yield(1);
+    for (size_t i = 0; i < BLOCKS; i++) mi_free(blocks_of_other[i]);
+    atomic_store(&round_over, round);
+  }
+  return arg;
+}
+
+static size_t empty_pages(void) {
+  const mi_heap_t* heap = mi_heap_get_backing();
+  size_t count = 0;
+  for (unsigned bin = 0; bin < MI_BIN_COUNT; bin++) {
+    for (const mi_page_t* page = heap->pages[bin].first; page != NULL; page = page->next)
+      count += mi_page_used(page) == 0 && !mi_page_has_thread_free(page);
+  }
+  return count;
+}
+
+/* It leaves no page that it has just emptied: if its thread fell asleep now, no other one could
+   purge that. */
+static void collected_beside_frees(size_t size) {
+  pthread_t thread;
+  atomic_store(&round_begun, 0);
+  atomic_store(&round_over, 0);
+  mi_collect(true);
+  CHECK_EQ(pthread_create(&thread, NULL, frees_in_rounds, NULL), 0);
+  mi_collect(true); /* making a thread allocates, and may free */
+  for (int round = 1; round <= ROUNDS; round++) {
+    for (size_t i = 0; i < BLOCKS; i++) blocks_of_other[i] = mi_malloc(size);
+    atomic_store(&round_begun, round);
+    while (atomic_load(&round_over) < round) mi_collect(true);
+    CHECK_EQ(empty_pages(), 0);
+  }
+  CHECK_EQ(pthread_join(thread, NULL), 0);
+}
+
 int main(void) {
   laid_out_anew(64);
   laid_out_anew(512);
@@ -264,6 +310,8 @@ int main(void) {
   expires(1000, 65536);
   expires(16384, 65536);
   forced(128);
+  collected_beside_frees(64);
+  collected_beside_frees(600);
   mi_collect(true);
   memory_check();
   CHECK_EQ(memory_gauges().segments, 0);
