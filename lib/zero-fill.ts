@@ -32,9 +32,9 @@ function isAskedForInProcess(): boolean {
   );
 }
 
-const CONFIG = /^--experimental[-_](?:default[-_])?config[-_]file(?:=(.*))?$/;
+const CONFIG = /^--(?:experimental[-_](?:default[-_])?)?config[-_]file(?:=(.*))?$/;
 
-/** Whether a configuration file that the options name (Node 23) asks for it. */
+/** Whether a configuration file that the options name (Node 23; `--config-file` is of Node 26) asks for it. */
 function isAskedForInFile(options: readonly string[]): boolean {
   return options.some((option) => {
     const named = CONFIG.exec(option);

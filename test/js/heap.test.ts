@@ -1,4 +1,7 @@
 import { constants } from 'node:buffer';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { Heap, processStats, Region } from '../../lib';
 import { native, Status } from '../../lib/native';
@@ -106,6 +109,24 @@ if (external) {
       const dirty = { heap: !cleared, pool: !cleared };
       const result = runProgram('zero-fill', { flags, env: { NODE_OPTIONS: words } });
       expect(result).toEqual({ main: dirty, worker: dirty });
+    },
+  );
+
+  const major = Number.parseInt(process.versions.node, 10);
+  const named = ['--experimental-config-file', '--config-file'].slice(0, major < 26 ? 1 : 2);
+  (major < 24 ? test.skip : test).each(named)(
+    'new memory is cleared if the file of %s asks',
+    (name) => {
+      const folder = mkdtempSync(join(tmpdir(), 'miheap-'));
+      const file = join(folder, 'node.json');
+      writeFileSync(file, JSON.stringify({ nodeOptions: { 'zero-fill-buffers': true } }));
+      try {
+        const clean = { heap: false, pool: false };
+        const result = runProgram('zero-fill', { flags: [`${name}=${file}`] });
+        expect(result).toEqual({ main: clean, worker: clean });
+      } finally {
+        rmSync(folder, { recursive: true });
+      }
     },
   );
 }
