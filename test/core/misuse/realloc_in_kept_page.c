@@ -1,4 +1,5 @@
-/* A page of one block is kept after its block was freed, but the block is none, though a smaller one would fit. */
+/* A page of one block is kept after its block was freed, but the block is none, though a smaller
+   one would fit. */
 #include "crime.h"
 
 int main(void) {

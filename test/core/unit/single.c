@@ -173,8 +173,8 @@ static void freed_by_another(void) {
   comes_and_goes(64 * KIB);
 }
 
-/* A block that grows into the class of the kept page does not pop that page's list, wherever its block is by now: that
-   of another thread is on `free` at once, that of the owner after a collect. */
+/* A block that grows into the class of the kept page does not pop that page's list. Its block is on
+   `free` at once if another thread freed it, and after a collect if the owner did. */
 static void grows_into_its_class(bool by_another) {
   mi_collect(true);
   void* grows = filled(32 * KIB);
