@@ -222,9 +222,10 @@ mi_configure_core(miheap_embedded)
 target_compile_definitions(miheap_embedded PUBLIC MI_EMBEDDED=1)
 target_compile_options(miheap_embedded PRIVATE -ftls-model=local-dynamic)
 
-# LLVM's linker, which CMake prefers beside clang, knows --force-group-allocation only since version 19.
+# LLVM's linker, which CMake prefers beside clang, knows --force-group-allocation only since version 19. GNU's, which
+# stands in for it, must be for the same processor.
 set(MI_OBJECT_LINKER ${CMAKE_LINKER})
-if(CMAKE_LINKER MATCHES "lld")
+if(CMAKE_LINKER MATCHES "lld" AND NOT CMAKE_CROSSCOMPILING)
   find_program(MI_GNU_LINKER ld.bfd)
   if(MI_GNU_LINKER)
     set(MI_OBJECT_LINKER ${MI_GNU_LINKER})
