@@ -16,10 +16,11 @@
 enum { RETIRE_SMALL = 16, RETIRE_OTHER = 4, SLOW_PATHS_PER_ROUND = 64 };
 
 /* Bounds on the bytes in retired pages, so that threads which fall asleep hold little. A heap may
-   have SURE_OF_HEAP in any case, and up to MOST_OF_HEAP as long as all heaps together have no more
-   than MOST_OF_ALL. A page counts for the most blocks that were ever laid out in it: of a page with
-   room for a dozen, a program often uses one or two. To count the whole page leaves a process of
-   many threads a quarter of these pages, and takes 1.15 times as long (bench/NOTES.md). */
+   have SURE_OF_HEAP of pages of several blocks in any case, and up to MOST_OF_HEAP as long as all
+   heaps together have no more than MOST_OF_ALL. A page counts for the most blocks that were ever
+   laid out in it: of a page with room for a dozen, a program often uses one or two. To count the
+   whole page leaves a process of many threads a quarter of these pages, and takes 1.15 times as
+   long (bench/NOTES.md). */
 #define SURE_OF_HEAP ((size_t)256 << 10)
 #define MOST_OF_HEAP MI_SEGMENT_SIZE
 #define MOST_OF_ALL ((size_t)6 << 20)
@@ -31,11 +32,13 @@ static size_t counts_for(const mi_page_t* page) {
   return bytes > page->retired_bytes ? bytes : page->retired_bytes;
 }
 
+static bool all_have_budget(const mi_heap_t* heap, size_t bytes) {
+  return heap->retired_bytes + bytes <= MOST_OF_HEAP &&
+         atomic_load_explicit(&retired_by_all, memory_order_relaxed) + bytes <= MOST_OF_ALL;
+}
+
 static bool has_budget(const mi_heap_t* heap, size_t bytes) {
-  size_t then = heap->retired_bytes + bytes;
-  return then <= SURE_OF_HEAP ||
-         (then <= MOST_OF_HEAP &&
-          atomic_load_explicit(&retired_by_all, memory_order_relaxed) + bytes <= MOST_OF_ALL);
+  return heap->retired_bytes + bytes <= SURE_OF_HEAP || all_have_budget(heap, bytes);
 }
 
 bool mi_heap_retired_is_valid(const mi_heap_t* heap) {
@@ -89,12 +92,12 @@ static bool is_worth_starting_anew(const mi_page_t* page) {
   return before != NULL && before != last - page->block_size && before != last + page->block_size;
 }
 
-/* Whether the budget has room for this page of one block, which takes the place of the one
-   before. */
+/* Whether there is room for this page of one block, which takes the place of the one before. No
+   heap is sure of that: a thousand threads that fell asleep would keep 128 MiB. */
 static bool has_room_for(const mi_heap_t* heap, const mi_page_t* page) {
   size_t bytes = counts_for(page);
   size_t before = heap->single == NULL ? 0 : heap->single->retired_bytes;
-  return bytes <= before || has_budget(heap, bytes - before);
+  return bytes <= before || all_have_budget(heap, bytes - before);
 }
 
 static bool may_retire(const mi_heap_t* heap, const mi_page_t* page) {

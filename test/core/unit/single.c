@@ -102,6 +102,33 @@ static void not_without_delay(void) {
   mi_option_set(mi_option_purge_delay, delay);
 }
 
+enum { SLEEPERS = 100 };
+static pthread_barrier_t asleep;
+static _Atomic(int) keepers;
+
+static void* sleeps_after_one_block(void* arg) {
+  mi_free(filled(128 * KIB));
+  if (backing()->single != NULL) atomic_fetch_add(&keepers, 1);
+  pthread_barrier_wait(&asleep);
+  pthread_barrier_wait(&asleep);
+  return arg;
+}
+
+/* Threads that sleep keep 6 MiB of such pages, however many they are. */
+static void bounded_in_all(void) {
+  pthread_t threads[SLEEPERS];
+  mi_collect(true);
+  pthread_barrier_init(&asleep, NULL, SLEEPERS + 1);
+  for (int i = 0; i < SLEEPERS; i++) {
+    CHECK_EQ(pthread_create(&threads[i], NULL, sleeps_after_one_block, NULL), 0);
+  }
+  pthread_barrier_wait(&asleep);
+  CHECK_CMP(atomic_load(&keepers), >=, 1);
+  CHECK_CMP(atomic_load(&keepers), <=, 64); /* 48, and what several threads add at once */
+  pthread_barrier_wait(&asleep);
+  for (int i = 0; i < SLEEPERS; i++) pthread_join(threads[i], NULL);
+}
+
 static void is_zeroed(size_t size) {
   mi_free(filled(size));
   uint8_t* p = mi_calloc(1, size);
@@ -253,6 +280,7 @@ int main(void) {
   keeps_one();
   within_the_budget();
   not_without_delay();
+  bounded_in_all();
   is_zeroed(64 * KIB);
   is_zeroed(100 * KIB);
   is_aligned();
