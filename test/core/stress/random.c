@@ -17,6 +17,14 @@ typedef struct model_s {
 static random_t rng;
 static model_t blocks[BLOCKS];
 static mi_heap_t* heaps[HEAPS];
+static size_t focus; /* around which half of the sizes lie; 0: none */
+
+static bool plain; /* no block is aligned: some ways are taken only where none in a page is */
+
+static size_t some_size(void) {
+  if (focus == 0 || random_one_in(&rng, 2)) return random_size(&rng);
+  return focus / 2 + random_below(&rng, focus);
+}
 
 static void verify(const model_t* b) { CHECK(pattern_holds(b->p, b->size, b->seed)); }
 
@@ -47,13 +55,13 @@ static void allocate(model_t* b) {
   int h = (int)random_below(&rng, HEAPS * 2) - HEAPS;
   if (h < 0 || heaps[h] == NULL) h = -1;
   mi_heap_t* heap = h < 0 ? mi_heap_get_backing() : heaps[h];
-  size_t size = random_size(&rng);
+  size_t size = some_size();
   size_t align = random_align();
   size_t offset = random_one_in(&rng, 3) ? random_below(&rng, size + 1) : 0;
   bool zero = false;
   bool at_offset = false;
   *b = (model_t){.size = size, .heap = h};
-  switch (random_below(&rng, 9)) {
+  switch (random_below(&rng, plain ? 3 : 9)) {
   case 0:
     b->p = h < 0 ? mi_malloc(size) : mi_heap_malloc(heap, size);
     align = natural_align(size);
@@ -100,8 +108,8 @@ static void allocate(model_t* b) {
 }
 
 static void resize(model_t* b) {
-  size_t size = random_size(&rng);
-  size_t align = random_one_in(&rng, 4) ? random_align() : 1;
+  size_t size = some_size();
+  size_t align = !plain && random_one_in(&rng, 4) ? random_align() : 1;
   mi_heap_t* heap = b->heap < 0 ? mi_heap_get_backing() : heaps[b->heap];
   verify(b);
   if (random_one_in(&rng, 8)) {
@@ -112,8 +120,14 @@ static void resize(model_t* b) {
     write_pattern(b);
     return;
   }
-  unsigned char* p = align > 1 ? mi_heap_realloc_aligned(heap, b->p, size, align)
-                               : mi_heap_realloc(heap, b->p, size);
+  unsigned char* p;
+  if (align > 1) {
+    p = mi_heap_realloc_aligned(heap, b->p, size, align);
+  } else if (b->heap >= 0 || random_one_in(&rng, 2)) {
+    p = mi_heap_realloc(heap, b->p, size);
+  } else {
+    p = mi_realloc(b->p, size);
+  }
   if (failed(p)) {
     verify(b);
     return;
@@ -160,7 +174,9 @@ static void change_heap(void) {
 static void step(void) {
   model_t* b = &blocks[random_below(&rng, BLOCKS)];
   size_t kind = random_below(&rng, 1000);
-  if (kind < 1) {
+  if (focus != 0 && random_one_in(&rng, 20)) {
+    mi_collect(false);
+  } else if (kind < 1) {
     mi_collect(random_one_in(&rng, 2));
   } else if (kind < 3) {
     mi_heap_collect(mi_heap_get_backing(), random_one_in(&rng, 2));
@@ -185,6 +201,8 @@ int main(void) {
   /* Some runs give memory back at once, so that it comes and goes all the time. */
   if (random_one_in(&rng, 2)) mi_option_set(mi_option_purge_delay, 0);
   if (random_one_in(&rng, 4)) mi_option_set(mi_option_purge_decommits, 0);
+  plain = random_one_in(&rng, 2);
+  if (random_one_in(&rng, 2)) focus = (size_t)1 << (11 + random_below(&rng, 7));
   uint64_t steps =
       test_number("MIHEAP_TEST_STEPS", STEPS / TEST_SLOWNESS / (TEST_VARIANT_CHECKED ? 4 : 1));
   for (uint64_t i = 0; i < steps; i++) {
