@@ -187,7 +187,7 @@ set(MI_REPLACEABLE ${CMAKE_CURRENT_SOURCE_DIR}/cmake/replaceable.list)
 
 add_library(miheap SHARED ${MI_OVERRIDE_SOURCES} ${MI_CORE_SOURCES} ${MI_SHARED_SOURCES})
 mi_configure_core(miheap)
-target_compile_definitions(miheap PRIVATE MI_OVERRIDE=1)
+target_compile_definitions(miheap PRIVATE MI_OVERRIDE=1 MI_NEVER_UNLOADED=1)
 target_compile_options(miheap PRIVATE -ftls-model=initial-exec)
 # A thread that outlives dlclose still runs our exit handler.
 # Calls inside of the library go straight to their target, but those of operators that a program may replace.

@@ -50,11 +50,8 @@ static mi_cold void find_changes(open_fun* next, changes_t* changes) {
   /* In glibc a handle is a link_map: dlinfo(3). */
   struct link_map* libc = next("libc.so.6", RTLD_LAZY | RTLD_NOLOAD);
   if (process == NULL || libc == NULL) return;
-  /* Where the section is writable, the dynamic linker has replaced its offsets by addresses. */
-  const ElfW(Dyn)* table = libc->l_ld;
-  while (table->d_tag != DT_SYMTAB) table++;
   mi_elf_t elf;
-  if (!mi_elf_read(libc->l_ld, table->d_un.d_ptr < libc->l_addr ? libc->l_addr : 0, &elf)) return;
+  if (!mi_elf_read_loaded(libc->l_ld, libc->l_addr, &elf)) return;
   changes->first = elf.symbols;
   changes->end = elf.symbols + elf.count;
   for (const ElfW(Sym)* symbol = changes->first; symbol < changes->end; symbol++) {

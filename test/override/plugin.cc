@@ -18,6 +18,13 @@ struct static_t {
   }
 } of_library;
 
+#if defined(TEST_IN_SPARE_ROOM)
+// Brings all thread-local memory of the library into the room to spare of each thread's first block.
+__attribute__((tls_model("initial-exec"))) thread_local int calls;
+#else
+int calls;
+#endif
+
 const size_t sizes[] = {16, 100, 5000, 30000, 300000, 3000000};
 
 } // namespace
@@ -26,6 +33,7 @@ extern "C" {
 
 __attribute__((visibility("default"))) int plugin_work(void** exchanged, int count) {
   void* own[100];
+  calls++;
   for (size_t i = 0; i < 100; i++) {
     own[i] = mi_malloc(sizes[i % 6]);
     if (own[i] == nullptr) return 1;

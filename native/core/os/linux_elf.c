@@ -16,14 +16,22 @@ static size_t count_by_gnu_hash(const uint32_t* table) {
 }
 
 bool mi_elf_read(const ElfW(Dyn) * dynamic, uintptr_t bias, mi_elf_t* elf) {
-  *elf = (mi_elf_t){NULL, NULL, 0};
+  *elf = (mi_elf_t){NULL, NULL, NULL, 0};
   for (; dynamic->d_tag != DT_NULL; dynamic++) {
     uintptr_t address = bias + dynamic->d_un.d_ptr;
     if (dynamic->d_tag == DT_SYMTAB) elf->symbols = (const ElfW(Sym)*)address;
     if (dynamic->d_tag == DT_STRTAB) elf->names = (const char*)address;
+    if (dynamic->d_tag == DT_VERSYM) elf->versions = (const ElfW(Half)*)address;
     /* The number of chains is that of the symbols. */
     if (dynamic->d_tag == DT_HASH) elf->count = ((const uint32_t*)address)[1];
     if (dynamic->d_tag == DT_GNU_HASH) elf->count = count_by_gnu_hash((const uint32_t*)address);
   }
   return elf->symbols != NULL && elf->names != NULL;
+}
+
+bool mi_elf_read_loaded(const ElfW(Dyn) * dynamic, uintptr_t base, mi_elf_t* elf) {
+  /* Where the section is writable, the dynamic linker has replaced its offsets by addresses. */
+  const ElfW(Dyn)* table = dynamic;
+  while (table->d_tag != DT_SYMTAB) table++;
+  return mi_elf_read(dynamic, table->d_un.d_ptr < base ? base : 0, elf);
 }
