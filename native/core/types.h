@@ -52,6 +52,10 @@
 #include "compiler.h"
 #include "miheap.h"
 
+#if UINTPTR_MAX < UINT64_MAX
+#error "miheap needs addresses of 64 bits"
+#endif
+
 /* Build modes, set by CMake.
      MI_DEBUG 1     assertions and pointer checks
      MI_DEBUG 2     also walks every invariant
