@@ -28,7 +28,7 @@ void mi_process_purge_some(void) {
   (void)purge_due((mi_purge_budget_t){some});
 }
 
-bool mi_process_purge_part(size_t* place) {
+mi_cold bool mi_process_purge_part(size_t* place) {
   mi_purge_budget_t budget = {128};
   if (*place == 0) {
     if (mi_heap_is_initialized(mi_heap_default)) mi_heaps_collect_pages(mi_heap_default->tld, true);

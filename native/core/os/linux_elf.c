@@ -1,5 +1,7 @@
 #include "os/linux_elf.h"
 
+#include "compiler.h"
+
 /* The table of a DT_GNU_HASH holds the last of the symbols; the chain of the highest bucket ends at
    the very last. Bit 0 of an entry ends a chain. */
 static size_t count_by_gnu_hash(const uint32_t* table) {
@@ -15,7 +17,7 @@ static size_t count_by_gnu_hash(const uint32_t* table) {
   return last + 1;
 }
 
-bool mi_elf_read(const ElfW(Dyn) * dynamic, uintptr_t bias, mi_elf_t* elf) {
+mi_cold bool mi_elf_read(const ElfW(Dyn) * dynamic, uintptr_t bias, mi_elf_t* elf) {
   *elf = (mi_elf_t){NULL, NULL, NULL, 0};
   for (; dynamic->d_tag != DT_NULL; dynamic++) {
     uintptr_t address = bias + dynamic->d_un.d_ptr;
@@ -29,7 +31,7 @@ bool mi_elf_read(const ElfW(Dyn) * dynamic, uintptr_t bias, mi_elf_t* elf) {
   return elf->symbols != NULL && elf->names != NULL;
 }
 
-bool mi_elf_read_loaded(const ElfW(Dyn) * dynamic, uintptr_t base, mi_elf_t* elf) {
+mi_cold bool mi_elf_read_loaded(const ElfW(Dyn) * dynamic, uintptr_t base, mi_elf_t* elf) {
   /* Where the section is writable, the dynamic linker has replaced its offsets by addresses. */
   const ElfW(Dyn)* table = dynamic;
   while (table->d_tag != DT_SYMTAB) table++;
