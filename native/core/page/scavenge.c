@@ -186,10 +186,14 @@ static void scavenge_slot(mi_slot_ref_t ref, const walk_t* walk) {
   if (!done) announce(ref, SOME_UNITS);
 }
 
+static bool is_marked(mi_slot_ref_t ref) {
+  return (atomic_load(&ref.chunk->to_scavenge) >> ref.index & 1) != 0;
+}
+
 /* Visits the slot if it is marked. */
 static void scavenge_if_marked(mi_slot_ref_t ref, const walk_t* walk) {
   uint32_t mark = 1u << ref.index;
-  if ((atomic_load(&ref.chunk->to_scavenge) & mark) == 0) return;
+  if (!is_marked(ref)) return;
   if ((atomic_fetch_and(&ref.chunk->to_scavenge, ~mark) & mark) != 0) scavenge_slot(ref, walk);
 }
 
@@ -197,16 +201,21 @@ void mi_scavenge_slot(mi_slot_ref_t ref, mi_purge_budget_t* budget) {
   scavenge_if_marked(ref, &(walk_t){true, budget});
 }
 
-/* Visits the marked slots. False if the budget has run out before all were visited. */
+/* Visits the marked slots. Begins where the budget of the walk before ran out: else slots in which
+   blocks come and go all the time would use it up for ever. False if it has run out again. */
 static bool scavenge(const walk_t* walk) {
-  size_t count = mi_chunk_count();
-  for (size_t i = 0; i < count; i++) {
-    mi_chunk_t* chunk = mi_chunk_at(i);
-    /* What is marked during the walk waits for the next one. */
-    for (uint32_t slots = atomic_load(&chunk->to_scavenge); slots != 0; slots &= slots - 1) {
-      if (walk->budget->units == 0) return false;
-      scavenge_if_marked((mi_slot_ref_t){chunk, mi_ctz64(slots)}, walk);
+  static _Atomic(size_t) next_slot;
+  size_t count = mi_chunk_count() * MI_SLOTS_PER_CHUNK;
+  size_t at = atomic_load_explicit(&next_slot, memory_order_relaxed);
+  for (size_t seen = 0; seen < count; seen++, at++) {
+    if (at >= count) at = 0;
+    mi_slot_ref_t ref = {mi_chunk_at(at / MI_SLOTS_PER_CHUNK), at % MI_SLOTS_PER_CHUNK};
+    if (!is_marked(ref)) continue;
+    if (walk->budget->units == 0) {
+      atomic_store_explicit(&next_slot, at, memory_order_relaxed);
+      return false;
     }
+    scavenge_if_marked(ref, walk);
   }
   return true;
 }

@@ -196,6 +196,44 @@ static void one_segment_after_another(void) {
   mi_heap_destroy(heap);
 }
 
+static void* free_range(void* range) {
+  for (size_t i = ((size_t*)range)[0]; i < ((size_t*)range)[1]; i++) mi_free(blocks[i]);
+  return NULL;
+}
+
+static void free_by_another(size_t from, size_t to) {
+  pthread_t thread;
+  size_t range[] = {from, to};
+  CHECK_EQ(pthread_create(&thread, NULL, free_range, range), 0);
+  pthread_join(thread, NULL);
+}
+
+static void fill(mi_heap_t* heap, size_t from, size_t to) {
+  for (size_t i = from; i < to; i++) memset(blocks[i] = mi_heap_malloc(heap, size), 1, size);
+}
+
+/* A segment in which blocks come and go all the time does not use up the budget of every round. */
+static void each_has_its_turn(void) {
+  enum { SEGMENTS = 3, ROUNDS = 8 };
+  mi_heap_t* busy = mi_heap_new();
+  mi_heap_t* asleep = mi_heap_new();
+  mi_collect(true);
+  size = MI_SMALL_BLOCK_MAX;
+  size_t few = MI_SEGMENT_SIZE / size / 2;
+  count = few + SEGMENTS * MI_SEGMENT_SIZE / size;
+  fill(busy, 0, few); /* in the first slot that is free */
+  fill(asleep, few, count);
+  free_by_another(few, count);
+  for (int round = 0; round < ROUNDS; round++) {
+    free_by_another(0, few);
+    (void)look(1);
+    fill(busy, 0, few);
+  }
+  CHECK_CMP(resident_bytes(), <=, few * size + (SEGMENTS + 1) * (size_t)(256 << 10));
+  mi_heap_destroy(asleep);
+  mi_heap_destroy(busy);
+}
+
 int main(void) {
   mi_os_forbid_large_pages();
   mi_option_set(mi_option_purge_delay, 3600000);
@@ -218,5 +256,6 @@ int main(void) {
   again();
   at_the_second_look();
   one_segment_after_another();
+  each_has_its_turn();
   return 0;
 }
