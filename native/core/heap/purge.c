@@ -34,15 +34,16 @@ mi_cold bool mi_process_purge_part(size_t* place) {
     if (mi_heap_is_initialized(mi_heap_default)) mi_heaps_collect_pages(mi_heap_default->tld, true);
     mi_magazine_take_all();
   }
-  if (!mi_huge_cache_drop(&budget)) return false;
+  mi_huge_cache_drop(&budget);
   mi_slot_walk_t walk = mi_walk_slots();
   walk.next = *place < walk.end ? *place : walk.end;
-  while (budget.units > 0) {
+  /* A slot in any case: other threads may put into the huge cache faster than parts empty it. */
+  do {
     *place = walk.next;
     if (!mi_next_slot(&walk)) return true;
     mi_scavenge_slot(walk.slot, &budget);
     mi_purge_slot(walk.slot, &budget);
-  }
+  } while (budget.units > 0);
   *place = walk.next;
   return false;
 }

@@ -116,11 +116,9 @@ int64_t mi_huge_cache_drop_due(int64_t now, mi_purge_budget_t* budget) {
   return next;
 }
 
-bool mi_huge_cache_drop(mi_purge_budget_t* budget) {
-  for (entry_t* entry = entries; entry < entries + ENTRIES; entry++) {
+void mi_huge_cache_drop(mi_purge_budget_t* budget) {
+  for (entry_t* entry = entries; entry < entries + ENTRIES && budget->units > 0; entry++) {
     uint8_t* start = claim(entry);
     if (start != NULL) drop(entry, start, budget);
-    if (budget->units == 0) return false;
   }
-  return true;
 }

@@ -27,7 +27,7 @@ size_t mi_huge_cache_size(void);
 /* Unmaps the mappings that are due at `now`, as long as the budget lasts. Returns when the next one
    is due; 0: none is. */
 int64_t mi_huge_cache_drop_due(int64_t now, mi_purge_budget_t* budget);
-/* Unmaps all mappings, as long as the budget lasts; false if it has run out. */
-bool mi_huge_cache_drop(mi_purge_budget_t* budget);
+/* Unmaps all mappings, as long as the budget lasts. */
+void mi_huge_cache_drop(mi_purge_budget_t* budget);
 
 #endif

@@ -225,7 +225,7 @@ void mi_purge_slot(mi_slot_ref_t ref, mi_purge_budget_t* budget) {
 
 void mi_purge_all(void) {
   mi_purge_budget_t all = {SIZE_MAX};
-  (void)mi_huge_cache_drop(&all);
+  mi_huge_cache_drop(&all);
   mi_purge_begin();
   mi_chunks_unmap_free();
   mi_purge_end();

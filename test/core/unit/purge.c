@@ -190,6 +190,24 @@ static void a_slot_in_each_call(void) {
   for (unsigned i = 0; i < SLOTS; i++) mi_slot_release(slots[i]);
 }
 
+/* The parts come to an end, and purge all slots, though another thread always leaves a mapping in
+   the huge cache. */
+static void parts_beside_huge_blocks(void) {
+  bool zero;
+  mi_option_set(mi_option_purge_delay, 3600000);
+  for (unsigned i = 0; i < SLOTS; i++) CHECK(mi_slot_take(NULL, &slots[i], 1 | UNITS, &zero));
+  for (unsigned i = 0; i < SLOTS; i++) mi_units_release(slots[i], UNITS, 0);
+  size_t place = 0;
+  size_t most = mi_chunk_count() * MI_SLOTS_PER_CHUNK + 1;
+  for (size_t parts = 0;; parts++) {
+    CHECK_CMP(parts, <, most);
+    mi_free(mi_malloc((size_t)40 << 20));
+    if (mi_process_purge_part(&place)) break;
+  }
+  CHECK_EQ(purged_units(), SLOTS * IN_SLOT);
+  for (unsigned i = 0; i < SLOTS; i++) mi_slot_release(slots[i]);
+}
+
 int main(void) {
   bool zero;
   mi_os_forbid_large_pages();
@@ -206,5 +224,6 @@ int main(void) {
   by_reset(mi_option_page_reset, true);
   by_reset(mi_option_purge_decommits, false);
   a_slot_in_each_call();
+  parts_beside_huge_blocks();
   return 0;
 }
