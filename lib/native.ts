@@ -90,7 +90,7 @@ export interface Native {
   onCollectWanted(callback: (soon: boolean) => void): void;
   /**
    * Returns some free memory to the system, if that is wanted, and wants another call soon, until all is returned.
-   * If blocks came or went since the last call, only wants another call in a while.
+   * If blocks came or went since the last call, returns only what nobody needed for a while.
    */
   collectIfIdle(): void;
   /**

@@ -119,10 +119,12 @@ void Environment::NoteFreed(size_t bytes) {
 
 void Environment::CollectIfIdle() {
   if (!collect_requested_) return;
-  if (operations != operations_seen_) {
+  if (operations != operations_seen_ || more_is_due_) {
     operations_seen_ = operations;
     purge_place_ = 0;
-    RequestCollect(When::kInAWhile);
+    // The core purges little in each slow path, and a program that is never idle may make few.
+    more_is_due_ = mi_process_purge_some();
+    RequestCollect(more_is_due_ ? When::kSoon : When::kInAWhile);
     if (collect_requested_) return; // else there is nobody left to ask: now
   }
   if (!mi_process_purge_part(&purge_place_)) {
@@ -131,6 +133,7 @@ void Environment::CollectIfIdle() {
   }
   freed_ = 0;
   collect_requested_ = false;
+  more_is_due_ = false;
   purge_place_ = 0;
   mi_collect(true); // little is left
 }

@@ -38,8 +38,8 @@ struct Environment {
   napi_value NewArrayBuffer(size_t size, void** start) const;
 
   // If NoteFreed asked for it, returns a part of the free memory to the system, and asks JavaScript
-  // for another call soon, until all is returned. If blocks came or went since the last call, only
-  // asks for another call in a while.
+  // for another call soon, until all is returned. If blocks came or went since the last call, it
+  // returns only what was free for the delay, and then asks for another call in a while.
   void CollectIfIdle();
 
   // Has the garbage collector find everything that is unreachable. Finalisers run later, from the
@@ -77,7 +77,8 @@ private:
   size_t freed_ = 0;
   bool collect_requested_ = false;
   uint64_t operations_seen_ = 0;
-  size_t purge_place_ = 0; // see mi_process_purge_part
+  size_t purge_place_ = 0;   // see mi_process_purge_part
+  bool more_is_due_ = false; // see mi_process_purge_some
   Pace garbage_collection_;
 };
 

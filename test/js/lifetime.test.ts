@@ -110,4 +110,9 @@ if (external) {
     expect(returned).toBeGreaterThan(200);
     expect(turns).toBeGreaterThan(4);
   });
+
+  test('memory goes back though the program is never idle', () => {
+    const { returned } = runProgram<Record<'returned', number>>('never-idle');
+    expect(returned).toBeGreaterThan(200);
+  });
 }

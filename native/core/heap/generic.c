@@ -50,7 +50,7 @@ static void heartbeat(mi_heap_t* heap) {
     mi_deferred_free(heap, true);
     mi_heap_collect_pages(heap, true);
   }
-  mi_process_purge_some();
+  (void)mi_process_purge_some();
 }
 
 static bool is_huge(const mi_request_t* request) {

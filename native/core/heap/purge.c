@@ -9,23 +9,24 @@
 
 static int64_t earlier(int64_t a, int64_t b) { return a == 0 || (b != 0 && b < a) ? b : a; }
 
-static int64_t purge_due(mi_purge_budget_t budget) {
+static int64_t purge_due(mi_purge_budget_t* budget) {
   int64_t due = earlier(earlier(mi_purge_next(), mi_scavenge_next()), mi_magazine_next());
   if (mi_likely(due == 0)) return 0;
   int64_t now = mi_os_now();
   if (now < due && !mi_rare(mi_rare_purge)) return due;
   /* The magazines first: the other two rounds see what this one frees. */
   int64_t magazines = mi_magazine_next() == 0 ? 0 : mi_magazine_round(now);
-  int64_t units = mi_purge_round(now, &budget);
-  return earlier(earlier(units, mi_scavenge_round(now, &budget)), magazines);
+  int64_t units = mi_purge_round(now, budget);
+  return earlier(earlier(units, mi_scavenge_round(now, budget)), magazines);
 }
 
-int64_t mi_process_purge_due(void) { return purge_due((mi_purge_budget_t){SIZE_MAX}); }
+int64_t mi_process_purge_due(void) { return purge_due(&(mi_purge_budget_t){SIZE_MAX}); }
 
 /* 2 MiB, or a slot of 4: less than a millisecond. */
-void mi_process_purge_some(void) {
-  const size_t some = 32;
-  (void)purge_due((mi_purge_budget_t){some});
+bool mi_process_purge_some(void) {
+  mi_purge_budget_t budget = {32};
+  (void)purge_due(&budget);
+  return budget.units == 0;
 }
 
 mi_cold bool mi_process_purge_part(size_t* place) {

@@ -10,8 +10,8 @@
 /* Purges what is due. Returns when more will be; 0: nothing is waiting. */
 int64_t mi_process_purge_due(void);
 /* Purges a part of what is due, so that no call of malloc takes long. After a peak, the purger, or
-   the next calls, do the rest. */
-void mi_process_purge_some(void);
+   the next calls, do the rest. Whether there may be a rest. */
+bool mi_process_purge_some(void);
 /* Purges a part of what no thread uses, 8 MiB or a little more: one to four milliseconds. *place is
    0 in the first call, which also gives back the empty pages of the calling thread, and counts up.
    True if that was the last part. */
