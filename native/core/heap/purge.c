@@ -6,6 +6,7 @@
 #include "os/rare.h"
 #include "page/scavenge.h"
 #include "segment/huge_cache.h"
+#include "segment/purger.h"
 
 static int64_t earlier(int64_t a, int64_t b) { return a == 0 || (b != 0 && b < a) ? b : a; }
 
@@ -22,9 +23,10 @@ static int64_t purge_due(mi_purge_budget_t* budget) {
 
 int64_t mi_process_purge_due(void) { return purge_due(&(mi_purge_budget_t){SIZE_MAX}); }
 
-/* 2 MiB, or a slot of 4: less than a millisecond. */
+/* 2 MiB, or a slot of 4: less than a millisecond. Where no purger does the rest, a program that is
+   seldom here would keep its peak for long: so 16 MiB, or 20. */
 bool mi_process_purge_some(void) {
-  mi_purge_budget_t budget = {32};
+  mi_purge_budget_t budget = {mi_purger_may_come() ? 32 : 256};
   (void)purge_due(&budget);
   return budget.units == 0;
 }

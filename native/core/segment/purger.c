@@ -130,6 +130,8 @@ static bool is_wanted(void) {
          mi_os_now() >= atomic_load_explicit(&retry_at, memory_order_relaxed);
 }
 
+bool mi_purger_may_come(void) { return is_wanted() && state_of(atomic_load(&state)) != ENDED; }
+
 /* Starts the next purger. If there is one already, that one then ends. */
 static void start(uint32_t word) {
   uint32_t awake = with_state(word, AWAKE) + STATES;

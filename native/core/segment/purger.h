@@ -18,6 +18,9 @@ void mi_purger_count(size_t units);
 /* Says that a thread of the program has purged what was due. */
 void mi_purger_forget_count(void);
 
+/* Whether there may be a purger by the time that one is needed. */
+bool mi_purger_may_come(void);
+
 /* Ends the purger for ever, and waits until it has ended. */
 void mi_purger_end(void);
 /* In a forked child, before it repairs anything: no purger is started until mi_purger_forked. */
