@@ -37,6 +37,7 @@ bool AllowsExternalBuffers(napi_env env) {
 
 Environment::Environment(napi_env owner)
     : env(owner), external(AllowsExternalBuffers(owner)), twins(owner), sentinel(*this) {
+  mi_process_purge_has_timer();
   array_buffer_ = Napi::Persistent(Napi::Env(env).Global().Get("ArrayBuffer").As<Napi::Function>());
 }
 

@@ -23,10 +23,17 @@ static int64_t purge_due(mi_purge_budget_t* budget) {
 
 int64_t mi_process_purge_due(void) { return purge_due(&(mi_purge_budget_t){SIZE_MAX}); }
 
-/* 2 MiB, or a slot of 4: less than a millisecond. Where no purger does the rest, a program that is
-   seldom here would keep its peak for long: so 16 MiB, or 20. */
+static _Atomic(bool) has_timer;
+
+void mi_process_purge_has_timer(void) {
+  atomic_store_explicit(&has_timer, true, memory_order_relaxed);
+}
+
+/* 2 MiB, or a slot of 4: less than a millisecond. But all that is due where nobody does the rest: a
+   program that is seldom here would keep its peak for long. */
 bool mi_process_purge_some(void) {
-  mi_purge_budget_t budget = {mi_purger_may_come() ? 32 : 256};
+  bool is_helped = mi_purger_may_come() || atomic_load_explicit(&has_timer, memory_order_relaxed);
+  mi_purge_budget_t budget = {is_helped ? 32 : SIZE_MAX};
   (void)purge_due(&budget);
   return budget.units == 0;
 }

@@ -10,8 +10,11 @@
 /* Purges what is due. Returns when more will be; 0: nothing is waiting. */
 int64_t mi_process_purge_due(void);
 /* Purges a part of what is due, so that no call of malloc takes long. After a peak, the purger, or
-   the next calls, do the rest. Whether there may be a rest. */
+   a timer, or the next calls do the rest; without either of the first two, it purges all that is
+   due. Whether there may be a rest. */
 bool mi_process_purge_some(void);
+/* Says that the program will call mi_process_purge_some from a timer, as long as anything waits. */
+void mi_process_purge_has_timer(void);
 /* Purges a part of what no thread uses, 8 MiB or a little more: one to four milliseconds. *place is
    0 in the first call, which also gives back the empty pages of the calling thread, and counts up.
    True if that was the last part. */

@@ -8,7 +8,6 @@
 #include "os/rare.h"
 #include "resident.h"
 #include "segment/purge.h"
-#include "segment/purger.h"
 #include "segment/slot.h"
 #include "segment/units.h"
 
@@ -158,7 +157,7 @@ static void by_reset(mi_option_t option, bool enable) {
   mi_option_set_enabled(option, was);
 }
 
-enum { SLOTS = 20, IN_SLOT = 32 };
+enum { SLOTS = 6, IN_SLOT = 32 };
 #define UNITS mi_bits64(IN_SLOT, IN_SLOT)
 static mi_slot_ref_t slots[SLOTS];
 
@@ -170,17 +169,32 @@ static unsigned purged_units(void) {
   return units;
 }
 
+/* Where nobody else does the rest, one call purges all that is due. */
+static void all_in_one_call(void) {
+  bool zero;
+  mi_option_set(mi_option_purge_delay, 1);
+  for (unsigned i = 0; i < SLOTS; i++) CHECK(mi_slot_take(NULL, &slots[i], 1 | UNITS, &zero));
+  for (unsigned i = 0; i < SLOTS; i++) mi_units_release(slots[i], UNITS, 0);
+  for (int calls = 0; calls < 2; calls++) {
+    CHECK_EQ(purged_units(), 0);
+    wait_ms(20);
+    CHECK(!mi_process_purge_some());
+  }
+  CHECK_EQ(purged_units(), SLOTS * IN_SLOT);
+  for (unsigned i = 0; i < SLOTS; i++) mi_slot_release(slots[i]);
+}
+
 /* What a peak left is not purged all at once by a thread that calls malloc, but in parts. */
 static void a_part_in_each_call(void) {
-  enum { ALL = SLOTS * IN_SLOT, PART = 256 };
-  CHECK(!mi_purger_may_come()); /* else parts are smaller */
+  enum { ALL = SLOTS * IN_SLOT, PART = 32 };
+  mi_process_purge_has_timer();
   bool zero;
   mi_option_set(mi_option_purge_delay, 1);
   for (unsigned i = 0; i < SLOTS; i++) CHECK(mi_slot_take(NULL, &slots[i], 1 | UNITS, &zero));
   for (unsigned i = 0; i < SLOTS; i++) mi_units_release(slots[i], UNITS, 0);
   unsigned calls = 0;
   for (unsigned before = 0, now; before < ALL; before = now, calls++) {
-    CHECK_CMP(calls, <, 20);
+    CHECK_CMP(calls, <, 2 * SLOTS);
     wait_ms(20);
     mi_process_purge_some();
     now = purged_units();
@@ -225,6 +239,7 @@ int main(void) {
   by_a_thread_that_ends();
   by_reset(mi_option_page_reset, true);
   by_reset(mi_option_purge_decommits, false);
+  all_in_one_call();
   a_part_in_each_call();
   parts_beside_huge_blocks();
   return 0;
