@@ -217,8 +217,8 @@ int64_t mi_purge_round(int64_t now, mi_purge_budget_t* budget) {
 }
 
 void mi_purge_slot(mi_slot_ref_t ref, mi_purge_budget_t* budget) {
-  uint64_t dirty = atomic_load_explicit(&mi_slot_state(ref)->dirty, memory_order_relaxed);
-  if (dirty == 0 || ref.chunk->resident) return;
+  uint64_t dirty = atomic_load(&mi_slot_state(ref)->dirty);
+  if (dirty == 0 || ref.chunk->resident) return; /* the chunk can be read: see purge_units */
   mi_purge_spend(budget, mi_popcount64(dirty));
   purge_slot(ref);
 }
