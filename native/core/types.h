@@ -179,9 +179,9 @@ enum { MI_FREER_TO_MAGAZINE = 1 };
      every block on a list lies at start + i * block_size with i < capacity, and is on one list only
      the page is in exactly one queue of its heap: that of its bin, or the full queue (in_full)
      in_full implies that `free` is empty
-     a page of one block is in_full from its first heap on, but for heap->single: malloc never looks
-       for it, since its block may be less aligned than others of its class
-       (mi_segment_page_resize)
+     a page of one block is in_full from its first heap on, but for heap->single, the one that
+       malloc takes again, and only by heap/single.h: the block of such a page may be less aligned
+       than others of its class (mi_segment_page_resize)
      thread_free is FULL only if in_full is set
      a page that is in_full but not FULL is on its heap's delayed list, or about to be. Until the
        owner drains that list it takes nothing from thread_free, so the page cannot become empty
