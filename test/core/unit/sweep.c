@@ -6,7 +6,7 @@
 #include "heap/thread.h"
 #include "memory.h"
 
-enum { BLOCKS = 3000, MOST_THREADS = 3, PRODUCERS = 20 };
+enum { BLOCKS = 3000, MOST_THREADS = 3, PRODUCERS = TEST_SLOWNESS > 1 ? 7 : 20 };
 
 static void* blocks[PRODUCERS * BLOCKS];
 
