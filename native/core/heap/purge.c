@@ -10,19 +10,6 @@
 
 static int64_t earlier(int64_t a, int64_t b) { return a == 0 || (b != 0 && b < a) ? b : a; }
 
-static int64_t purge_due(mi_purge_budget_t* budget) {
-  int64_t due = earlier(earlier(mi_purge_next(), mi_scavenge_next()), mi_magazine_next());
-  if (mi_likely(due == 0)) return 0;
-  int64_t now = mi_os_now();
-  if (now < due && !mi_rare(mi_rare_purge)) return due;
-  /* The magazines first: the other two rounds see what this one frees. */
-  int64_t magazines = mi_magazine_next() == 0 ? 0 : mi_magazine_round(now);
-  int64_t units = mi_purge_round(now, budget);
-  return earlier(earlier(units, mi_scavenge_round(now, budget)), magazines);
-}
-
-int64_t mi_process_purge_due(void) { return purge_due(&(mi_purge_budget_t){SIZE_MAX}); }
-
 static _Atomic(bool) has_timer;
 
 void mi_process_purge_has_timer(void) {
@@ -31,11 +18,36 @@ void mi_process_purge_has_timer(void) {
 
 /* 2 MiB, or a slot of 4: less than a millisecond. But all that is due where nobody does the rest: a
    program that is seldom here would keep its peak for long. */
-bool mi_process_purge_some(void) {
+static size_t some_units(void) {
   bool is_helped = mi_purger_may_come() || atomic_load_explicit(&has_timer, memory_order_relaxed);
-  mi_purge_budget_t budget = {is_helped ? 32 : SIZE_MAX};
-  (void)purge_due(&budget);
-  return budget.units == 0;
+  return is_helped ? 32 : SIZE_MAX;
+}
+
+/* With `some`, a part of what is due. *more: whether there may be a rest. */
+static int64_t purge_due(bool some, bool* more) {
+  *more = false;
+  int64_t due = earlier(earlier(mi_purge_next(), mi_scavenge_next()), mi_magazine_next());
+  if (mi_likely(due == 0)) return 0;
+  int64_t now = mi_os_now();
+  if (now < due && !mi_rare(mi_rare_purge)) return due;
+  mi_purge_budget_t budget = {some ? some_units() : SIZE_MAX};
+  /* The magazines first: the other two rounds see what this one frees. */
+  int64_t magazines = mi_magazine_next() == 0 ? 0 : mi_magazine_round(now);
+  int64_t units = mi_purge_round(now, &budget);
+  int64_t next = earlier(earlier(units, mi_scavenge_round(now, &budget)), magazines);
+  *more = budget.units == 0;
+  return next;
+}
+
+int64_t mi_process_purge_due(void) {
+  bool more;
+  return purge_due(false, &more);
+}
+
+bool mi_process_purge_some(void) {
+  bool more;
+  (void)purge_due(true, &more);
+  return more;
 }
 
 mi_cold bool mi_process_purge_part(size_t* place) {
