@@ -101,17 +101,26 @@ static void partly(size_t block_size) {
   memory_check();
 }
 
-static void* free_some(void* range) {
+static void* free_range(void* range) {
   for (size_t i = ((size_t*)range)[0]; i < ((size_t*)range)[1]; i++) mi_free(blocks[i]);
+  return NULL;
+}
+
+static void* free_and_scavenge(void* range) {
+  free_range(range);
   mi_scavenge_all();
   return NULL;
 }
 
-static void free_in_other_thread(size_t from, size_t to) {
+static void in_other_thread(void* (*fn)(void* range), size_t from, size_t to) {
   pthread_t thread;
   size_t range[] = {from, to};
-  CHECK_EQ(pthread_create(&thread, NULL, free_some, range), 0);
+  CHECK_EQ(pthread_create(&thread, NULL, fn, range), 0);
   pthread_join(thread, NULL);
+}
+
+static void free_in_other_thread(size_t from, size_t to) {
+  in_other_thread(free_and_scavenge, from, to);
 }
 
 /* A page of which first one block was purged, and then all, is one like any other. */
@@ -168,11 +177,6 @@ static void at_the_second_look(void) {
   mi_heap_destroy(heap);
 }
 
-static void* free_all(void* arg) {
-  for (size_t i = 0; i < count; i++) mi_free(blocks[i]);
-  return arg;
-}
-
 /* With a small budget, a round gives back one segment; the rest is due soon after. */
 static void one_segment_after_another(void) {
   enum { SEGMENTS = 4 };
@@ -180,9 +184,7 @@ static void one_segment_after_another(void) {
   size = MI_SMALL_BLOCK_MAX;
   count = SEGMENTS * MI_SEGMENT_SIZE / size;
   for (size_t i = 0; i < count; i++) memset(blocks[i] = mi_heap_malloc(heap, size), 1, size);
-  pthread_t thread;
-  CHECK_EQ(pthread_create(&thread, NULL, free_all, NULL), 0);
-  pthread_join(thread, NULL);
+  in_other_thread(free_range, 0, count);
   size_t left = resident_bytes();
   for (int rounds = 0; mi_scavenge_next() != 0; rounds++) {
     CHECK_CMP(rounds, <=, 2 * SEGMENTS + 2);
@@ -194,18 +196,6 @@ static void one_segment_after_another(void) {
   }
   CHECK_CMP(left, <=, (SEGMENTS + 1) * (size_t)(256 << 10));
   mi_heap_destroy(heap);
-}
-
-static void* free_range(void* range) {
-  for (size_t i = ((size_t*)range)[0]; i < ((size_t*)range)[1]; i++) mi_free(blocks[i]);
-  return NULL;
-}
-
-static void free_by_another(size_t from, size_t to) {
-  pthread_t thread;
-  size_t range[] = {from, to};
-  CHECK_EQ(pthread_create(&thread, NULL, free_range, range), 0);
-  pthread_join(thread, NULL);
 }
 
 static void fill(mi_heap_t* heap, size_t from, size_t to) {
@@ -223,9 +213,9 @@ static void each_has_its_turn(void) {
   count = few + SEGMENTS * MI_SEGMENT_SIZE / size;
   fill(busy, 0, few); /* in the first slot that is free */
   fill(asleep, few, count);
-  free_by_another(few, count);
+  in_other_thread(free_range, few, count);
   for (int round = 0; round < ROUNDS; round++) {
-    free_by_another(0, few);
+    in_other_thread(free_range, 0, few);
     (void)look(1);
     fill(busy, 0, few);
   }
