@@ -57,8 +57,7 @@ mi_cold bool mi_process_purge_part(size_t* place) {
     mi_magazine_take_all();
   }
   mi_huge_cache_drop(&budget);
-  mi_slot_walk_t walk = mi_walk_slots();
-  walk.next = *place < walk.end ? *place : walk.end;
+  mi_slot_walk_t walk = mi_walk_slots_from(*place);
   /* A slot in any case: other threads may put into the huge cache faster than parts empty it. */
   do {
     *place = walk.next;

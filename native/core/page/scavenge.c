@@ -12,11 +12,11 @@ static _Atomic(int64_t) next_due;
 /* How many units an announcement counts for that comes from a hint, or is repeated. */
 enum { SOME_UNITS = 8 };
 
-/* A walk over the marked slots. */
-typedef struct walk_s {
+/* A visit to the marked slots. */
+typedef struct round_s {
   bool all; /* not only what was there at the last look */
   mi_purge_budget_t* budget;
-} walk_t;
+} round_t;
 
 /* Sequentially consistent, like a round's accesses to these two words: the announcer marks the
    chunk and then reads next_due; a round clears next_due and then reads the marks. So one of the
@@ -130,7 +130,7 @@ static bool note_seen(mi_segment_t* segment, mi_page_t* page, uintptr_t word) {
 }
 
 /* Purges the page, or blocks of it, if that is due. False if the page must be looked at again. */
-static bool scavenge_page(mi_segment_t* segment, mi_page_t* page, const walk_t* walk) {
+static bool scavenge_page(mi_segment_t* segment, mi_page_t* page, const round_t* round) {
   uintptr_t word = atomic_load_explicit(&page->thread_free, memory_order_relaxed);
   uintptr_t whole;
   size_t due = 0;
@@ -138,7 +138,7 @@ static bool scavenge_page(mi_segment_t* segment, mi_page_t* page, const walk_t* 
     /* The push that lets the page leave the full queue announces it again; the few blocks until
        then have no whole system page inside. */
     if (mi_tf_state(word) == MI_TF_FULL) return true;
-    if (!is_worth_it(segment, page, word, walk->all, &due)) return note_seen(segment, page, word);
+    if (!is_worth_it(segment, page, word, round->all, &due)) return note_seen(segment, page, word);
     if (mi_tf_state(word) != MI_TF_NORMAL) return false;
     whole = word & MI_TF_WHOLE;
     /* Acquire: pairs with the release of each push; the threads that freed these blocks do not
@@ -148,7 +148,7 @@ static bool scavenge_page(mi_segment_t* segment, mi_page_t* page, const walk_t* 
                                                   memory_order_relaxed));
   mi_race_window();
   if (whole != 0 && !(MI_CHECKED && is_broken(page, word))) {
-    mi_purge_spend(walk->budget, mi_units_for(page->block_size));
+    mi_purge_spend(round->budget, mi_units_for(page->block_size));
     purge_page(segment, page);
     return true;
   }
@@ -156,7 +156,7 @@ static bool scavenge_page(mi_segment_t* segment, mi_page_t* page, const walk_t* 
   size_t count = mi_tf_count(word);
   if (whole == 0) {
     size_t bytes = (due - count_purged(page)) * page->block_size;
-    mi_purge_spend(walk->budget, 1 + (bytes >> MI_UNIT_SHIFT));
+    mi_purge_spend(round->budget, 1 + (bytes >> MI_UNIT_SHIFT));
     list = mi_page_make_holes(page, list, count, due);
   }
   mi_race_window();
@@ -165,21 +165,21 @@ static bool scavenge_page(mi_segment_t* segment, mi_page_t* page, const walk_t* 
   return done || whole != 0;
 }
 
-static bool scavenge_segment(mi_segment_t* segment, const walk_t* walk) {
+static bool scavenge_segment(mi_segment_t* segment, const round_t* round) {
   bool done = true;
   for (uint64_t pages = mi_segment_pages_of_other(segment); pages != 0; pages &= pages - 1) {
-    if (!scavenge_page(segment, &segment->pages[mi_ctz64(pages)], walk)) done = false;
+    if (!scavenge_page(segment, &segment->pages[mi_ctz64(pages)], round)) done = false;
   }
   return done;
 }
 
-static void scavenge_slot(mi_slot_ref_t ref, const walk_t* walk) {
+static void scavenge_slot(mi_slot_ref_t ref, const round_t* round) {
   bool done = true;
   mi_purge_begin();
   mi_segment_t* segment = mi_segment_pin(ref);
   if (segment != NULL) {
     /* Asked here and not at the announcement: the chunk of a pinned segment stays as it is. */
-    if (!ref.chunk->resident) done = scavenge_segment(segment, walk);
+    if (!ref.chunk->resident) done = scavenge_segment(segment, round);
     mi_segment_unpin(ref);
   }
   mi_purge_end();
@@ -191,38 +191,30 @@ static bool is_marked(mi_slot_ref_t ref) {
 }
 
 /* Visits the slot if it is marked. */
-static void scavenge_if_marked(mi_slot_ref_t ref, const walk_t* walk) {
+static void scavenge_if_marked(mi_slot_ref_t ref, const round_t* round) {
   uint32_t mark = 1u << ref.index;
   if (!is_marked(ref)) return;
-  if ((atomic_fetch_and(&ref.chunk->to_scavenge, ~mark) & mark) != 0) scavenge_slot(ref, walk);
+  if ((atomic_fetch_and(&ref.chunk->to_scavenge, ~mark) & mark) != 0) scavenge_slot(ref, round);
 }
 
 void mi_scavenge_slot(mi_slot_ref_t ref, mi_purge_budget_t* budget) {
-  scavenge_if_marked(ref, &(walk_t){true, budget});
+  scavenge_if_marked(ref, &(round_t){true, budget});
 }
 
-/* Visits the marked slots. Begins where the budget of the walk before ran out: else slots in which
+/* Visits the marked slots. Begins where the budget of the round before ran out: else slots in which
    blocks come and go all the time would use it up for ever. False if it has run out again. */
-static bool scavenge(const walk_t* walk) {
+static bool scavenge(const round_t* round) {
   static _Atomic(size_t) next_slot;
-  size_t count = mi_chunk_count() * MI_SLOTS_PER_CHUNK;
-  size_t at = atomic_load_explicit(&next_slot, memory_order_relaxed);
-  for (size_t seen = 0; seen < count; seen++, at++) {
-    if (at >= count) at = 0;
-    mi_slot_ref_t ref = {mi_chunk_at(at / MI_SLOTS_PER_CHUNK), at % MI_SLOTS_PER_CHUNK};
-    if (!is_marked(ref)) continue;
-    if (walk->budget->units == 0) {
-      atomic_store_explicit(&next_slot, at, memory_order_relaxed);
-      return false;
-    }
-    scavenge_if_marked(ref, walk);
-  }
-  return true;
+  mi_slot_walk_t walk =
+      mi_walk_slots_around(atomic_load_explicit(&next_slot, memory_order_relaxed));
+  while (round->budget->units > 0 && mi_next_slot(&walk)) scavenge_if_marked(walk.slot, round);
+  atomic_store_explicit(&next_slot, walk.next, memory_order_relaxed);
+  return walk.left == 0;
 }
 
 void mi_scavenge_all(void) {
   mi_purge_budget_t all = {SIZE_MAX};
-  (void)scavenge(&(walk_t){true, &all});
+  (void)scavenge(&(round_t){true, &all});
 }
 
 int64_t mi_scavenge_next(void) { return atomic_load(&next_due); }
@@ -231,8 +223,8 @@ int64_t mi_scavenge_round(int64_t now, mi_purge_budget_t* budget) {
   int64_t due = atomic_load(&next_due);
   if (due == 0 || (now < due && !mi_rare(mi_rare_purge))) return due;
   if (!atomic_compare_exchange_strong(&next_due, &due, 0)) return due;
-  walk_t walk = {mi_option_get(mi_option_purge_delay) == 0, budget};
-  if (!scavenge(&walk)) {
+  round_t round = {mi_option_get(mi_option_purge_delay) == 0, budget};
+  if (!scavenge(&round)) {
     atomic_store(&next_due, mi_purge_later(now));
     mi_purger_count(MI_UNITS_PER_SEGMENT);
   }

@@ -183,20 +183,14 @@ static waiting_t purge_due_slots(int64_t now, mi_purge_budget_t* budget) {
   long delay = mi_pace_delay();
   round_t round = {now, mi_purge_time(1), delay < 0 ? UINT32_MAX : (uint32_t)delay, budget};
   waiting_t waiting = {0, 0, true};
-  size_t count = mi_chunk_count() * MI_SLOTS_PER_CHUNK;
-  size_t at = atomic_load_explicit(&next_slot, memory_order_relaxed);
-  for (size_t seen = 0; seen < count; seen++, at++) {
-    if (at >= count) at = 0;
-    if (budget->units == 0) {
-      atomic_store_explicit(&next_slot, at, memory_order_relaxed);
-      int64_t later = mi_purge_later(now);
-      if (waiting.next == 0 || later < waiting.next) waiting.next = later;
-      return (waiting_t){waiting.next, waiting.units + MI_UNITS_PER_SEGMENT, false};
-    }
-    mi_slot_ref_t ref = {mi_chunk_at(at / MI_SLOTS_PER_CHUNK), at % MI_SLOTS_PER_CHUNK};
-    purge_if_due(ref, &round, &waiting);
-  }
-  return waiting;
+  mi_slot_walk_t walk =
+      mi_walk_slots_around(atomic_load_explicit(&next_slot, memory_order_relaxed));
+  while (budget->units > 0 && mi_next_slot(&walk)) purge_if_due(walk.slot, &round, &waiting);
+  atomic_store_explicit(&next_slot, walk.next, memory_order_relaxed);
+  if (walk.left == 0) return waiting;
+  int64_t later = mi_purge_later(now);
+  if (waiting.next == 0 || later < waiting.next) waiting.next = later;
+  return (waiting_t){waiting.next, waiting.units + MI_UNITS_PER_SEGMENT, false};
 }
 
 int64_t mi_purge_next(void) { return atomic_load(&next_due); }
