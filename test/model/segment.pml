@@ -112,6 +112,13 @@ inline abandon_segment() {
     owner = 0; mark = 1;
     HOLDS(mark_count, abandoned >= mark)
   }
+  /* mi_abandoned_let_go; abandon_heap looks at every page then */
+  atomic {
+    if
+    :: missed -> missed = 0; it = 2
+    :: else
+    fi
+  }
 #endif
 }
 
@@ -209,60 +216,6 @@ inline settle_heap() {
   od
 }
 
-/* mi_heap_abandon, by a thread that owns the segment. */
-inline abandon_heap() {
-  settle_heap();
-  do
-  :: p < PAGES && owner == me ->
-     if
-     :: page_lives[p] ->
-        collect(p);
-        if
-        :: used[p] == 0 -> free_page(p)
-        :: else
-        fi
-     :: else
-     fi;
-     p++
-  :: else -> break
-  od;
-  p = 0;
-  do
-  :: p < PAGES && owner == me ->
-     if
-     :: page_lives[p] ->
-        atomic { in_full[p] = 0; page_heap[p] = 0; abandoned_pages++ }
-        if
-        :: abandoned_pages == seg_used -> abandon_segment()
-        :: else
-        fi
-     :: else
-     fi;
-     p++
-  :: else -> break
-  od;
-  p = 0;
-  end_heap()
-}
-
-/* The thread's memory goes. It may begin anew, with the same id. */
-inline end_heap() {
-  atomic {
-    HOLDS(heap_end, telling[me] == 0 && delayed[me] == 0);
-    ending[me] = 0; p = 0
-  }
-}
-
-inline free_mine(b) {
-  atomic { MINE; THERE; p = PAGE_OF(b) }
-  free_by_owner(b, p);
-  if
-  :: used[p] == 0 && !in_full[p] -> free_page(p)
-  :: else
-  fi;
-  p = 0
-}
-
 /* mi_abandoned_hold; `wanted` says whether it did. Who holds the segment is its owner in all but name. */
 inline hold() {
   clear_mark();
@@ -313,6 +266,64 @@ inline free_abandoned_page(p) {
   :: else -> break
   od;
   it = 0
+}
+
+/* mi_heap_abandon, by a thread that owns the segment. */
+inline abandon_heap() {
+  settle_heap();
+  do
+  :: p < PAGES && owner == me ->
+     if
+     :: page_lives[p] ->
+        collect(p);
+        if
+        :: used[p] == 0 -> free_page(p)
+        :: else
+        fi
+     :: else
+     fi;
+     p++
+  :: else -> break
+  od;
+  p = 0;
+  do
+  :: p < PAGES && owner == me ->
+     if
+     :: page_lives[p] ->
+        atomic { in_full[p] = 0; page_heap[p] = 0; abandoned_pages++ }
+        if
+        :: abandoned_pages == seg_used -> abandon_segment()
+        :: else
+        fi
+     :: else
+     fi;
+     p++
+  :: else -> break
+  od;
+  p = 0;
+  if
+  :: it == 2 -> free_abandoned_page(p); p = 0
+  :: else
+  fi;
+  end_heap()
+}
+
+/* The thread's memory goes. It may begin anew, with the same id. */
+inline end_heap() {
+  atomic {
+    HOLDS(heap_end, telling[me] == 0 && delayed[me] == 0);
+    ending[me] = 0; p = 0
+  }
+}
+
+inline free_mine(b) {
+  atomic { MINE; THERE; p = PAGE_OF(b) }
+  free_by_owner(b, p);
+  if
+  :: used[p] == 0 && !in_full[p] -> free_page(p)
+  :: else
+  fi;
+  p = 0
 }
 
 /* mi_free_slow */

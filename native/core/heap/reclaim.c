@@ -67,8 +67,11 @@ static void abandon_page(mi_heap_t* heap, mi_page_t* page, void* arg) {
   mi_segment_t* segment = mi_segment_of(page);
   segment->abandoned_pages++;
   if (segment->abandoned_pages == segment->used) {
+    mi_slot_ref_t slot = mi_segment_slot(segment);
     mi_segment_queue_remove(tld, segment);
-    mi_segment_abandon(tld, segment);
+    if (mi_segment_abandon(tld, segment)) {
+      mi_heap_free_abandoned_pages(mi_subproc_of(tld), slot, ~(uint64_t)0);
+    }
   }
 }
 
