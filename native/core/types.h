@@ -452,8 +452,13 @@ typedef struct mi_magazine_s {
   uint8_t count[MI_MAGAZINE_CLASSES];
   _Atomic(uintptr_t) owner; /* id of the thread that has it; 0: none, and any thread may take it */
   _Atomic(bool) watched;    /* other threads may take blocks from it */
-  /* It was watched once, and a thread may still look into it: blocks are taken out by exchanges. */
+  /* It was watched once, and a thread may still look into it. */
   _Atomic(bool) contended;
+  /* Threads that take blocks out, or are about to: meanwhile the owner does so by exchanges. One
+     more while `by_exchange`. */
+  _Atomic(uint32_t) takers;
+  _Atomic(bool) by_exchange;  /* the owner always does so */
+  _Atomic(uint32_t) popping;  /* how many pops of the owner are under way: signal handlers nest */
   _Atomic(uint32_t) visitors; /* threads that look into it now, and may hold blocks of it */
   struct mi_magazine_s* next; /* in the list of all magazines */
   /* The address of a block, with bit 0 set if the last sweep saw it there; 0: none, or another

@@ -18,7 +18,10 @@
 byte slot[SLOTS];
 byte count;
 bit watched, contended, announced, looking;
-byte visitors;
+byte visitors, takers;
+bit by_exchange, can_fence, popping;
+byte forced;
+bit on_its_way; /* the owner has looked at takers, and its store to popping is still on the way */
 bit due; /* now or later: when, is not modelled */
 
 /* What the model knows and the program does not. */
@@ -60,22 +63,47 @@ inline push() {
   atomic { b = 0; asked = 0 }
 }
 
+/* mi_magazine_empty_slot */
+inline empty_slot() {
+  if
+  :: popping = 1;
+     asked = takers > 0
+  :: /* as a processor does, until it executes a fence */
+     atomic { asked = takers > 0; on_its_way = 1 }
+     atomic { popping = 1; on_its_way = 0 }
+  fi;
+  if
+#ifdef PLAIN_POP
+  :: true ->
+#else
+  :: !asked ->
+#endif
+     word = slot[count];
+     slot[count] = 0
+  :: else -> atomic { word = slot[count]; slot[count] = 0 }
+  fi;
+  atomic { popping = 0; asked = 0 }
+}
+
+inline watch() {
+  if
+  :: !contended && !can_fence -> takers++; by_exchange = 1
+  :: else
+  fi;
+  contended = 1; watched = 1; announce()
+}
+
 /* b: the block, or 0. */
 inline pop() {
   b = 0;
   do
   :: count > 0 && b == 0 ->
      count--;
-#ifdef PLAIN_POP
-     if
-     :: true ->
-#else
      if
      :: !contended ->
-#endif
         word = slot[count];
         slot[count] = 0
-     :: else -> atomic { word = slot[count]; slot[count] = 0 }
+     :: else -> empty_slot()
      fi;
      if
      :: word != 0 -> b = BLOCK(word); atomic { HOLDS(one_place, place[b] == INSIDE); place[b] = ALIVE }
@@ -101,6 +129,9 @@ inline settle() {
 active proctype owner() {
   byte b, word, steps;
   bit asked;
+#ifdef FORCED
+  watch();
+#endif
   do
   :: steps == STEPS -> break
   :: else ->
@@ -109,13 +140,13 @@ active proctype owner() {
      :: ANY(ON_PAGE) -> atomic { some_block(ON_PAGE); place[b] = ALIVE; b = 0 }
      :: ANY(ALIVE) && count < SLOTS -> push()
      :: count > 0 -> pop(); b = 0
-     :: !watched -> contended = 1; watched = 1; announce()
+     :: !watched -> watch()
      :: settle()
      :: settle(); watched = 0
      fi
   od;
   if
-  :: !watched -> contended = 1; watched = 1; announce()
+  :: !watched -> watch()
   :: else
   fi;
   do
@@ -137,8 +168,8 @@ inline look_at(i) {
         atomic {
           if
           :: slot[i] != word -> some = 1
-          :: slot[i] == word && !(word & SEEN) -> slot[i] = word | SEEN; some = 1
-          :: slot[i] == word && (word & SEEN) ->
+          :: slot[i] == word && !((word & SEEN || force) && may_take) -> slot[i] = word | SEEN; some = 1
+          :: slot[i] == word && (word & SEEN || force) && may_take ->
              slot[i] = 0; b = BLOCK(word);
              HOLDS(one_place, place[b] == INSIDE); place[b] = TAKEN
           fi
@@ -162,16 +193,61 @@ inline look_at(i) {
   fi
 }
 
-inline round() {
-  is_last = !announced;
+/* Also if there is nothing to take. */
+inline begin_taking() {
+  takers++;
+  asked = can_fence;
   if
-  :: watched ->
-     look_at(0);
-#if SLOTS > 1
-     look_at(1)
+#ifndef NO_FENCE
+  :: asked -> !on_its_way
 #endif
   :: else
-  fi;
+  fi
+}
+
+inline ask_whether_to_take() {
+  if
+  :: by_exchange ->
+     if
+     :: asked ->
+#ifdef CONVERT_BLINDLY
+        by_exchange = 0; takers--
+#else
+        atomic {
+          if
+          :: by_exchange -> by_exchange = 0; takers--
+          :: else
+          fi
+        }
+#endif
+     :: else
+     fi;
+     may_take = 1
+#ifdef TAKE_BLINDLY
+  :: else -> may_take = asked
+#else
+  :: else -> may_take = asked && !popping
+#endif
+  fi
+}
+
+inline sweep() {
+  if
+  :: watched ->
+     begin_taking();
+     ask_whether_to_take();
+     look_at(0);
+#if SLOTS > 1
+     look_at(1);
+#endif
+     atomic { takers--; may_take = 0; asked = 0 }
+  :: else
+  fi
+}
+
+inline round() {
+  is_last = !announced;
+  sweep();
   if
   :: some -> announce()
   :: !some && !is_last ->
@@ -197,8 +273,12 @@ inline round() {
 
 active [VISITORS] proctype visitor() {
   byte b, word;
-  bit some, is_last, asked;
+  bit some, is_last, asked, may_take, force;
   do
+  :: !can_fence -> can_fence = 1 /* at any time, or never */
+#ifdef FORCED
+  :: forced < FORCED -> forced++; force = 1; sweep(); atomic { force = 0; some = 0 } /* mi_magazine_take_all */
+#endif
 #ifdef TOGETHER
   :: due && !too_late -> round()
 #else

@@ -54,7 +54,14 @@ void mi_magazine_start_slow(mi_heap_t* heap) {
   mi_heap_for_each_page(heap, MI_BIN_COUNT, begin_page, NULL);
 }
 
+static _Atomic(bool) can_fence;
+
 void mi_magazine_watch_slow(mi_magazine_t* magazine) {
+  bool is_first = !atomic_load_explicit(&magazine->contended, memory_order_relaxed);
+  if (is_first && !atomic_load_explicit(&can_fence, memory_order_relaxed)) {
+    atomic_fetch_add_explicit(&magazine->takers, 1, memory_order_relaxed);
+    atomic_store_explicit(&magazine->by_exchange, true, memory_order_relaxed);
+  }
   atomic_store_explicit(&magazine->contended, true, memory_order_relaxed);
   /* Release: a sweep that finds it set sees the blocks that are in the magazine. */
   atomic_store_explicit(&magazine->watched, true, memory_order_release);
@@ -198,14 +205,62 @@ void mi_magazine_check(const mi_page_t* page, mi_block_t* block) {
   mi_block_unlink(block);
 }
 
+/* ---- Taking ---- */
+
+void mi_magazine_prepare_fence(void) {
+  static _Atomic(bool) done;
+  if (!atomic_exchange(&done, true) && mi_os_fence_threads_start()) atomic_store(&can_fence, true);
+}
+
+/* From now on the owners of these magazines pop by exchanges, but for pops that are under way: of
+   these `popping` tells, if all threads were fenced. Returns whether they were. An owner that did
+   not see `takers` had its fence after it looked; we see what it said before. */
+static bool begin_taking(mi_magazine_t* first) {
+  for (mi_magazine_t* magazine = first; magazine != NULL; magazine = magazine->next) {
+    atomic_fetch_add(&magazine->takers, 1);
+  }
+  mi_race_window();
+  return atomic_load(&can_fence) && mi_os_fence_threads();
+}
+
+static void end_taking(mi_magazine_t* first) {
+  for (mi_magazine_t* magazine = first; magazine != NULL; magazine = magazine->next) {
+    /* Release: an owner that pops without an exchange again sees what was taken. */
+    atomic_fetch_sub_explicit(&magazine->takers, 1, memory_order_release);
+  }
+}
+
+/* Between begin_taking and end_taking: whether blocks may be taken out of the magazine. */
+static bool may_take(mi_magazine_t* magazine, bool fenced) {
+  if (atomic_load_explicit(&magazine->by_exchange, memory_order_relaxed)) {
+    if (fenced && atomic_exchange(&magazine->by_exchange, false)) {
+      atomic_fetch_sub_explicit(&magazine->takers, 1, memory_order_relaxed); /* ours is left */
+    }
+    return true;
+  }
+  /* Acquire: pairs with the release at the end of a pop. */
+  return fenced && atomic_load_explicit(&magazine->popping, memory_order_acquire) == 0;
+}
+
 /* ---- Sweeping ---- */
 
-/* Takes the block out of the slot if the sweep before saw it there, or with `force`. Otherwise
-   returns NULL, and sets *left if there was a block. */
-static mi_block_t* take_old(_Atomic(uintptr_t)* slot, bool force, bool* left) {
+/* What a sweep does with the blocks it finds. */
+typedef enum wish_e {
+  MARK,     /* notes that it saw them */
+  TAKE_OLD, /* takes those that the sweep before saw, and notes that it saw the others */
+  TAKE_ALL
+} wish_t;
+
+static bool is_wanted(uintptr_t word, wish_t wish) {
+  return wish == TAKE_ALL ? word != 0 : wish == TAKE_OLD && (word & MI_MAGAZINE_SEEN) != 0;
+}
+
+/* Takes the block out of the slot, or notes that it was seen. If it is not taken, returns NULL, and
+   sets *left if there was one. */
+static mi_block_t* take_from(_Atomic(uintptr_t)* slot, wish_t wish, bool* left) {
   uintptr_t word = atomic_load_explicit(slot, memory_order_relaxed);
   if (word == 0) return NULL;
-  bool takes = force || (word & MI_MAGAZINE_SEEN) != 0;
+  bool takes = is_wanted(word, wish);
   uintptr_t wanted = takes ? 0 : word | MI_MAGAZINE_SEEN;
   mi_race_window();
   /* Acquire: pairs with the release of the push. Release: an owner that finds the block gone sees
@@ -218,14 +273,14 @@ static mi_block_t* take_old(_Atomic(uintptr_t)* slot, bool force, bool* left) {
 }
 
 /* Sweeps a slot of another thread's magazine. Returns whether a block is left there. */
-static bool sweep_slot(mi_magazine_t* magazine, _Atomic(uintptr_t)* slot, bool force) {
+static bool sweep_slot(mi_magazine_t* magazine, _Atomic(uintptr_t)* slot, wish_t wish) {
   uintptr_t word = atomic_load_explicit(slot, memory_order_relaxed);
   bool left = false;
   if (word == 0) return false;
   /* Counted before the block is taken, so that an owner that finds it gone waits. Release at the
      end: by then the block is on its page. */
   atomic_fetch_add_explicit(&magazine->visitors, 1, memory_order_relaxed);
-  mi_block_t* block = take_old(slot, force, &left);
+  mi_block_t* block = take_from(slot, wish, &left);
   mi_race_window();
   if (block != NULL) mi_page_free_block_mt(mi_page_of(block), block);
   atomic_fetch_sub_explicit(&magazine->visitors, 1, memory_order_release);
@@ -238,7 +293,7 @@ static bool sweep_mine(mi_magazine_t* magazine) {
   for (unsigned size_class = 0; size_class < MI_MAGAZINE_CLASSES; size_class++) {
     _Atomic(uintptr_t)* slots = magazine->slots[size_class];
     for (unsigned i = 0; i < magazine->count[size_class]; i++) {
-      mi_block_t* block = take_old(&slots[i], false, &left);
+      mi_block_t* block = take_from(&slots[i], TAKE_OLD, &left);
       if (block == NULL) continue;
       mi_page_t* page = mi_page_of(block);
       mi_magazine_took(page, block);
@@ -258,32 +313,61 @@ static bool is_mine(const mi_magazine_t* magazine) {
 }
 
 /* Sweeps another thread's magazine. Returns whether a block is left there. */
-static bool sweep_other(mi_magazine_t* magazine, bool force) {
+static bool sweep_other(mi_magazine_t* magazine, wish_t wish) {
   bool left = false;
   _Atomic(uintptr_t)* slots = &magazine->slots[0][0];
   for (size_t i = 0; i < (size_t)MI_MAGAZINE_CLASSES * MI_MAGAZINE_DEPTH; i++) {
-    left |= sweep_slot(magazine, &slots[i], force);
+    left |= sweep_slot(magazine, &slots[i], wish);
   }
   return left;
 }
 
-void mi_magazine_take_all(void) {
-  mi_magazine_t* magazine = atomic_load_explicit(&all, memory_order_acquire);
-  for (; magazine != NULL; magazine = magazine->next) {
-    /* Acquire: pairs with the release of mi_magazine_watch_slow. */
-    bool watched = atomic_load_explicit(&magazine->watched, memory_order_acquire);
-    if (watched && !is_mine(magazine)) sweep_other(magazine, true);
-  }
+static bool is_watched_other(const mi_magazine_t* magazine) {
+  /* Acquire: pairs with the release of mi_magazine_watch_slow. */
+  return atomic_load_explicit(&magazine->watched, memory_order_acquire) && !is_mine(magazine);
 }
+
+/* Whether another thread's watched magazine has a block that the sweep would take, or its owner
+   need not use exchanges any more. */
+static bool has_wanted(const mi_magazine_t* magazine, wish_t wish) {
+  if (!is_watched_other(magazine)) return false;
+  if (atomic_load_explicit(&magazine->by_exchange, memory_order_relaxed) && atomic_load(&can_fence))
+    return true;
+  const _Atomic(uintptr_t)* slots = &magazine->slots[0][0];
+  for (size_t i = 0; i < (size_t)MI_MAGAZINE_CLASSES * MI_MAGAZINE_DEPTH; i++) {
+    if (is_wanted(atomic_load_explicit(&slots[i], memory_order_relaxed), wish)) return true;
+  }
+  return false;
+}
+
+/* Sweeps the watched magazines of other threads. Returns whether a block is left there. */
+static bool sweep_others(wish_t wish) {
+  mi_magazine_t* first = atomic_load_explicit(&all, memory_order_acquire);
+  bool wanted = false;
+  bool left = false;
+  mi_magazine_t* magazine = first;
+  for (; magazine != NULL && !wanted; magazine = magazine->next) {
+    wanted = has_wanted(magazine, wish);
+  }
+  bool fenced = wanted && begin_taking(first);
+  for (magazine = first; magazine != NULL; magazine = magazine->next) {
+    if (!is_watched_other(magazine)) continue;
+    left |= sweep_other(magazine, wanted && may_take(magazine, fenced) ? wish : MARK);
+  }
+  if (wanted) end_taking(first);
+  return left;
+}
+
+void mi_magazine_take_all(void) { (void)sweep_others(TAKE_ALL); }
 
 /* Returns whether a block is left in a watched magazine. */
 static bool sweep_watched(void) {
-  bool left = false;
+  bool left = sweep_others(TAKE_OLD);
   mi_magazine_t* magazine = atomic_load_explicit(&all, memory_order_acquire);
   for (; magazine != NULL; magazine = magazine->next) {
-    /* Acquire: pairs with the release of mi_magazine_watch_slow. */
-    if (!atomic_load_explicit(&magazine->watched, memory_order_acquire)) continue;
-    left |= is_mine(magazine) ? sweep_mine(magazine) : sweep_other(magazine, false);
+    if (is_mine(magazine) && atomic_load_explicit(&magazine->watched, memory_order_relaxed)) {
+      left |= sweep_mine(magazine);
+    }
   }
   return left;
 }
@@ -327,6 +411,7 @@ static _Atomic(bool) sweeping;
 int64_t mi_magazine_round(int64_t now) {
   if (!is_due(now)) return atomic_load(&mi_magazine_due);
   if (atomic_exchange(&sweeping, true)) return mi_purge_time(MI_PURGE_LOOKS);
+  if (mi_os_is_helper()) mi_magazine_prepare_fence();
   if (is_due(now)) {
     int64_t next = mi_purge_time(MI_PURGE_LOOKS);
     atomic_store(&mi_magazine_due, next);
@@ -350,12 +435,15 @@ void mi_magazines_forked(const mi_heap_t* heap) {
   mi_magazine_t* magazine = atomic_load_explicit(&all, memory_order_relaxed);
   for (; magazine != NULL; magazine = magazine->next) {
     if (magazine != mine) {
-      sweep_other(magazine, true);
+      sweep_other(magazine, TAKE_ALL);
       memset(magazine->count, 0, sizeof(magazine->count));
       atomic_store_explicit(&magazine->watched, false, memory_order_relaxed);
       atomic_store_explicit(&magazine->owner, 0, memory_order_relaxed);
     }
     /* A block that a lost thread had just taken out is lost. */
     atomic_store_explicit(&magazine->visitors, 0, memory_order_relaxed);
+    atomic_store_explicit(&magazine->popping, 0, memory_order_relaxed);
+    bool by_exchange = atomic_load_explicit(&magazine->by_exchange, memory_order_relaxed);
+    atomic_store_explicit(&magazine->takers, by_exchange, memory_order_relaxed);
   }
 }

@@ -99,6 +99,30 @@ mi_inline mi_block_t* mi_magazine_block(uintptr_t word) {
   return (mi_block_t*)(word & ~(uintptr_t)MI_MAGAZINE_SEEN);
 }
 
+/* Empties a slot of a magazine that other threads may look into, and returns what was there. An
+   exchange waits until all that the program wrote before has got to the cache: where threads free
+   each other's blocks of 1 to 16 KiB, a third of the time (bench/NOTES.md). So the owner says that
+   it pops, and goes on if nobody takes; who takes has all threads fenced, and then asks whether the
+   owner pops (begin_taking, magazine.c). */
+mi_inline uintptr_t mi_magazine_empty_slot(mi_magazine_t* magazine, _Atomic(uintptr_t)* slot) {
+  uint32_t outer = atomic_load_explicit(&magazine->popping, memory_order_relaxed);
+  uintptr_t word;
+  atomic_store_explicit(&magazine->popping, outer + 1, memory_order_relaxed);
+  atomic_signal_fence(memory_order_seq_cst); /* the processor may still change this order */
+  /* Acquire, all three: if a sweep took the block, we see that it is still under way
+     (mi_magazine_settle). */
+  if (mi_likely(atomic_load_explicit(&magazine->takers, memory_order_acquire) == 0)) {
+    word = atomic_load_explicit(slot, memory_order_acquire);
+    mi_race_window();
+    atomic_store_explicit(slot, 0, memory_order_relaxed);
+  } else {
+    word = atomic_exchange_explicit(slot, 0, memory_order_acquire);
+  }
+  /* Release: who sees that the pop is over sees the slot empty. */
+  atomic_store_explicit(&magazine->popping, outer, memory_order_release);
+  return word;
+}
+
 /* Takes the block of the class that was freed last, or NULL. The caller then calls
    mi_magazine_took. */
 mi_inline mi_block_t* mi_magazine_pop(mi_magazine_t* magazine, unsigned size_class) {
@@ -109,9 +133,7 @@ mi_inline mi_block_t* mi_magazine_pop(mi_magazine_t* magazine, unsigned size_cla
       word = atomic_load_explicit(slot, memory_order_relaxed);
       atomic_store_explicit(slot, 0, memory_order_relaxed);
     } else {
-      /* Acquire: if a sweep took the block, we see that it is still under way
-         (mi_magazine_settle). */
-      word = atomic_exchange_explicit(slot, 0, memory_order_acquire);
+      word = mi_magazine_empty_slot(magazine, slot);
     }
     if (mi_likely(word != 0)) return mi_magazine_block(word);
   }
@@ -182,6 +204,10 @@ mi_inline int64_t mi_magazine_next(void) { return atomic_load(&mi_magazine_due);
 int64_t mi_magazine_round(int64_t now);
 /* Frees all blocks in watched magazines of other threads. */
 void mi_magazine_take_all(void);
+
+/* Lets owners of watched magazines pop without an exchange, if the system can fence all threads.
+   May take 50 ms. Done by the purger at its first sweep. */
+void mi_magazine_prepare_fence(void);
 
 /* In a forked child, whose one thread has this heap, or none: frees what is in the magazines of
    lost threads. */

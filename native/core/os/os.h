@@ -168,6 +168,13 @@ bool mi_os_thread_at_exit(void);
 /* Lets another thread run; `round` counts the calls in one wait and makes them longer. */
 void mi_os_yield(unsigned round);
 
+/* Makes mi_os_fence_threads usable in this process and its forked children. Waits for the system,
+   some 50 ms, where the process has several threads. False if the system has no such thing. */
+bool mi_os_fence_threads_start(void);
+/* Between the call and the return, each other thread of the process executes a sequentially
+   consistent fence, at any one point of its code. False if that is not so. */
+bool mi_os_fence_threads(void);
+
 /* The user and group that the calling thread acts for: real, effective and saved. A helper thread
    has those of the thread that started it, even if that thread's change later. */
 enum { MI_OS_IDS = 6 };
@@ -183,7 +190,8 @@ mi_os_identity_t mi_os_identity(void);
 
    It has no thread-local memory, not even errno, and must not call the C library. Of this header,
    it may call mi_os_thread_id, mi_os_is_helper, mi_os_yield, mi_os_wait, mi_os_wake, mi_os_purge,
-   mi_os_unmap, mi_os_avoid_large_pages and mi_os_split_large_page; and mi_os_page_size and what
+   mi_os_unmap, mi_os_fence_threads and its start, mi_os_avoid_large_pages and
+   mi_os_split_large_page; and mi_os_page_size and what
    asks for the time, once another thread has called them. */
 
 /* Whether the calling thread is a helper. */

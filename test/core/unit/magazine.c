@@ -561,6 +561,51 @@ static void counted_again(void) {
   wake_up(thread);
 }
 
+/* Blocks come and go while others look. Each has one user: who hands it out twice finds it
+   changed. */
+static void* come_and_go(void* arg) {
+  enum { COUNT = 60, ROUNDS = 60000 / TEST_SLOWNESS };
+  random_t random = {(uintptr_t)arg};
+  size_t* blocks[COUNT];
+  mi_heap_others_free(heap_of_mine());
+  fill((void**)blocks, COUNT, 3000);
+  for (size_t i = 0; i < COUNT; i++) *blocks[i] = i;
+  for (size_t round = 0; round < ROUNDS; round++) {
+    size_t i = random_below(&random, COUNT);
+    CHECK_EQ(*blocks[i], i);
+    mi_free(blocks[i]);
+    blocks[i] = mi_malloc(3000);
+    *blocks[i] = i;
+  }
+  for (size_t i = 0; i < COUNT; i++) mi_free(blocks[i]);
+  return arg;
+}
+
+static void blocks_come_and_go_under_looks(void) {
+  mi_rare_set(mi_rare_race, 5);
+  atomic_store(&looking, true);
+  pthread_t threads[4];
+  for (uintptr_t i = 0; i < 4; i++) {
+    void* (*run)(void*) = i < 2 ? look_all_the_time : come_and_go;
+    CHECK_EQ(pthread_create(&threads[i], NULL, run, (void*)(i + 1)), 0);
+  }
+  for (int i = 2; i < 4; i++) pthread_join(threads[i], NULL);
+  atomic_store(&looking, false);
+  for (int i = 0; i < 2; i++) pthread_join(threads[i], NULL);
+  mi_rare_set(mi_rare_race, 0);
+}
+
+static void with_others(void) {
+  not_taken_unless_others_free();
+  taken_at_the_second_look();
+  taken_by_force();
+  nothing_is_lost_with_its_thread();
+  freed_in_a_forked_child();
+  not_watched_by_inheritance();
+  threads_end_under_looks();
+  blocks_come_and_go_under_looks();
+}
+
 int main(void) {
   r = (random_t){test_seed()};
   pthread_barrier_init(&step, NULL, 2);
@@ -578,21 +623,17 @@ int main(void) {
   instead_of_a_fresh_page(2000);
   instead_of_a_fresh_page(20000);
   emptied_by_force();
-  not_taken_unless_others_free();
-  taken_at_the_second_look();
-  taken_by_force();
   empty_at_the_end_of_its_thread();
-  nothing_is_lost_with_its_thread();
-  freed_in_a_forked_child();
+  with_others();
+  mi_magazine_prepare_fence();
+  with_others();
   counted_when_shared();
   holds_no_page(3000);
   holds_no_page(30000);
   bounded(MI_MEDIUM_BLOCK_MAX);
   bounded(18 << 10);
   aged_by_its_own_thread();
-  not_watched_by_inheritance();
   counted_again();
-  threads_end_under_looks();
   not_without_delay();
   mi_collect(true);
   memory_check();
