@@ -68,12 +68,24 @@ static void* work(void* arg) {
 }
 
 static void require_quiet(size_t start, size_t peak) {
-  CHECK_CMP(peak - start, >=, (size_t)PEAK);
   for (int ms = 0; ms < 2000 && proc_resident() > start + MOST_LEFT; ms += 50) sleep_ms(50);
   size_t left = proc_resident() - start;
   printf("  %zu MiB, then %.1f MiB\n", (peak - start) / MIB, (double)left / (double)MIB);
   fflush(stdout);
   CHECK_CMP(left, <=, MOST_LEFT);
+}
+
+/* Blocks of which there are few, so that few frees tell of much memory. */
+static size_t few, size_of_few;
+
+static void* allocate_few(void* arg) {
+  for (size_t i = 0; i < few; i++) {
+    pools[0].blocks[i].p = opaque(malloc(size_of_few));
+    memset(pools[0].blocks[i].p, 1, size_of_few);
+  }
+  pthread_barrier_wait(&step);
+  pthread_barrier_wait(&step); /* asleep */
+  return arg;
 }
 
 static size_t start_here(void) {
@@ -91,8 +103,20 @@ static void run_threads(void) {
   }
   pthread_barrier_wait(&step);
   size_t peak = proc_resident();
+  CHECK_CMP(peak - start, >=, (size_t)PEAK);
   pthread_barrier_wait(&step);
   pthread_barrier_wait(&step);
+  require_quiet(start, peak);
+}
+
+static void run_few(void) {
+  pthread_t id;
+  size_t start = start_here();
+  pthread_barrier_init(&step, NULL, 2);
+  CHECK_EQ(pthread_create(&id, NULL, allocate_few, NULL), 0);
+  pthread_barrier_wait(&step);
+  size_t peak = proc_resident();
+  for (size_t i = 0; i < few; i++) free(pools[0].blocks[i].p);
   require_quiet(start, peak);
 }
 
@@ -102,6 +126,7 @@ static void run_alone(void) {
   size_t start = start_here();
   churn(0);
   size_t peak = proc_resident();
+  CHECK_CMP(peak - start, >=, (size_t)PEAK);
   while (pools[0].count > 0) take_out(&pools[0], random_below(&rng, pools[0].count));
   require_quiet(start, peak);
 }
@@ -112,5 +137,11 @@ int main(void) {
   in_child("4 threads", run_threads);
   threads = MOST_THREADS;
   in_child("16 threads", run_threads);
+  static const size_t counts_and_sizes[][2] = {{3, 31000000}, {31, 2000000}, {1500, 16000}};
+  for (size_t i = 0; i < sizeof(counts_and_sizes) / sizeof(counts_and_sizes[0]); i++) {
+    few = counts_and_sizes[i][0];
+    size_of_few = counts_and_sizes[i][1];
+    in_child("few large blocks, freed by another thread", run_few);
+  }
   return 0;
 }

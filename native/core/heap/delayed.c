@@ -62,6 +62,7 @@ static void purge_mapping(mi_page_t* page) {
 static mi_noinline void free_huge_mt(mi_page_t* page, mi_block_t* block) {
   /* Read now: after the push the segment may be gone. */
   mi_slot_ref_t slot = mi_segment_slot(mi_segment_of(page));
+  size_t size = page->block_size;
   uintptr_t word = atomic_load_explicit(&page->thread_free, memory_order_relaxed);
   if (slot.chunk == NULL && mi_tf_state(word) == MI_TF_FULL) {
     /* This may take a while, so not while NOTIFYING: other threads wait for that to end. */
@@ -82,7 +83,7 @@ static mi_noinline void free_huge_mt(mi_page_t* page, mi_block_t* block) {
                                                   pushed(page, &blocks, word), memory_order_acq_rel,
                                                   memory_order_acquire));
   if (mi_tf_state(word) == MI_TF_FULL) notify(page);
-  if (slot.chunk != NULL) mi_scavenge_hint(slot);
+  if (slot.chunk != NULL) mi_scavenge_announce(slot, size);
 }
 
 /* Pushes blocks on thread_free of a page that is not huge. Returns how many blocks are on it
@@ -91,6 +92,8 @@ mi_inline size_t push(mi_page_t* page, blocks_t blocks) {
   /* Read now: after the push the page and its segment may be gone. */
   mi_slot_ref_t slot = mi_segment_slot(mi_segment_of(page));
   bool coarse = mi_page_is_coarse(page);
+  size_t block_size = page->block_size;
+  size_t half = page->reserved / 2;
   uintptr_t word = atomic_load_explicit(&page->thread_free, memory_order_relaxed);
   uintptr_t wanted;
   do {
@@ -102,12 +105,13 @@ mi_inline size_t push(mi_page_t* page, blocks_t blocks) {
   } while (!atomic_compare_exchange_weak_explicit(&page->thread_free, &word, wanted,
                                                   memory_order_acq_rel, memory_order_relaxed));
   if (mi_unlikely(mi_tf_state(word) != mi_tf_state(wanted))) notify(page);
-  if (mi_unlikely((wanted & MI_TF_WHOLE) != 0)) {
-    mi_scavenge_announce(slot);
+  size_t count = mi_tf_count(wanted);
+  if (mi_unlikely((wanted & MI_TF_WHOLE) != 0 || (coarse && count == half))) {
+    mi_scavenge_announce(slot, count * block_size);
   } else if (mi_unlikely(coarse)) {
     mi_scavenge_hint(slot);
   }
-  return mi_tf_count(wanted);
+  return count;
 }
 
 void mi_page_free_block_mt(mi_page_t* page, mi_block_t* block) {

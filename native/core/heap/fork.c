@@ -6,6 +6,7 @@
 #include "heap/reclaim.h"
 #include "heap/retire.h"
 #include "heap/thread.h"
+#include "page/scavenge.h"
 #include "segment/abandoned.h"
 #include "segment/abandoned_visit.h"
 #include "segment/arena.h"
@@ -61,7 +62,8 @@ void mi_process_in_forked_child(void) {
   mi_magazines_forked(tld == NULL ? NULL : &tld->backing);
   if (cut_off) mi_heap_free_come_back();
 
-  /* A lost thread may have been in the middle of a round of purging: the next round comes soon. */
-  mi_purge_announce(mi_purge_time(1));
+  /* A lost thread may have been in the middle of a round: the next ones come soon. */
+  mi_purge_forked();
+  mi_scavenge_forked();
   mi_purger_forked();
 }

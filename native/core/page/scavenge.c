@@ -9,7 +9,7 @@
 /* When the next round is due; 0: nothing was announced. */
 static _Atomic(int64_t) next_due;
 
-/* How many units an announcement counts for that comes from a hint, or is repeated. */
+/* How many units an announcement counts for where nobody knows, or that is repeated. */
 enum { SOME_UNITS = 8 };
 
 /* A visit to the marked slots. */
@@ -32,12 +32,15 @@ static void announce(mi_slot_ref_t ref, size_t units) {
   mi_purger_count(units);
 }
 
-void mi_scavenge_announce(mi_slot_ref_t ref) { announce(ref, 1); }
+void mi_scavenge_announce(mi_slot_ref_t ref, size_t bytes) {
+  size_t units = bytes >> MI_UNIT_SHIFT;
+  announce(ref, units == 0 ? 1 : units);
+}
 
 void mi_scavenge_hint(mi_slot_ref_t ref) {
-  /* If a round takes the mark away at this moment, none is set here; the next free in the slot sets
-     one. */
-  uint32_t marks = atomic_load_explicit(&ref.chunk->to_scavenge, memory_order_relaxed);
+  /* After the push that comes before this. A round takes the mark away and then looks at the lists:
+     either it sees the push, or we see that the mark is gone. */
+  uint32_t marks = atomic_load(&ref.chunk->to_scavenge);
   if ((marks >> ref.index & 1) == 0) announce(ref, SOME_UNITS);
 }
 
@@ -230,3 +233,5 @@ int64_t mi_scavenge_round(int64_t now, mi_purge_budget_t* budget) {
   }
   return atomic_load(&next_due);
 }
+
+void mi_scavenge_forked(void) { atomic_store(&next_due, mi_purge_time(2)); }

@@ -16,11 +16,12 @@
 
 #include "segment/purge.h"
 
-/* All blocks of a page in this slot were freed. The page is purged after two fifths of the delay,
-   unless its owner collects it before. */
-void mi_scavenge_announce(mi_slot_ref_t ref);
+/* So many bytes in this slot were freed: all blocks of a page, or half of them if they are above
+   MI_SMALL_SIZE_MAX, or a huge block. They are purged after two fifths of the delay, unless their
+   owner collects them before. */
+void mi_scavenge_announce(mi_slot_ref_t ref, size_t bytes);
 
-/* Some blocks above MI_SMALL_SIZE_MAX in this slot were freed, or a huge one. */
+/* A block above MI_SMALL_SIZE_MAX in this slot was freed. */
 void mi_scavenge_hint(mi_slot_ref_t ref);
 
 /* When the next round is due; 0: nothing is announced. */
@@ -28,6 +29,9 @@ int64_t mi_scavenge_next(void);
 /* Purges what was announced, if that is due at `now`, as long as the budget lasts; the rest is due
    again in a moment. Returns when the next round is due; 0: nothing is announced. */
 int64_t mi_scavenge_round(int64_t now, mi_purge_budget_t* budget);
+
+/* In a forked child: like mi_purge_forked, for what was announced here. */
+void mi_scavenge_forked(void);
 
 /* Purges what was announced in this slot, without waiting for another look. */
 void mi_scavenge_slot(mi_slot_ref_t ref, mi_purge_budget_t* budget);

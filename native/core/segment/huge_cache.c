@@ -122,3 +122,13 @@ void mi_huge_cache_drop(mi_purge_budget_t* budget) {
     if (start != NULL) drop(entry, start, budget);
   }
 }
+
+void mi_huge_cache_forked(void) {
+  size_t sum = 0;
+  for (entry_t* entry = entries; entry < entries + ENTRIES; entry++) {
+    uint8_t* start = atomic_load(&entry->start);
+    if (start == BUSY) set(entry, NULL);
+    if (start != NULL && start != BUSY) sum += entry->size;
+  }
+  atomic_store_explicit(&total, sum, memory_order_relaxed);
+}

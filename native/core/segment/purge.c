@@ -225,3 +225,15 @@ void mi_purge_all(void) {
   mi_purge_end();
   for (mi_slot_walk_t walk = mi_walk_slots(); mi_next_slot(&walk);) purge_slot(walk.slot);
 }
+
+void mi_purge_forked(void) {
+  mi_huge_cache_forked();
+  int64_t at = mi_purge_time(1);
+  if (at == 0) return;
+  for (mi_slot_walk_t walk = mi_walk_slots(); mi_next_slot(&walk);) {
+    mi_slot_t* slot = mi_slot_state(walk.slot);
+    if (atomic_load(&slot->dirty) == 0 || walk.slot.chunk->resident) continue;
+    if (atomic_load(&slot->purge_at) == 0) atomic_store(&slot->purge_at, at);
+  }
+  mi_purge_announce(at);
+}

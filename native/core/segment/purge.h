@@ -65,4 +65,8 @@ int64_t mi_purge_time(unsigned looks);
    begins early enough. */
 void mi_purge_announce(int64_t time);
 
+/* In a forked child: a lost thread may have been in the middle of a round, or had seen to it that
+   something is announced. All free memory is due anew. */
+void mi_purge_forked(void);
+
 #endif

@@ -9,6 +9,7 @@
 #include "miheap.h"
 #include "os/os.h"
 #include "os/rare.h"
+#include "page/scavenge.h"
 #include "segment/purge.h"
 #include "segment/purger.h"
 #include "segment/segment.h"
@@ -41,7 +42,16 @@ int main(void) {
   CHECK_EQ(mi_purge_next(), 0);
   mi_option_set(mi_option_purge_delay, 100000);
 
-  /* As a thread leaves it in the middle of a round. */
+  /* As a thread leaves it in the middle of a round: what was due in another slot is not announced,
+     nor is scavenging. */
+  void* beside = mi_malloc(3 * MIB);
+  void* q = mi_malloc(3 * MIB);
+  mi_slot_t* due_slot = mi_slot_state(mi_segment_slot(mi_segment_of(q)));
+  mi_free(q);
+  mi_free(beside);
+  CHECK(atomic_load(&due_slot->dirty) != 0);
+  atomic_store(&due_slot->purge_at, 0);
+  CHECK_EQ(mi_scavenge_next(), 0);
   mi_slot_t* slot = mi_slot_state(ref);
   uint64_t units = mi_bits64(10, 20);
   bool zero;
@@ -55,6 +65,8 @@ int main(void) {
   if (pid == 0) {
     CHECK_EQ(atomic_load(&slot->dirty) & units, units);
     CHECK_CMP(mi_process_purge_due(), !=, 0);
+    CHECK_CMP(atomic_load(&due_slot->purge_at), !=, 0);
+    CHECK_CMP(mi_scavenge_next(), !=, 0);
     wait_ms(100);
     CHECK_EQ(atomic_load(&rounds), 0);
     _exit(0);

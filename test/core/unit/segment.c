@@ -246,7 +246,7 @@ static void where_others_wrote(void) {
     CHECK_EQ(atomic_load(&pages[i]->thread_free), 0);
     CHECK_PTR(pages[i]->next, ==, NULL);
   }
-  mi_scavenge_announce(mi_segment_slot(segment));
+  mi_scavenge_announce(mi_segment_slot(segment), MI_UNIT_SIZE);
   mi_scavenge_all();
   CHECK_EQ(memcmp(&segment->pages[62], &segment->pages[63], sizeof(mi_page_t)), 0);
   CHECK_EQ(*(const uint8_t*)&segment->pages[63].thread_free, 0x9c);
