@@ -86,18 +86,33 @@ static mi_noinline void free_huge_mt(mi_page_t* page, mi_block_t* block) {
   if (slot.chunk != NULL) mi_scavenge_announce(slot, size);
 }
 
+/* What is to be told of a push that makes thread_free this word, in bytes: what is free, if that is
+   all of the page, or just half of a coarse one; 1 for any other push in a coarse page. */
+mi_inline size_t worth_telling(const mi_page_t* page, uintptr_t word) {
+  bool coarse = mi_page_is_coarse(page);
+  bool much = (word & MI_TF_WHOLE) != 0 || (coarse && mi_tf_count(word) == page->reserved / 2u);
+  return mi_unlikely(much) ? mi_tf_count(word) * page->block_size : coarse;
+}
+
+static mi_noinline void tell(mi_slot_ref_t slot, size_t bytes) {
+  if (bytes > 1) {
+    mi_scavenge_announce(slot, bytes);
+  } else {
+    mi_scavenge_hint(slot);
+  }
+}
+
 /* Pushes blocks on thread_free of a page that is not huge. Returns how many blocks are on it
    then. */
 mi_inline size_t push(mi_page_t* page, blocks_t blocks) {
   /* Read now: after the push the page and its segment may be gone. */
   mi_slot_ref_t slot = mi_segment_slot(mi_segment_of(page));
-  bool coarse = mi_page_is_coarse(page);
-  size_t block_size = page->block_size;
-  size_t half = page->reserved / 2;
   uintptr_t word = atomic_load_explicit(&page->thread_free, memory_order_relaxed);
   uintptr_t wanted;
+  size_t bytes;
   do {
     wanted = pushed(page, &blocks, word);
+    bytes = worth_telling(page, wanted);
     mi_race_window();
     /* Release: pairs with the acquire with which the list is taken (page/collect.c,
        page/scavenge.c): that thread sees the links, and our last writes to the blocks are over.
@@ -105,13 +120,8 @@ mi_inline size_t push(mi_page_t* page, blocks_t blocks) {
   } while (!atomic_compare_exchange_weak_explicit(&page->thread_free, &word, wanted,
                                                   memory_order_acq_rel, memory_order_relaxed));
   if (mi_unlikely(mi_tf_state(word) != mi_tf_state(wanted))) notify(page);
-  size_t count = mi_tf_count(wanted);
-  if (mi_unlikely((wanted & MI_TF_WHOLE) != 0 || (coarse && count == half))) {
-    mi_scavenge_announce(slot, count * block_size);
-  } else if (mi_unlikely(coarse)) {
-    mi_scavenge_hint(slot);
-  }
-  return count;
+  if (mi_unlikely(bytes != 0)) tell(slot, bytes);
+  return mi_tf_count(wanted);
 }
 
 void mi_page_free_block_mt(mi_page_t* page, mi_block_t* block) {
