@@ -117,9 +117,11 @@ export class HeapBlocks {
   }
 
   destroy(): void {
-    if (this.#handle === undefined) return;
-    native.destroyHeap(this.#handle);
+    const handle = this.#handle;
+    if (handle === undefined) return;
+    // First: the addon may run an async hook of the program, which must find the heap destroyed.
     this.#handle = undefined;
+    native.destroyHeap(handle);
   }
 
   #live(): HeapHandle {

@@ -127,7 +127,14 @@ export class Waiters<T> {
 }
 
 export function checkSignal(value: unknown): asserts value is AbortSignal | undefined {
-  if (value !== undefined && !(value instanceof AbortSignal)) {
+  if (value !== undefined && !isSignal(value))
     throw new InvalidTypeError('signal', 'an AbortSignal', value);
+}
+
+function isSignal(value: unknown): boolean {
+  try {
+    return value instanceof AbortSignal && typeof value.aborted === 'boolean';
+  } catch {
+    return false; // it only looks like one
   }
 }

@@ -6,6 +6,7 @@
 
 #include <miheap.h>
 
+#include "reference.h"
 #include "tokens.h"
 
 extern "C" {
@@ -38,7 +39,7 @@ bool AllowsExternalBuffers(napi_env env) {
 Environment::Environment(napi_env owner)
     : env(owner), external(AllowsExternalBuffers(owner)), twins(owner), sentinel(*this) {
   mi_process_purge_has_timer();
-  array_buffer_ = Napi::Persistent(Napi::Env(env).Global().Get("ArrayBuffer").As<Napi::Function>());
+  array_buffer_ = ReferTo(env, PropertyOf(env, GlobalOf(env), "ArrayBuffer"));
 }
 
 napi_value Environment::NewArrayBuffer(size_t size, void** start) const {
@@ -80,7 +81,7 @@ void Environment::OnCollectWanted(napi_value callback) {
   collect_callbacks_.erase(
       std::remove_if(collect_callbacks_.begin(), collect_callbacks_.end(), is_gone),
       collect_callbacks_.end());
-  collect_callbacks_.push_back(Napi::Weak(Napi::Function(env, callback)));
+  collect_callbacks_.push_back(ReferTo(env, callback, 0));
   // Who was asked before may be gone, or there was nobody to ask.
   if (freed_ >= kWorthCollecting) RequestCollect(When::kInAWhile);
 }

@@ -2,14 +2,16 @@
 
 #include <cstdint>
 
+#include "reference.h"
+
 namespace miheap {
 
 Twins::Twins(napi_env env) : env_(env) {
-  const auto weak_map = Napi::Env(env).Global().Get("WeakMap").As<Napi::Function>();
-  const auto prototype = weak_map.Get("prototype").As<Napi::Object>();
-  weak_map_ = Napi::Persistent(weak_map);
-  get_ = Napi::Persistent(prototype.Get("get").As<Napi::Function>());
-  set_ = Napi::Persistent(prototype.Get("set").As<Napi::Function>());
+  const napi_value weak_map = PropertyOf(env, GlobalOf(env), "WeakMap");
+  const napi_value prototype = PropertyOf(env, weak_map, "prototype");
+  weak_map_ = ReferTo(env, weak_map);
+  get_ = ReferTo(env, PropertyOf(env, prototype, "get"));
+  set_ = ReferTo(env, PropertyOf(env, prototype, "set"));
 }
 
 // The calls below fail only while a worker is being terminated.

@@ -81,6 +81,11 @@ test('nothing is left open that keeps a process alive', () => {
   expect(runProgram('open')).toEqual([]);
 });
 
+test('an async hook that runs while a heap is being destroyed finds it destroyed', () => {
+  const found = Array(4).fill('ERR_MIHEAP_DESTROYED');
+  expect(runProgram('hooked')).toEqual({ destroyed: true, found });
+});
+
 if (external) {
   describe('resident memory falls after a peak, in a program that then does nothing', () => {
     const ends = [

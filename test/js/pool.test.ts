@@ -290,6 +290,16 @@ describe('acquireAsync', () => {
     expect(blocks.stats()).toMatchObject({ waiting: 0, free: 1, held: 0 });
   });
 
+  test('what is no signal at all is refused', async () => {
+    const blocks = pool({ blockSize: 10, max: 1 });
+    for (const fake of [Object.create(AbortSignal.prototype), {}, null]) {
+      await expect(blocks.acquireAsync(fake)).rejects.toMatchObject({
+        code: 'ERR_INVALID_ARG_TYPE',
+      });
+    }
+    expect(blocks.stats()).toMatchObject({ blocks: 0, waiting: 0 });
+  });
+
   test('a signal that has aborted before takes no block', async () => {
     const blocks = pool({ blockSize: 10 });
     await expect(blocks.acquireAsync(AbortSignal.abort('why'))).rejects.toBe('why');
