@@ -90,6 +90,7 @@ if (external) {
   describe('resident memory falls after a peak, in a program that then does nothing', () => {
     const ends = [
       'free',
+      'scattered',
       'realloc',
       'mocked',
       'reloadedMeanwhile',

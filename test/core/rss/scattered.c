@@ -1,17 +1,20 @@
 /* A thread allocates a lot, frees nine blocks in ten at random, and does little from then on. Hardly
    any page is free as a whole, but the memory of the free blocks goes back to the system: after a
-   while, or at once if the program asks for that. */
+   while, or at once if the program asks for that; from a heap of the program's own only then. */
 #include "rss.h"
 
 enum { BYTES = 200 << 20, KEPT = 10 };
 
-static void run(bool at_once, size_t start, size_t least, size_t most, size_t allowed) {
+typedef enum when_e { LATER, AT_ONCE, FROM_OWN_HEAP } when_t;
+
+static void run(when_t when, size_t start, size_t least, size_t most, size_t allowed) {
+  mi_heap_t* heap = when == FROM_OWN_HEAP ? mi_heap_new() : mi_heap_get_backing();
   random_t random = {1};
   size_t count = BYTES / ((least + most) / 2), live = 0;
   void** blocks = mi_malloc(count * sizeof(void*));
   for (size_t i = 0; i < count; i++) {
     size_t size = least + random_below(&random, most - least + 1);
-    blocks[i] = mi_malloc(size);
+    blocks[i] = mi_heap_malloc(heap, size);
     memset(blocks[i], (int)(i & 0xff), size);
   }
   for (size_t i = 0; i < count; i++) {
@@ -22,7 +25,7 @@ static void run(bool at_once, size_t start, size_t least, size_t most, size_t al
       blocks[i] = NULL;
     }
   }
-  if (at_once) {
+  if (when != LATER) {
     mi_collect(true);
   } else {
     for (int ms = 0; ms < 1000; ms += 10) {
@@ -40,15 +43,16 @@ static void run(bool at_once, size_t start, size_t least, size_t most, size_t al
     mi_free(blocks[i]);
   }
   mi_free(blocks);
+  if (when == FROM_OWN_HEAP) mi_heap_delete(heap);
 }
 
 int main(void) {
   mi_free(mi_malloc(1));
   size_t start = memory_resident();
-  for (int at_once = 0; at_once < 2; at_once++) {
-    run(at_once != 0, start, 1100, 8 << 10, 40 * MIB);
-    run(at_once != 0, start, 8 << 10, 32 << 10, 24 * MIB);
-    run(at_once != 0, start, 32 << 10, 256 << 10, 16 * MIB);
+  for (when_t when = LATER; when <= FROM_OWN_HEAP; when++) {
+    run(when, start, 1100, 8 << 10, 40 * MIB);
+    run(when, start, 8 << 10, 32 << 10, 24 * MIB);
+    run(when, start, 32 << 10, 256 << 10, 16 * MIB);
   }
   return 0;
 }

@@ -27,6 +27,14 @@ const peaks = {
       for (const buffer of buffers) heap.free(buffer);
     };
   },
+  /** What is free lies between blocks that live on. */
+  scattered(heap) {
+    const buffers = Array.from({ length: 5000 }, () => heap.alloc(20_000).fill(1));
+    return () => {
+      globalThis.kept = buffers.filter((_, i) => i % 4 === 0);
+      for (const [i, buffer] of buffers.entries()) if (i % 4 !== 0) heap.free(buffer);
+    };
+  },
   realloc(heap) {
     const buffers = make(heap);
     return () => {
