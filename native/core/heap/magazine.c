@@ -55,12 +55,18 @@ void mi_magazine_start_slow(mi_heap_t* heap) {
 }
 
 static _Atomic(bool) can_fence;
+static _Atomic(bool) wants_fence;
+
+bool mi_magazine_wants_fence(void) {
+  return atomic_load_explicit(&wants_fence, memory_order_relaxed);
+}
 
 void mi_magazine_watch_slow(mi_magazine_t* magazine) {
   bool is_first = !atomic_load_explicit(&magazine->contended, memory_order_relaxed);
   if (is_first && !atomic_load_explicit(&can_fence, memory_order_relaxed)) {
     atomic_fetch_add_explicit(&magazine->takers, 1, memory_order_relaxed);
     atomic_store_explicit(&magazine->by_exchange, true, memory_order_relaxed);
+    atomic_store_explicit(&wants_fence, true, memory_order_relaxed);
   }
   atomic_store_explicit(&magazine->contended, true, memory_order_relaxed);
   /* Release: a sweep that finds it set sees the blocks that are in the magazine. */
@@ -209,6 +215,7 @@ void mi_magazine_check(const mi_page_t* page, mi_block_t* block) {
 
 void mi_magazine_prepare_fence(void) {
   static _Atomic(bool) done;
+  atomic_store_explicit(&wants_fence, false, memory_order_relaxed);
   if (!atomic_exchange(&done, true) && mi_os_fence_threads_start()) atomic_store(&can_fence, true);
 }
 
@@ -411,7 +418,6 @@ static _Atomic(bool) sweeping;
 int64_t mi_magazine_round(int64_t now) {
   if (!is_due(now)) return atomic_load(&mi_magazine_due);
   if (atomic_exchange(&sweeping, true)) return mi_purge_time(MI_PURGE_LOOKS);
-  if (mi_os_is_helper()) mi_magazine_prepare_fence();
   if (is_due(now)) {
     int64_t next = mi_purge_time(MI_PURGE_LOOKS);
     atomic_store(&mi_magazine_due, next);

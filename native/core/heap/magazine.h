@@ -205,9 +205,11 @@ int64_t mi_magazine_round(int64_t now);
 /* Frees all blocks in watched magazines of other threads. */
 void mi_magazine_take_all(void);
 
-/* Lets owners of watched magazines pop without an exchange, if the system can fence all threads.
-   May take 50 ms. Done by the purger at its first sweep. */
+/* Lets owners of watched magazines pop without an exchange, if the system can fence all threads;
+   from the next sweep on. May take 50 ms, so the purger does it. */
 void mi_magazine_prepare_fence(void);
+/* Whether that would be of use. */
+bool mi_magazine_wants_fence(void);
 
 /* In a forked child, whose one thread has this heap, or none: frees what is in the magazines of
    lost threads. */

@@ -41,6 +41,7 @@ static int64_t purge_due(bool some, bool* more) {
 
 int64_t mi_process_purge_due(void) {
   bool more;
+  if (mi_os_is_helper() && mi_magazine_wants_fence()) mi_magazine_prepare_fence();
   return purge_due(false, &more);
 }
 
