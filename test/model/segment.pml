@@ -112,13 +112,9 @@ inline abandon_segment() {
     owner = 0; mark = 1;
     HOLDS(mark_count, abandoned >= mark)
   }
-  /* mi_abandoned_let_go; abandon_heap looks at every page then */
-  atomic {
-    if
-    :: missed -> missed = 0; it = 2
-    :: else
-    fi
-  }
+#endif
+#ifndef FORK /* there it would be too much to search */
+  it = 2 /* abandon_heap looks at every page then */
 #endif
 }
 

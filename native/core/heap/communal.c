@@ -87,7 +87,7 @@ static mi_page_t* take_new(mi_segments_tld_t* tld, mi_heap_t* heap, unsigned bin
   segment->abandoned_pages = segment->used;
   mi_segment_queue_remove(tld, segment);
   mi_slot_ref_t slot = mi_segment_slot(segment);
-  (void)mi_segment_abandon(tld, segment); /* nobody else knows a block in it */
+  mi_segment_abandon(tld, segment); /* nobody else knows a block in it */
   mi_communal_note_room(slot);
   return page;
 }

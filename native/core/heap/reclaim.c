@@ -69,9 +69,10 @@ static void abandon_page(mi_heap_t* heap, mi_page_t* page, void* arg) {
   if (segment->abandoned_pages == segment->used) {
     mi_slot_ref_t slot = mi_segment_slot(segment);
     mi_segment_queue_remove(tld, segment);
-    if (mi_segment_abandon(tld, segment)) {
-      mi_heap_free_abandoned_pages(mi_subproc_of(tld), slot, ~(uint64_t)0);
-    }
+    mi_segment_abandon(tld, segment);
+    /* What other threads freed until now, while they still took us for the owner, or found the
+       segment in nobody's hands yet. */
+    mi_heap_free_abandoned_pages(mi_subproc_of(tld), slot, ~(uint64_t)0);
   }
 }
 

@@ -41,7 +41,7 @@ static void count_down(const mi_chunk_t* chunk, mi_subproc_t* subproc) {
   if (subproc != &mi_subproc_communal) mi_stat_down(segments_abandoned, 1);
 }
 
-bool mi_segment_abandon(mi_segments_tld_t* tld, mi_segment_t* segment) {
+void mi_segment_abandon(mi_segments_tld_t* tld, mi_segment_t* segment) {
   mi_assert(segment->used > 0 && segment->abandoned_pages == segment->used &&
             segment->queue == MI_QUEUE_NONE);
   mi_subproc_t* subproc = mi_subproc_of(tld);
@@ -55,7 +55,7 @@ bool mi_segment_abandon(mi_segments_tld_t* tld, mi_segment_t* segment) {
   atomic_store_explicit(&segment->thread_id, 0, memory_order_release);
   mi_race_window();
   count_up(ref.chunk, subproc);
-  return mi_abandoned_let_go(subproc, ref); /* after this the segment may be gone */
+  mi_mark_set(ref, subproc); /* after this the segment may be gone */
 }
 
 static void own(mi_segments_tld_t* tld, mi_segment_t* segment) {

@@ -1,6 +1,5 @@
 /* The mark of an abandoned segment: who clears it owns the segment, and only one does. */
 #include "segment/abandoned.h"
-#include "segment/mark.h"
 #include "segment/segment_queue.h"
 
 #include <pthread.h>
@@ -13,24 +12,10 @@ enum { SEGMENTS = 20, THREADS = 3 };
 static mi_segments_tld_t tld;
 static mi_segment_t* segments[SEGMENTS];
 
-static bool abandon(mi_segment_t* segment) {
+static void abandon(mi_segment_t* segment) {
   segment->abandoned_pages = segment->used;
   mi_segment_queue_remove(&tld, segment);
-  return mi_segment_abandon(&tld, segment);
-}
-
-/* Whoever wants to hold the segment while it is being abandoned is not forgotten: its last block
-   may have been freed. */
-static void told_of_others(mi_segment_t* segment) {
-  mi_slot_ref_t slot = mi_segment_slot(segment);
-  mi_subproc_t* subproc = mi_subproc_of(&tld);
-  CHECK(mi_segment_try_adopt(&tld, segment));
-  mi_mark_set(slot, mi_mark_held(subproc));
-  CHECK_PTR(mi_abandoned_hold(subproc, slot), ==, NULL);
-  mi_mark_set(slot, NULL);
-  CHECK(abandon(segment));
-  CHECK(mi_segment_try_adopt(&tld, segment));
-  CHECK(!abandon(segment));
+  mi_segment_abandon(&tld, segment);
 }
 
 static pthread_barrier_t barrier;
@@ -65,7 +50,7 @@ static void* race(void* arg) {
   pthread_barrier_wait(&barrier);
   /* Left for the main thread. */
   for (int i = 0; i < SEGMENTS; i++) {
-    if (r->won[i]) CHECK(!mi_segment_abandon(&r->tld, segments[i]));
+    if (r->won[i]) mi_segment_abandon(&r->tld, segments[i]);
   }
   CHECK_EQ(r->tld.count, 0);
   return NULL;
@@ -93,7 +78,7 @@ int main(void) {
     pages[i] = mi_segment_page_alloc(&tld, 64);
     segments[i] = mi_segment_of(pages[i]);
     CHECK_EQ(mi_abandoned_count(&tld), (size_t)i);
-    CHECK(!abandon(segments[i]));
+    abandon(segments[i]);
     CHECK_EQ(mi_segment_owner(segments[i]), 0);
   }
   CHECK_EQ(tld.count, 0);
@@ -104,8 +89,7 @@ int main(void) {
   CHECK_EQ(mi_abandoned_count(&tld), SEGMENTS - 1);
   CHECK_EQ(tld.count, 1);
   CHECK(mi_segment_is_mine(segments[3]));
-  CHECK(!abandon(segments[3]));
-  told_of_others(segments[4]);
+  abandon(segments[3]);
 
   for (int round = 0; round < 20; round++) one_winner();
   CHECK_EQ(mi_abandoned_count(&tld), SEGMENTS);
