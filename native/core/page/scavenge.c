@@ -132,6 +132,14 @@ static bool note_seen(mi_segment_t* segment, mi_page_t* page, uintptr_t word) {
   return count <= count_purged(page);
 }
 
+/* A run in an arena may be so long that to purge it, which is done in one piece, takes 50 ms for
+   each GiB. A slow path leaves it to those who have no budget. */
+static bool is_too_long(const mi_page_t* page, const round_t* round) {
+  enum { MOST = 512 }; /* 32 MiB, as much as a block outside of arenas has in slots */
+  size_t units = mi_units_for(page->block_size);
+  return !round->all && units > MOST && units > round->budget->units;
+}
+
 /* Purges the page, or blocks of it, if that is due. False if the page must be looked at again. */
 static bool scavenge_page(mi_segment_t* segment, mi_page_t* page, const round_t* round) {
   uintptr_t word = atomic_load_explicit(&page->thread_free, memory_order_relaxed);
@@ -142,7 +150,7 @@ static bool scavenge_page(mi_segment_t* segment, mi_page_t* page, const round_t*
        then have no whole system page inside. */
     if (mi_tf_state(word) == MI_TF_FULL) return true;
     if (!is_worth_it(segment, page, word, round->all, &due)) return note_seen(segment, page, word);
-    if (mi_tf_state(word) != MI_TF_NORMAL) return false;
+    if (mi_tf_state(word) != MI_TF_NORMAL || is_too_long(page, round)) return false;
     whole = word & MI_TF_WHOLE;
     /* Acquire: pairs with the release of each push; the threads that freed these blocks do not
        write to them any more. */
