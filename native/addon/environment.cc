@@ -19,6 +19,9 @@ namespace {
 
 constexpr size_t kWorthCollecting = size_t{1} << 20;
 
+// A program that is never idle offers what is free between its blocks each two seconds.
+constexpr uint32_t kLooksUntilOffer = 20;
+
 bool Refuses() {
   const char* const wanted = std::getenv("MIHEAP_EXTERNAL_BUFFERS");
   return wanted != nullptr && std::strcmp(wanted, "0") == 0;
@@ -124,6 +127,7 @@ void Environment::CollectIfIdle() {
   if (operations != operations_seen_ || more_is_due_) {
     operations_seen_ = operations;
     purge_place_ = 0;
+    if (!more_is_due_ && ++busy_looks_ % kLooksUntilOffer == 0) mi_process_purge_offer();
     // The core purges little in each slow path, and a program that is never idle may make few.
     more_is_due_ = mi_process_purge_some();
     RequestCollect(more_is_due_ ? When::kSoon : When::kInAWhile);

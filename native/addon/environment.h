@@ -39,7 +39,8 @@ struct Environment {
 
   // If NoteFreed asked for it, returns a part of the free memory to the system, and asks JavaScript
   // for another call soon, until all is returned. If blocks came or went since the last call, it
-  // returns only what was free for the delay, and then asks for another call in a while.
+  // returns only what was free for the delay, and then asks for another call in a while. What is
+  // free between blocks is looked for every now and then.
   void CollectIfIdle();
 
   // Has the garbage collector find everything that is unreachable. Finalisers run later, from the
@@ -77,6 +78,7 @@ private:
   size_t freed_ = 0;
   bool collect_requested_ = false;
   uint64_t operations_seen_ = 0;
+  uint32_t busy_looks_ = 0;  // of CollectIfIdle, while the program was not idle
   size_t purge_place_ = 0;   // see mi_process_purge_part
   bool more_is_due_ = false; // see mi_process_purge_some
   Pace garbage_collection_;

@@ -121,4 +121,9 @@ if (external) {
     const { returned } = runProgram<Record<'returned', number>>('parts', { args: ['busy'] });
     expect(returned).toBeGreaterThan(200);
   });
+
+  test('so does what is free between blocks that live on', () => {
+    const { returned } = runProgram<Record<'returned', number>>('parts', { args: ['scattered'] });
+    expect(returned).toBeGreaterThan(80);
+  });
 }

@@ -51,10 +51,14 @@ bool mi_process_purge_some(void) {
   return more;
 }
 
+mi_cold void mi_process_purge_offer(void) {
+  if (mi_heap_is_initialized(mi_heap_default)) mi_heaps_collect_pages(mi_heap_default->tld, true);
+}
+
 mi_cold bool mi_process_purge_part(size_t* place) {
   mi_purge_budget_t budget = {128};
   if (*place == 0) {
-    if (mi_heap_is_initialized(mi_heap_default)) mi_heaps_collect_pages(mi_heap_default->tld, true);
+    mi_process_purge_offer();
     mi_magazine_take_all();
   }
   mi_huge_cache_drop(&budget);
