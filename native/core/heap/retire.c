@@ -226,7 +226,7 @@ void mi_heap_age_retired(mi_heap_t* heap) {
   }
 }
 
-void mi_retired_forked(const mi_heap_t* heap) {
+mi_cold void mi_retired_forked(const mi_heap_t* heap) {
   size_t bytes = 0;
   for (; heap != NULL; heap = heap->next) bytes += heap->retired_bytes;
   atomic_store_explicit(&retired_by_all, bytes, memory_order_relaxed);

@@ -149,7 +149,7 @@ void mi_os_helper_join(void) {
   }
 }
 
-void mi_os_helper_forked(void) {
+mi_cold void mi_os_helper_forked(void) {
   for (helper_t* helper = helpers; helper < helpers + STACKS; helper++) {
     atomic_store_explicit(&helper->alive, 0, memory_order_relaxed);
   }
@@ -195,6 +195,6 @@ void mi_os_helper_join(void) {
   }
 }
 
-void mi_os_helper_forked(void) { atomic_store_explicit(&alive, 0, memory_order_relaxed); }
+mi_cold void mi_os_helper_forked(void) { atomic_store_explicit(&alive, 0, memory_order_relaxed); }
 
 #endif

@@ -49,11 +49,11 @@ mi_os_identity_t mi_os_identity(void) {
 /* membarrier(2), since Linux 4.14; the names in the system's header are newer than some of those. */
 enum { PRIVATE_EXPEDITED = 1 << 3, REGISTER_PRIVATE_EXPEDITED = 1 << 4 };
 
-bool mi_os_fence_threads_start(void) {
+mi_cold bool mi_os_fence_threads_start(void) {
   return mi_linux_call(SYS_membarrier, REGISTER_PRIVATE_EXPEDITED, 0, 0, 0, 0, 0) == 0;
 }
 
-bool mi_os_fence_threads(void) {
+mi_cold bool mi_os_fence_threads(void) {
   return mi_linux_call(SYS_membarrier, PRIVATE_EXPEDITED, 0, 0, 0, 0, 0) == 0;
 }
 

@@ -242,4 +242,4 @@ int64_t mi_scavenge_round(int64_t now, mi_purge_budget_t* budget) {
   return atomic_load(&next_due);
 }
 
-void mi_scavenge_forked(void) { atomic_store(&next_due, mi_purge_time(2)); }
+mi_cold void mi_scavenge_forked(void) { atomic_store(&next_due, mi_purge_time(2)); }

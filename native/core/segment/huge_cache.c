@@ -123,7 +123,7 @@ void mi_huge_cache_drop(mi_purge_budget_t* budget) {
   }
 }
 
-void mi_huge_cache_forked(void) {
+mi_cold void mi_huge_cache_forked(void) {
   size_t sum = 0;
   for (entry_t* entry = entries; entry < entries + ENTRIES; entry++) {
     uint8_t* start = atomic_load(&entry->start);

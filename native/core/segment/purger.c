@@ -176,7 +176,7 @@ void mi_purger_count(size_t units) {
 
 void mi_purger_forget_count(void) { atomic_store_explicit(&waiting, 0, memory_order_relaxed); }
 
-void mi_purger_end(void) {
+mi_cold void mi_purger_end(void) {
   atomic_store(&state, ENDED);
   mi_os_wake(&state);
   mi_os_helper_join();
@@ -184,7 +184,7 @@ void mi_purger_end(void) {
 
 void mi_purger_hold(void) { atomic_store(&state, AWAKE); }
 
-void mi_purger_forked(void) {
+mi_cold void mi_purger_forked(void) {
   mi_os_helper_forked();
   atomic_store(&state, NONE);
   atomic_store_explicit(&retry_at, 0, memory_order_relaxed);
