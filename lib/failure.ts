@@ -19,7 +19,7 @@ export function failure(status: Status, value: unknown, size = 0, align = 0): Er
     case Status.NotDetachable:
       return new InvalidValueError(
         'buffer',
-        'a buffer that can be detached, and not the heap of an asm.js module',
+        'a buffer that can be detached, and neither immutable nor the heap of an asm.js module',
         value,
       );
     case Status.OtherHeap:

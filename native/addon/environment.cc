@@ -42,7 +42,18 @@ bool AllowsExternalBuffers(napi_env env) {
 Environment::Environment(napi_env owner)
     : env(owner), external(AllowsExternalBuffers(owner)), twins(owner), sentinel(*this) {
   mi_process_purge_has_timer();
-  array_buffer_ = ReferTo(env, PropertyOf(env, GlobalOf(env), "ArrayBuffer"));
+  const napi_value array_buffer = PropertyOf(env, GlobalOf(env), "ArrayBuffer");
+  array_buffer_ = ReferTo(env, array_buffer);
+  is_immutable_ =
+      ReferTo(env, GetterOf(env, PropertyOf(env, array_buffer, "prototype"), "immutable"));
+}
+
+bool Environment::IsImmutable(napi_value buffer) const {
+  napi_value answer;
+  bool is = false;
+  return !is_immutable_.IsEmpty() &&
+         napi_call_function(env, buffer, is_immutable_.Value(), 0, nullptr, &answer) == napi_ok &&
+         napi_get_value_bool(env, answer, &is) == napi_ok && is;
 }
 
 napi_value Environment::NewArrayBuffer(size_t size, void** start) const {
@@ -71,6 +82,7 @@ void Environment::Release() {
 void Environment::Close() {
   collect_callbacks_.clear();
   array_buffer_.Reset();
+  is_immutable_.Reset();
   twins.Close();
   sentinel.Close();
   tokens::ReleaseAllOf(this);

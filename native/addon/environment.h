@@ -37,6 +37,10 @@ struct Environment {
   // there is no memory: napi_create_arraybuffer would end the process.
   napi_value NewArrayBuffer(size_t size, void** start) const;
 
+  // Whether the ArrayBuffer is the result of transferToImmutable: the runtime ends the process if
+  // one is to be detached.
+  bool IsImmutable(napi_value buffer) const;
+
   // If NoteFreed asked for it, returns a part of the free memory to the system, and asks JavaScript
   // for another call soon, until all is returned. If blocks came or went since the last call, it
   // returns only what was free for the delay, and then asks for another call in a while. What is
@@ -74,7 +78,10 @@ private:
 
   size_t references_ = 1;
   std::vector<Napi::FunctionReference> collect_callbacks_; // weak
-  Napi::FunctionReference array_buffer_; // the constructor, as it was when this module was loaded
+  // As they were when this module was loaded: the constructor, and the getter of `immutable`, if
+  // this runtime has one.
+  Napi::FunctionReference array_buffer_;
+  Napi::FunctionReference is_immutable_;
   size_t freed_ = 0;
   bool collect_requested_ = false;
   uint64_t operations_seen_ = 0;

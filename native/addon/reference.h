@@ -30,4 +30,20 @@ inline napi_value GlobalOf(napi_env env) {
   return napi_get_global(env, &global) == napi_ok ? global : nullptr;
 }
 
+// The getter of a property that the object itself has. Null if there is none.
+inline napi_value GetterOf(napi_env env, napi_value object, const char* name) {
+  const napi_value describe =
+      PropertyOf(env, PropertyOf(env, GlobalOf(env), "Object"), "getOwnPropertyDescriptor");
+  napi_value arguments[] = {object, nullptr};
+  napi_value descriptor;
+  napi_valuetype type;
+  if (object == nullptr || describe == nullptr ||
+      napi_create_string_utf8(env, name, NAPI_AUTO_LENGTH, &arguments[1]) != napi_ok ||
+      napi_call_function(env, GlobalOf(env), describe, 2, arguments, &descriptor) != napi_ok ||
+      napi_typeof(env, descriptor, &type) != napi_ok || type != napi_object) {
+    return nullptr;
+  }
+  return PropertyOf(env, descriptor, "get");
+}
+
 } // namespace miheap

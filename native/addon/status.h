@@ -13,7 +13,7 @@ enum class Status : int {
   kUnaligned = -6,     // the runtime owns the memory and cannot align it as asked
   kNoBuffer = -7,      // not an ArrayBuffer
   kNoToken = -8,       // no such token is waiting
-  kNotDetachable = -9, // the heap of an asm.js module
+  kNotDetachable = -9, // the heap of an asm.js module, or immutable
 };
 
 } // namespace miheap

@@ -81,6 +81,15 @@ test('nothing is left open that keeps a process alive', () => {
   expect(runProgram('open')).toEqual([]);
 });
 
+const knowsImmutable = Number.parseInt(process.versions.node, 10) >= 26; // behind a flag of V8
+
+(knowsImmutable ? test : test.skip)('an immutable buffer is refused, and stays', () => {
+  const flags = ['--js-immutable-arraybuffer'];
+  const { codes, size } = runProgram<{ codes: string[]; size: number }>('immutable', { flags });
+  expect(codes).toEqual(Array(3).fill('ERR_INVALID_ARG_VALUE'));
+  expect(size).toBe(100);
+});
+
 test('an async hook that runs while a heap is being destroyed finds it destroyed', () => {
   const found = Array(4).fill('ERR_MIHEAP_DESTROYED');
   expect(runProgram('hooked')).toEqual({ destroyed: true, found });

@@ -1,0 +1,20 @@
+// What happens to a buffer that was made immutable: V8 ends the process if one is to be detached. Prints the codes.
+const { Heap } = require('miheap');
+
+const heap = new Heap();
+const immutable = heap.alloc(100).buffer.transferToImmutable();
+const attempts = [
+  () => heap.free(immutable),
+  () => heap.realloc(new Uint8Array(immutable), 200),
+  () => heap.transfer(immutable),
+];
+const codes = attempts.map((attempt) => {
+  try {
+    attempt();
+    return 'done';
+  } catch ({ code }) {
+    return code;
+  }
+});
+heap.destroy();
+console.log(JSON.stringify({ codes, size: immutable.byteLength }));
