@@ -133,7 +133,7 @@ static bool note_seen(mi_segment_t* segment, mi_page_t* page, uintptr_t word) {
 }
 
 /* A run in an arena may be so long that to purge it, which is done in one piece, takes 50 ms for
-   each GiB. A slow path leaves it to those who have no budget. */
+   each GiB. A slow path leaves it to those who have no budget. For who holds the page's list. */
 static bool is_too_long(const mi_page_t* page, const round_t* round) {
   enum { MOST = 512 }; /* 32 MiB, as much as a block outside of arenas has in slots */
   size_t units = mi_units_for(page->block_size);
@@ -150,7 +150,7 @@ static bool scavenge_page(mi_segment_t* segment, mi_page_t* page, const round_t*
        then have no whole system page inside. */
     if (mi_tf_state(word) == MI_TF_FULL) return true;
     if (!is_worth_it(segment, page, word, round->all, &due)) return note_seen(segment, page, word);
-    if (mi_tf_state(word) != MI_TF_NORMAL || is_too_long(page, round)) return false;
+    if (mi_tf_state(word) != MI_TF_NORMAL) return false;
     whole = word & MI_TF_WHOLE;
     /* Acquire: pairs with the release of each push; the threads that freed these blocks do not
        write to them any more. */
@@ -165,6 +165,10 @@ static bool scavenge_page(mi_segment_t* segment, mi_page_t* page, const round_t*
   }
   mi_block_t* list = mi_tf_list(word);
   size_t count = mi_tf_count(word);
+  if (is_too_long(page, round)) {
+    put_back(page, list, count);
+    return false;
+  }
   if (whole == 0) {
     size_t bytes = (due - count_purged(page)) * page->block_size;
     mi_purge_spend(round->budget, 1 + (bytes >> MI_UNIT_SHIFT));
