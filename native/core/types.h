@@ -458,7 +458,7 @@ typedef struct mi_magazine_s {
      more while `by_exchange`. */
   _Atomic(uint32_t) takers;
   _Atomic(bool) by_exchange;  /* the owner always does so */
-  _Atomic(uint32_t) popping;  /* how many pops of the owner are under way: signal handlers nest */
+  _Atomic(bool) popping;      /* a pop of the owner is under way */
   _Atomic(uint32_t) visitors; /* threads that look into it now, and may hold blocks of it */
   struct mi_magazine_s* next; /* in the list of all magazines */
   /* The address of a block, with bit 0 set if the last sweep saw it there; 0: none, or another

@@ -61,11 +61,15 @@ bool mi_magazine_wants_fence(void) {
   return atomic_load_explicit(&wants_fence, memory_order_relaxed);
 }
 
+static void pop_by_exchange(mi_magazine_t* magazine) {
+  atomic_store_explicit(&magazine->by_exchange, true, memory_order_relaxed);
+  atomic_fetch_add_explicit(&magazine->takers, 1, memory_order_relaxed);
+}
+
 void mi_magazine_watch_slow(mi_magazine_t* magazine) {
   bool is_first = !atomic_load_explicit(&magazine->contended, memory_order_relaxed);
   if (is_first && !atomic_load_explicit(&can_fence, memory_order_relaxed)) {
-    atomic_fetch_add_explicit(&magazine->takers, 1, memory_order_relaxed);
-    atomic_store_explicit(&magazine->by_exchange, true, memory_order_relaxed);
+    pop_by_exchange(magazine);
     atomic_store_explicit(&wants_fence, true, memory_order_relaxed);
   }
   atomic_store_explicit(&magazine->contended, true, memory_order_relaxed);
@@ -76,6 +80,8 @@ void mi_magazine_watch_slow(mi_magazine_t* magazine) {
 
 void mi_magazine_end_slow(mi_magazine_t* magazine) {
   atomic_store_explicit(&magazine->watched, false, memory_order_relaxed);
+  /* If the thread was cancelled in the middle of a pop. */
+  atomic_store_explicit(&magazine->popping, false, memory_order_relaxed);
   atomic_store_explicit(&magazine->owner, 0, memory_order_release);
 }
 
@@ -213,10 +219,35 @@ void mi_magazine_check(const mi_page_t* page, mi_block_t* block) {
 
 /* ---- Taking ---- */
 
+static _Atomic(bool) asked_for_fence;
+
 void mi_magazine_prepare_fence(void) {
-  static _Atomic(bool) done;
   atomic_store_explicit(&wants_fence, false, memory_order_relaxed);
-  if (!atomic_exchange(&done, true) && mi_os_fence_threads_start()) atomic_store(&can_fence, true);
+  if (atomic_exchange(&asked_for_fence, true)) return;
+  if (mi_os_fence_threads_start()) atomic_store(&can_fence, true);
+}
+
+/* When the system refused a fence; 0: it never did. */
+static _Atomic(int64_t) refused_at;
+
+/* For a process that gave up the right to a fence, as by a filter of system calls: owners use
+   exchanges again. */
+static mi_cold void do_without_fence(mi_magazine_t* first) {
+  atomic_store(&refused_at, mi_os_now());
+  if (!atomic_exchange(&can_fence, false)) return;
+  for (mi_magazine_t* magazine = first; magazine != NULL; magazine = magazine->next) {
+    if (atomic_load(&magazine->contended) && !atomic_load(&magazine->by_exchange)) {
+      pop_by_exchange(magazine);
+    }
+  }
+}
+
+/* Whether all pops that began before the system refused a fence are over, or seen to be under
+   way. */
+static bool is_settled(void) {
+  enum { SETTLED_MS = 100 };
+  int64_t at = atomic_load(&refused_at);
+  return at == 0 || mi_os_now() >= at + SETTLED_MS;
 }
 
 /* From now on the owners of these magazines pop by exchanges, but for pops that are under way: of
@@ -227,7 +258,9 @@ static bool begin_taking(mi_magazine_t* first) {
     atomic_fetch_add(&magazine->takers, 1);
   }
   mi_race_window();
-  return atomic_load(&can_fence) && mi_os_fence_threads();
+  if (!atomic_load(&can_fence)) return false;
+  if (!mi_os_fence_threads()) do_without_fence(first);
+  return atomic_load(&can_fence);
 }
 
 static void end_taking(mi_magazine_t* first) {
@@ -239,14 +272,13 @@ static void end_taking(mi_magazine_t* first) {
 
 /* Between begin_taking and end_taking: whether blocks may be taken out of the magazine. */
 static bool may_take(mi_magazine_t* magazine, bool fenced) {
-  if (atomic_load_explicit(&magazine->by_exchange, memory_order_relaxed)) {
-    if (fenced && atomic_exchange(&magazine->by_exchange, false)) {
-      atomic_fetch_sub_explicit(&magazine->takers, 1, memory_order_relaxed); /* ours is left */
-    }
-    return true;
+  bool by_exchange = atomic_load_explicit(&magazine->by_exchange, memory_order_relaxed);
+  if (by_exchange && fenced && atomic_exchange(&magazine->by_exchange, false)) {
+    atomic_fetch_sub_explicit(&magazine->takers, 1, memory_order_relaxed); /* ours is left */
   }
   /* Acquire: pairs with the release at the end of a pop. */
-  return fenced && atomic_load_explicit(&magazine->popping, memory_order_acquire) == 0;
+  return (fenced || (by_exchange && is_settled())) &&
+         !atomic_load_explicit(&magazine->popping, memory_order_acquire);
 }
 
 /* ---- Sweeping ---- */
@@ -437,6 +469,9 @@ void mi_magazines_forked(const mi_heap_t* heap) {
   atomic_store_explicit(&sweeping, false, memory_order_relaxed);
   atomic_store_explicit(&mi_magazine_announced, at != 0, memory_order_relaxed);
   atomic_store_explicit(&mi_magazine_due, at, memory_order_relaxed);
+  /* A lost thread may have asked for the fence, which then is the parent's. */
+  bool unfenced = !atomic_load_explicit(&can_fence, memory_order_relaxed);
+  if (unfenced) atomic_store_explicit(&asked_for_fence, false, memory_order_relaxed);
   mi_magazine_t* mine = heap == NULL ? NULL : heap->magazine;
   mi_magazine_t* magazine = atomic_load_explicit(&all, memory_order_relaxed);
   for (; magazine != NULL; magazine = magazine->next) {
@@ -448,8 +483,9 @@ void mi_magazines_forked(const mi_heap_t* heap) {
     }
     /* A block that a lost thread had just taken out is lost. */
     atomic_store_explicit(&magazine->visitors, 0, memory_order_relaxed);
-    atomic_store_explicit(&magazine->popping, 0, memory_order_relaxed);
+    atomic_store_explicit(&magazine->popping, false, memory_order_relaxed);
     bool by_exchange = atomic_load_explicit(&magazine->by_exchange, memory_order_relaxed);
     atomic_store_explicit(&magazine->takers, by_exchange, memory_order_relaxed);
+    if (unfenced && by_exchange) atomic_store_explicit(&wants_fence, true, memory_order_relaxed);
   }
 }

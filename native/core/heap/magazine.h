@@ -105,9 +105,8 @@ mi_inline mi_block_t* mi_magazine_block(uintptr_t word) {
    it pops, and goes on if nobody takes; who takes has all threads fenced, and then asks whether the
    owner pops (begin_taking, magazine.c). */
 mi_inline uintptr_t mi_magazine_empty_slot(mi_magazine_t* magazine, _Atomic(uintptr_t)* slot) {
-  uint32_t outer = atomic_load_explicit(&magazine->popping, memory_order_relaxed);
   uintptr_t word;
-  atomic_store_explicit(&magazine->popping, outer + 1, memory_order_relaxed);
+  atomic_store_explicit(&magazine->popping, true, memory_order_relaxed);
   atomic_signal_fence(memory_order_seq_cst); /* the processor may still change this order */
   /* Acquire, all three: if a sweep took the block, we see that it is still under way
      (mi_magazine_settle). */
@@ -119,7 +118,7 @@ mi_inline uintptr_t mi_magazine_empty_slot(mi_magazine_t* magazine, _Atomic(uint
     word = atomic_exchange_explicit(slot, 0, memory_order_acquire);
   }
   /* Release: who sees that the pop is over sees the slot empty. */
-  atomic_store_explicit(&magazine->popping, outer, memory_order_release);
+  atomic_store_explicit(&magazine->popping, false, memory_order_release);
   return word;
 }
 

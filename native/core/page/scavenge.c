@@ -38,8 +38,8 @@ void mi_scavenge_announce(mi_slot_ref_t ref, size_t bytes) {
 }
 
 void mi_scavenge_hint(mi_slot_ref_t ref) {
-  /* After the push that comes before this. A round takes the mark away and then looks at the lists:
-     either it sees the push, or we see that the mark is gone. */
+  /* A round takes the mark away, and then (mi_purge_begin and pinning are fences in between) looks at
+     the lists: either it sees the push that comes before this, or we see that the mark is gone. */
   uint32_t marks = atomic_load(&ref.chunk->to_scavenge);
   if ((marks >> ref.index & 1) == 0) announce(ref, SOME_UNITS);
 }
@@ -132,14 +132,6 @@ static bool note_seen(mi_segment_t* segment, mi_page_t* page, uintptr_t word) {
   return count <= count_purged(page);
 }
 
-/* A run in an arena may be so long that to purge it, which is done in one piece, takes 50 ms for
-   each GiB. A slow path leaves it to those who have no budget. For who holds the page's list. */
-static bool is_too_long(const mi_page_t* page, const round_t* round) {
-  enum { MOST = 512 }; /* 32 MiB, as much as a block outside of arenas has in slots */
-  size_t units = mi_units_for(page->block_size);
-  return !round->all && units > MOST && units > round->budget->units;
-}
-
 /* Purges the page, or blocks of it, if that is due. False if the page must be looked at again. */
 static bool scavenge_page(mi_segment_t* segment, mi_page_t* page, const round_t* round) {
   uintptr_t word = atomic_load_explicit(&page->thread_free, memory_order_relaxed);
@@ -165,10 +157,6 @@ static bool scavenge_page(mi_segment_t* segment, mi_page_t* page, const round_t*
   }
   mi_block_t* list = mi_tf_list(word);
   size_t count = mi_tf_count(word);
-  if (is_too_long(page, round)) {
-    put_back(page, list, count);
-    return false;
-  }
   if (whole == 0) {
     size_t bytes = (due - count_purged(page)) * page->block_size;
     mi_purge_spend(round->budget, 1 + (bytes >> MI_UNIT_SHIFT));
@@ -246,4 +234,10 @@ int64_t mi_scavenge_round(int64_t now, mi_purge_budget_t* budget) {
   return atomic_load(&next_due);
 }
 
-mi_cold void mi_scavenge_forked(void) { atomic_store(&next_due, mi_purge_time(2)); }
+mi_cold void mi_scavenge_forked(void) {
+  for (mi_slot_walk_t walk = mi_walk_slots(); mi_next_slot(&walk);) {
+    if (walk.slot.index >= walk.slot.chunk->slot_count) continue;
+    atomic_fetch_or(&walk.slot.chunk->to_scavenge, 1u << walk.slot.index);
+  }
+  atomic_store(&next_due, mi_purge_time(2));
+}

@@ -30,7 +30,8 @@ int64_t mi_scavenge_next(void);
    again in a moment. Returns when the next round is due; 0: nothing is announced. */
 int64_t mi_scavenge_round(int64_t now, mi_purge_budget_t* budget);
 
-/* In a forked child: like mi_purge_forked, for what was announced here. */
+/* In a forked child, like mi_purge_forked: all slots are marked, since a lost thread may have taken
+   a mark, or have been about to set one. */
 void mi_scavenge_forked(void);
 
 /* Purges what was announced in this slot, without waiting for another look. */

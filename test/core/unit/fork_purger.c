@@ -64,6 +64,7 @@ int main(void) {
   CHECK_CMP(pid, >=, 0);
   if (pid == 0) {
     CHECK_EQ(atomic_load(&slot->dirty) & units, units);
+    CHECK((atomic_load(&ref.chunk->to_scavenge) >> ref.index & 1) != 0);
     CHECK_CMP(mi_process_purge_due(), !=, 0);
     CHECK_CMP(atomic_load(&due_slot->purge_at), !=, 0);
     CHECK_CMP(mi_scavenge_next(), !=, 0);

@@ -37,7 +37,7 @@ int main(void) {
     left += mi_abandoned_total() != 0;
     mi_collect(true);
   }
-  CHECK_CMP(left, <=, ROUNDS / 100);
+  CHECK_CMP(left, <=, ROUNDS / 600);
   memory_check();
   return 0;
 }

@@ -569,13 +569,14 @@ static void* come_and_go(void* arg) {
   size_t* blocks[COUNT];
   mi_heap_others_free(heap_of_mine());
   fill((void**)blocks, COUNT, 3000);
-  for (size_t i = 0; i < COUNT; i++) *blocks[i] = i;
+  size_t mine = (size_t)arg << 32;
+  for (size_t i = 0; i < COUNT; i++) *blocks[i] = mine | i;
   for (size_t round = 0; round < ROUNDS; round++) {
     size_t i = random_below(&random, COUNT);
-    CHECK_EQ(*blocks[i], i);
+    CHECK_EQ(*blocks[i], mine | i);
     mi_free(blocks[i]);
     blocks[i] = mi_malloc(3000);
-    *blocks[i] = i;
+    *blocks[i] = mine | i;
   }
   for (size_t i = 0; i < COUNT; i++) mi_free(blocks[i]);
   return arg;
