@@ -54,11 +54,22 @@ void mi_magazine_start_slow(mi_heap_t* heap) {
   mi_heap_for_each_page(heap, MI_BIN_COUNT, begin_page, NULL);
 }
 
-static _Atomic(bool) can_fence;
-static _Atomic(bool) wants_fence;
+/* Whether sweeps can have all threads fenced.
+
+     UNASKED -> WANTED   by the first thread whose magazine is watched
+     either -> ASKED     by the purger; it stays so if the system has no such fence
+     ASKED -> USABLE     by the purger
+     USABLE -> ASKED     when the system refuses one after all
+     ASKED -> WANTED     in a forked child */
+enum { UNASKED, WANTED, ASKED, USABLE };
+static _Atomic(uint32_t) fence;
+
+static bool fence_changes(uint32_t from, uint32_t to) {
+  return atomic_compare_exchange_strong(&fence, &from, to);
+}
 
 bool mi_magazine_wants_fence(void) {
-  return atomic_load_explicit(&wants_fence, memory_order_relaxed);
+  return atomic_load_explicit(&fence, memory_order_relaxed) == WANTED;
 }
 
 static void pop_by_exchange(mi_magazine_t* magazine) {
@@ -68,9 +79,9 @@ static void pop_by_exchange(mi_magazine_t* magazine) {
 
 void mi_magazine_watch_slow(mi_magazine_t* magazine) {
   bool is_first = !atomic_load_explicit(&magazine->contended, memory_order_relaxed);
-  if (is_first && !atomic_load_explicit(&can_fence, memory_order_relaxed)) {
+  if (is_first && atomic_load(&fence) != USABLE) {
     pop_by_exchange(magazine);
-    atomic_store_explicit(&wants_fence, true, memory_order_relaxed);
+    fence_changes(UNASKED, WANTED);
   }
   atomic_store_explicit(&magazine->contended, true, memory_order_relaxed);
   /* Release: a sweep that finds it set sees the blocks that are in the magazine. */
@@ -219,12 +230,9 @@ void mi_magazine_check(const mi_page_t* page, mi_block_t* block) {
 
 /* ---- Taking ---- */
 
-static _Atomic(bool) asked_for_fence;
-
 void mi_magazine_prepare_fence(void) {
-  atomic_store_explicit(&wants_fence, false, memory_order_relaxed);
-  if (atomic_exchange(&asked_for_fence, true)) return;
-  if (mi_os_fence_threads_start()) atomic_store(&can_fence, true);
+  if (!fence_changes(WANTED, ASKED) && !fence_changes(UNASKED, ASKED)) return;
+  if (mi_os_fence_threads_start()) atomic_store(&fence, USABLE);
 }
 
 /* When the system refused a fence; 0: it never did. */
@@ -234,7 +242,7 @@ static _Atomic(int64_t) refused_at;
    exchanges again. */
 static mi_cold void do_without_fence(mi_magazine_t* first) {
   atomic_store(&refused_at, mi_os_now());
-  if (!atomic_exchange(&can_fence, false)) return;
+  if (!fence_changes(USABLE, ASKED)) return;
   for (mi_magazine_t* magazine = first; magazine != NULL; magazine = magazine->next) {
     if (atomic_load(&magazine->contended) && !atomic_load(&magazine->by_exchange)) {
       pop_by_exchange(magazine);
@@ -258,9 +266,10 @@ static bool begin_taking(mi_magazine_t* first) {
     atomic_fetch_add(&magazine->takers, 1);
   }
   mi_race_window();
-  if (!atomic_load(&can_fence)) return false;
-  if (!mi_os_fence_threads()) do_without_fence(first);
-  return atomic_load(&can_fence);
+  if (atomic_load(&fence) != USABLE) return false;
+  if (mi_os_fence_threads()) return true;
+  do_without_fence(first);
+  return false;
 }
 
 static void end_taking(mi_magazine_t* first) {
@@ -370,8 +379,10 @@ static bool is_watched_other(const mi_magazine_t* magazine) {
    need not use exchanges any more. */
 static bool has_wanted(const mi_magazine_t* magazine, wish_t wish) {
   if (!is_watched_other(magazine)) return false;
-  if (atomic_load_explicit(&magazine->by_exchange, memory_order_relaxed) && atomic_load(&can_fence))
+  if (atomic_load_explicit(&magazine->by_exchange, memory_order_relaxed) &&
+      atomic_load(&fence) == USABLE) {
     return true;
+  }
   const _Atomic(uintptr_t)* slots = &magazine->slots[0][0];
   for (size_t i = 0; i < (size_t)MI_MAGAZINE_CLASSES * MI_MAGAZINE_DEPTH; i++) {
     if (is_wanted(atomic_load_explicit(&slots[i], memory_order_relaxed), wish)) return true;
@@ -470,8 +481,7 @@ void mi_magazines_forked(const mi_heap_t* heap) {
   atomic_store_explicit(&mi_magazine_announced, at != 0, memory_order_relaxed);
   atomic_store_explicit(&mi_magazine_due, at, memory_order_relaxed);
   /* A lost thread may have asked for the fence, which then is the parent's. */
-  bool unfenced = !atomic_load_explicit(&can_fence, memory_order_relaxed);
-  if (unfenced) atomic_store_explicit(&asked_for_fence, false, memory_order_relaxed);
+  fence_changes(ASKED, WANTED);
   mi_magazine_t* mine = heap == NULL ? NULL : heap->magazine;
   mi_magazine_t* magazine = atomic_load_explicit(&all, memory_order_relaxed);
   for (; magazine != NULL; magazine = magazine->next) {
@@ -486,6 +496,5 @@ void mi_magazines_forked(const mi_heap_t* heap) {
     atomic_store_explicit(&magazine->popping, false, memory_order_relaxed);
     bool by_exchange = atomic_load_explicit(&magazine->by_exchange, memory_order_relaxed);
     atomic_store_explicit(&magazine->takers, by_exchange, memory_order_relaxed);
-    if (unfenced && by_exchange) atomic_store_explicit(&wants_fence, true, memory_order_relaxed);
   }
 }

@@ -425,6 +425,22 @@ static void* look_all_the_time(void* arg) {
   return arg;
 }
 
+static pthread_t lookers[2];
+
+static void start_looking(unsigned long race) {
+  mi_rare_set(mi_rare_race, race);
+  atomic_store(&looking, true);
+  for (int i = 0; i < 2; i++) {
+    CHECK_EQ(pthread_create(&lookers[i], NULL, look_all_the_time, NULL), 0);
+  }
+}
+
+static void stop_looking(void) {
+  atomic_store(&looking, false);
+  for (int i = 0; i < 2; i++) pthread_join(lookers[i], NULL);
+  mi_rare_set(mi_rare_race, 0);
+}
+
 static void* end_under_looks(void* arg) {
   enum { COUNT = 100 };
   void* blocks[COUNT];
@@ -438,12 +454,7 @@ static void* end_under_looks(void* arg) {
 }
 
 static void threads_end_under_looks(void) {
-  mi_rare_set(mi_rare_race, 3);
-  atomic_store(&looking, true);
-  pthread_t lookers[2];
-  for (int i = 0; i < 2; i++) {
-    CHECK_EQ(pthread_create(&lookers[i], NULL, look_all_the_time, NULL), 0);
-  }
+  start_looking(3);
   for (int i = 0; i < 120 / TEST_SLOWNESS; i++) {
     pthread_t thread;
     CHECK_EQ(pthread_create(&thread, NULL, end_under_looks, NULL), 0);
@@ -451,9 +462,7 @@ static void threads_end_under_looks(void) {
     /* Nothing is alive. */
     CHECK_EQ(memory_gauges().abandoned, 0);
   }
-  atomic_store(&looking, false);
-  for (int i = 0; i < 2; i++) pthread_join(lookers[i], NULL);
-  mi_rare_set(mi_rare_race, 0);
+  stop_looking();
 }
 
 /* A page that is shared, and then is not, is not held by what the magazine has of it. */
@@ -583,17 +592,13 @@ static void* come_and_go(void* arg) {
 }
 
 static void blocks_come_and_go_under_looks(void) {
-  mi_rare_set(mi_rare_race, 5);
-  atomic_store(&looking, true);
-  pthread_t threads[4];
-  for (uintptr_t i = 0; i < 4; i++) {
-    void* (*run)(void*) = i < 2 ? look_all_the_time : come_and_go;
-    CHECK_EQ(pthread_create(&threads[i], NULL, run, (void*)(i + 1)), 0);
+  start_looking(5);
+  pthread_t threads[2];
+  for (uintptr_t i = 0; i < 2; i++) {
+    CHECK_EQ(pthread_create(&threads[i], NULL, come_and_go, (void*)(i + 1)), 0);
   }
-  for (int i = 2; i < 4; i++) pthread_join(threads[i], NULL);
-  atomic_store(&looking, false);
   for (int i = 0; i < 2; i++) pthread_join(threads[i], NULL);
-  mi_rare_set(mi_rare_race, 0);
+  stop_looking();
 }
 
 static void with_others(void) {
