@@ -72,6 +72,8 @@ set(MI_CORE_SOURCES
     native/core/segment/arena.c
     native/core/page/check.c
     native/core/heap/magazine.c
+    native/core/heap/magazine_fence.c
+    native/core/heap/magazine_sweep.c
     native/core/heap/unload.c
     native/core/heap/check.c
     native/core/heap/visit.c

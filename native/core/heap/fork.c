@@ -1,7 +1,7 @@
 #include "heap/fork.h"
 
 #include "heap/delayed.h"
-#include "heap/magazine.h"
+#include "heap/magazine_sweep.h"
 #include "heap/purge.h"
 #include "heap/reclaim.h"
 #include "heap/retire.h"

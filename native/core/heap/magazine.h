@@ -28,6 +28,9 @@ enum { MI_MAGAZINE_SEEN = 1 }; /* in a slot: a sweep saw the block there */
 /* A heap with fewer pages has no magazine. */
 enum { MI_MAGAZINE_LEAST_PAGES = 64 };
 
+/* All magazines, linked by `next`. */
+extern mi_hidden _Atomic(mi_magazine_t*) mi_magazines;
+
 void mi_magazine_start_slow(mi_heap_t* heap);
 /* Gives the heap a magazine, if it is large enough, may have one, and there is memory. To be called
    when pages were added. */
@@ -103,7 +106,7 @@ mi_inline mi_block_t* mi_magazine_block(uintptr_t word) {
    exchange waits until all that the program wrote before has got to the cache: where threads free
    each other's blocks of 1 to 16 KiB, a third of the time (bench/NOTES.md). So the owner says that
    it pops, and goes on if nobody takes; who takes has all threads fenced, and then asks whether the
-   owner pops (begin_taking, magazine.c). */
+   owner pops (heap/magazine_fence.h). */
 mi_inline uintptr_t mi_magazine_empty_slot(mi_magazine_t* magazine, _Atomic(uintptr_t)* slot) {
   uintptr_t word;
   atomic_store_explicit(&magazine->popping, true, memory_order_relaxed);
@@ -182,7 +185,8 @@ mi_inline bool mi_magazine_takes(const mi_heap_t* heap, const mi_page_t* page) {
 /* Frees a block into the magazine, which takes it (mi_magazine_takes). */
 mi_inline void mi_magazine_push(mi_magazine_t* magazine, mi_page_t* page, mi_block_t* block) {
   mi_magazine_put(magazine, page, block);
-  /* The compiler keeps this order; for the processor, which may not, see sweep_and_announce. */
+  /* The compiler keeps this order; for the processor, which may not, see sweep_and_announce
+     (heap/magazine_sweep.c). */
   atomic_signal_fence(memory_order_seq_cst);
   if (atomic_load_explicit(&magazine->watched, memory_order_relaxed) &&
       mi_unlikely(!atomic_load_explicit(&mi_magazine_announced, memory_order_relaxed))) {
@@ -194,25 +198,6 @@ mi_inline void mi_magazine_push(mi_magazine_t* magazine, mi_page_t* page, mi_blo
    page: then no block of the page is in the magazine, or there is no room for its class. */
 bool mi_magazine_free(mi_heap_t* heap, mi_page_t* page, mi_block_t* block);
 
-/* ---- Any thread ---- */
-
-/* When the next sweep is due; 0: none is. */
-mi_inline int64_t mi_magazine_next(void) { return atomic_load(&mi_magazine_due); }
-/* Sweeps the watched magazines if that is due at `now`: frees the blocks that were there for the
-   whole delay. Returns when the next sweep is due. */
-int64_t mi_magazine_round(int64_t now);
-/* Frees all blocks in watched magazines of other threads. */
-void mi_magazine_take_all(void);
-
-/* Lets owners of watched magazines pop without an exchange, if the system can fence all threads;
-   from the next sweep on. May take 50 ms, so the purger does it. */
-void mi_magazine_prepare_fence(void);
-/* Whether that would be of use. */
-bool mi_magazine_wants_fence(void);
-
-/* In a forked child, whose one thread has this heap, or none: frees what is in the magazines of
-   lost threads. */
-void mi_magazines_forked(const mi_heap_t* heap);
 /* Unmaps all magazines, when no thread has one any more. */
 void mi_magazines_unmap(void);
 

@@ -1,7 +1,8 @@
 #include "heap/purge.h"
 
 #include "heap/heap.h"
-#include "heap/magazine.h"
+#include "heap/magazine_fence.h"
+#include "heap/magazine_sweep.h"
 #include "heap/thread.h"
 #include "os/rare.h"
 #include "page/scavenge.h"

@@ -3,6 +3,7 @@
 #include <time.h>
 
 #include "os/linux.h"
+#include "os/rare.h"
 
 static pthread_key_t exit_key;
 static void (*volatile exit_fn)(void); /* NULL: there is no key */
@@ -50,10 +51,12 @@ mi_os_identity_t mi_os_identity(void) {
 enum { PRIVATE_EXPEDITED = 1 << 3, REGISTER_PRIVATE_EXPEDITED = 1 << 4 };
 
 mi_cold bool mi_os_fence_threads_start(void) {
+  if (mi_os_fault()) return false;
   return mi_linux_call(SYS_membarrier, REGISTER_PRIVATE_EXPEDITED, 0, 0, 0, 0, 0) == 0;
 }
 
 mi_cold bool mi_os_fence_threads(void) {
+  if (mi_os_fault()) return false;
   return mi_linux_call(SYS_membarrier, PRIVATE_EXPEDITED, 0, 0, 0, 0, 0) == 0;
 }
 

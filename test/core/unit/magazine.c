@@ -6,6 +6,8 @@
 #include <unistd.h>
 
 #include "check.h"
+#include "heap/magazine_fence.h"
+#include "heap/magazine_sweep.h"
 #include "heap/queue.h"
 #include "memory.h"
 #include "os/rare.h"
@@ -601,6 +603,22 @@ static void blocks_come_and_go_under_looks(void) {
   stop_looking();
 }
 
+/* The process gave up the right to the fence. What is in a magazine waits until pops without an
+   exchange are sure to be over. */
+static void taken_once_the_fence_is_refused(void) {
+  if (!mi_magazine_has_fence()) return; /* the system has none */
+  pthread_t thread = start_sleeper(true);
+  mi_os_fail_from(1);
+  mi_magazine_take_all();
+  CHECK_EQ(mi_os_fail_from(0), 1);
+  CHECK(!mi_magazine_has_fence());
+  CHECK_EQ(held_in(magazine_of_sleeper), IN_MAGAZINE);
+  usleep(150 * 1000);
+  mi_magazine_take_all();
+  CHECK_EQ(held_in(magazine_of_sleeper), 0);
+  wake_up(thread);
+}
+
 static void with_others(void) {
   not_taken_unless_others_free();
   taken_at_the_second_look();
@@ -632,6 +650,8 @@ int main(void) {
   empty_at_the_end_of_its_thread();
   with_others();
   mi_magazine_prepare_fence();
+  with_others();
+  taken_once_the_fence_is_refused();
   with_others();
   counted_when_shared();
   holds_no_page(3000);

@@ -1,0 +1,94 @@
+#include "heap/magazine_fence.h"
+
+#include "os/os.h"
+#include "os/rare.h"
+
+/* Whether sweeps can have all threads fenced.
+
+     UNASKED -> WANTED   by the first thread whose magazine is watched
+     either -> ASKED     by the purger; it stays so if the system has no such fence
+     ASKED -> USABLE     by the purger
+     USABLE -> ASKED     when the system refuses one after all
+     ASKED -> WANTED     in a forked child */
+enum { UNASKED, WANTED, ASKED, USABLE };
+static _Atomic(uint32_t) fence;
+
+static bool fence_changes(uint32_t from, uint32_t to) {
+  return atomic_compare_exchange_strong(&fence, &from, to);
+}
+
+static void pop_by_exchange(mi_magazine_t* magazine) {
+  atomic_store_explicit(&magazine->by_exchange, true, memory_order_relaxed);
+  atomic_fetch_add_explicit(&magazine->takers, 1, memory_order_relaxed);
+}
+
+bool mi_magazine_wants_fence(void) {
+  return atomic_load_explicit(&fence, memory_order_relaxed) == WANTED;
+}
+
+bool mi_magazine_has_fence(void) { return atomic_load(&fence) == USABLE; }
+
+void mi_magazine_prepare_fence(void) {
+  if (!fence_changes(WANTED, ASKED) && !fence_changes(UNASKED, ASKED)) return;
+  if (mi_os_fence_threads_start()) atomic_store(&fence, USABLE);
+}
+
+void mi_magazine_fence_forked(void) { fence_changes(ASKED, WANTED); }
+
+void mi_magazine_expect_takers(mi_magazine_t* magazine) {
+  if (mi_magazine_has_fence()) return;
+  pop_by_exchange(magazine);
+  fence_changes(UNASKED, WANTED);
+}
+
+/* When the system refused a fence; 0: it never did. */
+static _Atomic(int64_t) refused_at;
+
+/* For a process that gave up the right to a fence, as by a filter of system calls: owners use
+   exchanges again. */
+static mi_cold void do_without_fence(mi_magazine_t* first) {
+  atomic_store(&refused_at, mi_os_now());
+  if (!fence_changes(USABLE, ASKED)) return;
+  for (mi_magazine_t* magazine = first; magazine != NULL; magazine = magazine->next) {
+    if (atomic_load(&magazine->contended) && !atomic_load(&magazine->by_exchange)) {
+      pop_by_exchange(magazine);
+    }
+  }
+}
+
+/* Whether all pops that began before the system refused a fence are over, or seen to be under
+   way. */
+static bool is_settled(void) {
+  enum { SETTLED_MS = 100 };
+  int64_t at = atomic_load(&refused_at);
+  return at == 0 || mi_os_now() >= at + SETTLED_MS;
+}
+
+/* An owner that did not see `takers` had its fence after it looked; we see what it said before. */
+bool mi_magazines_begin_taking(mi_magazine_t* first) {
+  for (mi_magazine_t* magazine = first; magazine != NULL; magazine = magazine->next) {
+    atomic_fetch_add(&magazine->takers, 1);
+  }
+  mi_race_window();
+  if (!mi_magazine_has_fence()) return false;
+  if (mi_os_fence_threads()) return true;
+  do_without_fence(first);
+  return false;
+}
+
+void mi_magazines_end_taking(mi_magazine_t* first) {
+  for (mi_magazine_t* magazine = first; magazine != NULL; magazine = magazine->next) {
+    /* Release: an owner that pops without an exchange again sees what was taken. */
+    atomic_fetch_sub_explicit(&magazine->takers, 1, memory_order_release);
+  }
+}
+
+bool mi_magazine_may_take(mi_magazine_t* magazine, bool fenced) {
+  bool by_exchange = atomic_load_explicit(&magazine->by_exchange, memory_order_relaxed);
+  if (by_exchange && fenced && atomic_exchange(&magazine->by_exchange, false)) {
+    atomic_fetch_sub_explicit(&magazine->takers, 1, memory_order_relaxed); /* ours is left */
+  }
+  /* Acquire: pairs with the release at the end of a pop. */
+  return (fenced || (by_exchange && is_settled())) &&
+         !atomic_load_explicit(&magazine->popping, memory_order_acquire);
+}

@@ -1,0 +1,32 @@
+/* How other threads may take blocks out of a magazine whose owner pops by plain loads and stores
+   (mi_magazine_empty_slot): who takes has all threads fenced first. Where the system has no such
+   fence (membarrier(2)), or was not asked for it yet, owners pop by exchanges. Any thread may call
+   these functions. */
+#ifndef MI_MAGAZINE_FENCE_H
+#define MI_MAGAZINE_FENCE_H
+
+#include "types.h"
+
+/* Lets owners of watched magazines pop without an exchange, if the system can fence all threads;
+   from the next sweep on. May take 50 ms, so the purger does it. */
+void mi_magazine_prepare_fence(void);
+/* Whether that would be of use. */
+bool mi_magazine_wants_fence(void);
+/* Whether it was done. */
+bool mi_magazine_has_fence(void);
+
+/* For the owner of a magazine that no thread has looked into yet, before any may. */
+void mi_magazine_expect_takers(mi_magazine_t* magazine);
+
+/* From now on the owners of these magazines pop by exchanges, but for pops that are under way: of
+   these `popping` tells, if all threads were fenced. Returns whether they were. */
+bool mi_magazines_begin_taking(mi_magazine_t* first);
+/* Between begin_taking, which returned `fenced`, and end_taking: whether blocks may be taken out of
+   the magazine. */
+bool mi_magazine_may_take(mi_magazine_t* magazine, bool fenced);
+void mi_magazines_end_taking(mi_magazine_t* first);
+
+/* In a forked child: a lost thread may have asked for the fence, which then is the parent's. */
+void mi_magazine_fence_forked(void);
+
+#endif

@@ -1,0 +1,20 @@
+/* Sweeps of watched magazines (heap/magazine.h): what waits in there for a whole delay is freed by
+   a thread that purges. Unless a comment says otherwise, any thread may call these functions. */
+#ifndef MI_MAGAZINE_SWEEP_H
+#define MI_MAGAZINE_SWEEP_H
+
+#include "heap/magazine.h"
+
+/* When the next sweep is due; 0: none is. */
+mi_inline int64_t mi_magazine_next(void) { return atomic_load(&mi_magazine_due); }
+/* Sweeps the watched magazines if that is due at `now`: frees the blocks that were there for the
+   whole delay. Returns when the next sweep is due. */
+int64_t mi_magazine_round(int64_t now);
+/* Frees all blocks in watched magazines of other threads. */
+void mi_magazine_take_all(void);
+
+/* In a forked child, whose one thread has this heap, or none: frees what is in the magazines of
+   lost threads. */
+void mi_magazines_forked(const mi_heap_t* heap);
+
+#endif
