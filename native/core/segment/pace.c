@@ -85,8 +85,9 @@ void mi_pace_taken_again(size_t bytes, int64_t now) {
 /* ---- What follows from it ---- */
 
 /* Hundredths of the processor time of the process that go into bringing purged memory back. Above
-   MUCH the delay may grow, below LITTLE it shrinks. */
-enum { MUCH = 5, LITTLE = 1 };
+   MUCH the delay grows if that saves more time than it costs memory, above TOO_MUCH it does
+   anyhow, and below LITTLE it shrinks. */
+enum { TOO_MUCH = 10, MUCH = 5, LITTLE = 1 };
 enum { DECIDE_AGAIN_MS = 50 };
 
 static uint64_t hundredths(uint64_t part, uint64_t whole) {
@@ -132,7 +133,7 @@ void mi_pace_decide(int64_t now, int64_t (*cpu_ns)(void), size_t waiting) {
   uint64_t time = share_of_time(cpu_ns());
   uint64_t memory = hundredths(waiting, (uint64_t)mi_stat_current(committed));
   uint32_t stretch = atomic_load_explicit(&mi_pace_stretch, memory_order_relaxed);
-  if (time > MUCH && time > memory) {
+  if (time > TOO_MUCH || (time > MUCH && time > memory)) {
     stretch = longer(stretch);
   } else if (time < LITTLE) {
     stretch = shorter(stretch, ms / DECIDE_AGAIN_MS);

@@ -2,9 +2,9 @@
    again costs a page fault for each of its pages. A page fault costs from a tenth of a microsecond
    to 20 us, by the machine (the most in some virtual machines), so its cost is measured. At first
    free memory waits for purge_delay. The delay grows, to four times that at most, while bringing
-   purged memory back takes more than a twentieth of the processor time, and a larger share of it
-   than the waiting memory has of all committed memory. All of it is an estimate, and races only
-   make it less exact.
+   purged memory back takes more than a tenth of the processor time; or more than a twentieth, and a
+   larger share than the waiting memory has of all committed memory. All of it is an estimate, and
+   races only make it less exact.
 
    Any thread may call all of these functions. */
 #ifndef MI_PACE_H
@@ -40,7 +40,7 @@ mi_inline void mi_pace_taken(size_t bytes) {
 }
 
 /* Decides anew about the delay; does so every 50 ms at most. `waiting`: bytes that wait to be
-   purged. cpu_ns is mi_os_cpu_ns but in tests. */
+   purged. `cpu_ns`: mi_os_cpu_ns; tests pass another. */
 void mi_pace_decide(int64_t now, int64_t (*cpu_ns)(void), size_t waiting);
 
 /* Returns how many of `units` may be purged before they have waited for the delay, and charges them

@@ -14,13 +14,14 @@ static int64_t now, spent_ns;
 static int64_t processor_time(void) { return spent_ns; }
 
 /* What is purged in a step is needed again in it. Returns how long memory waits then. */
-static long step(size_t bytes, size_t waiting) {
+static long step_of(int64_t ns, size_t bytes, size_t waiting) {
   mi_pace_purged(bytes, now);
   mi_pace_taken_again(bytes, now);
-  spent_ns += 1000000;
+  spent_ns += ns;
   mi_pace_decide(now += STEP_MS, processor_time, waiting);
   return mi_pace_delay();
 }
+static long step(size_t bytes, size_t waiting) { return step_of(1000000, bytes, waiting); }
 
 static void waits_longer(void) {
   CHECK_EQ(mi_pace_delay(), 100);
@@ -41,8 +42,16 @@ static void waits_shorter_again(void) {
   CHECK_EQ(step(0, 0), 100);
 }
 
-/* More memory would wait than that saves time. */
-static void not_for_much_memory(void) { CHECK_EQ(step(MUCH, SIZE_MAX / 200), 100); }
+/* More memory would wait than that saves time; but if it takes much too much time, it waits. */
+static void not_for_much_memory(void) {
+  enum { STEP_NS = 1000000000 };
+  const size_t much_memory = SIZE_MAX / 200;
+  size_t hundredth = STEP_NS / 100 / mi_pace_fault_ns() * mi_os_page_size();
+  CHECK_EQ(step_of(STEP_NS, 7 * hundredth, much_memory), 100);
+  CHECK_EQ(step_of(STEP_NS, 14 * hundredth, much_memory), 200);
+  CHECK_EQ(step_of(STEP_NS, 7 * hundredth, 0), 400);
+  waits_shorter_again();
+}
 
 static void only_what_was_purged_just_now(void) {
   mi_pace_purged(MUCH, now);
