@@ -7,13 +7,14 @@
 //   --quick        everything once and small, to see that it works
 //   --json FILE    where the results are written (build/bench-node.json)
 import { mkdirSync, writeFileSync } from 'node:fs';
-import { cpus, totalmem } from 'node:os';
 import { dirname, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { cases } from './node/contenders.mjs';
 import { measureExamples } from './node/examples.mjs';
 import { measure } from './node/rounds.mjs';
+import { machine } from './runner/machine.mjs';
 import { parseOptions, patternOf } from './runner/options.mjs';
+import { printTable } from './runner/table.mjs';
 
 const { values: options } = parseOptions(import.meta.url, {
   options: {
@@ -43,21 +44,12 @@ const timeText = (ns) =>
 const timesText = (ratio) => `${ratio < 100 ? ratio.toFixed(1) : ratio.toFixed(0)}x`;
 
 function print(heading, rows) {
-  const table = [heading, ...rows];
-  const widths = heading.map((_, column) => Math.max(...table.map((row) => row[column].length)));
   console.log();
-  for (const row of table) {
-    const cells = row.map((cell, i) =>
-      i === 0 ? cell.padEnd(widths[i]) : cell.padStart(widths[i]),
-    );
-    console.log(cells.join('  ').trimEnd());
-  }
+  printTable(heading, rows);
 }
 
-const [{ model }] = cpus();
-const machine = `${cpus().length} x ${model.trim()}, ${Math.round(totalmem() / 2 ** 30)} GiB`;
 const { node, v8 } = process.versions;
-console.log(`${machine}; ${process.platform} ${process.arch}; Node ${node}, V8 ${v8}`);
+console.log(`${machine()}; ${process.platform} ${process.arch}; Node ${node}, V8 ${v8}`);
 
 const speed = cases
   .filter(({ our }) => wanted(our))
@@ -114,5 +106,8 @@ if (examples.length > 0) {
 
 const file = resolve(options.json);
 mkdirSync(dirname(file), { recursive: true });
-writeFileSync(file, `${JSON.stringify({ machine, node, v8, speed, examples }, null, 2)}\n`);
+writeFileSync(
+  file,
+  `${JSON.stringify({ machine: machine(), node, v8, speed, examples }, null, 2)}\n`,
+);
 console.log(`\n${file}`);

@@ -197,7 +197,7 @@ target_compile_options(miheap PRIVATE -ftls-model=initial-exec)
 target_link_options(miheap PRIVATE -Wl,-z,nodelete -Wl,-Bsymbolic-functions -Wl,--as-needed
                                    -Wl,--dynamic-list=${MI_REPLACEABLE})
 set_property(TARGET miheap APPEND PROPERTY LINK_DEPENDS ${MI_REPLACEABLE})
-# It has constants in the same segment as code, which then may be executed.
+# Not in hardened builds: constants lie in the same segment as code then, and may be executed.
 if(NOT MI_HARDENED)
   mi_lay_out(miheap)
 endif()

@@ -1,20 +1,16 @@
 # Warnings and code-generation flags of everything compiled here, as one interface target.
 add_library(miheap_flags INTERFACE)
-if(MSVC)
-  target_compile_options(miheap_flags INTERFACE /W4 $<$<BOOL:${MI_WERROR}>:/WX>)
-else()
-  target_compile_options(
-    miheap_flags
-    INTERFACE -Wall
-              -Wextra
-              -Wundef
-              -Wshadow
-              -Wpointer-arith
-              -Wvla
-              $<$<COMPILE_LANGUAGE:C>:-Wstrict-prototypes>
-              $<$<COMPILE_LANGUAGE:C>:-Wmissing-prototypes>
-              $<$<BOOL:${MI_WERROR}>:-Werror>)
-endif()
+target_compile_options(
+  miheap_flags
+  INTERFACE -Wall
+            -Wextra
+            -Wundef
+            -Wshadow
+            -Wpointer-arith
+            -Wvla
+            $<$<COMPILE_LANGUAGE:C>:-Wstrict-prototypes>
+            $<$<COMPILE_LANGUAGE:C>:-Wmissing-prototypes>
+            $<$<BOOL:${MI_WERROR}>:-Werror>)
 if(MI_SANITIZE)
   target_compile_options(miheap_flags INTERFACE -fsanitize=${MI_SANITIZE} -fno-omit-frame-pointer -g
                                                 -fno-sanitize-recover=all)

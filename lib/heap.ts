@@ -289,7 +289,7 @@ export class Heap {
    * @param buffer The Buffer, any view of the block, or its ArrayBuffer.
    * @throws {@link InvalidTypeError} if `buffer` is none of these; {@link NotOwnedError} if it is not of
    *   this heap; {@link AlreadyFreedError}; {@link InvalidValueError} if it cannot be detached, since it is
-   *   the heap of an asm.js module.
+   *   immutable or the heap of an asm.js module.
    *
    * @example
    * ```ts
@@ -468,8 +468,9 @@ export class Heap {
   /**
    * Frees every block and detaches its buffer. If that frees a megabyte or more, the memory goes back to
    * the system at once. As for `free`, no pending operation may use a buffer. Blocks that are garbage
-   * already come back when the event loop turns. A buffer that cannot be detached, since it is the heap of
-   * an asm.js module, stays until the garbage collector finds it. On a destroyed heap, does nothing.
+   * already come back when the event loop turns. A buffer that cannot be detached, since it is immutable or
+   * the heap of an asm.js module, stays until the garbage collector finds it. On a destroyed heap, does
+   * nothing.
    *
    * @example
    * ```ts

@@ -3,7 +3,7 @@ import { setTimeout } from 'node:timers';
 import { native } from './native';
 
 const QUIET_MS = 100;
-// Each call of the addon takes a few milliseconds, so half of the time is left to the program.
+// Each call of the addon may take some milliseconds, so half of the time is left to the program.
 const PAUSE_MS = 4;
 
 // Two timers for good, made as this module loads, and restarted in a context that holds nothing. Otherwise they would

@@ -98,8 +98,8 @@ export interface Native {
    * returns.
    */
   callOutside<T>(callback: () => T): T;
-  /** To be called in a worker before any other call. */
-  endsEarly(): void;
+  /** To be called in a worker before any other call: it ends before the process does. */
+  enableSentinel(): void;
   /** To be called in a worker as it exits by itself. */
   beforeEnd(): void;
 

@@ -253,8 +253,8 @@ export class Pool {
   /**
    * Gives all memory back now and detaches every block, held or free. Calls of `acquireAsync` that wait
    * reject with {@link PoolDestroyedError}. As for `release`, no pending operation may use a block. A block
-   * that cannot be detached, since it is the heap of an asm.js module, stays until the garbage collector
-   * finds it. On a destroyed pool, does nothing.
+   * that cannot be detached, since it is immutable or the heap of an asm.js module, stays until the garbage
+   * collector finds it. On a destroyed pool, does nothing.
    *
    * @throws With `poison`, {@link WriteAfterReleaseError} if a free block was written to; the pool is
    *   destroyed all the same.

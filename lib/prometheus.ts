@@ -5,7 +5,7 @@ import type { HeapStats } from './heap-types';
 import { Pool } from './pool';
 import type { PoolStats } from './pool-types';
 import { type AllocatorStats, type Level, type ProcessStats, processStats } from './process-stats';
-import { checkOptions } from './validate';
+import { checkOptions, checkString } from './validate';
 
 /** Options of {@link collectMiheapMetrics}. */
 export interface MetricsOptions {
@@ -253,7 +253,7 @@ function checkAll(name: string, value: unknown, type: typeof Heap | typeof Pool)
 }
 
 function checkPrefix(value: unknown): asserts value is string {
-  if (typeof value !== 'string') throw new InvalidTypeError('prefix', 'a string', value);
+  checkString('prefix', value);
   if (!/^([a-zA-Z_:][a-zA-Z0-9_:]*)?$/.test(value)) {
     throw new InvalidValueError(
       'prefix',

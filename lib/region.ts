@@ -45,9 +45,9 @@ let commonHeap: Heap | undefined;
  * Buffers are cut from chunks, one behind the other, which takes less time than `Buffer.allocUnsafe` does.
  * All memory is zero. As with Node's own small Buffers, `buffer.buffer` shows the whole chunk: give away
  * `buffer`, not `buffer.buffer`. A chunk that is transferred, or moved by `ArrayBuffer.prototype.transfer`,
- * takes all buffers in it along, and the garbage collector frees it, not the region. A chunk that is the
- * heap of an asm.js module cannot be detached: it stays, with its buffers, until the garbage collector
- * finds it.
+ * takes all buffers in it along, and the garbage collector frees it, not the region. A chunk that is
+ * immutable, or the heap of an asm.js module, cannot be detached: it stays, with its buffers, until the
+ * garbage collector finds it.
  *
  * Do not release a region while a pending operation (`fs.read`, a stream, `crypto`) still uses a buffer of
  * it. If a region is dropped, its memory comes back once the garbage collector has found it and all its

@@ -8,8 +8,8 @@ import { bytesOfView, memoryOfView } from './views';
 export const MAX_SIZE = constants.MAX_LENGTH;
 const MAX_ALIGN = 2 ** 30;
 
-export function checkSize(name: string, value: unknown, most = MAX_SIZE): asserts value is number {
-  checkInteger(name, value, 0, most);
+export function checkSize(name: string, value: unknown): asserts value is number {
+  checkInteger(name, value, 0, MAX_SIZE);
 }
 
 export function checkLimit(value: unknown): asserts value is number {

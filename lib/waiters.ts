@@ -67,13 +67,11 @@ export class Waiters<T> {
     });
   }
 
-  /** Resolves the waiter that waited longest with `value`; false if none waits. */
-  serve(value: T): boolean {
-    const waiter = this.#first;
-    if (waiter === undefined) return false;
+  /** Resolves the waiter that waited longest with `value`. There must be one. */
+  serve(value: T): void {
+    const waiter = this.#first as Waiter<T>;
     this.#leave(waiter);
     waiter.resolve(value);
-    return true;
   }
 
   /** Rejects the waiter that waited longest with `reason`; false if none waits. */

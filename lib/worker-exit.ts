@@ -9,7 +9,7 @@ const key = Symbol.for('miheap.ends');
  */
 export function tellOfWorkerExit(native: Native): void {
   if (isMainThread || process.versions.bun || process.versions.deno) return;
-  native.endsEarly();
+  native.enableSentinel();
   const shared = process as { [key]?: Native[] };
   const told = shared[key];
   if (told !== undefined) {

@@ -32,7 +32,7 @@ const portable = new Set(
     .map((name) => `${name}.h`),
 );
 const platformMacro =
-  /\b(_WIN32|_WIN64|_MSC_VER|__linux__|__APPLE__|__FreeBSD__|__GLIBC__|__MUSL__|__ANDROID__|__unix__)\b/;
+  /\b(_WIN32|_WIN64|_MSC_VER|__linux__|__APPLE__|__FreeBSD__|__GLIBC__|__MUSL__|__ANDROID__|__unix__|__x86_64__|__aarch64__|__LP64__)\b/;
 // Files that CMake chooses by platform, and the public header, which users compile anywhere.
 const mayKnowThePlatform = (file) =>
   file.startsWith('native/core/os/') ||

@@ -20,7 +20,8 @@ function ourLibrary(named) {
   return execFileSync(process.execPath, [cli, 'lib'], { encoding: 'utf8' }).trim();
 }
 
-function systemLibraries() {
+/** Finds the path of a library that the system has by its name. */
+export function systemLibraries() {
   const known = execFileSync('/sbin/ldconfig', ['-p'], { encoding: 'utf8' });
   return (name) =>
     known

@@ -1,4 +1,4 @@
-// Compiles the workloads and the launcher, if they are older than their sources.
+// Compiles the workloads and what is in support/, if they are older than their sources.
 import { spawnSync } from 'node:child_process';
 import { mkdirSync, readdirSync, statSync } from 'node:fs';
 import { basename, extname, join } from 'node:path';
@@ -45,7 +45,8 @@ export function compileAll() {
   }
   for (const [name, flags] of Object.entries(support)) {
     const source = join(bench, 'support', `${name}.c`);
-    if (age(join(folder, name)) <= age(source)) compile(source, join(folder, name), flags);
+    const program = join(folder, name);
+    if (age(program) <= Math.max(age(source), ...headers)) compile(source, program, flags);
   }
   return (name) => join(folder, name);
 }

@@ -1,7 +1,8 @@
 // Programs that exist, doing what they are for. A row either says how it is run or why it cannot be.
-import { execFileSync, spawnSync } from 'node:child_process';
+import { spawnSync } from 'node:child_process';
 import { accessSync, constants } from 'node:fs';
 import { delimiter, join } from 'node:path';
+import { systemLibraries } from './allocators.mjs';
 import { fetched } from './fetched.mjs';
 import { bench, root } from './paths.mjs';
 
@@ -26,11 +27,6 @@ function python() {
   return found.status === 0 ? found.stdout.trim() : undefined;
 }
 
-function libc() {
-  const known = execFileSync('/sbin/ldconfig', ['-p'], { encoding: 'utf8' });
-  return /^\s+libc\.so\.6 .*=> (.+)$/m.exec(known)?.[1];
-}
-
 const own = (name) => join(bench, 'programs', name);
 const needs = (programs, row) => {
   const absent = Object.keys(programs).filter((name) => programs[name] === undefined);
@@ -47,7 +43,7 @@ const ways = {
       command: [own('redis.sh'), quick ? '1000' : '200000'],
       loads: [server],
       // Debian's server is linked with jemalloc, which would else be what runs as glibc.
-      plainLibrary: libc(),
+      plainLibrary: systemLibraries()('libc.so.6'),
     }));
   },
 

@@ -1,4 +1,4 @@
-// From samples to what they say: medians, ratios, means, and the targets.
+// From samples to what they say: medians, means, and the best peer.
 
 export function median(numbers) {
   const sorted = numbers.slice().sort((a, b) => a - b);
@@ -6,7 +6,7 @@ export function median(numbers) {
   return sorted.length % 2 === 1 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
 }
 
-export const geometricMean = (numbers) =>
+const geometricMean = (numbers) =>
   Math.exp(numbers.reduce((sum, each) => sum + Math.log(each), 0) / numbers.length);
 
 /** The names in `allocators` that have a value of this kind for this workload, with their medians. */

@@ -2,7 +2,6 @@
 
 #include "calls.h"
 #include "environment.h"
-#include "platform.h"
 #include "show_stats.h"
 
 namespace miheap {
@@ -10,7 +9,6 @@ namespace miheap {
 namespace {
 
 Napi::Object Init(Napi::Env env, Napi::Object exports) {
-  PinModule();
   NameStatsTable();
   // Finalisers of ArrayBuffers may run before or after this one. Each block holds a reference to
   // the environment.

@@ -66,9 +66,10 @@ Resized Copy(Heap& heap, Block& block, napi_value buffer, size_t size) {
 }
 
 // The core moves the memory before the buffer is detached: in the other order, the contents would
-// be lost if the core had no memory. If the buffer then cannot be detached, its views show memory
-// that is gone, and the process must end.
+// be lost if the core had no memory. If the buffer then cannot be detached, which cannot be asked
+// before, its views show memory that is gone, and the process must end.
 Resized Grow(Heap& heap, Block& block, napi_value buffer, size_t size) {
+  if (heap.environment.IsImmutable(buffer)) return {Status::kNotDetachable};
   Memory memory = block.memory;
   if (!memory.Resize(heap.heap, size)) return {Status::kNoMemory};
   const size_t freed = memory.start == block.memory.start ? 0 : block.memory.size;

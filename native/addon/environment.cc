@@ -158,7 +158,7 @@ void Environment::CollectIfIdle() {
 
 bool Environment::CollectGarbage() {
   if (!garbage_collection_.IsDue()) return false;
-  const Pace::Run run(garbage_collection_, 9);
+  const Pace::Run run(garbage_collection_);
   CollectGarbageNow();
   return true;
 }

@@ -63,7 +63,7 @@ bool Heap::Recover() {
   // collection.
   if (bytes_until_recovery_ > 0 && !patience_.IsDue()) return false;
   {
-    const Pace::Run run(patience_, 9);
+    const Pace::Run run(patience_);
     if (!environment.CollectGarbage()) return false;
   }
   counting_.Reset();
@@ -88,7 +88,7 @@ bool Heap::Recover() {
 
 size_t Heap::WaitingBytes() {
   if (counting_.IsDue()) {
-    const Pace::Run run(counting_, 9);
+    const Pace::Run run(counting_);
     waiting_bytes_ = 0;
     for (const Block* block = blocks; block != nullptr; block = block->next) {
       Napi::HandleScope scope(environment.env);

@@ -4,25 +4,24 @@
 
 namespace miheap {
 
-// Limits the share of the time that a slow action takes, however often it is asked for.
+// Limits what a slow action takes to a tenth of the time, however often it is asked for.
 class Pace {
   using Clock = std::chrono::steady_clock;
 
 public:
-  // One run of the action, while this lives. The action is not due again for `rest` times as long.
+  // One run of the action, while this lives. The action is not due again for nine times as long.
   class Run {
   public:
-    Run(Pace& pace, int rest) : pace_(pace), rest_(rest) {}
+    explicit Run(Pace& pace) : pace_(pace) {}
     Run(const Run&) = delete;
     Run& operator=(const Run&) = delete;
     ~Run() {
       const Clock::time_point now = Clock::now();
-      pace_.next_ = now + rest_ * (now - started_);
+      pace_.next_ = now + 9 * (now - started_);
     }
 
   private:
     Pace& pace_;
-    const int rest_;
     const Clock::time_point started_ = Clock::now();
   };
 

@@ -5,10 +5,6 @@
 
 namespace miheap {
 
-// Keeps this module in the process for good. Node unloads an addon when the last worker that loaded
-// it ends, while destructors of other threads still point into it.
-void PinModule();
-
 // What mi_stats_get_json of a preloaded miheap, the program's own malloc, writes. Empty if none is
 // preloaded. Another library may have functions of these names; the text says whose it is.
 std::string PreloadedStats();

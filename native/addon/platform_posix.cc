@@ -23,16 +23,6 @@ std::vector<char*> Pointers(const std::vector<std::string>& strings) {
 
 } // namespace
 
-// Only macOS needs this: an ELF module is linked with -z nodelete.
-void PinModule() {
-#if defined(__APPLE__)
-  Dl_info info;
-  if (dladdr(reinterpret_cast<void*>(&PinModule), &info) != 0) {
-    (void)dlopen(info.dli_fname, RTLD_LAZY | RTLD_LOCAL | RTLD_NODELETE);
-  }
-#endif
-}
-
 // dlsym finds only a library that is preloaded or linked into the program: the symbols of the
 // addon's own core are hidden. Both functions must come from one library, since mi_free frees the
 // text.

@@ -49,7 +49,7 @@ napi_value CallOutside(napi_env env, napi_callback_info info) {
   return result;
 }
 
-napi_value EndsEarly(napi_env env, napi_callback_info) {
+napi_value EnableSentinel(napi_env env, napi_callback_info) {
   Environment::Of(env).sentinel.Enable();
   return nullptr;
 }
@@ -74,7 +74,7 @@ void ExportProcessCalls(napi_env env, napi_value exports) {
   Export(env, exports, "onCollectWanted", OnCollectWanted);
   Export(env, exports, "collectIfIdle", CollectIfIdle);
   Export(env, exports, "callOutside", CallOutside);
-  Export(env, exports, "endsEarly", EndsEarly);
+  Export(env, exports, "enableSentinel", EnableSentinel);
   Export(env, exports, "beforeEnd", BeforeEnd);
   Export(env, exports, "execute", Run);
 }

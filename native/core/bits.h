@@ -31,15 +31,12 @@ mi_inline uint64_t mi_bits64(unsigned first, unsigned count) {
 
 /* The number of set bits. */
 mi_inline unsigned mi_popcount64(uint64_t x) {
-#if defined(__x86_64__) && !defined(__POPCNT__)
-  /* Without the instruction, gcc would call a function of its library. */
+  /* Not the builtin: gcc calls a function of its library for that where it may not use the
+     instruction. Where it may, it makes one of this. */
   x -= (x >> 1) & 0x5555555555555555;
   x = (x & 0x3333333333333333) + ((x >> 2) & 0x3333333333333333);
   x = (x + (x >> 4)) & 0x0F0F0F0F0F0F0F0F;
   return (unsigned)((x * 0x0101010101010101) >> 56);
-#else
-  return (unsigned)__builtin_popcountll(x);
-#endif
 }
 
 /* A run of bits, or of what they stand for: `count` from number `first` on. */

@@ -208,7 +208,7 @@ typedef struct mi_page_s {
   bool began_anew : 1;     /* mi_page_start_anew ran since a visit cleared this */
   bool collected : 1;      /* mi_page_free_collect saw its lists since a visit cleared this */
   uint8_t shared_credit : 3; /* above 0: the page will be SHARED when it is full */
-  uint8_t retire_expire;     /* rounds of mi_heap_age_retired that are left; 0: not retired */
+  uint8_t retire_expire;     /* calls of mi_heap_collect_retired that are left; 0: not retired */
   bool in_full;              /* in the full queue */
   bool to_magazine;          /* the owner's frees go to the heap's magazine */
   uint16_t in_magazine;      /* its blocks in the magazine; too many if other threads took some */

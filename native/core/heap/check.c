@@ -85,7 +85,7 @@ static bool single_is_valid(const mi_heap_t* heap) {
   const mi_page_t* page = heap->single;
   return heap->pages[page->bin].first == page && page->retire_expire > 0 &&
          mi_page_is_empty(page) && !mi_page_has_thread_free(page) &&
-         mi_page_flags(page) == (MI_PAGE_UNUSED | (mi_page_flags(page) & MI_PAGE_HAS_ALIGNED));
+         (mi_page_flags(page) & ~MI_PAGE_HAS_ALIGNED) == MI_PAGE_UNUSED;
 }
 
 bool mi_heap_is_valid(mi_heap_t* heap) {

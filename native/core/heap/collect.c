@@ -27,18 +27,19 @@ static void offer(mi_page_t* page) {
 }
 
 /* Collects a page, and gives it back if it is empty. Without `force`, a retired page is kept. */
-static void collect_page(mi_heap_t* heap, mi_page_t* page, void* force) {
-  if (stays(page, *(bool*)force)) return;
-  if (*(bool*)force) {
+static void collect_page(mi_heap_t* heap, mi_page_t* page, void* arg) {
+  bool force = *(const bool*)arg;
+  if (stays(page, force)) return;
+  if (force) {
     mi_page_free_collect_all(page);
   } else {
     mi_page_free_collect(page);
   }
   if (mi_page_is_empty(page)) {
-    if (*(bool*)force || page->retire_expire == 0) mi_heap_free_page(heap, page);
-  } else if (*(bool*)force && mi_page_watch(heap, page)) {
+    if (force || page->retire_expire == 0) mi_heap_free_page(heap, page);
+  } else if (force && mi_page_watch(heap, page)) {
     mi_heap_free_page(heap, page); /* other threads have just freed the last of its blocks */
-  } else if (*(bool*)force) {
+  } else if (force) {
     offer(page);
   }
 }

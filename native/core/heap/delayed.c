@@ -87,8 +87,8 @@ static mi_noinline void free_huge_mt(mi_page_t* page, mi_block_t* block) {
 }
 
 /* What is to be told of a push that makes thread_free this word, in bytes: what is free, if that is
-   all of the page, or just half of a coarse one; 1 for any other push in a coarse page. Pushes of
-   several blocks may leap over the half: those come from the owner, which then gives more to do. */
+   all of the page, or just half of a coarse one; 1 for any other push in a coarse page. A push of
+   several blocks (mi_page_share) may leap over the half: then it is told like any other. */
 mi_inline size_t worth_telling(const mi_page_t* page, uintptr_t word) {
   bool coarse = mi_page_is_coarse(page);
   bool much = (word & MI_TF_WHOLE) != 0 || (coarse && mi_tf_count(word) == page->reserved / 2u);

@@ -99,7 +99,7 @@ void mi_magazine_flush_slow(mi_magazine_t* magazine) {
 
 void mi_magazine_settle_slow(mi_magazine_t* magazine) {
   mi_magazine_flush_slow(magazine);
-  /* A sweep that took a block before we found it gone is seen here: mi_magazine_pop. */
+  /* A sweep that took a block before we found it gone is seen here: mi_magazine_empty_slot. */
   _Atomic(uint32_t)* visitors = &magazine->visitors;
   for (unsigned round = 0; atomic_load_explicit(visitors, memory_order_acquire) != 0; round++) {
     mi_os_yield(round);

@@ -6,7 +6,7 @@
 /* Whether sweeps can have all threads fenced.
 
      UNASKED -> WANTED   by the first thread whose magazine is watched
-     either -> ASKED     by the purger; it stays so if the system has no such fence
+     WANTED -> ASKED     by the purger; it stays so if the system has no such fence
      ASKED -> USABLE     by the purger
      USABLE -> ASKED     when the system refuses one after all
      ASKED -> WANTED     in a forked child */
@@ -29,7 +29,7 @@ bool mi_magazine_wants_fence(void) {
 bool mi_magazine_has_fence(void) { return atomic_load(&fence) == USABLE; }
 
 void mi_magazine_prepare_fence(void) {
-  if (!fence_changes(WANTED, ASKED) && !fence_changes(UNASKED, ASKED)) return;
+  if (!fence_changes(WANTED, ASKED)) return;
   if (mi_os_fence_threads_start()) atomic_store(&fence, USABLE);
 }
 

@@ -64,7 +64,7 @@ static bool sweep_mine(mi_magazine_t* magazine) {
       mi_page_return_block(page, block);
     }
     uint8_t* count = &magazine->count[size_class];
-    /* Acquire: as in mi_magazine_pop. */
+    /* Acquire: as in mi_magazine_empty_slot. */
     while (*count > 0 && atomic_load_explicit(&slots[*count - 1], memory_order_acquire) == 0) {
       --*count;
     }

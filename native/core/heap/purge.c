@@ -17,11 +17,14 @@ void mi_process_purge_has_timer(void) {
   atomic_store_explicit(&has_timer, true, memory_order_relaxed);
 }
 
-/* 2 MiB, or a slot of 4: less than a millisecond. But all that is due where nobody does the rest: a
-   program that is seldom here would keep its peak for long. */
+/* In each call: 2 MiB, and 8 MiB. The slot in which they run out may add 4. */
+enum { SOME_UNITS = 32, PART_UNITS = 128 };
+
+/* All that is due where nobody does the rest: a program that is seldom here would keep its peak for
+   long. */
 static size_t some_units(void) {
   bool is_helped = mi_purger_may_come() || atomic_load_explicit(&has_timer, memory_order_relaxed);
-  return is_helped ? 32 : SIZE_MAX;
+  return is_helped ? SOME_UNITS : SIZE_MAX;
 }
 
 /* With `some`, a part of what is due. *more: whether there may be a rest. */
@@ -57,7 +60,7 @@ mi_cold void mi_process_purge_offer(void) {
 }
 
 mi_cold bool mi_process_purge_part(size_t* place) {
-  mi_purge_budget_t budget = {128};
+  mi_purge_budget_t budget = {PART_UNITS};
   if (*place == 0) {
     mi_process_purge_offer();
     mi_magazine_take_all();

@@ -26,15 +26,15 @@ mi_inline bool mi_heap_spend(mi_heap_t* heap, int blocks) {
   return mi_likely(heap->quick_blocks >= 0) && !mi_rare(mi_rare_collect);
 }
 
-/* A page with free blocks of the bin's size, or of a larger one if the bin is hardly used; found or
-   made. NULL if there is no memory. */
+/* A page with free blocks of the bin's size; or of a larger one, if the bin is hardly used, or is a
+   medium one whose pages are full. Found or made. NULL if there is no memory. */
 mi_page_t* mi_heap_find_page(mi_heap_t* heap, unsigned bin);
 /* Lays out more blocks of a page of the heap; `free` must be empty and capacity < reserved. */
 void mi_heap_extend_page(mi_heap_t* heap, mi_page_t* page);
 /* Where memory is exhausted: a page of any larger class that has a free block; NULL if there is
    none. */
 mi_page_t* mi_heap_borrow_any(mi_heap_t* heap, unsigned bin);
-/* Bins without pages may borrow from larger ones again. Once in each round of
+/* Bins may borrow from larger ones again (heap/find.c). Once in each round of
    mi_heap_age_retired. */
 void mi_heap_forget_loans(mi_heap_t* heap);
 

@@ -1,5 +1,5 @@
-/* Visiting the live blocks of heaps. This is the only code that tells the live blocks of a page
-   from its free ones. */
+/* Visiting the live blocks of heaps. A page's lists say only which blocks are free; the live ones
+   are the rest. */
 #ifndef MI_VISIT_H
 #define MI_VISIT_H
 

@@ -9,8 +9,9 @@
 
 /* Abandons the segment. The caller owns it, no page of it is in a heap any more, every page with
    live blocks is in state NORMAL, and the segment is in no queue. The caller must not touch it
-   afterwards. But if others know blocks in it, the caller then holds it and looks at all pages:
-   threads that freed their last blocks meanwhile may have come in vain. */
+   afterwards, unless it holds it again. If others know blocks in it, the caller does so once, and
+   looks at all pages (mi_heap_free_abandoned_pages): threads that freed their last blocks meanwhile
+   may have come in vain. */
 void mi_segment_abandon(mi_segments_tld_t* tld, mi_segment_t* segment);
 
 /* Adopts the segment if this thread's sub-process abandoned it; the caller then owns it. The caller

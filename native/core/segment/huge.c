@@ -164,7 +164,7 @@ void mi_huge_unpin(mi_segment_t* segment, size_t place) {
 void mi_huge_page_purge(mi_page_t* page) {
   /* The system page that holds the first word stays as a whole; so does the header. */
   uint8_t* end = page->start + page->block_size;
-  mi_purge_inside(mi_segment_slot(mi_segment_of(page)), page->start + sizeof(mi_block_t), end);
+  mi_memory_purge_inside(page->start + sizeof(mi_block_t), end);
 }
 
 /* Completes a segment that was moved to `target`, and adds it to the segment table. */

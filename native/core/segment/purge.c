@@ -23,10 +23,6 @@ void mi_purge_announce(int64_t time) {
   }
 }
 
-/* Most of the memory that was just freed is needed again soon. So a slot is looked at
-   MI_PURGE_LOOKS times in each delay (segment/pace.h). Units that were dirty for the whole delay
-   are purged. Units that were dirty at the look before may be purged already, as far as the
-   allowance goes (mi_pace_allow). */
 int64_t mi_purge_time(unsigned looks) {
   long delay = mi_pace_delay();
   if (delay < 0) return 0;
@@ -97,7 +93,7 @@ static mi_cold void purge_units(mi_slot_ref_t ref, uint64_t which) {
 }
 
 void mi_purge_inside(mi_slot_ref_t ref, void* from, void* to) {
-  if (ref.chunk != NULL) mi_large_pages_end_between(ref, from, to);
+  mi_large_pages_end_between(ref, from, to);
   mi_memory_purge_inside(from, to);
 }
 
@@ -110,7 +106,12 @@ static void purge_slot(mi_slot_ref_t ref) {
   mi_purge_end();
 }
 
-/* Purges what is due in the slot. Returns when to look again; 0: nothing is left. */
+/* Purges what is due in the slot. Returns when to look again; 0: nothing is left.
+
+   Most of the memory that was just freed is needed again soon. So a slot is looked at
+   MI_PURGE_LOOKS times in each delay (segment/pace.h). Units that were dirty for the whole delay
+   are purged. Units that were dirty at the look before may be purged already, as far as the
+   allowance goes (mi_pace_allow). */
 static int64_t look_at_slot(mi_slot_ref_t ref, const round_t* round) {
   mi_slot_t* slot = mi_slot_state(ref);
   atomic_store(&slot->purge_at, 0); /* before the dirty units are read: see purge_slot */

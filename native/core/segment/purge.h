@@ -32,17 +32,16 @@ int64_t mi_purge_next(void);
    0: nothing is. */
 int64_t mi_purge_round(int64_t now, mi_purge_budget_t* budget);
 
-/* Purges every dirty unit of the slot, for how short a time it may have been dirty; but not in
-   resident chunks. */
+/* Purges every dirty unit of the slot, however short a time it has been dirty; but not in resident
+   chunks. */
 void mi_purge_slot(mi_slot_ref_t ref, mi_purge_budget_t* budget);
 
 /* Purges every dirty unit of the process, but for resident chunks; unmaps wholly free chunks, and
    the mappings that segment/huge_cache.h keeps. */
 void mi_purge_all(void);
 
-/* Purges the system pages that lie wholly between two addresses. The addresses lie in this slot, in
-   the run of slots that begins in it, or, if ref.chunk is NULL, in a mapping. The caller holds that
-   memory. */
+/* Purges the system pages that lie wholly between two addresses. The addresses lie in this slot, or
+   in the run of slots that begins in it. The caller holds that memory. */
 void mi_purge_inside(mi_slot_ref_t ref, void* from, void* to);
 
 /* To be called before and after slots, units or blocks are taken away to give their memory back. */
@@ -65,8 +64,8 @@ int64_t mi_purge_time(unsigned looks);
    begins early enough. */
 void mi_purge_announce(int64_t time);
 
-/* In a forked child: a lost thread may have been in the middle of a round, or had seen to it that
-   something is announced. All free memory is due anew. */
+/* In a forked child: a lost thread may have been in the middle of a round, or about to announce
+   something. All free memory is due anew. */
 void mi_purge_forked(void);
 
 #endif

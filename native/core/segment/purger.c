@@ -95,8 +95,9 @@ static bool wait_until(int64_t due, uint32_t awake) {
   return is_at_work(atomic_load(&state), awake);
 }
 
-/* A purger that has been replaced wakes its successor: its last round may have had entries that the
-   successor then did not find. */
+/* A purger that has been replaced wakes its successor: its last round may have had entries of
+   segment/huge_cache.c in its hands, or cleared the time at which something is due, just when the
+   successor looked. */
 static void wake_successor(void) {
   uint32_t word = atomic_load(&state);
   if (state_of(word) == ASLEEP && change(word, with_state(word, AWAKE))) mi_os_wake(&state);

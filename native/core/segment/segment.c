@@ -112,7 +112,7 @@ static void segment_free(mi_segments_tld_t* tld, mi_segment_t* segment) {
 
 /* Gives the units from `first` to before `end` to the page, so that it is found from an address in
    them; NULL: to none. */
-static void set_owner(mi_segment_t* segment, unsigned first, unsigned end, mi_page_t* page) {
+static void give_units(mi_segment_t* segment, unsigned first, unsigned end, mi_page_t* page) {
   uint64_t units = mi_bits64(first, end - first);
   segment->units_used = page != NULL ? segment->units_used | units : segment->units_used & ~units;
   mi_page_map_set((uint8_t*)segment + ((size_t)first << MI_UNIT_SHIFT), end - first, page);
@@ -184,7 +184,7 @@ static mi_page_t* page_begin(mi_segments_tld_t* tld, mi_segment_t* segment, unsi
   mi_page_t* page = enter_page(segment, index);
   if (block_size > MI_SMALL_SIZE_MAX) set_bit(&segment->coarse_pages, index, true);
   init_page(segment, page, block_size, zero);
-  set_owner(segment, index, index + mi_units_for(block_size), page);
+  give_units(segment, index, index + mi_units_for(block_size), page);
   mi_segment_queue_update(tld, segment);
   return page;
 }
@@ -241,28 +241,21 @@ mi_page_t* mi_segment_page_alloc_left(mi_segments_tld_t* tld, size_t block_size)
   return page_begin(tld, segment_begin(tld, ref, zero), index, block_size, zero);
 }
 
-mi_page_t* mi_segment_page_alloc_resident(mi_segments_tld_t* tld, size_t block_size) {
+static mi_page_t* page_alloc_queued(mi_segments_tld_t* tld, size_t block_size, bool only_resident) {
   for (unsigned queue = least_queue(block_size); queue < MI_QUEUE_COUNT; queue++) {
     mi_segment_t* segment = tld->free[queue];
     for (unsigned tries = 0; segment != NULL && tries < TRIES; tries++, segment = segment->next) {
-      mi_page_t* page = mi_segment_page_alloc_in(tld, segment, block_size, true);
+      mi_page_t* page = mi_segment_page_alloc_in(tld, segment, block_size, only_resident);
       if (page != NULL) return page;
     }
+    /* The segments that were tried come last the next time. */
+    if (segment != NULL && !only_resident) mi_segment_queue_rotate(tld, segment);
   }
   return NULL;
 }
 
-static mi_page_t* page_alloc_any(mi_segments_tld_t* tld, size_t block_size) {
-  for (unsigned queue = least_queue(block_size); queue < MI_QUEUE_COUNT; queue++) {
-    mi_segment_t* segment = tld->free[queue];
-    for (unsigned tries = 0; segment != NULL && tries < TRIES; tries++, segment = segment->next) {
-      mi_page_t* page = mi_segment_page_alloc_in(tld, segment, block_size, false);
-      if (page != NULL) return page;
-    }
-    /* The segments that were tried come last the next time. */
-    if (segment != NULL) mi_segment_queue_rotate(tld, segment);
-  }
-  return NULL;
+mi_page_t* mi_segment_page_alloc_resident(mi_segments_tld_t* tld, size_t block_size) {
+  return page_alloc_queued(tld, block_size, true);
 }
 
 bool mi_segment_has_free_page(const mi_segments_tld_t* tld, size_t block_size) {
@@ -276,7 +269,7 @@ bool mi_segment_has_free_page(const mi_segments_tld_t* tld, size_t block_size) {
 }
 
 mi_page_t* mi_segment_page_alloc(mi_segments_tld_t* tld, size_t block_size) {
-  mi_page_t* page = page_alloc_any(tld, block_size);
+  mi_page_t* page = page_alloc_queued(tld, block_size, false);
   if (page != NULL) return page;
   unsigned index = mi_ctz64(places_beside(0, block_size));
   bool zero;
@@ -297,11 +290,11 @@ bool mi_segment_page_resize(mi_segments_tld_t* tld, mi_page_t* page, size_t bloc
     uint64_t more = mi_bits64(old_end, end - old_end);
     if ((segment->units_used & more) != 0) return false;
     if (!mi_units_take(mi_segment_slot(segment), more, zero)) return false;
-    set_owner(segment, old_end, end, page);
+    give_units(segment, old_end, end, page);
   }
   page->block_size = block_size; /* before the units are released: a forked child goes by it */
   if (end < old_end) {
-    set_owner(segment, end, old_end, NULL);
+    give_units(segment, end, old_end, NULL);
     mi_units_release(mi_segment_slot(segment), mi_bits64(end, old_end - end), 0);
   }
   mi_segment_queue_update(tld, segment);
@@ -323,7 +316,7 @@ void mi_segment_page_free(mi_segments_tld_t* tld, mi_page_t* page) {
   if (!page->memory_is_zero) dirty = units;
   uint64_t clean = units & ~dirty;
   clear_descriptor(page);
-  set_owner(segment, index, index + mi_units_for(block_size), NULL);
+  give_units(segment, index, index + mi_units_for(block_size), NULL);
   set_bit(&segment->pages_used, index, false);
   if (block_size > MI_SMALL_SIZE_MAX) set_bit(&segment->coarse_pages, index, false);
   segment->used--;

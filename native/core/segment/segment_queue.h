@@ -1,6 +1,6 @@
 /* The queues of a thread's segments that have free units, by the longest span of consecutive free
-   units: a search for one unit begins in the queues whose segments have no longer spans. For the
-   owner of the segments. */
+   units: a search begins with the shortest spans that may do, so that long ones stay for the pages
+   that need them. For the owner of the segments. */
 #ifndef MI_SEGMENT_QUEUE_H
 #define MI_SEGMENT_QUEUE_H
 

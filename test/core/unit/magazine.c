@@ -606,7 +606,8 @@ static void blocks_come_and_go_under_looks(void) {
 /* The process gave up the right to the fence. What is in a magazine waits until pops without an
    exchange are sure to be over. */
 static void taken_once_the_fence_is_refused(void) {
-  if (!mi_magazine_has_fence()) return; /* the system has none */
+  if (!mi_os_fence_threads_start()) return; /* the system has none */
+  CHECK(mi_magazine_has_fence());
   pthread_t thread = start_sleeper(true);
   mi_os_fail_from(1);
   mi_magazine_take_all();
