@@ -4,6 +4,7 @@
 #include <linux/filter.h>
 #include <linux/seccomp.h>
 #include <pthread.h>
+#include <sched.h>
 #include <signal.h>
 #include <stdatomic.h>
 #include <sys/prctl.h>
@@ -131,6 +132,58 @@ static void is_not_inherited(void) {
   wait_until_back();
 }
 
+/* A child that has our memory (vfork) starts no purger, which would end with it; unless it is the first to want one. We
+   still get one. */
+static void is_not_a_guest(void) {
+  static int round; /* not clobbered by vfork */
+  for (round = 0; round < 3; round++) {
+    pid_t pid = vfork();
+    CHECK_CMP(pid, >=, 0);
+    if (pid == 0) {
+      churn();
+      sleep_ms(20);
+      _exit(round == 0 || proc_purger() == 0 ? 0 : 1);
+    }
+    int status;
+    CHECK_EQ(waitpid(pid, &status, 0), pid);
+    CHECK_EQ(status, 0);
+    churn();
+    wait_until_back();
+    wait_until_gone();
+  }
+}
+
+/* The fork handlers of the C library do not run. */
+static void comes_in_an_unnoticed_child(void) {
+  churn();
+  wait_until_there();
+  wait_until_back();
+  pid_t pid = (pid_t)syscall(SYS_clone, SIGCHLD, 0, 0, 0, 0);
+  CHECK_CMP(pid, >=, 0);
+  if (pid == 0) {
+    CHECK_EQ(proc_purger(), 0);
+    churn();
+    wait_until_there();
+    wait_until_back();
+    _exit(0);
+  }
+  int status;
+  CHECK_EQ(waitpid(pid, &status, 0), pid);
+  CHECK_EQ(status, 0);
+}
+
+/* It does not keep a thread of real-time priority that made it from its processor. Few may have such a priority. */
+static void has_no_priority(void) {
+  struct sched_param high = {.sched_priority = 1};
+  struct sched_param none = {0};
+  if (sched_setscheduler(0, SCHED_FIFO, &high) != 0) return;
+  churn();
+  CHECK_EQ(sched_getscheduler((pid_t)wait_until_there()), SCHED_OTHER);
+  CHECK_EQ(sched_getscheduler(0), SCHED_FIFO);
+  CHECK_EQ(sched_setscheduler(0, SCHED_OTHER, &none), 0);
+  wait_until_back();
+}
+
 static void* last(void* arg) {
   sleep_ms(100);
   return arg;
@@ -216,6 +269,9 @@ int main(int argc, char** argv) {
   in_child("comes and goes", comes_and_goes);
   in_child("gets no signal", gets_no_signal);
   in_child("is not inherited", is_not_inherited);
+  in_child("is not a guest", is_not_a_guest);
+  in_child("comes in an unnoticed child", comes_in_an_unnoticed_child);
+  in_child("has no priority", has_no_priority);
   in_child("is not waited for", is_not_waited_for);
   in_child("leaves locks off", leaves_locks_off);
   in_child("is done without", is_done_without);

@@ -135,7 +135,8 @@ void mi_magazine_announce(void) {
   /* Sequentially consistent, both: mi_magazine_round. */
   atomic_store(&mi_magazine_announced, true);
   int64_t nothing = 0;
-  if (atomic_compare_exchange_strong(&mi_magazine_due, &nothing, at)) mi_purger_count(SOME_UNITS);
+  if (atomic_compare_exchange_strong(&mi_magazine_due, &nothing, at))
+    mi_purger_count(MI_WAITING_BLOCKS, SOME_UNITS);
 }
 
 size_t mi_magazine_count(const mi_magazine_t* magazine, const mi_page_t* page) {

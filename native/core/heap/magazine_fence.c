@@ -17,11 +17,6 @@ static bool fence_changes(uint32_t from, uint32_t to) {
   return atomic_compare_exchange_strong(&fence, &from, to);
 }
 
-static void pop_by_exchange(mi_magazine_t* magazine) {
-  atomic_store_explicit(&magazine->by_exchange, true, memory_order_relaxed);
-  atomic_fetch_add_explicit(&magazine->takers, 1, memory_order_relaxed);
-}
-
 bool mi_magazine_wants_fence(void) {
   return atomic_load_explicit(&fence, memory_order_relaxed) == WANTED;
 }
@@ -37,30 +32,19 @@ void mi_magazine_fence_forked(void) { fence_changes(ASKED, WANTED); }
 
 void mi_magazine_expect_takers(mi_magazine_t* magazine) {
   if (mi_magazine_has_fence()) return;
-  pop_by_exchange(magazine);
+  atomic_store_explicit(&magazine->by_exchange, true, memory_order_relaxed);
+  atomic_fetch_add_explicit(&magazine->takers, 1, memory_order_relaxed);
   fence_changes(UNASKED, WANTED);
 }
 
-/* When the system refused a fence; 0: it never did. */
-static _Atomic(int64_t) refused_at;
+/* When an owner was last made to use exchanges again; 0: never. */
+static _Atomic(int64_t) converted_at;
 
-/* For a process that gave up the right to a fence, as by a filter of system calls: owners use
-   exchanges again. */
-static mi_cold void do_without_fence(mi_magazine_t* first) {
-  atomic_store(&refused_at, mi_os_now());
-  if (!fence_changes(USABLE, ASKED)) return;
-  for (mi_magazine_t* magazine = first; magazine != NULL; magazine = magazine->next) {
-    if (atomic_load(&magazine->contended) && !atomic_load(&magazine->by_exchange)) {
-      pop_by_exchange(magazine);
-    }
-  }
-}
-
-/* Whether all pops that began before the system refused a fence are over, or seen to be under
+/* Whether all pops without an exchange that began before that are over, or seen to be under
    way. */
 static bool is_settled(void) {
   enum { SETTLED_MS = 100 };
-  int64_t at = atomic_load(&refused_at);
+  int64_t at = atomic_load(&converted_at);
   return at == 0 || mi_os_now() >= at + SETTLED_MS;
 }
 
@@ -72,7 +56,8 @@ bool mi_magazines_begin_taking(mi_magazine_t* first) {
   mi_race_window();
   if (!mi_magazine_has_fence()) return false;
   if (mi_os_fence_threads()) return true;
-  do_without_fence(first);
+  /* The process gave up the right to a fence, as by a filter of system calls. */
+  fence_changes(USABLE, ASKED);
   return false;
 }
 
@@ -83,12 +68,22 @@ void mi_magazines_end_taking(mi_magazine_t* first) {
   }
 }
 
-bool mi_magazine_may_take(mi_magazine_t* magazine, bool fenced) {
-  bool by_exchange = atomic_load_explicit(&magazine->by_exchange, memory_order_relaxed);
-  if (by_exchange && fenced && atomic_exchange(&magazine->by_exchange, false)) {
-    atomic_fetch_sub_explicit(&magazine->takers, 1, memory_order_relaxed); /* ours is left */
+/* Between begin_taking and end_taking, so `takers` is not 0 meanwhile. */
+static void set_by_exchange(mi_magazine_t* magazine, bool value) {
+  if (atomic_load(&magazine->by_exchange) == value) return;
+  /* First: who finds by_exchange set must find the time. */
+  if (value) atomic_store(&converted_at, mi_os_now());
+  if (atomic_exchange(&magazine->by_exchange, value) == value) return;
+  if (value) {
+    atomic_fetch_add_explicit(&magazine->takers, 1, memory_order_relaxed);
+  } else {
+    atomic_fetch_sub_explicit(&magazine->takers, 1, memory_order_relaxed);
   }
+}
+
+bool mi_magazine_may_take(mi_magazine_t* magazine, bool fenced) {
+  set_by_exchange(magazine, !fenced);
   /* Acquire: pairs with the release at the end of a pop. */
-  return (fenced || (by_exchange && is_settled())) &&
+  return (fenced || is_settled()) &&
          !atomic_load_explicit(&magazine->popping, memory_order_acquire);
 }

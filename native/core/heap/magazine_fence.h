@@ -22,7 +22,8 @@ void mi_magazine_expect_takers(mi_magazine_t* magazine);
    these `popping` tells, if all threads were fenced. Returns whether they were. */
 bool mi_magazines_begin_taking(mi_magazine_t* first);
 /* Between begin_taking, which returned `fenced`, and end_taking: whether blocks may be taken out of
-   the magazine. */
+   the magazine. If not all threads were fenced, its owner pops by exchanges from now on, and they
+   may once it has done so for a while. */
 bool mi_magazine_may_take(mi_magazine_t* magazine, bool fenced);
 void mi_magazines_end_taking(mi_magazine_t* first);
 

@@ -24,6 +24,7 @@ static void prepare(void) {
   }
   mi_page_map_make();
   mi_purger_set_round(mi_process_purge_due);
+  mi_os_helper_prepare();
   mi_os_register_thread_exit(mi_thread_at_exit);
   if (!mi_option_is_enabled(mi_option_allow_thp)) mi_os_forbid_large_pages();
   if (!MI_HARDENED && mi_option_is_enabled(mi_option_secure)) {

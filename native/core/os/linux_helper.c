@@ -7,6 +7,7 @@
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
+#include <sys/mman.h>
 #include <sys/prctl.h>
 #include <time.h>
 
@@ -58,13 +59,57 @@ typedef struct helper_s {
   _Alignas(64) uint8_t stack[STACK_SIZE];
 } helper_t;
 
-static helper_t helpers[STACKS];
+/* On system pages of its own, of 4 KiB or more: keep_from_children. */
+typedef struct helpers_s {
+  _Alignas(MI_OS_LEAST_PAGE) helper_t all[STACKS];
+  _Atomic(uint32_t) starter; /* the process that last started one */
+} helpers_t;
+static helpers_t helpers;
+#define END (helpers.all + STACKS)
+
+#if !defined(MADV_WIPEONFORK)
+#define MADV_WIPEONFORK 18
+#endif
+/* Has the system clear them in children, so that also those see that they have no helper whose fork
+   handlers do not run (_Fork, clone). Refused before Linux 4.14, and where system pages are
+   larger. */
+static void keep_from_children(void) {
+  mi_linux_call(SYS_madvise, (long)&helpers, sizeof(helpers), MADV_WIPEONFORK, 0, 0, 0);
+}
+
+static uint32_t this_process(void) { return (uint32_t)mi_linux_call(SYS_getpid, 0, 0, 0, 0, 0, 0); }
+
+/* Whose memory this is. Wrong in a child without fork handlers; but there `starter` is 0 at
+   first. */
+static _Atomic(uint32_t) process;
+
+void mi_os_helper_prepare(void) {
+  atomic_store_explicit(&process, this_process(), memory_order_relaxed);
+}
+
+bool mi_os_is_guest(void) {
+  uint32_t mine = this_process();
+  uint32_t starter = atomic_load_explicit(&helpers.starter, memory_order_relaxed);
+  return mine != atomic_load_explicit(&process, memory_order_relaxed) && starter != 0 &&
+         starter != mine;
+}
 
 static _Noreturn void leave(void) {
   for (;;) mi_linux_call(SYS_exit, 0, 0, 0, 0, 0, 0);
 }
 
+/* The thread that started us may have a real-time priority. We would keep it from its processor for
+   as long as we purge. */
+static void give_up_priority(void) {
+  static const struct sched_param none = {0};
+  long policy = mi_linux_call(SYS_sched_getscheduler, 0, 0, 0, 0, 0, 0) & ~SCHED_RESET_ON_FORK;
+  if (policy == SCHED_FIFO || policy == SCHED_RR) {
+    mi_linux_call(SYS_sched_setscheduler, 0, SCHED_OTHER, (long)&none, 0, 0, 0);
+  }
+}
+
 __attribute__((used)) static _Noreturn void begin(helper_t* helper) {
+  give_up_priority();
   mi_linux_call(SYS_prctl, PR_SET_NAME, (long)name, 0, 0, 0, 0);
   helper->fn();
   leave();
@@ -119,12 +164,13 @@ static long clone_helper(helper_t* helper, unsigned long flags) {
 
 bool mi_os_helper_start(void (*fn)(void)) {
   if (mi_os_fault()) return false;
-  helper_t* helper = helpers;
-  while (helper < helpers + STACKS &&
-         atomic_load_explicit(&helper->alive, memory_order_acquire) != 0) {
+  helper_t* helper = helpers.all;
+  while (helper < END && atomic_load_explicit(&helper->alive, memory_order_acquire) != 0) {
     helper++;
   }
-  if (helper == helpers + STACKS) return false;
+  if (helper == END) return false;
+  keep_from_children();
+  atomic_store_explicit(&helpers.starter, this_process(), memory_order_relaxed);
   uint64_t mask;
   helper->fn = fn;
   change_signals(&every_signal, &mask);
@@ -138,10 +184,18 @@ bool mi_os_helper_start(void (*fn)(void)) {
   return false;
 }
 
-bool mi_os_is_helper(void) { return mi_os_thread_id() - (uintptr_t)helpers < sizeof(helpers); }
+bool mi_os_is_helper(void) { return mi_os_thread_id() - (uintptr_t)&helpers < sizeof(helpers); }
+
+bool mi_os_helper_lives(void) {
+  bool lives = false;
+  for (helper_t* helper = helpers.all; helper < END; helper++) {
+    lives |= atomic_load_explicit(&helper->alive, memory_order_relaxed) != 0;
+  }
+  return lives;
+}
 
 void mi_os_helper_join(void) {
-  for (helper_t* helper = helpers; helper < helpers + STACKS; helper++) {
+  for (helper_t* helper = helpers.all; helper < END; helper++) {
     for (unsigned round = 0; atomic_load_explicit(&helper->alive, memory_order_acquire) != 0;
          round++) {
       mi_os_yield(round);
@@ -150,9 +204,10 @@ void mi_os_helper_join(void) {
 }
 
 mi_cold void mi_os_helper_forked(void) {
-  for (helper_t* helper = helpers; helper < helpers + STACKS; helper++) {
+  for (helper_t* helper = helpers.all; helper < END; helper++) {
     atomic_store_explicit(&helper->alive, 0, memory_order_relaxed);
   }
+  mi_os_helper_prepare();
 }
 
 #else
@@ -162,6 +217,8 @@ static _Atomic(uint32_t) alive;
 static _Thread_local bool is_helper;
 
 bool mi_os_is_helper(void) { return is_helper; }
+void mi_os_helper_prepare(void) {}
+bool mi_os_is_guest(void) { return false; } /* pthread_create works in no guest */
 
 static void* begin(void* fn) {
   is_helper = true;
@@ -188,6 +245,8 @@ bool mi_os_helper_start(void (*fn)(void)) {
   errno = saved;
   return started;
 }
+
+bool mi_os_helper_lives(void) { return atomic_load_explicit(&alive, memory_order_relaxed) != 0; }
 
 void mi_os_helper_join(void) {
   for (unsigned round = 0; atomic_load_explicit(&alive, memory_order_acquire) != 0; round++) {

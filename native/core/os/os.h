@@ -191,15 +191,23 @@ mi_os_identity_t mi_os_identity(void);
    It has no thread-local memory, not even errno, and must not call the C library. Of this header,
    it may call mi_os_thread_id, mi_os_is_helper, mi_os_yield, mi_os_wait, mi_os_wake, mi_os_purge,
    mi_os_unmap, mi_os_fence_threads and its start, mi_os_avoid_large_pages and
-   mi_os_split_large_page; and mi_os_page_size and what
-   asks for the time, once another thread has called them. */
+   mi_os_split_large_page; and mi_os_page_size and what asks for the time, once another thread has
+   called them. */
 
 /* Whether the calling thread is a helper. */
 bool mi_os_is_helper(void);
 
+/* To be called once, as the process starts. */
+void mi_os_helper_prepare(void);
 /* Runs `fn` in a helper thread, which ends with it. One thread at a time may call this. False if
    none can be started now: the system refuses, has no such threads, or two of them still run. */
 bool mi_os_helper_start(void (*fn)(void));
+/* Whether the caller is a child that has its parent's memory (vfork): a helper that it starts ends
+   with it, in the middle of anything, and the parent goes on. False, too, if no helper was ever
+   started. */
+bool mi_os_is_guest(void);
+/* Whether a helper is there, which the system may end at any time, though it seldom does. */
+bool mi_os_helper_lives(void);
 /* Waits until every helper has ended. */
 void mi_os_helper_join(void);
 /* To be called in a forked child, which has no helper. */

@@ -9,8 +9,8 @@
 /* When the next round is due; 0: nothing was announced. */
 static _Atomic(int64_t) next_due;
 
-/* How many units an announcement counts for where nobody knows, or that is repeated. */
-enum { SOME_UNITS = 8 };
+/* How many units an announcement counts for where nobody knows. */
+enum { SOME_UNITS = 16 };
 
 /* A visit to the marked slots. */
 typedef struct round_s {
@@ -29,7 +29,7 @@ static void announce(mi_slot_ref_t ref, size_t units) {
     atomic_compare_exchange_strong(&next_due, &nothing, at);
     if (at == 0) return;
   }
-  mi_purger_count(units);
+  mi_purger_count(MI_WAITING_BLOCKS, units);
 }
 
 void mi_scavenge_announce(mi_slot_ref_t ref, size_t bytes) {
@@ -226,10 +226,11 @@ int64_t mi_scavenge_round(int64_t now, mi_purge_budget_t* budget) {
   int64_t due = atomic_load(&next_due);
   if (due == 0 || (now < due && !mi_rare(mi_rare_purge))) return due;
   if (!atomic_compare_exchange_strong(&next_due, &due, 0)) return due;
+  mi_purger_forget_count(MI_WAITING_BLOCKS);
   round_t round = {mi_option_get(mi_option_purge_delay) == 0, budget};
   if (!scavenge(&round)) {
     atomic_store(&next_due, mi_purge_later(now));
-    mi_purger_count(MI_UNITS_PER_SEGMENT);
+    mi_purger_count(MI_WAITING_BLOCKS, MI_UNITS_PER_SEGMENT);
   }
   return atomic_load(&next_due);
 }

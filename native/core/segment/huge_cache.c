@@ -82,7 +82,7 @@ void mi_huge_cache_put(mi_mapping_t mapping) {
       entry->drop_at = at;
       set(entry, mapping.start);
       mi_purge_announce(at);
-      if (at != 0) mi_purger_count(mapping.size >> MI_UNIT_SHIFT);
+      if (at != 0) mi_purger_count(MI_WAITING_UNITS, mapping.size >> MI_UNIT_SHIFT);
       return;
     }
     atomic_fetch_sub_explicit(&total, mapping.size, memory_order_relaxed);

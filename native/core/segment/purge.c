@@ -158,7 +158,7 @@ void mi_purge_schedule(mi_slot_ref_t ref, size_t units) {
     atomic_store(&slot->purge_at, at);
     mi_purge_announce(at);
   }
-  mi_purger_count(units);
+  mi_purger_count(MI_WAITING_UNITS, units);
 }
 
 /* The result of a walk over all slots. */
@@ -201,13 +201,13 @@ int64_t mi_purge_round(int64_t now, mi_purge_budget_t* budget) {
   /* Only the thread that clears next_due does the round. What becomes due meanwhile lowers it
      again. */
   if (due == 0 || now < due || !atomic_compare_exchange_strong(&next_due, &due, 0)) return due;
-  mi_purger_forget_count();
+  mi_purger_forget_count(MI_WAITING_UNITS);
   waiting_t waiting = purge_due_slots(now, budget);
   mi_purge_announce(waiting.next);
   if (waiting.all) mi_pace_decide(now, mi_os_cpu_ns, waiting.units << MI_UNIT_SHIFT);
   mi_purge_announce(mi_huge_cache_drop_due(now, budget));
   /* The purger may have looked while next_due was 0, and gone to sleep. */
-  mi_purger_count(waiting.units + (mi_huge_cache_size() >> MI_UNIT_SHIFT));
+  mi_purger_count(MI_WAITING_UNITS, waiting.units + (mi_huge_cache_size() >> MI_UNIT_SHIFT));
   return atomic_load(&next_due);
 }
 

@@ -26,14 +26,17 @@ enum { ASK_MS = 1000 };
 /* One word, so that a thread that announces memory needs one look to know that the purger will see
    it.
 
-     NONE -> AWAKE            by a thread of the program
+     NONE -> COMING           by a thread of the program, which then starts it
+     COMING -> AWAKE          by that thread, or by the purger
+     COMING -> NONE           by that thread, if it cannot start it
      AWAKE -> ASLEEP -> NONE  by the purger
      ASLEEP -> AWAKE          by a thread, or by the purger
      AWAKE -> STALE           by the purger
      STALE -> AWAKE           by a thread, or by the purger before it sleeps
-     AWAKE -> NONE            by the thread that could not start it
+     any of these -> NONE     by a thread that finds that the purger is lost
      any -> ENDED
 
+     COMING  like AWAKE, but there may be no thread yet
      AWAKE   it will make a round, and see in it all that was announced before this was read
      STALE   like AWAKE; besides, a thread that announces memory must check whether the program has
              other users or groups by now
@@ -46,14 +49,16 @@ enum { ASK_MS = 1000 };
    Sequentially consistent, like announcements: the announcer stores the time and then reads the
    word; the purger becomes ASLEEP and then reads the times. At least one of the two sees what the
    other stored. */
-enum { NONE, AWAKE, STALE, ASLEEP, ENDED, STATES = 8 };
+enum { NONE, COMING, AWAKE, STALE, ASLEEP, ENDED, STATES = 8 };
 static _Atomic(uint32_t) state;
 
 static uint32_t state_of(uint32_t word) { return word % STATES; }
 static uint32_t with_state(uint32_t word, uint32_t to) { return word - state_of(word) + to; }
 
 static int64_t (*round_fn)(void);
-static _Atomic(size_t) waiting;
+static _Atomic(size_t) waiting[MI_WAITING_KINDS];
+/* The purger has begun to work since it was last started. */
+static _Atomic(bool) began;
 static _Atomic(int64_t) retry_at;
 /* Of the thread that started the purger. Written before the purger begins, read by threads that see
    STALE or ASLEEP. */
@@ -106,7 +111,7 @@ static void wake_successor(void) {
 static void work(uint32_t awake) {
   int64_t ask_at = mi_os_now() + ASK_MS;
   do {
-    atomic_store_explicit(&waiting, 0, memory_order_relaxed);
+    for (int kind = 0; kind < MI_WAITING_KINDS; kind++) mi_purger_forget_count(kind);
     int64_t due;
     while ((due = round_fn()) != 0) {
       if (mi_os_now() >= ask_at && change(awake, with_state(awake, STALE))) {
@@ -118,8 +123,12 @@ static void work(uint32_t awake) {
 }
 
 static void run(void) {
-  uint32_t awake = atomic_load(&state);
-  if (state_of(awake) != AWAKE) return; /* mi_purger_end came first */
+  uint32_t word = atomic_load(&state);
+  uint32_t awake = with_state(word, AWAKE);
+  atomic_store(&began, true);
+  if (word != awake && !change(with_state(word, COMING), awake) && atomic_load(&state) != awake) {
+    return; /* mi_purger_end came first */
+  }
   work(awake);
   wake_successor();
 }
@@ -135,15 +144,18 @@ bool mi_purger_may_come(void) { return is_wanted() && state_of(atomic_load(&stat
 
 /* Starts the next purger. If there is one already, that one then ends. */
 static void start(uint32_t word) {
-  uint32_t awake = with_state(word, AWAKE) + STATES;
-  if (!is_wanted() || !change(word, awake)) return;
+  uint32_t coming = with_state(word, COMING) + STATES;
+  if (!is_wanted() || mi_os_is_guest() || !change(word, coming)) return;
   mi_os_identity_t who = mi_os_identity();
   for (int i = 0; i < MI_OS_IDS; i++) {
     atomic_store_explicit(&identity[i], who.ids[i], memory_order_relaxed);
   }
-  if (!mi_os_helper_start(run)) {
+  atomic_store(&began, false);
+  if (mi_os_helper_start(run)) {
+    change(coming, with_state(coming, AWAKE));
+  } else {
     atomic_store_explicit(&retry_at, mi_os_now() + RETRY_MS, memory_order_relaxed);
-    change(awake, with_state(awake, NONE));
+    change(coming, with_state(coming, NONE));
   }
   mi_os_wake(&state);
 }
@@ -158,8 +170,24 @@ static bool is_still_right(void) {
   return true;
 }
 
+/* The thread may be gone without a word: it did not come along into a child that fork handlers know
+   nothing of, or the system killed it. */
+static bool is_lost(uint32_t word) {
+  uint32_t in = state_of(word);
+  return in != NONE && in != COMING && in != ENDED && !mi_os_helper_lives();
+}
+
+static uint32_t forget_lost(uint32_t word) {
+  /* Killed as it began, as by a filter of system calls: the next one would be, too. */
+  if (!atomic_load(&began)) {
+    atomic_store_explicit(&retry_at, mi_os_now() + RETRY_MS, memory_order_relaxed);
+  }
+  change(word, with_state(word, NONE));
+  return atomic_load(&state);
+}
+
 static void call(uint32_t word) {
-  if (state_of(word) == ENDED) return;
+  if (state_of(word) == ENDED || state_of(word) == COMING) return;
   if (state_of(word) == NONE || !is_still_right()) {
     start(word);
   } else if (change(word, with_state(word, AWAKE)) && state_of(word) == ASLEEP) {
@@ -167,15 +195,26 @@ static void call(uint32_t word) {
   }
 }
 
-void mi_purger_count(size_t units) {
-  uint32_t word = atomic_load(&state);
-  if (mi_likely(state_of(word) == AWAKE) || mi_os_is_helper()) return;
-  size_t before = atomic_fetch_add_explicit(&waiting, units, memory_order_relaxed);
-  bool enough = before + units >= ENOUGH || mi_rare(mi_rare_purger);
-  if (enough || state_of(word) == STALE) call(word);
+static bool is_enough(void) {
+  size_t all = 0;
+  for (int kind = 0; kind < MI_WAITING_KINDS; kind++) {
+    all += atomic_load_explicit(&waiting[kind], memory_order_relaxed);
+  }
+  return all >= ENOUGH || mi_rare(mi_rare_purger);
 }
 
-void mi_purger_forget_count(void) { atomic_store_explicit(&waiting, 0, memory_order_relaxed); }
+void mi_purger_count(mi_waiting_t kind, size_t units) {
+  uint32_t word = atomic_load(&state);
+  if (mi_os_is_helper()) return;
+  if (mi_unlikely(is_lost(word))) word = forget_lost(word);
+  if (mi_likely(state_of(word) == AWAKE)) return;
+  atomic_fetch_add_explicit(&waiting[kind], units, memory_order_relaxed);
+  if (is_enough() || state_of(word) == STALE) call(word);
+}
+
+void mi_purger_forget_count(mi_waiting_t kind) {
+  atomic_store_explicit(&waiting[kind], 0, memory_order_relaxed);
+}
 
 mi_cold void mi_purger_end(void) {
   atomic_store(&state, ENDED);
@@ -183,7 +222,7 @@ mi_cold void mi_purger_end(void) {
   mi_os_helper_join();
 }
 
-void mi_purger_hold(void) { atomic_store(&state, AWAKE); }
+void mi_purger_hold(void) { atomic_store(&state, COMING); }
 
 mi_cold void mi_purger_forked(void) {
   mi_os_helper_forked();

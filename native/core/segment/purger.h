@@ -12,11 +12,15 @@
    os/os.h. Called once, before anything is due. */
 void mi_purger_set_round(int64_t (*round)(void));
 
+/* What waits to be purged: dirty units and mappings that nobody uses; and blocks in pages and
+   magazines of threads that may sleep. */
+typedef enum mi_waiting_e { MI_WAITING_UNITS, MI_WAITING_BLOCKS, MI_WAITING_KINDS } mi_waiting_t;
+
 /* Says that `units`, or as much memory, have been put aside to be purged, and announced. Once they
    are worth it, wakes or starts the purger. Any thread, in the middle of anything. */
-void mi_purger_count(size_t units);
-/* Says that a thread of the program has purged what was due. */
-void mi_purger_forget_count(void);
+void mi_purger_count(mi_waiting_t kind, size_t units);
+/* Says that a thread of the program looks at all that waits, and counts anew what it leaves. */
+void mi_purger_forget_count(mi_waiting_t kind);
 
 /* Whether there may be a purger by the time that one is needed. */
 bool mi_purger_may_come(void);

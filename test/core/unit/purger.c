@@ -37,13 +37,13 @@ static int64_t take_what_is_due(void) {
   if (atomic_load(&round_is) == BEGIN_LONG) return long_round();
   int64_t at = atomic_load(&due);
   if (at != 0 && at <= mi_os_now()) atomic_compare_exchange_strong(&due, &at, 0);
-  mi_purger_count(1); /* as a round does; it wakes and asks nobody */
+  mi_purger_count(MI_WAITING_UNITS, 1); /* as a round does; it wakes and asks nobody */
   return atomic_load(&due);
 }
 
 static void announce(void) {
   atomic_store(&due, mi_os_now() + 10);
-  mi_purger_count(1);
+  mi_purger_count(MI_WAITING_UNITS, 1);
 }
 
 static bool is_done(void) {
@@ -113,7 +113,7 @@ static void is_replaced_at_work(void) {
   announce();
   while (atomic_load(&round_is) != LONG) wait_ms(5);
   become(NOBODY);
-  mi_purger_count(1);
+  mi_purger_count(MI_WAITING_UNITS, 1);
   wait_ms(200);
   CHECK_EQ(atomic_load(&due), 0);
   atomic_store(&round_is, SHORT);
