@@ -13,7 +13,7 @@ import { Status } from './native';
 export function failure(status: Status, value: unknown, size = 0, align = 0): Error {
   switch (status) {
     case Status.NoBuffer:
-      return new InvalidTypeError('buffer', 'a Buffer, a view or an ArrayBuffer', value);
+      return new InvalidTypeError('buffer', 'an ArrayBuffer, or a Buffer or view of one', value);
     case Status.Detached:
       return new AlreadyFreedError();
     case Status.NotDetachable:

@@ -7,6 +7,7 @@ import { type HandedOut, type HeapHandle, native, type Shown, Status } from './n
 import { idOf, newTokenId, sizeOf, Token, type TokenClone } from './token';
 import { bufferIn, transferableEmpty } from './transfer';
 import { checkAlign, checkOptions, shownBy } from './validate';
+import { lengthOf } from './views';
 
 /**
  * The blocks of a heap, which the addon keeps, and its empty buffers, which the addon does not know. Heap
@@ -79,9 +80,9 @@ export class HeapBlocks {
   /** Makes a token for what `given` shows: to be adopted once, which detaches `given`, or any number of times. */
   offer(given: unknown, once: boolean): Token {
     const shown = shownBy(given);
+    const id = newTokenId(); // first: hooks of the program may run, and destroy the heap
     const handle = this.#live();
-    const id = newTokenId();
-    const size = native.find(handle, shown) === Status.Ok ? (shown as ArrayBuffer).byteLength : 0;
+    const size = native.find(handle, shown) === Status.Ok ? lengthOf(shown as ArrayBuffer) : 0;
     let status = once ? native.transfer(handle, shown, id) : native.share(handle, shown, id);
     if (mayBeEmpty(status) && isEmptyOf(this, shown)) {
       status = native.offerNothing(handle, id, once);

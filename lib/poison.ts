@@ -1,4 +1,4 @@
-import { BufferView, memoryOf, setBytes } from './views';
+import { BufferView, lengthOf, memoryOf, setBytes } from './views';
 
 const BYTE = 0xd6;
 
@@ -12,7 +12,7 @@ export function poison(block: Buffer): void {
 /** The offset of the first byte of `block` that changed since `poison`; -1 if none did. */
 export function firstWrite(block: Buffer): number {
   const memory = memoryOf(block);
-  const last = memory.byteLength - 1;
+  const last = lengthOf(memory) - 1;
   if (block[0] !== BYTE) return 0;
   // If the first byte is intact, and each byte equals the one before it, all are intact.
   const before = new BufferView(memory, 0, last);

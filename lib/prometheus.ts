@@ -248,7 +248,7 @@ function checkAll(name: string, value: unknown, type: typeof Heap | typeof Pool)
     throw new InvalidTypeError(name, `an array or a Set of ${name}`, value);
   }
   for (const one of value) {
-    if (!(one instanceof type)) throw new InvalidTypeError(name, `made of ${name}`, one);
+    if (!type.is(one)) throw new InvalidTypeError(name, `made of ${name}`, one);
   }
 }
 

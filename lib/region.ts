@@ -99,7 +99,7 @@ export class Region {
     checkString('name', name);
     checkInteger('chunkSize', chunkSize, 1, MAX_CHUNK);
     checkLimit(limit);
-    if (heap !== undefined && !(heap instanceof Heap)) {
+    if (heap !== undefined && !Heap.is(heap)) {
       throw new InvalidTypeError('heap', 'a Heap', heap);
     }
     if (heap?.destroyed) throw new HeapDestroyedError(heap.name);

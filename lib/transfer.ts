@@ -1,6 +1,12 @@
 import { emptyBuffer, ownerOf } from './empty';
 import type { OffHeapBuffer } from './heap-types';
 import { type HandedOut, native } from './native';
+import { lengthOf } from './views';
+
+/** What V8 makes of a length, which may be anything. Whole, so that V8 makes the same of the result. */
+function toIndex(value: unknown): number {
+  return Math.trunc(+(value as number)) || 0;
+}
 
 type Transfer = (this: ArrayBuffer, newLength?: number) => ArrayBuffer;
 type Transferable = { [name in 'transfer' | 'transferToFixedLength']?: Transfer };
@@ -17,8 +23,9 @@ for (const name of ['transfer', 'transferToFixedLength'] as const) {
   const original = (ArrayBuffer.prototype as Transferable)[name];
   if (original === undefined) continue;
   const method = {
-    [name](this: ArrayBuffer, newLength?: number): ArrayBuffer {
-      const sameLength = newLength === undefined || newLength === this.byteLength;
+    [name](this: ArrayBuffer, given?: unknown): ArrayBuffer {
+      const newLength = given === undefined ? undefined : toIndex(given);
+      const sameLength = newLength === undefined || newLength === lengthOf(this);
       const moved = sameLength ? native.move(this) : undefined;
       if (typeof moved === 'object') return arrayBufferIn(moved);
       // V8 copies to another length, and owns the copy. V8 also judges a buffer that is detached or not ours.

@@ -49,6 +49,13 @@ const ofTypedArray = gettersOf(typedArray);
 const ofDataView = gettersOf(DataView.prototype);
 const bufferOf = ofTypedArray.buffer as () => ArrayBuffer;
 
+const byteLength = getter<number>(ArrayBuffer.prototype, 'byteLength');
+
+/** The bytes of an ArrayBuffer, whatever its own properties say. */
+export function lengthOf(memory: ArrayBuffer): number {
+  return byteLength.call(memory);
+}
+
 /** The ArrayBuffer of a Buffer, whatever the Buffer's own properties say. */
 export function memoryOf(buffer: Buffer): ArrayBuffer {
   return bufferOf.call(buffer);
@@ -69,7 +76,7 @@ export function bytesOfView(view: ArrayBufferView): Uint8Array {
 
 const { fill } = Uint8Array.prototype;
 
-/** Sets the bytes from `start` up to, but not including, `end`. */
-export function setBytes(buffer: Buffer, byte: number, start = 0, end = buffer.length): void {
+/** Sets the bytes from `start` up to, but not including, `end`, or the last one. */
+export function setBytes(buffer: Buffer, byte: number, start = 0, end?: number): void {
   fill.call(buffer, byte, start, end);
 }

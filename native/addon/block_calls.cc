@@ -69,7 +69,6 @@ Resized Copy(Heap& heap, Block& block, napi_value buffer, size_t size) {
 // be lost if the core had no memory. If the buffer then cannot be detached, which cannot be asked
 // before, its views show memory that is gone, and the process must end.
 Resized Grow(Heap& heap, Block& block, napi_value buffer, size_t size) {
-  if (heap.environment.IsImmutable(buffer)) return {Status::kNotDetachable};
   Memory memory = block.memory;
   if (!memory.Resize(heap.heap, size)) return {Status::kNoMemory};
   const size_t freed = memory.start == block.memory.start ? 0 : block.memory.size;
@@ -84,6 +83,7 @@ Resized Grow(Heap& heap, Block& block, napi_value buffer, size_t size) {
 }
 
 Resized Resize(Heap& heap, Block& block, napi_value buffer, size_t size) {
+  if (heap.environment.IsImmutable(buffer)) return {Status::kNotDetachable};
   block.memory.Unshare();
   auto resize = block.memory.size < kWorthMoving ? Copy : Grow;
   if (block.memory.shared != nullptr) {

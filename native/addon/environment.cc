@@ -49,11 +49,15 @@ Environment::Environment(napi_env owner)
 }
 
 bool Environment::IsImmutable(napi_value buffer) const {
+  if (is_immutable_.IsEmpty()) return false;
   napi_value answer;
-  bool is = false;
-  return !is_immutable_.IsEmpty() &&
-         napi_call_function(env, buffer, is_immutable_.Value(), 0, nullptr, &answer) == napi_ok &&
-         napi_get_value_bool(env, answer, &is) == napi_ok && is;
+  bool is = true; // if it does not answer: near the end of the stack, or of its worker
+  if (napi_call_function(env, buffer, is_immutable_.Value(), 0, nullptr, &answer) != napi_ok) {
+    napi_get_and_clear_last_exception(env, &answer);
+  } else {
+    napi_get_value_bool(env, answer, &is);
+  }
+  return is;
 }
 
 napi_value Environment::NewArrayBuffer(size_t size, void** start) const {

@@ -11,6 +11,8 @@ namespace {
 
 // If destroying a heap frees this much, the memory goes back to the system at once.
 constexpr size_t kWorthReturning = size_t{1} << 20;
+// About what a heap takes besides its blocks: its own memory, and pages that they did not fill.
+constexpr size_t kOwnMemory = size_t{16} << 10;
 
 } // namespace
 
@@ -45,11 +47,14 @@ void Heap::Destroy() {
   }
   mi_heap_delete(std::exchange(heap, nullptr));
   if (freed >= kWorthReturning) mi_collect(true);
-  environment.NoteFreed(freed);
+  environment.NoteFreed(freed + kOwnMemory);
 }
 
 void Heap::Abandon() {
-  if (heap != nullptr) mi_heap_delete(std::exchange(heap, nullptr));
+  if (heap != nullptr) {
+    mi_heap_delete(std::exchange(heap, nullptr));
+    environment.NoteFreed(kOwnMemory);
+  }
   has_facade_ = false;
   DeleteIfUnused();
 }

@@ -1,5 +1,6 @@
 #include "memory.h"
 
+#include <algorithm>
 #include <new>
 
 namespace miheap {
@@ -105,13 +106,12 @@ void Memory::Unshare() {
 }
 
 size_t Memory::Free() const {
-  if (shared != nullptr) {
-    const size_t bytes = size;
-    return shared->Release() ? bytes : 0;
-  }
+  // A small block with a large alignment lies alone in memory of that length.
+  const size_t bytes = std::max(size, alignment);
+  if (shared != nullptr) return shared->Release() ? bytes : 0;
   LetGo(size);
   if (!of_runtime) mi_free(start);
-  return size;
+  return bytes;
 }
 
 } // namespace miheap

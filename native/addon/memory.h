@@ -39,7 +39,7 @@ struct Memory {
   Shared* Share();
   // Undoes Share, unless the memory has other owners.
   void Unshare();
-  // Returns the bytes that came back: 0 while the memory has other owners.
+  // Returns about how many bytes came back: 0 while the memory has other owners.
   size_t Free() const;
 
   void* start = nullptr;

@@ -479,7 +479,7 @@ describe('other buffers', () => {
 
 if ('transfer' in ArrayBuffer.prototype) {
   describe('ArrayBuffer.prototype.transfer', () => {
-    const transfer = (buffer: ArrayBuffer, length?: number): ArrayBuffer =>
+    const transfer = (buffer: ArrayBuffer, length?: unknown): ArrayBuffer =>
       // biome-ignore lint/suspicious/noExplicitAny: newer than the types we compile against
       (buffer as any).transfer(length);
 
@@ -492,6 +492,25 @@ if ('transfer' in ArrayBuffer.prototype) {
       expect(bigger.subarray(0, 100).equals(Buffer.alloc(100, 3))).toBe(true);
       heap.free(bigger);
       expect(heap.stats().blocks).toBe(0);
+    });
+
+    test.each(['100', 100.9, { valueOf: () => 100 }])('moves it if the length is %p', (length) => {
+      const moved = transfer(heap.allocArrayBuffer(100), length);
+      expect([moved.byteLength, heap.stats().blocks]).toEqual([100, 1]);
+      heap.free(moved);
+    });
+
+    test('moves it whatever it says of its own length', () => {
+      const old = heap.allocArrayBuffer(100);
+      Object.defineProperty(old, 'byteLength', { value: 99 });
+      heap.free(transfer(old, 100));
+      expect(heap.stats().blocks).toBe(0);
+    });
+
+    test.each([10n, Symbol('length')])('refuses the length %p', (length) => {
+      const old = heap.allocArrayBuffer(100);
+      expect(() => transfer(old, length)).toThrow(TypeError);
+      heap.free(old);
     });
 
     test('to another length makes a copy, which is not ours', () => {

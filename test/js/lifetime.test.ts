@@ -91,9 +91,10 @@ const knowsImmutable = Number.parseInt(process.versions.node, 10) >= 26; // behi
   expect(sizes).toEqual([100, 2 ** 21]);
 });
 
-test('an async hook that runs while a heap is being destroyed finds it destroyed', () => {
-  const found = Array(4).fill('ERR_MIHEAP_DESTROYED');
-  expect(runProgram('hooked')).toEqual({ destroyed: true, found });
+test('an async hook that uses a heap that is being destroyed, or destroys one in use, does no harm', () => {
+  const offered = 'ERR_MIHEAP_DESTROYED';
+  const found = Array(4).fill(offered);
+  expect(runProgram('hooked')).toEqual({ destroyed: true, found, offered });
 });
 
 if (external) {
@@ -130,6 +131,16 @@ if (external) {
   test('memory goes back though the program is never idle', () => {
     const { returned } = runProgram<Record<'returned', number>>('parts', { args: ['busy'] });
     expect(returned).toBeGreaterThan(200);
+  });
+
+  test.each(['destroy', 'drop'])('so does that of many heaps with little in them: %s', (how) => {
+    const flags = ['--expose-gc'];
+    const { peak, left } = runProgram<Record<'peak' | 'left', number>>('empty-heaps', {
+      args: [how],
+      flags,
+    });
+    expect(peak).toBeGreaterThan(20_000_000);
+    expect(left).toBeLessThanOrEqual(peak / 10);
   });
 
   test('what is free between blocks that live on goes back though the program is never idle', () => {

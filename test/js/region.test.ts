@@ -185,6 +185,8 @@ describe('misuse', () => {
       { name: 5 },
       { heap: {} },
       { heap: null },
+      { heap: Object.create(Heap.prototype) },
+      { heap: new Proxy(new Heap(), {}) },
     ];
     for (const options of types) {
       expect(codeOf(() => new Region(options))).toBe('ERR_INVALID_ARG_TYPE');

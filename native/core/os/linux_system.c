@@ -75,13 +75,24 @@ static size_t current_rss(void) {
   return second == NULL ? 0 : strtoul(second + 1, NULL, 10) * mi_os_page_size();
 }
 
+/* VmHWM in /proc/self/status. Not ru_maxrss, if that can be helped: it is kept across exec, and says
+   what the program before had. */
+static size_t peak_rss(const struct rusage* usage) {
+  char text[2048];
+  const char* found = NULL;
+  if (read_text("/proc/self/status", text, sizeof(text))) found = strstr(text, "\nVmHWM:");
+  unsigned long kib = found == NULL ? (unsigned long)usage->ru_maxrss
+                                    : strtoul(found + strlen("\nVmHWM:"), NULL, 10);
+  return (size_t)kib * 1024;
+}
+
 void mi_os_process_info(mi_process_info_t* info) {
   struct rusage usage = {0};
   int saved = errno;
   getrusage(RUSAGE_SELF, &usage);
   info->user_ms = milliseconds(usage.ru_utime);
   info->system_ms = milliseconds(usage.ru_stime);
-  info->peak_rss = (size_t)usage.ru_maxrss * 1024;
+  info->peak_rss = peak_rss(&usage);
   info->page_faults = (size_t)usage.ru_majflt;
   info->page_reclaims = (size_t)usage.ru_minflt;
   info->rss = current_rss();

@@ -1,6 +1,22 @@
-// An async hook of the program runs while a heap is being destroyed, and uses that heap. Prints what it finds.
+// An async hook of the program runs while a heap is being destroyed, and uses that heap; and another one, which destroys
+// a heap that is about to offer an empty buffer. Prints what they find.
 const { createHook } = require('node:async_hooks');
 const { Heap } = require('miheap');
+
+function codeOf(attempt) {
+  try {
+    attempt();
+    return 'done';
+  } catch ({ code }) {
+    return code;
+  }
+}
+
+const other = new Heap();
+const empty = other.alloc(0);
+const destroyer = createHook({ init: () => other.destroy() }).enable();
+const offered = codeOf(() => other.share(empty));
+destroyer.disable();
 
 const heap = new Heap();
 const token = heap.share(heap.alloc(10));
@@ -15,15 +31,8 @@ const attempts = [
 
 createHook({
   before() {
-    for (const attempt of attempts.splice(0)) {
-      try {
-        attempt();
-        found.push('done');
-      } catch ({ code }) {
-        found.push(code);
-      }
-    }
+    for (const attempt of attempts.splice(0)) found.push(codeOf(attempt));
   },
 }).enable();
 heap.destroy();
-console.log(JSON.stringify({ destroyed: heap.destroyed, found }));
+console.log(JSON.stringify({ destroyed: heap.destroyed, found, offered }));
