@@ -49,7 +49,7 @@ function print(heading, rows) {
 }
 
 const { node, v8 } = process.versions;
-console.log(`${machine()}; ${process.platform} ${process.arch}; Node ${node}, V8 ${v8}`);
+console.log(`${machine()}; ${process.arch}; Node ${node}, V8 ${v8}`);
 
 const speed = cases
   .filter(({ our }) => wanted(our))

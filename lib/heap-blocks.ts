@@ -55,7 +55,7 @@ export class HeapBlocks {
     let block = native.reallocate(handle, old, size);
     if (this.#hasRecovered(block)) block = native.reallocate(this.#live(), old, size);
     if (typeof block !== 'number') return bufferIn(block);
-    const held = block === Status.Limit ? (old as ArrayBuffer).byteLength : 0;
+    const held = block === Status.Limit ? lengthOf(old as ArrayBuffer) : 0;
     throw this.#failure(block, old, size - held);
   }
 

@@ -491,11 +491,6 @@ export class Heap {
     this.destroy();
   }
 
-  /** @internal Whether `value` is a heap, and no proxy of one. */
-  static is(value: unknown): value is Heap {
-    return typeof value === 'object' && value !== null && #blocks in value;
-  }
-
   /** What `util.inspect` and `console.log` show: options, and bytes and blocks, or that it was destroyed. */
   [inspect](depth: number, options: InspectOptions): string {
     if (!(#blocks in this)) return '[Heap]'; // a proxy

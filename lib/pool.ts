@@ -286,11 +286,6 @@ export class Pool {
     this.destroy();
   }
 
-  /** @internal Whether `value` is a pool, and no proxy of one. */
-  static is(value: unknown): value is Pool {
-    return typeof value === 'object' && value !== null && #name in value;
-  }
-
   /** What `util.inspect` and `console.log` show: options and `stats()`, or that it was destroyed. */
   [inspect](depth: number, options: InspectOptions): string {
     if (!(#name in this)) return '[Pool]'; // a proxy

@@ -5,7 +5,7 @@ import type { HeapStats } from './heap-types';
 import { Pool } from './pool';
 import type { PoolStats } from './pool-types';
 import { type AllocatorStats, type Level, type ProcessStats, processStats } from './process-stats';
-import { checkOptions, checkString } from './validate';
+import { checkOptions, checkString, isUsable } from './validate';
 
 /** Options of {@link collectMiheapMetrics}. */
 export interface MetricsOptions {
@@ -248,7 +248,9 @@ function checkAll(name: string, value: unknown, type: typeof Heap | typeof Pool)
     throw new InvalidTypeError(name, `an array or a Set of ${name}`, value);
   }
   for (const one of value) {
-    if (!type.is(one)) throw new InvalidTypeError(name, `made of ${name}`, one);
+    if (!(one instanceof type && isUsable(one))) {
+      throw new InvalidTypeError(name, `made of ${name}`, one);
+    }
   }
 }
 

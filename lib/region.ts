@@ -23,6 +23,7 @@ import {
   checkSize,
   checkString,
   elementSizeOf,
+  isUsable,
 } from './validate';
 import { BufferView, memoryOf, setBytes } from './views';
 
@@ -99,7 +100,7 @@ export class Region {
     checkString('name', name);
     checkInteger('chunkSize', chunkSize, 1, MAX_CHUNK);
     checkLimit(limit);
-    if (heap !== undefined && !Heap.is(heap)) {
+    if (heap !== undefined && !(heap instanceof Heap && isUsable(heap))) {
       throw new InvalidTypeError('heap', 'a Heap', heap);
     }
     if (heap?.destroyed) throw new HeapDestroyedError(heap.name);

@@ -1,3 +1,4 @@
+import { types } from 'node:util';
 import { emptyBuffer, ownerOf } from './empty';
 import type { OffHeapBuffer } from './heap-types';
 import { type HandedOut, native } from './native';
@@ -25,7 +26,8 @@ for (const name of ['transfer', 'transferToFixedLength'] as const) {
   const method = {
     [name](this: ArrayBuffer, given?: unknown): ArrayBuffer {
       const newLength = given === undefined ? undefined : toIndex(given);
-      const sameLength = newLength === undefined || newLength === lengthOf(this);
+      const sameLength =
+        newLength === undefined || (types.isArrayBuffer(this) && newLength === lengthOf(this));
       const moved = sameLength ? native.move(this) : undefined;
       if (typeof moved === 'object') return arrayBufferIn(moved);
       // V8 copies to another length, and owns the copy. V8 also judges a buffer that is detached or not ours.

@@ -12,6 +12,15 @@ export function checkSize(name: string, value: unknown): asserts value is number
   checkInteger(name, value, 0, MAX_SIZE);
 }
 
+/** Whether `value`, which is or derives from one of our classes, can be used: a proxy of it may not. */
+export function isUsable(value: { readonly destroyed: boolean }): boolean {
+  try {
+    return typeof value.destroyed === 'boolean';
+  } catch {
+    return false;
+  }
+}
+
 export function checkLimit(value: unknown): asserts value is number {
   if (value !== Number.POSITIVE_INFINITY) checkInteger('limit', value, 0, Number.MAX_SAFE_INTEGER);
 }
@@ -80,7 +89,7 @@ export function bytesOf(data: unknown): Uint8Array {
     );
   }
   try {
-    return ArrayBuffer.isView(data) ? bytesOfView(data) : new Uint8Array(data, 0, data.byteLength);
+    return ArrayBuffer.isView(data) ? bytesOfView(data) : new Uint8Array(data);
   } catch {
     throw new InvalidValueError('data', 'a buffer that is not detached', data);
   }

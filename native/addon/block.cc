@@ -114,8 +114,12 @@ void Block::NoteTwin(napi_value buffer) {
 }
 
 std::optional<Memory> Block::Detach(napi_value buffer) {
-  Heap& owner = *heap;
   if (environment.IsImmutable(buffer)) return std::nullopt;
+  return DetachMutable(buffer);
+}
+
+std::optional<Memory> Block::DetachMutable(napi_value buffer) {
+  Heap& owner = *heap;
   // Spent first: Bun and Deno finalise a buffer as it is detached, which deletes the record.
   const Memory taken = Spend();
   if (napi_detach_arraybuffer(owner.environment.env, buffer) == napi_ok) return taken;

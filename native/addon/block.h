@@ -61,6 +61,8 @@ struct Block {
   // then, and must not use the record: it may be deleted. Nothing if the buffer cannot be detached;
   // then nothing has changed.
   std::optional<Memory> Detach(napi_value buffer);
+  // The same, for a buffer that is known not to be immutable.
+  std::optional<Memory> DetachMutable(napi_value buffer);
   // Spends the record of a buffer that was collected, and frees the memory unless `is_left`.
   // Returns the bytes that came back.
   size_t Free();

@@ -46,7 +46,7 @@ struct Resized {
 
 // For a block that has room for `size` bytes where it is.
 Resized Refit(Heap& heap, Block& block, napi_value buffer, size_t size) {
-  std::optional<Memory> memory = block.Detach(buffer);
+  std::optional<Memory> memory = block.DetachMutable(buffer);
   if (!memory.has_value()) return {Status::kNotDetachable};
   const size_t freed = memory->size - std::min(size, memory->size);
   memory->Refit(heap.heap, size);
@@ -57,7 +57,7 @@ Resized Copy(Heap& heap, Block& block, napi_value buffer, size_t size) {
   const Memory copy = Memory::Take(heap.heap, size, block.memory.alignment, false);
   if (copy.start == nullptr) return {Status::kNoMemory};
   std::memcpy(copy.start, block.memory.start, std::min(size, block.memory.size));
-  const std::optional<Memory> old = block.Detach(buffer);
+  const std::optional<Memory> old = block.DetachMutable(buffer);
   if (!old.has_value()) {
     copy.Free();
     return {Status::kNotDetachable};
@@ -72,8 +72,8 @@ Resized Grow(Heap& heap, Block& block, napi_value buffer, size_t size) {
   Memory memory = block.memory;
   if (!memory.Resize(heap.heap, size)) return {Status::kNoMemory};
   const size_t freed = memory.start == block.memory.start ? 0 : block.memory.size;
-  // The record is wrong until Detach spends it. No JavaScript runs in between.
-  if (!block.Detach(buffer).has_value()) {
+  // The record is wrong until it is spent. No JavaScript runs in between.
+  if (!block.DetachMutable(buffer).has_value()) {
     napi_fatal_error(
         "miheap", NAPI_AUTO_LENGTH,
         "realloc of a buffer that cannot be detached: it is the heap of an asm.js module",
@@ -82,6 +82,7 @@ Resized Grow(Heap& heap, Block& block, napi_value buffer, size_t size) {
   return {Status::kOk, memory, freed};
 }
 
+// Asks only once whether the buffer is immutable: the next time there may be no answer.
 Resized Resize(Heap& heap, Block& block, napi_value buffer, size_t size) {
   if (heap.environment.IsImmutable(buffer)) return {Status::kNotDetachable};
   block.memory.Unshare();

@@ -29,7 +29,7 @@ struct Environment {
   // collection is wanted already.
   void OnCollectWanted(napi_value callback);
 
-  // Counts a block and the `bytes` that came back with it. After a burst, asks JavaScript to call
+  // Counts a block or heap, and the `bytes` that came back with it. After a burst, asks JavaScript to call
   // CollectIfIdle in a while.
   void NoteFreed(size_t bytes);
 
@@ -61,7 +61,7 @@ struct Environment {
   BlockTable blocks;
   Twins twins;
   Sentinel sentinel;
-  uint64_t operations = 0; // blocks handed out and given back so far
+  uint64_t operations = 0; // blocks handed out, blocks and heaps given back, so far
 
   // Call this as the environment ends. No JavaScript is called afterwards, and its tokens end.
   void Close();

@@ -11,6 +11,9 @@ namespace {
 std::atomic<size_t> bytes_held{0};
 std::atomic<size_t> blocks_held{0};
 
+// About the memory that a block takes. A small one with a large alignment lies alone there.
+size_t Cost(size_t size, size_t alignment) { return std::max(size, alignment); }
+
 void Hold(size_t size) {
   bytes_held.fetch_add(size, std::memory_order_relaxed);
   blocks_held.fetch_add(1, std::memory_order_relaxed);
@@ -35,14 +38,15 @@ size_t BlocksHeld() { return blocks_held.load(std::memory_order_relaxed); }
 // Relaxed: the caller is an owner, so the memory cannot be freed meanwhile.
 void Shared::Retain() { owners.fetch_add(1, std::memory_order_relaxed); }
 
-bool Shared::Release() {
+size_t Shared::Release() {
   // Release: what this owner did to the memory comes before the free. Acquire: the last owner,
   // which frees it, sees what all did.
-  if (owners.fetch_sub(1, std::memory_order_acq_rel) != 1) return false;
+  if (owners.fetch_sub(1, std::memory_order_acq_rel) != 1) return 0;
+  const size_t bytes = Cost(size, alignment);
   mi_free(start);
   LetGo(size);
   delete this;
-  return true;
+  return bytes;
 }
 
 // Acquire: what former owners did comes before what the only owner does next.
@@ -106,12 +110,10 @@ void Memory::Unshare() {
 }
 
 size_t Memory::Free() const {
-  // A small block with a large alignment lies alone in memory of that length.
-  const size_t bytes = std::max(size, alignment);
-  if (shared != nullptr) return shared->Release() ? bytes : 0;
+  if (shared != nullptr) return shared->Release();
   LetGo(size);
   if (!of_runtime) mi_free(start);
-  return bytes;
+  return Cost(size, alignment);
 }
 
 } // namespace miheap

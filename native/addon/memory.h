@@ -10,8 +10,8 @@ namespace miheap {
 // Memory of the core that blocks and tokens of any thread own together. The last owner frees it.
 struct Shared {
   void Retain();
-  // True if this was the last owner, and the memory was freed.
-  bool Release();
+  // Returns about how many bytes came back: 0 while the memory has other owners.
+  size_t Release();
   // True if the caller is the only owner. No other can appear, since only an owner adds owners.
   bool IsSole() const;
 

@@ -105,8 +105,7 @@ napi_value Adopt(napi_env env, napi_callback_info info) {
   const HandedOut adopted = HandOut(env, heap, memory);
   tokens::Settle(name, memory, adopted.buffer != nullptr);
   if (adopted.buffer != nullptr && !heap.environment.external) {
-    const size_t size = memory->size;
-    if (memory->Release()) heap.environment.NoteFreed(size);
+    heap.environment.NoteFreed(memory->Release());
   }
   return Answer(env, adopted);
 }

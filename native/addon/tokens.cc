@@ -73,8 +73,7 @@ bool Release(const std::string& name, size_t& freed) {
     memory = found->second.memory;
     registry.tokens.erase(found);
   }
-  const size_t size = memory->size;
-  if (memory->Release()) freed += size;
+  freed += memory->Release();
   return true;
 }
 

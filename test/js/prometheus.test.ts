@@ -167,6 +167,7 @@ describe('mistakes', () => {
     [{ heaps: null }, 'ERR_INVALID_ARG_TYPE'],
     [{ heaps: [{}] }, 'ERR_INVALID_ARG_TYPE'],
     [{ pools: [new Heap()] }, 'ERR_INVALID_ARG_TYPE'],
+    [{ heaps: [new Proxy(new Heap(), {})] }, 'ERR_INVALID_ARG_TYPE'],
   ])('%j: %s', (options, expected) => {
     expect(code(options)).toBe(expected);
   });

@@ -1,7 +1,7 @@
 /* Model 5: the magazine of one thread, and VISITORS threads that look into it: heap/magazine.h, magazine_fence.c and
    magazine_sweep.c, one atomic operation to one step. The owner takes STEPS steps in any order: it hands out blocks and
-   frees them, has its magazine watched, settles, and lets another thread have it. Then it sleeps, and what it freed must
-   come back to the page. */
+   frees them, has its magazine watched, settles, and lets another thread have it. Then it sleeps, and what it freed
+   must come back to the page. A fence that the system comes to refuse is not modelled. */
 
 #ifndef SLOTS
 #define SLOTS 2

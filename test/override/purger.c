@@ -155,6 +155,7 @@ static void is_not_a_guest(void) {
 
 /* The fork handlers of the C library do not run. */
 static void comes_in_an_unnoticed_child(void) {
+  if (sysconf(_SC_PAGESIZE) != 4096) return; /* it stays unnoticed there */
   churn();
   wait_until_there();
   wait_until_back();
@@ -170,6 +171,44 @@ static void comes_in_an_unnoticed_child(void) {
   int status;
   CHECK_EQ(waitpid(pid, &status, 0), pid);
   CHECK_EQ(status, 0);
+}
+
+static bool frees_in_child;
+
+static void free_in_child(void) {
+  if (!frees_in_child) return;
+  give_back();
+  wait_until_there();
+}
+
+/* Before our library registers its own. */
+static void register_first(void) { pthread_atfork(NULL, NULL, free_in_child); }
+__attribute__((section(".preinit_array"), used)) static void (*const first)(void) = register_first;
+
+/* A fork handler of the program frees before ours has repaired what there is. */
+static void waits_for_repair(void) {
+  churn();
+  wait_until_there();
+  take();
+  frees_in_child = true;
+  pid_t pid = fork();
+  CHECK_CMP(pid, >=, 0);
+  if (pid == 0) {
+    /* It has been told to end, and did not just find out when it next looked. */
+    for (int ms = 0; ms < 40 && proc_purger() != 0; ms++) sleep_ms(1);
+    CHECK_EQ(proc_purger(), 0);
+    for (int i = 0; i < 3; i++) {
+      churn();
+      wait_until_there();
+      wait_until_back();
+    }
+    _exit(0);
+  }
+  int status;
+  CHECK_EQ(waitpid(pid, &status, 0), pid);
+  CHECK_EQ(status, 0);
+  frees_in_child = false;
+  give_back();
 }
 
 /* It does not keep a thread of real-time priority that made it from its processor. Few may have such a priority. */
@@ -271,6 +310,7 @@ int main(int argc, char** argv) {
   in_child("is not inherited", is_not_inherited);
   in_child("is not a guest", is_not_a_guest);
   in_child("comes in an unnoticed child", comes_in_an_unnoticed_child);
+  in_child("waits for repair", waits_for_repair);
   in_child("has no priority", has_no_priority);
   in_child("is not waited for", is_not_waited_for);
   in_child("leaves locks off", leaves_locks_off);

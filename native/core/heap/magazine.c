@@ -126,8 +126,10 @@ bool mi_magazine_give_back(mi_heap_t* heap, unsigned bin) {
 _Atomic(int64_t) mi_magazine_due;
 _Atomic(bool) mi_magazine_announced;
 
-/* How many units a magazine counts for where it is decided whether purging is worth it. */
-enum { SOME_UNITS = 8 };
+void mi_magazine_count_waiting(void) {
+  enum { SOME_UNITS = 8 }; /* however many magazines there are */
+  mi_purger_count(MI_WAITING_MAGAZINES, SOME_UNITS);
+}
 
 void mi_magazine_announce(void) {
   int64_t at = mi_purge_time(MI_PURGE_LOOKS);
@@ -135,8 +137,7 @@ void mi_magazine_announce(void) {
   /* Sequentially consistent, both: mi_magazine_round. */
   atomic_store(&mi_magazine_announced, true);
   int64_t nothing = 0;
-  if (atomic_compare_exchange_strong(&mi_magazine_due, &nothing, at))
-    mi_purger_count(MI_WAITING_BLOCKS, SOME_UNITS);
+  if (atomic_compare_exchange_strong(&mi_magazine_due, &nothing, at)) mi_magazine_count_waiting();
 }
 
 size_t mi_magazine_count(const mi_magazine_t* magazine, const mi_page_t* page) {

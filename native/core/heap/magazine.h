@@ -93,6 +93,8 @@ extern mi_hidden _Atomic(int64_t) mi_magazine_due;
 extern mi_hidden _Atomic(bool) mi_magazine_announced;
 /* Asks for a sweep. */
 mi_noinline void mi_magazine_announce(void);
+/* Counts what is in watched magazines where it is decided whether purging is worth it. */
+void mi_magazine_count_waiting(void);
 
 /* In hardened builds: reports a block that was written to while it was in the magazine. */
 void mi_magazine_check(const mi_page_t* page, mi_block_t* block);

@@ -7,6 +7,7 @@
 #include "heap/magazine_fence.h"
 #include "os/rare.h"
 #include "segment/purge.h"
+#include "segment/purger.h"
 
 /* What a sweep does with the blocks it finds. */
 typedef enum wish_e {
@@ -154,6 +155,7 @@ static void sweep_and_announce(void) {
   bool is_last = !atomic_load(&mi_magazine_announced);
   if (sweep_watched()) {
     mi_magazine_announce();
+    mi_magazine_count_waiting();
   } else if (!is_last) {
     atomic_store(&mi_magazine_announced, false);
     atomic_store(&mi_magazine_due, last_sweep_time());
@@ -180,6 +182,7 @@ int64_t mi_magazine_round(int64_t now) {
   if (is_due(now)) {
     int64_t next = mi_purge_time(MI_PURGE_LOOKS);
     atomic_store(&mi_magazine_due, next);
+    mi_purger_forget_count(MI_WAITING_MAGAZINES);
     if (next != 0)
       sweep_and_announce();
     else

@@ -71,9 +71,10 @@ static helpers_t helpers;
 #define MADV_WIPEONFORK 18
 #endif
 /* Has the system clear them in children, so that also those see that they have no helper whose fork
-   handlers do not run (_Fork, clone). Refused before Linux 4.14, and where system pages are
-   larger. */
+   handlers do not run (_Fork, clone). Refused before Linux 4.14. Larger system pages hold other
+   variables, too. */
 static void keep_from_children(void) {
+  if (mi_os_page_size() != MI_OS_LEAST_PAGE) return;
   mi_linux_call(SYS_madvise, (long)&helpers, sizeof(helpers), MADV_WIPEONFORK, 0, 0, 0);
 }
 
@@ -204,9 +205,13 @@ void mi_os_helper_join(void) {
 }
 
 mi_cold void mi_os_helper_forked(void) {
+  if (atomic_load_explicit(&helpers.starter, memory_order_relaxed) == this_process()) {
+    mi_os_helper_join();
+  }
   for (helper_t* helper = helpers.all; helper < END; helper++) {
     atomic_store_explicit(&helper->alive, 0, memory_order_relaxed);
   }
+  atomic_store_explicit(&helpers.starter, 0, memory_order_relaxed);
   mi_os_helper_prepare();
 }
 

@@ -75,15 +75,35 @@ static size_t current_rss(void) {
   return second == NULL ? 0 : strtoul(second + 1, NULL, 10) * mi_os_page_size();
 }
 
-/* VmHWM in /proc/self/status. Not ru_maxrss, if that can be helped: it is kept across exec, and says
-   what the program before had. */
+/* The number after `name` in a file of the kernel, however long that is; 0 if it has none. */
+static unsigned long number_after(const char* path, const char* name) {
+  enum { SIZE = 512, MOST = 64 }; /* MOST: of the name and its number */
+  char text[SIZE + 1];
+  size_t kept = 0;
+  unsigned long number = 0;
+  long fd = mi_linux_call(SYS_openat, AT_FDCWD, (long)path, O_RDONLY | O_CLOEXEC, 0, 0, 0);
+  if (fd < 0) return 0;
+  for (;;) {
+    long more = mi_linux_call(SYS_read, fd, (long)(text + kept), (long)(SIZE - kept), 0, 0, 0);
+    if (more > 0) kept += (size_t)more;
+    text[kept] = 0;
+    const char* found = strstr(text, name);
+    bool is_whole = found != NULL && (found + MOST <= text + kept || more <= 0);
+    if (is_whole) number = strtoul(found + strlen(name), NULL, 10);
+    if (is_whole || more <= 0) break;
+    size_t last = kept < MOST ? kept : MOST;
+    memmove(text, text + kept - last, last);
+    kept = last;
+  }
+  mi_linux_call(SYS_close, fd, 0, 0, 0, 0, 0);
+  return number;
+}
+
+/* Not ru_maxrss, if that can be helped: it is kept across exec, and says what the program before
+   had. */
 static size_t peak_rss(const struct rusage* usage) {
-  char text[2048];
-  const char* found = NULL;
-  if (read_text("/proc/self/status", text, sizeof(text))) found = strstr(text, "\nVmHWM:");
-  unsigned long kib = found == NULL ? (unsigned long)usage->ru_maxrss
-                                    : strtoul(found + strlen("\nVmHWM:"), NULL, 10);
-  return (size_t)kib * 1024;
+  unsigned long kib = number_after("/proc/self/status", "\nVmHWM:");
+  return (size_t)(kib != 0 ? kib : (unsigned long)usage->ru_maxrss) * 1024;
 }
 
 void mi_os_process_info(mi_process_info_t* info) {

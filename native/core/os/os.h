@@ -210,7 +210,8 @@ bool mi_os_is_guest(void);
 bool mi_os_helper_lives(void);
 /* Waits until every helper has ended. */
 void mi_os_helper_join(void);
-/* To be called in a forked child, which has no helper. */
+/* To be called in a forked child, which has no helper but those that it has started before this.
+   Waits until these have ended. */
 void mi_os_helper_forked(void);
 
 /* Waits until the word is woken, if it has this value, for `ms` milliseconds at most. False if the

@@ -94,14 +94,21 @@ static uint64_t hundredths(uint64_t part, uint64_t whole) {
   return whole > 0 ? 100 * part / whole : 0;
 }
 
+/* The processor time since the last decision. Negative in a forked child. */
+static int64_t time_spent(int64_t cpu_ns) {
+  static _Atomic(int64_t) cpu_ns_then;
+  return cpu_ns - atomic_exchange_explicit(&cpu_ns_then, cpu_ns, memory_order_relaxed);
+}
+
 /* The cost of what was regretted since the last decision, in hundredths of the processor time since
    then. */
-static uint64_t share_of_time(int64_t cpu_ns) {
-  static _Atomic(int64_t) cpu_ns_then;
-  int64_t ns = cpu_ns - atomic_exchange_explicit(&cpu_ns_then, cpu_ns, memory_order_relaxed);
+static uint64_t share_of_time(int64_t spent_ns) {
   uint64_t us = cost_us(atomic_exchange_explicit(&regretted, 0, memory_order_relaxed));
-  return ns > 0 ? hundredths(1000 * us, (uint64_t)ns) : 0; /* negative in a forked child */
+  return spent_ns > 0 ? hundredths(1000 * us, (uint64_t)spent_ns) : 0;
 }
+
+/* Whether the process used less than a tenth of a processor. */
+static bool is_quiet(int64_t spent_ns, int64_t ms) { return spent_ns < ms * (1000 * 1000 / 10); }
 
 static uint32_t longer(uint32_t stretch) {
   return 2 * stretch < MI_PACE_LONGEST ? 2 * stretch : MI_PACE_LONGEST;
@@ -130,10 +137,13 @@ void mi_pace_decide(int64_t now, int64_t (*cpu_ns)(void), size_t waiting) {
   int64_t ms = is_time_again(&decided_at, now, DECIDE_AGAIN_MS);
   if (ms == 0) return;
   forget(now);
-  uint64_t time = share_of_time(cpu_ns());
+  int64_t spent_ns = time_spent(cpu_ns());
+  uint64_t time = share_of_time(spent_ns);
   uint64_t memory = hundredths(waiting, (uint64_t)mi_stat_current(committed));
   uint32_t stretch = atomic_load_explicit(&mi_pace_stretch, memory_order_relaxed);
-  if (time > TOO_MUCH || (time > MUCH && time > memory)) {
+  if (is_quiet(spent_ns, ms)) {
+    stretch = MI_PACE_SHORTEST;
+  } else if (time > TOO_MUCH || (time > MUCH && time > memory)) {
     stretch = longer(stretch);
   } else if (time < LITTLE) {
     stretch = shorter(stretch, ms / DECIDE_AGAIN_MS);

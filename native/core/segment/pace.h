@@ -3,8 +3,8 @@
    to 20 us, by the machine (the most in some virtual machines), so its cost is measured. At first
    free memory waits for purge_delay. The delay grows, to four times that at most, while bringing
    purged memory back takes more than a tenth of the processor time; or more than a twentieth, and a
-   larger share than the waiting memory has of all committed memory. All of it is an estimate, and
-   races only make it less exact.
+   larger share than the waiting memory has of all committed memory. In a process that has become
+   quiet it is purge_delay again. All of it is an estimate, and races only make it less exact.
 
    Any thread may call all of these functions. */
 #ifndef MI_PACE_H

@@ -178,11 +178,12 @@ static bool is_lost(uint32_t word) {
 }
 
 static uint32_t forget_lost(uint32_t word) {
+  bool had_begun = atomic_load(&began);
+  bool forgotten = change(word, with_state(word, NONE));
   /* Killed as it began, as by a filter of system calls: the next one would be, too. */
-  if (!atomic_load(&began)) {
+  if (forgotten && !had_begun) {
     atomic_store_explicit(&retry_at, mi_os_now() + RETRY_MS, memory_order_relaxed);
   }
-  change(word, with_state(word, NONE));
   return atomic_load(&state);
 }
 
@@ -222,10 +223,14 @@ mi_cold void mi_purger_end(void) {
   mi_os_helper_join();
 }
 
-void mi_purger_hold(void) { atomic_store(&state, COMING); }
+void mi_purger_hold(void) {
+  /* What other fork handlers freed before ours may have started one. */
+  atomic_store(&state, ENDED);
+  mi_os_wake(&state);
+  mi_os_helper_forked();
+}
 
 mi_cold void mi_purger_forked(void) {
-  mi_os_helper_forked();
   atomic_store(&state, NONE);
   atomic_store_explicit(&retry_at, 0, memory_order_relaxed);
 }

@@ -12,9 +12,14 @@
    os/os.h. Called once, before anything is due. */
 void mi_purger_set_round(int64_t (*round)(void));
 
-/* What waits to be purged: dirty units and mappings that nobody uses; and blocks in pages and
-   magazines of threads that may sleep. */
-typedef enum mi_waiting_e { MI_WAITING_UNITS, MI_WAITING_BLOCKS, MI_WAITING_KINDS } mi_waiting_t;
+/* What waits to be purged: dirty units, and mappings that nobody uses; blocks in pages of threads
+   that may sleep; and those in their magazines. */
+typedef enum mi_waiting_e {
+  MI_WAITING_UNITS,
+  MI_WAITING_BLOCKS,
+  MI_WAITING_MAGAZINES,
+  MI_WAITING_KINDS
+} mi_waiting_t;
 
 /* Says that `units`, or as much memory, have been put aside to be purged, and announced. Once they
    are worth it, wakes or starts the purger. Any thread, in the middle of anything. */
@@ -27,7 +32,7 @@ bool mi_purger_may_come(void);
 
 /* Ends the purger for ever, and waits until it has ended. */
 void mi_purger_end(void);
-/* In a forked child, before it repairs anything: no purger is started until mi_purger_forked. */
+/* In a forked child, before it repairs anything: there is no purger until mi_purger_forked. */
 void mi_purger_hold(void);
 /* In a forked child, when all is repaired: from now on a purger is started when one is needed. */
 void mi_purger_forked(void);
