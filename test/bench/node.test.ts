@@ -14,7 +14,7 @@ test('bench:node prints each row beside its target, and writes the same as JSON'
     expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
     const results = JSON.parse(readFileSync(file, 'utf8'));
     expect(results.node).toBe(process.versions.node);
-    expect(stdout).toContain(`${results.machine}; ${process.platform}`);
+    expect(stdout).toContain(`${results.machine}; ${process.arch}`);
     expect(results.speed.length).toBe(17);
     for (const { our, size, ours, theirs, ratio } of results.speed) {
       expect([typeof our, typeof size]).toEqual(['string', 'number']);
