@@ -29,9 +29,9 @@ function send(moved) {
   parentPort.postMessage(moved, [moved.buffer]);
 }
 
-/** Waits to be terminated. */
-function ask() {
-  setInterval(() => parentPort.postMessage(null), 1);
+/** Waits to be terminated, once `isReady`. */
+function ask(isReady = () => true) {
+  setInterval(() => isReady() && parentPort.postMessage(null), 1);
 }
 
 async function work({ way, end, count }) {
@@ -56,7 +56,8 @@ async function work({ way, end, count }) {
     });
   }
   if (end === 'exit' || end === 'collected') process.exit();
-  if (end === 'terminated' || end === 'turns') ask();
+  if (end === 'terminated') ask();
+  if (end === 'turns') ask(() => other.stats().blocks === globalThis.kept.length);
 }
 
 /** Buffers that are garbage as the worker ends, found, swept or not, and some that are alive. */
