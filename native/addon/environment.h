@@ -29,8 +29,8 @@ struct Environment {
   // collection is wanted already.
   void OnCollectWanted(napi_value callback);
 
-  // Counts a block or heap, and the `bytes` that came back with it. After a burst, asks JavaScript to call
-  // CollectIfIdle in a while.
+  // Counts a block or heap, and the `bytes` that came back with it. After a burst, asks JavaScript
+  // to call CollectIfIdle in a while.
   void NoteFreed(size_t bytes);
 
   // An ArrayBuffer over memory of the runtime, all zero, at `start`. Null, and no exception, if

@@ -71,6 +71,12 @@ static inline long proc_status(long thread, const char* field, int base) {
   return at == NULL ? -1 : (long)strtoul(at + strlen(field), NULL, base);
 }
 
+static inline void wait_for_good_end(pid_t pid) {
+  int status;
+  CHECK_EQ(waitpid(pid, &status, 0), pid);
+  CHECK_EQ(status, 0);
+}
+
 /* Runs `fn` in a child, which must end well. */
 static inline void in_child(const char* name, void (*fn)(void)) {
   printf("%s\n", name);
@@ -82,9 +88,7 @@ static inline void in_child(const char* name, void (*fn)(void)) {
     fn();
     _exit(0);
   }
-  int status;
-  CHECK_EQ(waitpid(pid, &status, 0), pid);
-  CHECK_EQ(status, 0);
+  wait_for_good_end(pid);
 }
 
 #endif

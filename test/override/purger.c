@@ -125,9 +125,7 @@ static void is_not_inherited(void) {
       if (i % 5 == 0) wait_until_back();
       exit(0);
     }
-    int status;
-    CHECK_EQ(waitpid(pid, &status, 0), pid);
-    CHECK_EQ(status, 0);
+    wait_for_good_end(pid);
   }
   wait_until_back();
 }
@@ -144,9 +142,7 @@ static void is_not_a_guest(void) {
       sleep_ms(20);
       _exit(round == 0 || proc_purger() == 0 ? 0 : 1);
     }
-    int status;
-    CHECK_EQ(waitpid(pid, &status, 0), pid);
-    CHECK_EQ(status, 0);
+    wait_for_good_end(pid);
     churn();
     wait_until_back();
     wait_until_gone();
@@ -168,9 +164,7 @@ static void comes_in_an_unnoticed_child(void) {
     wait_until_back();
     _exit(0);
   }
-  int status;
-  CHECK_EQ(waitpid(pid, &status, 0), pid);
-  CHECK_EQ(status, 0);
+  wait_for_good_end(pid);
 }
 
 static bool frees_in_child;
@@ -204,9 +198,7 @@ static void waits_for_repair(void) {
     }
     _exit(0);
   }
-  int status;
-  CHECK_EQ(waitpid(pid, &status, 0), pid);
-  CHECK_EQ(status, 0);
+  wait_for_good_end(pid);
   frees_in_child = false;
   give_back();
 }

@@ -47,7 +47,8 @@ mi_os_identity_t mi_os_identity(void) {
   return who;
 }
 
-/* membarrier(2), since Linux 4.14; the names in the system's header are newer than some of those. */
+/* membarrier(2), since Linux 4.14; the names in the system's header are newer than some of
+   those. */
 enum { PRIVATE_EXPEDITED = 1 << 3, REGISTER_PRIVATE_EXPEDITED = 1 << 4 };
 
 mi_cold bool mi_os_fence_threads_start(void) {
