@@ -39,7 +39,8 @@ void mi_scavenge_announce(mi_slot_ref_t ref, size_t bytes) {
 
 void mi_scavenge_hint(mi_slot_ref_t ref) {
   /* A round takes the mark away, and then (mi_purge_begin and pinning are fences in between) looks
-     at the lists: either it sees the push that comes before this, or we see that the mark is gone. */
+     at the lists: either it sees the push that comes before this, or we see that the mark is
+     gone. */
   uint32_t marks = atomic_load(&ref.chunk->to_scavenge);
   if ((marks >> ref.index & 1) == 0) announce(ref, SOME_UNITS);
 }
