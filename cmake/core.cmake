@@ -72,6 +72,7 @@ set(MI_CORE_SOURCES
     native/core/segment/arena.c
     native/core/page/check.c
     native/core/heap/magazine.c
+    native/core/heap/magazine_depth.c
     native/core/heap/magazine_fence.c
     native/core/heap/magazine_sweep.c
     native/core/heap/unload.c

@@ -444,12 +444,16 @@ typedef struct mi_thread_stats_s {
    last (heap/magazine.h). For its page each of them is alive. A magazine is not unmapped before the
    library ends, so any thread may read it at any time; the owner writes it, unless a comment says
    otherwise. */
-enum { MI_MAGAZINE_CLASSES = 40, MI_MAGAZINE_DEPTH = 8 };
+enum { MI_MAGAZINE_CLASSES = 40, MI_MAGAZINE_DEPTH = 64 };
 _Static_assert(MI_SMALL_SIZE_MAX << (MI_MAGAZINE_CLASSES / 8) == MI_MEDIUM_BLOCK_MAX,
                "there are eight classes to a doubling");
 typedef struct mi_magazine_s {
   /* How many slots of each class are in use, from the first one on. For the owner. */
   uint8_t count[MI_MAGAZINE_CLASSES];
+  /* How many it may use now: heap/magazine_depth.c. */
+  _Atomic(uint8_t) depth[MI_MAGAZINE_CLASSES];
+  /* For the owner. How many blocks of each class found no room since malloc found none. */
+  uint8_t overflows[MI_MAGAZINE_CLASSES];
   _Atomic(uintptr_t) owner; /* id of the thread that has it; 0: none, and any thread may take it */
   _Atomic(bool) watched;    /* other threads may take blocks from it */
   /* It was watched once, and a thread may still look into it. */

@@ -11,6 +11,7 @@
 #include "api/alloc.h"
 #include "heap/heap.h"
 #include "heap/magazine.h"
+#include "heap/magazine_depth.h"
 #include "heap/request.h"
 #include "heap/retire.h"
 #include "heap/single.h"
@@ -93,7 +94,13 @@ mi_inline void* alloc_next(mi_heap_t* heap, mi_page_t* page, bool zero) {
    due. */
 mi_inline mi_block_t* alloc_from_magazine(mi_heap_t* heap, size_t bin) {
   unsigned size_class = mi_magazine_class(bin);
-  if (heap->magazine->count[size_class] == 0 || !mi_heap_spend(heap, 1)) return NULL;
+  if (heap->magazine->count[size_class] == 0) {
+    if (mi_unlikely(heap->magazine->overflows[size_class] > 0)) {
+      mi_magazine_deepen(heap, size_class);
+    }
+    return NULL;
+  }
+  if (!mi_heap_spend(heap, 1)) return NULL;
   return mi_magazine_pop(heap->magazine, size_class);
 }
 

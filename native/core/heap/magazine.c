@@ -2,6 +2,7 @@
 
 #include "heap/delayed.h"
 #include "heap/heap.h"
+#include "heap/magazine_depth.h"
 #include "heap/magazine_fence.h"
 #include "heap/queue.h"
 #include "segment/memory.h"
@@ -48,6 +49,7 @@ void mi_magazine_start_slow(mi_heap_t* heap) {
   if (mi_option_get(mi_option_purge_delay) == 0) return; /* no memory is to wait */
   heap->magazine = find_or_make();
   if (heap->magazine == NULL) return;
+  mi_magazine_reset_depths(heap->magazine);
   if (heap->others_free) mi_magazine_watch(heap);
   mi_heap_for_each_page(heap, MI_BIN_COUNT, begin_page, NULL);
 }
@@ -89,12 +91,20 @@ static mi_block_t* pop(mi_magazine_t* magazine, unsigned size_class, mi_page_t**
   return block;
 }
 
+bool mi_magazine_return_one(mi_magazine_t* magazine, unsigned size_class) {
+  mi_page_t* page;
+  mi_block_t* block = pop(magazine, size_class, &page);
+  if (block == NULL) return false;
+  mi_page_return_block(page, block);
+  return true;
+}
+
 void mi_magazine_flush_slow(mi_magazine_t* magazine) {
   for (unsigned size_class = 0; size_class < MI_MAGAZINE_CLASSES; size_class++) {
-    mi_block_t* block;
-    mi_page_t* page;
-    while ((block = pop(magazine, size_class, &page)) != NULL) mi_page_return_block(page, block);
+    while (mi_magazine_return_one(magazine, size_class)) {
+    }
   }
+  mi_magazine_reset_depths(magazine);
 }
 
 void mi_magazine_settle_slow(mi_magazine_t* magazine) {
@@ -182,7 +192,10 @@ static bool lets_go(mi_magazine_t* magazine, mi_page_t* page) {
 bool mi_magazine_free(mi_heap_t* heap, mi_page_t* page, mi_block_t* block) {
   mi_magazine_t* magazine = heap->magazine;
   if (heap->visiting || lets_go(magazine, page)) return false;
-  if (!mi_magazine_has_room(magazine, page)) return false;
+  if (!mi_magazine_has_room(magazine, page)) {
+    mi_magazine_overflow(magazine, mi_magazine_class(page->bin));
+    return false;
+  }
   mi_magazine_push(magazine, page, block);
   return true;
 }

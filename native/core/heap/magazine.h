@@ -74,7 +74,9 @@ mi_inline void mi_magazine_set_freer(const mi_heap_t* heap, mi_page_t* page) {
   mi_page_set_freer(page);
 }
 
-/* Gives one block of the bin back to its page. False if there is none. */
+/* Gives the block of the class that was freed last back to its page. False if there is none. */
+bool mi_magazine_return_one(mi_magazine_t* magazine, unsigned size_class);
+/* mi_magazine_return_one, for a malloc of this bin, which finds the block then. */
 bool mi_magazine_give_back(mi_heap_t* heap, unsigned bin);
 
 /* How many blocks of the page are in the magazine. */
@@ -84,6 +86,10 @@ bool mi_magazine_holds(const mi_page_t* page, const mi_block_t* block);
 
 mi_inline unsigned mi_magazine_class(size_t bin) {
   return (unsigned)bin - (mi_bin_of(MI_SMALL_SIZE_MAX) + 1);
+}
+
+mi_inline unsigned mi_magazine_bin(unsigned size_class) {
+  return size_class + (unsigned)mi_bin_of(MI_SMALL_SIZE_MAX) + 1;
 }
 
 /* When the next sweep of watched magazines is due; 0: nothing is in them, or free memory is never
@@ -166,6 +172,11 @@ mi_inline size_t mi_magazine_page_alive(const mi_page_t* page) {
   return mi_page_used(page) - mi_tf_count(word);
 }
 
+/* How many blocks of the class there is room for. Never less than are in it. */
+mi_inline unsigned mi_magazine_depth(const mi_magazine_t* magazine, unsigned size_class) {
+  return atomic_load_explicit(&magazine->depth[size_class], memory_order_relaxed);
+}
+
 /* Whether the page is in use for more than its blocks in the magazine and one that is being freed.
    False proves nothing: in_magazine may be too high (types.h). True may be wrong while other
    threads' frees are being purged. */
@@ -174,7 +185,8 @@ mi_inline bool mi_magazine_page_stays(const mi_page_t* page) {
 }
 
 mi_inline bool mi_magazine_has_room(const mi_magazine_t* magazine, const mi_page_t* page) {
-  return magazine->count[mi_magazine_class(page->bin)] < MI_MAGAZINE_DEPTH;
+  unsigned size_class = mi_magazine_class(page->bin);
+  return magazine->count[size_class] < mi_magazine_depth(magazine, size_class);
 }
 
 /* Whether a block of the page, which has to_magazine set, can go to the magazine without another

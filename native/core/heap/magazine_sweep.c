@@ -80,9 +80,11 @@ static bool is_mine(const mi_magazine_t* magazine) {
 /* Sweeps another thread's magazine. Returns whether a block is left there. */
 static bool sweep_other(mi_magazine_t* magazine, wish_t wish) {
   bool left = false;
-  _Atomic(uintptr_t)* slots = &magazine->slots[0][0];
-  for (size_t i = 0; i < (size_t)MI_MAGAZINE_CLASSES * MI_MAGAZINE_DEPTH; i++) {
-    left |= sweep_slot(magazine, &slots[i], wish);
+  for (unsigned size_class = 0; size_class < MI_MAGAZINE_CLASSES; size_class++) {
+    unsigned depth = mi_magazine_depth(magazine, size_class);
+    for (unsigned i = 0; i < depth; i++) {
+      left |= sweep_slot(magazine, &magazine->slots[size_class][i], wish);
+    }
   }
   return left;
 }
@@ -100,9 +102,12 @@ static bool has_wanted(const mi_magazine_t* magazine, wish_t wish) {
       mi_magazine_has_fence()) {
     return true;
   }
-  const _Atomic(uintptr_t)* slots = &magazine->slots[0][0];
-  for (size_t i = 0; i < (size_t)MI_MAGAZINE_CLASSES * MI_MAGAZINE_DEPTH; i++) {
-    if (is_wanted(atomic_load_explicit(&slots[i], memory_order_relaxed), wish)) return true;
+  for (unsigned size_class = 0; size_class < MI_MAGAZINE_CLASSES; size_class++) {
+    const _Atomic(uintptr_t)* slots = magazine->slots[size_class];
+    unsigned depth = mi_magazine_depth(magazine, size_class);
+    for (unsigned i = 0; i < depth; i++) {
+      if (is_wanted(atomic_load_explicit(&slots[i], memory_order_relaxed), wish)) return true;
+    }
   }
   return false;
 }

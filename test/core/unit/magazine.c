@@ -14,6 +14,7 @@
 #include "random.h"
 #include "segment/purge.h"
 
+enum { DEPTH = 8 }; /* of a class whose blocks do not come and go in numbers */
 static random_t r;
 static pthread_barrier_t step;
 
@@ -354,7 +355,7 @@ static void bounded(size_t size) {
   fill(blocks, 200, size);
   size_t before = held();
   for (int i = 1; i < 10; i++) mi_free(blocks[i * 20]); /* the very first are borrowed */
-  CHECK_EQ(held() - before, MI_MAGAZINE_DEPTH);
+  CHECK_EQ(held() - before, DEPTH);
   for (int i = 0; i < 200; i++) {
     if (i % 20 != 0 || i == 0) mi_free(blocks[i]);
   }
@@ -542,20 +543,20 @@ static void* counts_again(void* arg) {
     if (mi_page_of(of_sleeper[i]) == page) at[count++] = i;
   }
   CHECK_EQ(count, OF_PAGE);
-  for (size_t i = 0; i < MI_MAGAZINE_DEPTH; i++) {
+  for (size_t i = 0; i < DEPTH; i++) {
     mi_free(of_sleeper[at[i]]);
     of_sleeper[at[i]] = NULL;
   }
   magazine_of_sleeper = heap_of_mine()->magazine;
-  CHECK_EQ(held(), MI_MAGAZINE_DEPTH);
+  CHECK_EQ(held(), DEPTH);
   pthread_barrier_wait(&step);
   pthread_barrier_wait(&step); /* the others take all of them */
   CHECK_EQ(held(), 0);
-  CHECK_EQ(page->in_magazine, MI_MAGAZINE_DEPTH);
+  CHECK_EQ(page->in_magazine, DEPTH);
   /* The slots are still counted, too: a pop finds that out. */
   CHECK_PTR(mi_magazine_pop(magazine_of_sleeper, mi_magazine_class(page->bin)), ==, NULL);
-  mi_free(of_sleeper[at[MI_MAGAZINE_DEPTH]]);
-  of_sleeper[at[MI_MAGAZINE_DEPTH]] = NULL;
+  mi_free(of_sleeper[at[DEPTH]]);
+  of_sleeper[at[DEPTH]] = NULL;
   CHECK_EQ(held(), 1);
   CHECK_EQ(page->in_magazine, 1);
   free_shuffled(of_sleeper, OF_SLEEPER);
