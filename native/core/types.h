@@ -448,21 +448,26 @@ enum { MI_MAGAZINE_CLASSES = 40, MI_MAGAZINE_DEPTH = 64 };
 _Static_assert(MI_SMALL_SIZE_MAX << (MI_MAGAZINE_CLASSES / 8) == MI_MEDIUM_BLOCK_MAX,
                "there are eight classes to a doubling");
 typedef struct mi_magazine_s {
-  /* How many slots of each class are in use, from the first one on. For the owner. */
-  uint8_t count[MI_MAGAZINE_CLASSES];
+  /* How many slots of each class are in use, from the first one on. The owner writes it before it
+     empties the slot above, and after it fills one. */
+  _Atomic(uint8_t) count[MI_MAGAZINE_CLASSES];
   /* How many it may use now: heap/magazine_depth.c. */
   _Atomic(uint8_t) depth[MI_MAGAZINE_CLASSES];
+  /* How many blocks of each class were told of as waiting: those that the last sweep left, and what
+     came since (mi_magazine_push). */
+  _Atomic(uint8_t) told[MI_MAGAZINE_CLASSES];
   /* For the owner. How many blocks of each class found no room since malloc found none. */
   uint8_t overflows[MI_MAGAZINE_CLASSES];
+  size_t extra; /* for the owner: the bytes that may be in it beyond the least depths */
+  size_t fits;  /* for the owner: the heap has too few pages for these depths if it has fewer */
   _Atomic(uintptr_t) owner; /* id of the thread that has it; 0: none, and any thread may take it */
-  _Atomic(bool) watched;    /* other threads may take blocks from it */
+  _Atomic(bool) watched;    /* other threads take what lies in it for long */
   /* It was watched once, and a thread may still look into it. */
   _Atomic(bool) contended;
   /* Threads that take blocks out, or are about to: meanwhile the owner does so by exchanges. One
      more while `by_exchange`. */
   _Atomic(uint32_t) takers;
   _Atomic(bool) by_exchange;  /* the owner always does so */
-  _Atomic(bool) popping;      /* a pop of the owner is under way */
   _Atomic(uint32_t) visitors; /* threads that look into it now, and may hold blocks of it */
   struct mi_magazine_s* next; /* in the list of all magazines */
   /* The address of a block, with bit 0 set if the last sweep saw it there; 0: none, or another

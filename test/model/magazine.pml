@@ -20,9 +20,9 @@ byte slot[SLOTS];
 byte count;
 bit watched, contended, announced, looking;
 byte visitors, takers;
-bit by_exchange, can_fence, popping;
+bit by_exchange, can_fence;
 byte forced;
-bit on_its_way; /* the owner has looked at takers, and its store to popping is still on the way */
+bit on_its_way; /* the owner has looked at takers, and its store to count is still on the way */
 bit due; /* now or later: when, is not modelled */
 
 /* What the model knows and the program does not. */
@@ -50,11 +50,13 @@ inline announce() { announced = 1; due = 1 }
 inline push() {
   atomic { some_block(ALIVE); pushing = 1 }
   if
-  :: atomic { slot[count] = b << 1; place[b] = INSIDE; count++ }
+  :: atomic { slot[count] = b << 1; place[b] = INSIDE }
+     count++;
      asked = announced
   :: /* as a processor does, with its store on the way */
      asked = announced;
-     atomic { slot[count] = b << 1; place[b] = INSIDE; count++ }
+     atomic { slot[count] = b << 1; place[b] = INSIDE }
+     count++
   fi;
   atomic { pushing = 0; too_late = 0 }
   if
@@ -64,14 +66,14 @@ inline push() {
   atomic { b = 0; asked = 0 }
 }
 
-/* mi_magazine_empty_slot */
+/* mi_magazine_lower, mi_magazine_empty_slot */
 inline empty_slot() {
   if
-  :: popping = 1;
+  :: count--;
      asked = takers > 0
   :: /* as a processor does, until it executes a fence */
      atomic { asked = takers > 0; on_its_way = 1 }
-     atomic { popping = 1; on_its_way = 0 }
+     atomic { count--; on_its_way = 0 }
   fi;
   if
 #ifdef PLAIN_POP
@@ -83,7 +85,7 @@ inline empty_slot() {
      slot[count] = 0
   :: else -> atomic { word = slot[count]; slot[count] = 0 }
   fi;
-  atomic { popping = 0; asked = 0 }
+  asked = 0
 }
 
 inline watch() {
@@ -99,9 +101,9 @@ inline pop() {
   b = 0;
   do
   :: count > 0 && b == 0 ->
-     count--;
      if
      :: !contended ->
+        count--;
         word = slot[count];
         slot[count] = 0
      :: else -> empty_slot()
@@ -162,18 +164,25 @@ inline look_at(i) {
 #ifndef COUNT_LATE
      visitors++;
 #endif
+     in_use = i < count;
      word = slot[i];
      if
      :: word == 0
      :: else ->
+#ifdef TAKE_BLINDLY
+        takes = (word & SEEN || force) && may_take;
+#else
+        takes = (word & SEEN || force) && may_take && in_use;
+#endif
         atomic {
           if
           :: slot[i] != word -> some = 1
-          :: slot[i] == word && !((word & SEEN || force) && may_take) -> slot[i] = word | SEEN; some = 1
-          :: slot[i] == word && (word & SEEN || force) && may_take ->
+          :: slot[i] == word && !takes -> slot[i] = word | SEEN; some = 1
+          :: slot[i] == word && takes ->
              slot[i] = 0; b = BLOCK(word);
              HOLDS(one_place, place[b] == INSIDE); place[b] = TAKEN
-          fi
+          fi;
+          takes = 0
         }
 #ifdef COUNT_LATE
         visitors++;
@@ -186,7 +195,7 @@ inline look_at(i) {
         visitors--;
 #endif
      fi;
-     word = 0;
+     atomic { word = 0; in_use = 0 }
 #ifndef COUNT_LATE
      visitors--
 #endif
@@ -224,11 +233,7 @@ inline ask_whether_to_take() {
      :: else
      fi;
      may_take = 1
-#ifdef TAKE_BLINDLY
   :: else -> may_take = asked
-#else
-  :: else -> may_take = asked && !popping
-#endif
   fi
 }
 
@@ -274,7 +279,7 @@ inline round() {
 
 active [VISITORS] proctype visitor() {
   byte b, word;
-  bit some, is_last, asked, may_take, force;
+  bit some, is_last, asked, may_take, force, in_use, takes;
   do
   :: !can_fence -> can_fence = 1 /* at any time, or never */
 #ifdef FORCED

@@ -94,7 +94,7 @@ mi_inline void* alloc_next(mi_heap_t* heap, mi_page_t* page, bool zero) {
    due. */
 mi_inline mi_block_t* alloc_from_magazine(mi_heap_t* heap, size_t bin) {
   unsigned size_class = mi_magazine_class(bin);
-  if (heap->magazine->count[size_class] == 0) {
+  if (mi_magazine_in_use(heap->magazine, size_class) == 0) {
     if (mi_unlikely(heap->magazine->overflows[size_class] > 0)) {
       mi_magazine_deepen(heap, size_class);
     }

@@ -1,6 +1,7 @@
 /* malloc's slow path and its heartbeat. */
 #include "heap/delayed.h"
 #include "heap/heap.h"
+#include "heap/magazine_depth.h"
 #include "heap/purge.h"
 #include "heap/reclaim.h"
 #include "heap/request.h"
@@ -40,6 +41,7 @@ static void heartbeat(mi_heap_t* heap) {
   tld->stats.slow_calls++;
   mi_deferred_free(heap, false);
   mi_heap_delayed_free(heap);
+  mi_magazine_fit(heap);
   mi_heap_age_retired(heap);
   if (mi_unlikely(tld->until_collect-- == 0)) {
     tld->until_collect = (int)mi_option_get(mi_option_generic_collect);

@@ -23,6 +23,7 @@ static bool take(mi_magazine_t* magazine) {
 static mi_magazine_t* make(void) {
   mi_magazine_t* magazine = mi_memory_map(sizeof(*magazine), MI_WORD_SIZE, MI_MAP_MEMORY);
   if (magazine == NULL) return NULL;
+  mi_magazine_start_anew(magazine);
   atomic_store_explicit(&magazine->owner, mi_os_thread_id(), memory_order_relaxed);
   magazine->next = atomic_load_explicit(&mi_magazines, memory_order_relaxed);
   /* Release: pairs with the acquire of a thread that walks the list, which then sees `next`. */
@@ -49,7 +50,6 @@ void mi_magazine_start_slow(mi_heap_t* heap) {
   if (mi_option_get(mi_option_purge_delay) == 0) return; /* no memory is to wait */
   heap->magazine = find_or_make();
   if (heap->magazine == NULL) return;
-  mi_magazine_reset_depths(heap->magazine);
   if (heap->others_free) mi_magazine_watch(heap);
   mi_heap_for_each_page(heap, MI_BIN_COUNT, begin_page, NULL);
 }
@@ -66,18 +66,7 @@ void mi_magazine_watch_slow(mi_magazine_t* magazine) {
 
 void mi_magazine_end_slow(mi_magazine_t* magazine) {
   atomic_store_explicit(&magazine->watched, false, memory_order_relaxed);
-  /* If the thread was cancelled in the middle of a pop. */
-  atomic_store_explicit(&magazine->popping, false, memory_order_relaxed);
   atomic_store_explicit(&magazine->owner, 0, memory_order_release);
-}
-
-void mi_magazines_unmap(void) {
-  mi_magazine_t* magazine = atomic_exchange_explicit(&mi_magazines, NULL, memory_order_acquire);
-  while (magazine != NULL) {
-    mi_magazine_t* next = magazine->next;
-    mi_memory_unmap(magazine, sizeof(*magazine));
-    magazine = next;
-  }
 }
 
 /* ---- Giving blocks back ---- */
@@ -104,7 +93,7 @@ void mi_magazine_flush_slow(mi_magazine_t* magazine) {
     while (mi_magazine_return_one(magazine, size_class)) {
     }
   }
-  mi_magazine_reset_depths(magazine);
+  mi_magazine_start_anew(magazine);
 }
 
 void mi_magazine_settle_slow(mi_magazine_t* magazine) {
@@ -136,9 +125,11 @@ bool mi_magazine_give_back(mi_heap_t* heap, unsigned bin) {
 _Atomic(int64_t) mi_magazine_due;
 _Atomic(bool) mi_magazine_announced;
 
-void mi_magazine_count_waiting(void) {
-  enum { SOME_UNITS = 8 }; /* however many magazines there are */
-  mi_purger_count(MI_WAITING_MAGAZINES, SOME_UNITS);
+void mi_magazine_tell(mi_magazine_t* magazine, unsigned size_class) {
+  size_t bytes = mi_magazine_untold(magazine, size_class) * mi_magazine_block_size(size_class);
+  unsigned count = mi_magazine_in_use(magazine, size_class);
+  atomic_store_explicit(&magazine->told[size_class], (uint8_t)count, memory_order_relaxed);
+  mi_purger_count(MI_WAITING_MAGAZINES, bytes >> MI_UNIT_SHIFT);
 }
 
 void mi_magazine_announce(void) {
@@ -147,35 +138,36 @@ void mi_magazine_announce(void) {
   /* Sequentially consistent, both: mi_magazine_round. */
   atomic_store(&mi_magazine_announced, true);
   int64_t nothing = 0;
-  if (atomic_compare_exchange_strong(&mi_magazine_due, &nothing, at)) mi_magazine_count_waiting();
+  if (atomic_compare_exchange_strong(&mi_magazine_due, &nothing, at)) {
+    mi_purger_count(MI_WAITING_MAGAZINES, 1);
+  }
 }
 
 size_t mi_magazine_count(const mi_magazine_t* magazine, const mi_page_t* page) {
   unsigned size_class = mi_magazine_class(page->bin);
   size_t count = 0;
-  for (unsigned i = 0; i < magazine->count[size_class]; i++) {
+  for (unsigned i = 0; i < mi_magazine_in_use(magazine, size_class); i++) {
     uintptr_t word = atomic_load_explicit(&magazine->slots[size_class][i], memory_order_relaxed);
     count += mi_page_contains(page, (const void*)word);
   }
   return count;
 }
 
-static void return_those_of(mi_magazine_t* magazine, const mi_page_t* page) {
+/* Returns the blocks of the page. The others stay where they are, for sweeps to see. */
+static void return_those_of(mi_magazine_t* magazine, mi_page_t* page) {
   unsigned size_class = mi_magazine_class(page->bin);
-  mi_page_t* pages[MI_MAGAZINE_DEPTH];
-  mi_block_t* others[MI_MAGAZINE_DEPTH];
-  size_t count = 0;
-  mi_block_t* block;
-  mi_page_t* its_page;
-  while ((block = pop(magazine, size_class, &its_page)) != NULL) {
-    if (its_page == page) {
-      mi_page_return_block(its_page, block);
-    } else {
-      others[count] = block;
-      pages[count++] = its_page;
-    }
+  for (unsigned i = mi_magazine_in_use(magazine, size_class); i-- > 0;) {
+    _Atomic(uintptr_t)* slot = &magazine->slots[size_class][i];
+    uintptr_t word = atomic_load_explicit(slot, memory_order_relaxed);
+    if (!mi_page_contains(page, mi_magazine_block(word))) continue;
+    /* The slot is in use, so others may be taking the block. Acquire: mi_magazine_empty_slot. */
+    word = atomic_exchange_explicit(slot, 0, memory_order_acquire);
+    mi_block_t* block = mi_magazine_block(word);
+    if (block == NULL) continue;
+    mi_magazine_took(page, block);
+    mi_page_return_block(page, block);
   }
-  for (; count > 0; count--) mi_magazine_put(magazine, pages[count - 1], others[count - 1]);
+  mi_magazine_trim(magazine, size_class);
 }
 
 /* If the page, of which a block is being freed, is in use only for that block and those in the
@@ -193,18 +185,23 @@ bool mi_magazine_free(mi_heap_t* heap, mi_page_t* page, mi_block_t* block) {
   mi_magazine_t* magazine = heap->magazine;
   if (heap->visiting || lets_go(magazine, page)) return false;
   if (!mi_magazine_has_room(magazine, page)) {
-    mi_magazine_overflow(magazine, mi_magazine_class(page->bin));
-    return false;
+    unsigned size_class = mi_magazine_class(page->bin);
+    mi_magazine_trim(magazine, size_class); /* others may have taken some out */
+    if (!mi_magazine_has_room(magazine, page)) {
+      mi_magazine_overflow(magazine, size_class);
+      return false;
+    }
   }
   mi_magazine_push(magazine, page, block);
   return true;
 }
 
 bool mi_magazine_holds(const mi_page_t* page, const mi_block_t* block) {
-  if (!page->to_magazine) return false;
+  if (!page->to_magazine || page->in_magazine == 0) return false;
   const mi_heap_t* heap = atomic_load_explicit(&page->heap, memory_order_relaxed);
-  const _Atomic(uintptr_t)* slots = heap->magazine->slots[mi_magazine_class(page->bin)];
-  for (unsigned i = 0; i < MI_MAGAZINE_DEPTH; i++) {
+  unsigned size_class = mi_magazine_class(page->bin);
+  const _Atomic(uintptr_t)* slots = heap->magazine->slots[size_class];
+  for (unsigned i = 0; i < mi_magazine_in_use(heap->magazine, size_class); i++) {
     if (mi_magazine_block(atomic_load_explicit(&slots[i], memory_order_relaxed)) == block)
       return true;
   }

@@ -9,9 +9,10 @@
 
      no page stays in use only because of blocks in a magazine, unless other threads freed its last
        other blocks, or their frees were just being purged
-     once other threads are known to free blocks of a heap, its magazine is *watched*: a thread that
-       purges takes out what was there for the whole delay, and frees it as another thread does. So
-       a thread that falls asleep keeps nothing in its magazine
+     once other threads are known to free blocks of a heap, or its magazine has become deeper
+       (heap/magazine_depth.h), it is *watched*: a thread that purges takes out what was there for
+       the whole delay, and frees it as another thread does. So a thread that falls asleep keeps
+       nothing in such a magazine
      the magazine of a heap that is being visited is empty
 
    Unless a comment says otherwise, everything is for the thread that owns the heap. Most programs
@@ -25,7 +26,7 @@
 
 enum { MI_MAGAZINE_SEEN = 1 }; /* in a slot: a sweep saw the block there */
 
-/* A heap with fewer pages has no magazine. */
+/* A heap with fewer pages gets no magazine. */
 enum { MI_MAGAZINE_LEAST_PAGES = 64 };
 
 /* All magazines, linked by `next`. */
@@ -40,9 +41,11 @@ mi_inline void mi_magazine_start(mi_heap_t* heap) {
 }
 
 void mi_magazine_watch_slow(mi_magazine_t* magazine);
-/* From now on the magazine is watched: other threads are known to free blocks of this heap. */
+/* From now on the heap's magazine, if it has one, is watched. */
 mi_inline void mi_magazine_watch(mi_heap_t* heap) {
-  if (heap->magazine != NULL) mi_magazine_watch_slow(heap->magazine);
+  mi_magazine_t* magazine = heap->magazine;
+  if (magazine == NULL || atomic_load_explicit(&magazine->watched, memory_order_relaxed)) return;
+  mi_magazine_watch_slow(magazine);
 }
 
 void mi_magazine_flush_slow(mi_magazine_t* magazine);
@@ -81,7 +84,7 @@ bool mi_magazine_give_back(mi_heap_t* heap, unsigned bin);
 
 /* How many blocks of the page are in the magazine. */
 size_t mi_magazine_count(const mi_magazine_t* magazine, const mi_page_t* page);
-/* Whether the block is in the magazine of its heap. */
+/* Whether the block is in the magazine of its heap, which the caller owns. */
 bool mi_magazine_holds(const mi_page_t* page, const mi_block_t* block);
 
 mi_inline unsigned mi_magazine_class(size_t bin) {
@@ -92,6 +95,10 @@ mi_inline unsigned mi_magazine_bin(unsigned size_class) {
   return size_class + (unsigned)mi_bin_of(MI_SMALL_SIZE_MAX) + 1;
 }
 
+mi_inline size_t mi_magazine_block_size(unsigned size_class) {
+  return mi_bin_block_size(mi_magazine_bin(size_class));
+}
+
 /* When the next sweep of watched magazines is due; 0: nothing is in them, or free memory is never
    purged. */
 extern mi_hidden _Atomic(int64_t) mi_magazine_due;
@@ -99,8 +106,8 @@ extern mi_hidden _Atomic(int64_t) mi_magazine_due;
 extern mi_hidden _Atomic(bool) mi_magazine_announced;
 /* Asks for a sweep. */
 mi_noinline void mi_magazine_announce(void);
-/* Counts what is in watched magazines where it is decided whether purging is worth it. */
-void mi_magazine_count_waiting(void);
+/* Tells the purger of blocks of the class that were put into a watched magazine. */
+mi_noinline void mi_magazine_tell(mi_magazine_t* magazine, unsigned size_class);
 
 /* In hardened builds: reports a block that was written to while it was in the magazine. */
 void mi_magazine_check(const mi_page_t* page, mi_block_t* block);
@@ -110,34 +117,43 @@ mi_inline mi_block_t* mi_magazine_block(uintptr_t word) {
   return (mi_block_t*)(word & ~(uintptr_t)MI_MAGAZINE_SEEN);
 }
 
-/* Empties a slot of a magazine that other threads may look into, and returns what was there. An
-   exchange waits until all that the program wrote before has got to the cache: where threads free
-   each other's blocks of 1 to 16 KiB, a third of the time (bench/NOTES.md). So the owner says that
-   it pops, and goes on if nobody takes; who takes has all threads fenced, and then asks whether the
-   owner pops (heap/magazine_fence.h). */
+/* How many slots of the class are in use. For others than the owner: those from there on may be
+   just being emptied. */
+mi_inline unsigned mi_magazine_in_use(const mi_magazine_t* magazine, unsigned size_class) {
+  /* Acquire: pairs with the release of mi_magazine_put. */
+  return atomic_load_explicit(&magazine->count[size_class], memory_order_acquire);
+}
+
+/* Takes the uppermost slot out of use. */
+mi_inline _Atomic(uintptr_t)* mi_magazine_lower(mi_magazine_t* magazine, unsigned size_class) {
+  unsigned top = mi_magazine_in_use(magazine, size_class) - 1;
+  atomic_store_explicit(&magazine->count[size_class], (uint8_t)top, memory_order_relaxed);
+  return &magazine->slots[size_class][top];
+}
+
+/* Empties a slot that was just taken out of use, of a magazine that other threads may look into,
+   and returns what was there. An exchange waits until all that the program wrote before has got to
+   the cache: where threads free each other's blocks of 1 to 16 KiB, a third of the time
+   (bench/NOTES.md). So the owner goes on if nobody takes; who takes has all threads fenced, and
+   then takes only what is in use (heap/magazine_fence.h). */
 mi_inline uintptr_t mi_magazine_empty_slot(mi_magazine_t* magazine, _Atomic(uintptr_t)* slot) {
-  uintptr_t word;
-  atomic_store_explicit(&magazine->popping, true, memory_order_relaxed);
   atomic_signal_fence(memory_order_seq_cst); /* the processor may still change this order */
   /* Acquire, all three: if a sweep took the block, we see that it is still under way
      (mi_magazine_settle). */
-  if (mi_likely(atomic_load_explicit(&magazine->takers, memory_order_acquire) == 0)) {
-    word = atomic_load_explicit(slot, memory_order_acquire);
-    mi_race_window();
-    atomic_store_explicit(slot, 0, memory_order_relaxed);
-  } else {
-    word = atomic_exchange_explicit(slot, 0, memory_order_acquire);
+  if (mi_unlikely(atomic_load_explicit(&magazine->takers, memory_order_acquire) != 0)) {
+    return atomic_exchange_explicit(slot, 0, memory_order_acquire);
   }
-  /* Release: who sees that the pop is over sees the slot empty. */
-  atomic_store_explicit(&magazine->popping, false, memory_order_release);
+  uintptr_t word = atomic_load_explicit(slot, memory_order_acquire);
+  mi_race_window();
+  atomic_store_explicit(slot, 0, memory_order_relaxed);
   return word;
 }
 
 /* Takes the block of the class that was freed last, or NULL. The caller then calls
    mi_magazine_took. */
 mi_inline mi_block_t* mi_magazine_pop(mi_magazine_t* magazine, unsigned size_class) {
-  while (magazine->count[size_class] > 0) {
-    _Atomic(uintptr_t)* slot = &magazine->slots[size_class][--magazine->count[size_class]];
+  while (mi_magazine_in_use(magazine, size_class) > 0) {
+    _Atomic(uintptr_t)* slot = mi_magazine_lower(magazine, size_class);
     uintptr_t word;
     if (mi_likely(!atomic_load_explicit(&magazine->contended, memory_order_relaxed))) {
       word = atomic_load_explicit(slot, memory_order_relaxed);
@@ -149,6 +165,16 @@ mi_inline mi_block_t* mi_magazine_pop(mi_magazine_t* magazine, unsigned size_cla
   }
   return NULL;
 }
+/* Takes the uppermost slots of the class out of use while they are empty. */
+mi_inline void mi_magazine_trim(mi_magazine_t* magazine, unsigned size_class) {
+  const _Atomic(uintptr_t)* slots = magazine->slots[size_class];
+  unsigned count;
+  /* Acquire: as in mi_magazine_empty_slot. */
+  while ((count = mi_magazine_in_use(magazine, size_class)) > 0 &&
+         atomic_load_explicit(&slots[count - 1], memory_order_acquire) == 0) {
+    (void)mi_magazine_lower(magazine, size_class);
+  }
+}
 /* Completes a pop: the block, which lies in the page, is not in the magazine any more. */
 mi_inline void mi_magazine_took(mi_page_t* page, mi_block_t* block) {
   page->in_magazine--;
@@ -159,9 +185,12 @@ mi_inline void mi_magazine_took(mi_page_t* page, mi_block_t* block) {
 mi_inline void mi_magazine_put(mi_magazine_t* magazine, mi_page_t* page, mi_block_t* block) {
   unsigned size_class = mi_magazine_class(page->bin);
   if (MI_HARDENED) mi_block_set_next(page, block, NULL);
+  unsigned count = mi_magazine_in_use(magazine, size_class);
   /* Release: a sweep that takes it sees that our use of it is over. */
-  atomic_store_explicit(&magazine->slots[size_class][magazine->count[size_class]++],
-                        (uintptr_t)block, memory_order_release);
+  atomic_store_explicit(&magazine->slots[size_class][count], (uintptr_t)block,
+                        memory_order_release);
+  /* Release: who finds the slot in use sees no block that was there before. */
+  atomic_store_explicit(&magazine->count[size_class], (uint8_t)(count + 1), memory_order_release);
   page->in_magazine++;
 }
 
@@ -186,7 +215,7 @@ mi_inline bool mi_magazine_page_stays(const mi_page_t* page) {
 
 mi_inline bool mi_magazine_has_room(const mi_magazine_t* magazine, const mi_page_t* page) {
   unsigned size_class = mi_magazine_class(page->bin);
-  return magazine->count[size_class] < mi_magazine_depth(magazine, size_class);
+  return mi_magazine_in_use(magazine, size_class) < mi_magazine_depth(magazine, size_class);
 }
 
 /* Whether a block of the page, which has to_magazine set, can go to the magazine without another
@@ -196,23 +225,30 @@ mi_inline bool mi_magazine_takes(const mi_heap_t* heap, const mi_page_t* page) {
          mi_magazine_has_room(heap->magazine, page);
 }
 
+/* How many blocks of the class nobody was told of. */
+mi_inline unsigned mi_magazine_untold(const mi_magazine_t* magazine, unsigned size_class) {
+  unsigned count = mi_magazine_in_use(magazine, size_class);
+  unsigned told = atomic_load_explicit(&magazine->told[size_class], memory_order_relaxed);
+  return count > told ? count - told : 0;
+}
+
 /* Frees a block into the magazine, which takes it (mi_magazine_takes). */
 mi_inline void mi_magazine_push(mi_magazine_t* magazine, mi_page_t* page, mi_block_t* block) {
   mi_magazine_put(magazine, page, block);
   /* The compiler keeps this order; for the processor, which may not, see sweep_and_announce
      (heap/magazine_sweep.c). */
   atomic_signal_fence(memory_order_seq_cst);
-  if (atomic_load_explicit(&magazine->watched, memory_order_relaxed) &&
-      mi_unlikely(!atomic_load_explicit(&mi_magazine_announced, memory_order_relaxed))) {
+  if (!atomic_load_explicit(&magazine->watched, memory_order_relaxed)) return;
+  if (mi_unlikely(!atomic_load_explicit(&mi_magazine_announced, memory_order_relaxed))) {
     mi_magazine_announce();
   }
+  unsigned size_class = mi_magazine_class(page->bin);
+  size_t untold = mi_magazine_untold(magazine, size_class) * page->block_size;
+  if (mi_unlikely(untold >= MI_UNIT_SIZE)) mi_magazine_tell(magazine, size_class);
 }
 
 /* Frees a block of a page with to_magazine. False, and the block is not freed, if it must go to its
    page: then no block of the page is in the magazine, or there is no room for its class. */
 bool mi_magazine_free(mi_heap_t* heap, mi_page_t* page, mi_block_t* block);
-
-/* Unmaps all magazines, when no thread has one any more. */
-void mi_magazines_unmap(void);
 
 #endif

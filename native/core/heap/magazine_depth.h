@@ -9,10 +9,19 @@
 /* malloc finds no block of the class, of which some had no room before. */
 mi_noinline void mi_magazine_deepen(mi_heap_t* heap, unsigned size_class);
 
-/* A block of the class finds no room. Frees others of the class, which may end pages. */
+/* A block of the class finds no room. May free others of the class, and so end pages. */
 void mi_magazine_overflow(mi_magazine_t* magazine, unsigned size_class);
 
-/* The magazine, which is empty, starts again with the least depths. */
-void mi_magazine_reset_depths(mi_magazine_t* magazine);
+/* The magazine, which is empty, has the least depths again. */
+void mi_magazine_start_anew(mi_magazine_t* magazine);
+
+void mi_magazine_shrink(mi_magazine_t* magazine);
+/* Gives the magazine the least depths if the heap has become much smaller since they grew. May free
+   blocks, and so end pages. */
+mi_inline void mi_magazine_fit(mi_heap_t* heap) {
+  if (heap->magazine != NULL && mi_unlikely(heap->page_count < heap->magazine->fits)) {
+    mi_magazine_shrink(heap->magazine);
+  }
+}
 
 #endif

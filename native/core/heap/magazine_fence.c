@@ -5,9 +5,9 @@
 
 /* Whether sweeps can have all threads fenced.
 
-     UNASKED -> WANTED   by the first thread whose magazine is watched
-     WANTED -> ASKED     by the purger; it stays so if the system has no such fence
-     ASKED -> USABLE     by the purger
+     UNASKED -> WANTED   by the first thread whose magazine is watched, or as the process starts
+     WANTED -> ASKED     by the purger, or then; it stays so if the system has no such fence
+     ASKED -> USABLE     by the same
      USABLE -> ASKED     when the system refuses one after all
      ASKED -> WANTED     in a forked child */
 enum { UNASKED, WANTED, ASKED, USABLE };
@@ -26,6 +26,10 @@ bool mi_magazine_has_fence(void) { return atomic_load(&fence) == USABLE; }
 void mi_magazine_prepare_fence(void) {
   if (!fence_changes(WANTED, ASKED)) return;
   if (mi_os_fence_threads_start()) atomic_store(&fence, USABLE);
+}
+
+void mi_magazine_prepare_fence_early(void) {
+  if (fence_changes(UNASKED, WANTED)) mi_magazine_prepare_fence();
 }
 
 void mi_magazine_fence_forked(void) { fence_changes(ASKED, WANTED); }
@@ -48,7 +52,8 @@ static bool is_settled(void) {
   return at == 0 || mi_os_now() >= at + SETTLED_MS;
 }
 
-/* An owner that did not see `takers` had its fence after it looked; we see what it said before. */
+/* An owner that did not see `takers` had its fence after it looked; we see that it had taken the
+   slot out of use before. */
 bool mi_magazines_begin_taking(mi_magazine_t* first) {
   for (mi_magazine_t* magazine = first; magazine != NULL; magazine = magazine->next) {
     atomic_fetch_add(&magazine->takers, 1);
@@ -83,7 +88,5 @@ static void set_by_exchange(mi_magazine_t* magazine, bool value) {
 
 bool mi_magazine_may_take(mi_magazine_t* magazine, bool fenced) {
   set_by_exchange(magazine, !fenced);
-  /* Acquire: pairs with the release at the end of a pop. */
-  return (fenced || is_settled()) &&
-         !atomic_load_explicit(&magazine->popping, memory_order_acquire);
+  return fenced || is_settled();
 }

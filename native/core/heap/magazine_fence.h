@@ -7,6 +7,9 @@
 
 #include "types.h"
 
+/* As the process starts and has one thread, which makes it cheap: mi_magazine_prepare_fence, wanted
+   or not. */
+void mi_magazine_prepare_fence_early(void);
 /* Lets owners of watched magazines pop without an exchange, if the system can fence all threads;
    from the next sweep on. May take 50 ms, so the purger does it. */
 void mi_magazine_prepare_fence(void);
@@ -18,11 +21,11 @@ bool mi_magazine_has_fence(void);
 /* For the owner of a magazine that no thread has looked into yet, before any may. */
 void mi_magazine_expect_takers(mi_magazine_t* magazine);
 
-/* From now on the owners of these magazines pop by exchanges, but for pops that are under way: of
-   these `popping` tells, if all threads were fenced. Returns whether they were. */
+/* From now on the owners of these magazines pop by exchanges, but for pops that are under way: if
+   all threads were fenced, their slots are seen not to be in use. Returns whether they were. */
 bool mi_magazines_begin_taking(mi_magazine_t* first);
 /* Between begin_taking, which returned `fenced`, and end_taking: whether blocks may be taken out of
-   the magazine. If not all threads were fenced, its owner pops by exchanges from now on, and they
+   slots in use. If not all threads were fenced, its owner pops by exchanges from now on, and they
    may once it has done so for a while. */
 bool mi_magazine_may_take(mi_magazine_t* magazine, bool fenced);
 void mi_magazines_end_taking(mi_magazine_t* first);

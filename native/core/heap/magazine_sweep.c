@@ -4,9 +4,10 @@
 
 #include "heap/delayed.h"
 #include "heap/magazine.h"
+#include "heap/magazine_depth.h"
 #include "heap/magazine_fence.h"
 #include "os/rare.h"
-#include "segment/purge.h"
+#include "segment/memory.h"
 #include "segment/purger.h"
 
 /* What a sweep does with the blocks it finds. */
@@ -39,9 +40,7 @@ static mi_block_t* take_from(_Atomic(uintptr_t)* slot, wish_t wish, bool* left) 
 
 /* Sweeps a slot of another thread's magazine. Returns whether a block is left there. */
 static bool sweep_slot(mi_magazine_t* magazine, _Atomic(uintptr_t)* slot, wish_t wish) {
-  uintptr_t word = atomic_load_explicit(slot, memory_order_relaxed);
   bool left = false;
-  if (word == 0) return false;
   /* Counted before the block is taken, so that an owner that finds it gone waits. Release at the
      end: by then the block is on its page. */
   atomic_fetch_add_explicit(&magazine->visitors, 1, memory_order_relaxed);
@@ -52,52 +51,69 @@ static bool sweep_slot(mi_magazine_t* magazine, _Atomic(uintptr_t)* slot, wish_t
   return left;
 }
 
-/* Sweeps this thread's own magazine. Returns whether a block is left there. */
-static bool sweep_mine(mi_magazine_t* magazine) {
+/* Sweeps a slot of this thread's own magazine. Returns whether a block is left there. */
+static bool sweep_slot_of_mine(_Atomic(uintptr_t)* slot) {
   bool left = false;
-  for (unsigned size_class = 0; size_class < MI_MAGAZINE_CLASSES; size_class++) {
-    _Atomic(uintptr_t)* slots = magazine->slots[size_class];
-    for (unsigned i = 0; i < magazine->count[size_class]; i++) {
-      mi_block_t* block = take_from(&slots[i], TAKE_OLD, &left);
-      if (block == NULL) continue;
-      mi_page_t* page = mi_page_of(block);
-      mi_magazine_took(page, block);
-      mi_page_return_block(page, block);
-    }
-    uint8_t* count = &magazine->count[size_class];
-    /* Acquire: as in mi_magazine_empty_slot. */
-    while (*count > 0 && atomic_load_explicit(&slots[*count - 1], memory_order_acquire) == 0) {
-      --*count;
-    }
-  }
-  return left;
+  mi_block_t* block = take_from(slot, TAKE_OLD, &left);
+  if (block == NULL) return left;
+  mi_page_t* page = mi_page_of(block);
+  mi_magazine_took(page, block);
+  mi_page_return_block(page, block);
+  return false;
 }
 
 static bool is_mine(const mi_magazine_t* magazine) {
   return atomic_load_explicit(&magazine->owner, memory_order_relaxed) == mi_os_thread_id();
 }
 
-/* Sweeps another thread's magazine. Returns whether a block is left there. */
-static bool sweep_other(mi_magazine_t* magazine, wish_t wish) {
-  bool left = false;
-  for (unsigned size_class = 0; size_class < MI_MAGAZINE_CLASSES; size_class++) {
-    unsigned depth = mi_magazine_depth(magazine, size_class);
-    for (unsigned i = 0; i < depth; i++) {
-      left |= sweep_slot(magazine, &magazine->slots[size_class][i], wish);
-    }
+/* Where a sweep is: it goes on with this class of this magazine. NULL: at the end. */
+typedef struct place_s {
+  mi_magazine_t* magazine;
+  unsigned size_class;
+} place_t;
+
+/* Sweeps a class. Returns how many blocks are left there, and takes what was to be done off the
+   budget. */
+static unsigned sweep_class(const place_t* at, wish_t wish, mi_purge_budget_t* budget) {
+  enum { BLOCKS_PER_UNIT = 8 }; /* to free so many takes as long as to purge a unit */
+  mi_magazine_t* magazine = at->magazine;
+  _Atomic(uintptr_t)* slots = magazine->slots[at->size_class];
+  bool mine = is_mine(magazine);
+  unsigned depth = mi_magazine_depth(magazine, at->size_class);
+  unsigned seen = 0, left = 0;
+  for (unsigned i = 0; i < depth; i++) {
+    if (atomic_load_explicit(&slots[i], memory_order_relaxed) == 0) continue;
+    seen++;
+    /* Asked before the slot is read: what is put there later is in use, too. */
+    bool in_use = i < mi_magazine_in_use(magazine, at->size_class);
+    left += mine ? sweep_slot_of_mine(&slots[i])
+                 : sweep_slot(magazine, &slots[i], in_use ? wish : MARK);
   }
+  if (mine) mi_magazine_trim(magazine, at->size_class);
+  atomic_store_explicit(&magazine->told[at->size_class], (uint8_t)left, memory_order_relaxed);
+  mi_purge_spend(budget, (seen + BLOCKS_PER_UNIT - 1) / BLOCKS_PER_UNIT);
   return left;
 }
 
-static bool is_watched_other(const mi_magazine_t* magazine) {
+/* Sweeps the rest of the magazine, or as much of it as the budget allows. Returns how many bytes
+   are left there. */
+static size_t sweep_magazine(place_t* at, wish_t wish, mi_purge_budget_t* budget) {
+  size_t bytes = 0;
+  for (; at->size_class < MI_MAGAZINE_CLASSES && budget->units > 0; at->size_class++) {
+    bytes += sweep_class(at, wish, budget) * mi_magazine_block_size(at->size_class);
+  }
+  return bytes;
+}
+
+static bool is_watched(const mi_magazine_t* magazine) {
   /* Acquire: pairs with the release of mi_magazine_watch_slow. */
-  return atomic_load_explicit(&magazine->watched, memory_order_acquire) && !is_mine(magazine);
+  return atomic_load_explicit(&magazine->watched, memory_order_acquire);
 }
 
 /* Whether another thread's watched magazine has a block that the sweep would take, or its owner
    need not use exchanges any more. */
 static bool has_wanted(const mi_magazine_t* magazine, wish_t wish) {
-  if (!is_watched_other(magazine)) return false;
+  if (!is_watched(magazine) || is_mine(magazine)) return false;
   if (atomic_load_explicit(&magazine->by_exchange, memory_order_relaxed) &&
       mi_magazine_has_fence()) {
     return true;
@@ -112,36 +128,65 @@ static bool has_wanted(const mi_magazine_t* magazine, wish_t wish) {
   return false;
 }
 
-/* Sweeps the watched magazines of other threads. Returns whether a block is left there. */
-static bool sweep_others(wish_t wish) {
-  mi_magazine_t* first = atomic_load_explicit(&mi_magazines, memory_order_acquire);
+/* Whether the sweep looks into the magazine. This thread's own is only for TAKE_OLD. */
+static bool is_swept(const mi_magazine_t* magazine, wish_t wish) {
+  return is_watched(magazine) && (wish == TAKE_OLD || !is_mine(magazine));
+}
+
+/* Sweeps watched magazines, from *at on, until the budget runs out. Returns how many bytes are left
+   there. */
+static size_t sweep_from(place_t* at, wish_t wish, mi_purge_budget_t* budget) {
+  mi_magazine_t* first = at->magazine;
   bool wanted = false;
-  bool left = false;
-  mi_magazine_t* magazine = first;
-  for (; magazine != NULL && !wanted; magazine = magazine->next) {
+  for (mi_magazine_t* magazine = first; magazine != NULL && !wanted; magazine = magazine->next) {
     wanted = has_wanted(magazine, wish);
   }
   bool fenced = wanted && mi_magazines_begin_taking(first);
-  for (magazine = first; magazine != NULL; magazine = magazine->next) {
-    if (!is_watched_other(magazine)) continue;
-    left |= sweep_other(magazine, wanted && mi_magazine_may_take(magazine, fenced) ? wish : MARK);
+  size_t left = 0;
+  while (at->magazine != NULL) {
+    if (is_swept(at->magazine, wish)) {
+      bool may_take =
+          is_mine(at->magazine) || (wanted && mi_magazine_may_take(at->magazine, fenced));
+      left += sweep_magazine(at, may_take ? wish : MARK, budget);
+      if (at->size_class < MI_MAGAZINE_CLASSES) break;
+    }
+    *at = (place_t){at->magazine->next, 0};
   }
   if (wanted) mi_magazines_end_taking(first);
   return left;
 }
 
-void mi_magazine_take_all(void) { (void)sweep_others(TAKE_ALL); }
+static place_t first_place(void) {
+  return (place_t){atomic_load_explicit(&mi_magazines, memory_order_acquire), 0};
+}
 
-/* Returns whether a block is left in a watched magazine. */
-static bool sweep_watched(void) {
-  bool left = sweep_others(TAKE_OLD);
-  mi_magazine_t* magazine = atomic_load_explicit(&mi_magazines, memory_order_acquire);
-  for (; magazine != NULL; magazine = magazine->next) {
-    if (is_mine(magazine) && atomic_load_explicit(&magazine->watched, memory_order_relaxed)) {
-      left |= sweep_mine(magazine);
-    }
+void mi_magazine_take_all(void) {
+  place_t at = first_place();
+  (void)sweep_from(&at, TAKE_ALL, &(mi_purge_budget_t){SIZE_MAX});
+}
+
+/* One thread at a time makes a round, or the last sweep could follow the one before at once. The
+   others do not wait. */
+static _Atomic(bool) sweeping;
+
+/* A sweep that is under way, in as many rounds as it takes. For the thread that set `sweeping`. */
+static struct {
+  bool under_way;
+  bool is_last; /* the announcement had ended before it began */
+  place_t at;
+  size_t left; /* bytes left behind */
+} sweep;
+
+/* False if the budget has run out before the end. */
+static bool go_on(mi_purge_budget_t* budget) {
+  if (!sweep.under_way) {
+    sweep.is_last = !atomic_load(&mi_magazine_announced);
+    sweep.at = first_place();
+    sweep.left = 0;
   }
-  return left;
+  sweep.left += sweep_from(&sweep.at, TAKE_OLD, budget);
+  sweep.under_way = sweep.at.magazine != NULL;
+  return !sweep.under_way;
 }
 
 /* Not sooner than all pushes are over that were under way, also where purge_delay is shorter than
@@ -156,12 +201,14 @@ static int64_t last_sweep_time(void) {
 /* A sweep that finds nothing may miss a push whose thread still found a sweep announced. So the
    first sweep that finds nothing only ends the announcement. What comes too late for it is seen by
    one more sweep, when those pushes are long over. */
-static void sweep_and_announce(void) {
-  bool is_last = !atomic_load(&mi_magazine_announced);
-  if (sweep_watched()) {
+static void sweep_and_announce(int64_t now, mi_purge_budget_t* budget) {
+  if (!go_on(budget)) {
+    atomic_store(&mi_magazine_due, mi_purge_later(now));
+    mi_purger_count(MI_WAITING_MAGAZINES, MI_UNITS_PER_SEGMENT);
+  } else if (sweep.left > 0) {
     mi_magazine_announce();
-    mi_magazine_count_waiting();
-  } else if (!is_last) {
+    mi_purger_count(MI_WAITING_MAGAZINES, 1 + (sweep.left >> MI_UNIT_SHIFT));
+  } else if (!sweep.is_last) {
     atomic_store(&mi_magazine_announced, false);
     atomic_store(&mi_magazine_due, last_sweep_time());
   } else {
@@ -177,21 +224,19 @@ static bool is_due(int64_t now) {
   return due != 0 && (now >= due || mi_rare(mi_rare_purge));
 }
 
-/* One thread at a time sweeps, or the last sweep could follow the one before at once. The others do
-   not wait. */
-static _Atomic(bool) sweeping;
-
-int64_t mi_magazine_round(int64_t now) {
+int64_t mi_magazine_round(int64_t now, mi_purge_budget_t* budget) {
   if (!is_due(now)) return atomic_load(&mi_magazine_due);
   if (atomic_exchange(&sweeping, true)) return mi_purge_time(MI_PURGE_LOOKS);
   if (is_due(now)) {
     int64_t next = mi_purge_time(MI_PURGE_LOOKS);
     atomic_store(&mi_magazine_due, next);
     mi_purger_forget_count(MI_WAITING_MAGAZINES);
-    if (next != 0)
-      sweep_and_announce();
-    else
+    if (next != 0) {
+      sweep_and_announce(now, budget);
+    } else {
+      sweep.under_way = false;
       atomic_store(&mi_magazine_announced, false); /* nothing is to be purged any more */
+    }
   }
   atomic_store(&sweeping, false);
   return atomic_load(&mi_magazine_due);
@@ -200,6 +245,7 @@ int64_t mi_magazine_round(int64_t now) {
 void mi_magazines_forked(const mi_heap_t* heap) {
   int64_t at = mi_purge_time(MI_PURGE_LOOKS);
   atomic_store_explicit(&sweeping, false, memory_order_relaxed);
+  sweep.under_way = false;
   atomic_store_explicit(&mi_magazine_announced, at != 0, memory_order_relaxed);
   atomic_store_explicit(&mi_magazine_due, at, memory_order_relaxed);
   mi_magazine_fence_forked();
@@ -207,15 +253,26 @@ void mi_magazines_forked(const mi_heap_t* heap) {
   mi_magazine_t* magazine = atomic_load_explicit(&mi_magazines, memory_order_relaxed);
   for (; magazine != NULL; magazine = magazine->next) {
     if (magazine != mine) {
-      sweep_other(magazine, TAKE_ALL);
+      memset(magazine->count, MI_MAGAZINE_DEPTH, sizeof(magazine->count));
+      (void)sweep_magazine(&(place_t){magazine, 0}, TAKE_ALL, &(mi_purge_budget_t){SIZE_MAX});
       memset(magazine->count, 0, sizeof(magazine->count));
+      mi_magazine_start_anew(magazine);
       atomic_store_explicit(&magazine->watched, false, memory_order_relaxed);
       atomic_store_explicit(&magazine->owner, 0, memory_order_relaxed);
     }
     /* A block that a lost thread had just taken out is lost. */
     atomic_store_explicit(&magazine->visitors, 0, memory_order_relaxed);
-    atomic_store_explicit(&magazine->popping, false, memory_order_relaxed);
     bool by_exchange = atomic_load_explicit(&magazine->by_exchange, memory_order_relaxed);
     atomic_store_explicit(&magazine->takers, by_exchange, memory_order_relaxed);
+  }
+}
+
+void mi_magazines_unmap(void) {
+  sweep.under_way = false;
+  mi_magazine_t* magazine = atomic_exchange_explicit(&mi_magazines, NULL, memory_order_acquire);
+  while (magazine != NULL) {
+    mi_magazine_t* next = magazine->next;
+    mi_memory_unmap(magazine, sizeof(*magazine));
+    magazine = next;
   }
 }

@@ -5,6 +5,7 @@
 #include "heap/fork.h"
 #include "heap/heap.h"
 #include "heap/heaps.h"
+#include "heap/magazine_fence.h"
 #include "heap/purge.h"
 #include "heap/sample.h"
 #include "heap/thread.h"
@@ -64,6 +65,9 @@ __attribute__((constructor(101))) static void at_process_start(void) {
   }
   mi_reserve_as_options_say();
   mi_os_register_fork_child(mi_process_in_forked_child);
+#if defined(MI_OVERRIDE) /* else we may be loaded late, into a process with many threads */
+  mi_magazine_prepare_fence_early();
+#endif
   if (mi_option_is_enabled(mi_option_show_stats)) mi_os_keep_stderr();
 }
 

@@ -36,7 +36,7 @@ static int64_t purge_due(bool some, bool* more) {
   if (now < due && !mi_rare(mi_rare_purge)) return due;
   mi_purge_budget_t budget = {some ? some_units() : SIZE_MAX};
   /* The magazines first: the other two rounds see what this one frees. */
-  int64_t magazines = mi_magazine_next() == 0 ? 0 : mi_magazine_round(now);
+  int64_t magazines = mi_magazine_next() == 0 ? 0 : mi_magazine_round(now, &budget);
   int64_t units = mi_purge_round(now, &budget);
   int64_t next = earlier(earlier(units, mi_scavenge_round(now, &budget)), magazines);
   *more = budget.units == 0;

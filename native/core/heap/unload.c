@@ -3,7 +3,7 @@
    do what otherwise only a heap's own thread may. Blocks that are alive then stay readable and
    writable for ever, and cannot be freed. */
 #include "heap/heap.h"
-#include "heap/magazine.h"
+#include "heap/magazine_sweep.h"
 #include "heap/process.h"
 #include "heap/reclaim.h"
 #include "heap/thread.h"

@@ -51,7 +51,7 @@ mi_os_identity_t mi_os_identity(void) {
    those. */
 enum { PRIVATE_EXPEDITED = 1 << 3, REGISTER_PRIVATE_EXPEDITED = 1 << 4 };
 
-mi_cold bool mi_os_fence_threads_start(void) {
+bool mi_os_fence_threads_start(void) {
   if (mi_os_fault()) return false;
   return mi_linux_call(SYS_membarrier, REGISTER_PRIVATE_EXPEDITED, 0, 0, 0, 0, 0) == 0;
 }

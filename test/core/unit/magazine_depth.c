@@ -2,11 +2,14 @@
 #include <pthread.h>
 
 #include "check.h"
+#include "heap/delayed.h"
 #include "heap/magazine.h"
+#include "heap/magazine_depth.h"
 #include "heap/magazine_sweep.h"
 #include "heap/queue.h"
 #include "memory.h"
 #include "os/rare.h"
+#include "segment/purge.h"
 
 enum { LEAST = 8, BLOCKS = 900, SIZE = 2000, BATCH = 150, REST = 2000 };
 
@@ -89,14 +92,18 @@ static void stays_where_it_is_large_enough(void) {
   end(&load);
 }
 
-static void stays_where_it_would_be_much_of_the_heap(void) {
-  workload_t load;
-  begin(&load, MI_MEDIUM_BLOCK_MAX);
-  churn(&load);
-  size_t heap = mi_heap_get_backing()->page_count * MI_UNIT_SIZE;
-  CHECK_CMP((size_t)2 * LEAST * MI_MEDIUM_BLOCK_MAX, >, heap / 32);
-  CHECK_EQ(depth_of(MI_MEDIUM_BLOCK_MAX), LEAST);
-  end(&load);
+static void holds_no_more_than_half_of_the_heap(void) {
+  mi_heap_t* heap = mi_heap_get_backing();
+  size_t room = 0;
+  for (int round = 0; round < 4; round++) {
+    for (unsigned i = 0; i < MI_MAGAZINE_CLASSES; i++) mi_magazine_deepen(heap, i);
+  }
+  for (unsigned i = 0; i < MI_MAGAZINE_CLASSES; i++) {
+    room += (mi_magazine_depth(heap->magazine, i) - LEAST) * mi_magazine_block_size(i);
+  }
+  CHECK_CMP(room, >, heap->page_count * MI_UNIT_SIZE / 4);
+  CHECK_CMP(room, <=, heap->page_count * MI_UNIT_SIZE / 2);
+  mi_collect(true);
 }
 
 static void shrinks_after_a_peak(void) {
@@ -121,8 +128,86 @@ static void shrinks_when_collected(void) {
   end(&load);
 }
 
+/* The rest of the heap goes, and the next slow path finds it small. */
+static void shrinks_with_its_heap(void** rest) {
+  workload_t load;
+  begin(&load, SIZE);
+  churn(&load);
+  free_some(&load, BATCH);
+  free_rest(rest);
+  CHECK_CMP(held(magazine_of_mine(), SIZE), >, LEAST);
+  mi_free(mi_malloc(1 << 20));
+  CHECK_EQ(depth_of(SIZE), LEAST);
+  CHECK_CMP(held(magazine_of_mine(), SIZE), <=, LEAST);
+  alloc_some(&load, BATCH);
+  alloc_rest(rest);
+  end(&load);
+}
+
+/* Nothing that waits in a watched magazine is kept from the purger for long. */
+static void is_told_of(void) {
+  workload_t load;
+  begin(&load, SIZE);
+  churn(&load);
+  CHECK(atomic_load(&magazine_of_mine()->watched));
+  free_some(&load, BATCH);
+  CHECK_CMP(atomic_load(&magazine_of_mine()->told[class_of(SIZE)]), >, 0);
+  CHECK_CMP(mi_magazine_untold(magazine_of_mine(), class_of(SIZE)) * SIZE, <, MI_UNIT_SIZE);
+  alloc_some(&load, BATCH);
+  end(&load);
+}
+
+/* Each of these is run by another thread than the owner. */
 static void* takes_all(void* arg) {
   mi_magazine_take_all();
+  return arg;
+}
+static void* looks(void* budget) {
+  static int64_t passed; /* ms */
+  passed += 1000;
+  mi_magazine_round(mi_os_now() + passed, budget);
+  return NULL;
+}
+static void by_another_thread(void* (*fn)(void*), void* arg) {
+  pthread_t other;
+  CHECK_EQ(pthread_create(&other, NULL, fn, arg), 0);
+  pthread_join(other, NULL);
+}
+static size_t look_with(size_t units) {
+  mi_purge_budget_t budget = {units};
+  by_another_thread(looks, &budget);
+  return budget.units;
+}
+
+/* Empties the lowest slots of a class. */
+static void return_lowest(mi_magazine_t* magazine, size_t size) {
+  for (unsigned i = 0; i < LEAST; i++) {
+    mi_block_t* block = mi_magazine_block(atomic_exchange(&magazine->slots[class_of(size)][i], 0));
+    mi_page_t* page = mi_page_of(block);
+    mi_magazine_took(page, block);
+    mi_page_return_block(page, block);
+  }
+}
+
+/* A sweep with a small budget stops between two classes; the next one goes on there. */
+static void* is_swept_in_parts(void* arg) {
+  static const size_t sizes[] = {SIZE, 2 * SIZE, 4 * SIZE};
+  workload_t loads[3];
+  for (int i = 0; i < 3; i++) begin(&loads[i], sizes[i]);
+  mi_heap_others_free(mi_heap_get_backing());
+  for (int i = 0; i < 3; i++) free_some(&loads[i], LEAST);
+  mi_magazine_t* magazine = magazine_of_mine();
+  CHECK_EQ(look_with(SIZE_MAX), SIZE_MAX - 3); /* they are seen */
+  for (int taken = 1; taken <= 3; taken++) {
+    CHECK_EQ(look_with(1), 0);
+    for (int i = 0; i < 3; i++) {
+      CHECK_EQ(held(magazine, sizes[i]), (size_t)(i < taken ? 0 : LEAST));
+    }
+  }
+  for (int i = 0; i < 3; i++) {
+    alloc_some(&loads[i], LEAST);
+    free_all(&loads[i]);
+  }
   return arg;
 }
 static void* churns(void* arg) {
@@ -137,9 +222,8 @@ static void* churns(void* arg) {
   free_some(&load, BATCH);
   mi_magazine_t* magazine = magazine_of_mine();
   CHECK_EQ(held(magazine, SIZE), MI_MAGAZINE_DEPTH);
-  pthread_t other;
-  CHECK_EQ(pthread_create(&other, NULL, takes_all, NULL), 0);
-  pthread_join(other, NULL);
+  return_lowest(magazine, SIZE);
+  by_another_thread(takes_all, NULL);
   CHECK_EQ(held(magazine, SIZE), 0);
   alloc_some(&load, BATCH);
   free_all(&load);
@@ -166,9 +250,12 @@ int main(void) {
   alloc_rest(rest);
   grows_where_malloc_finds_none();
   stays_where_it_is_large_enough();
-  stays_where_it_would_be_much_of_the_heap();
+  holds_no_more_than_half_of_the_heap();
   shrinks_after_a_peak();
   shrinks_when_collected();
+  shrinks_with_its_heap(rest);
+  is_told_of();
+  by_another_thread(is_swept_in_parts, NULL);
   is_swept_and_handed_on();
   free_rest(rest);
   mi_collect(true);
