@@ -7,8 +7,8 @@ enum {
   /* A magazine may hold this part of the memory of its heap, which is taken to have one unit for
      each page, beyond what there is room for with the least depths. */
   SHARE = 2,
-  /* When so many blocks found no room, and malloc never found the class empty meanwhile, the program
-     frees what was in use at a peak. */
+  /* When so many blocks found no room, and malloc never found the class empty meanwhile, the
+     program frees what was in use at a peak. */
   MANY = 3 * MI_MAGAZINE_DEPTH
 };
 _Static_assert(MANY <= UINT8_MAX, "overflows are counted in a byte");
