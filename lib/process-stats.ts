@@ -75,7 +75,7 @@ export interface ProcessStats {
   peakRss: number;
   /** How often the process had to wait for a page to be read from a disk. */
   pageFaults: number;
-  /** Bytes of all living buffers of miheap, as they were asked for. */
+  /** Bytes of all living buffers and tokens of miheap, as they were asked for; shared memory counts once. */
   heldBytes: number;
   /** Blocks of all living buffers of miheap. */
   heldBlocks: number;

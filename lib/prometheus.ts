@@ -69,10 +69,14 @@ const HELD_ROWS: Row<ProcessStats>[] = [
 
 const HEAP_ROWS: Row<HeapStats>[] = [
   ['heap_bytes', 'Living buffers of the heap, as they were asked for.', ({ bytes }) => bytes],
-  ['heap_peak_bytes', 'The most that heap_bytes ever was.', ({ peakBytes }) => peakBytes],
+  [
+    'heap_peak_bytes',
+    'The sum of the most bytes that each of its heaps ever had.',
+    ({ peakBytes }) => peakBytes,
+  ],
   [
     'heap_limit_bytes',
-    'The most that heap_bytes may be; heaps without one do not count.',
+    'The sum of the limits of those heaps that have one.',
     // A cluster's workers send their figures as JSON, which has no infinity.
     ({ limit }) => (limit === Number.POSITIVE_INFINITY ? undefined : limit),
   ],

@@ -20,9 +20,15 @@ export interface RegionOptions {
 
 /** What a {@link Region} holds. */
 export interface RegionStats {
-  /** Bytes of the chunks that the region holds. */
+  /**
+   * Bytes of the chunks that the region holds. One that was freed or moved away counts until `reset`, or a rewind past
+   * it.
+   */
   bytes: number;
-  /** Bytes that were handed out, each buffer rounded up to a multiple of 8; at most `bytes`. */
+  /**
+   * Bytes that were handed out, each buffer rounded up to a multiple of 8, and what an alignment skipped; at most
+   * `bytes`.
+   */
   used: number;
   /** Chunks that the region holds. */
   chunks: number;

@@ -89,7 +89,7 @@ export function bytesOf(data: unknown): Uint8Array {
     );
   }
   try {
-    return ArrayBuffer.isView(data) ? bytesOfView(data) : new Uint8Array(data);
+    return ArrayBuffer.isView(data) ? bytesOfView(data) : new Uint8Array(data, 0, data.byteLength);
   } catch {
     throw new InvalidValueError('data', 'a buffer that is not detached', data);
   }

@@ -1,5 +1,4 @@
 import { readFileSync } from 'node:fs';
-import { isMainThread } from 'node:worker_threads';
 
 /** The last of the words that says so wins, as in Node, which takes `_` for `-`, and NODE_OPTIONS with quotes. */
 function isAskedFor(words: readonly string[]): boolean {
@@ -22,8 +21,8 @@ function wordsIn(file: string): string[] {
 }
 
 /**
- * A worker may have an `execArgv` and an `env` of its own, but Node clears memory in it as the process was told to.
- * These words are also the program's own: to clear once too often does no harm.
+ * A worker may have an `execArgv` and an `env` of its own, and a program may change its `process.env`, but Node clears
+ * memory as the process was told to. These words are also the program's own: to clear once too often does no harm.
  */
 function isAskedForInProcess(): boolean {
   return (
@@ -46,5 +45,4 @@ function isAskedForInFile(options: readonly string[]): boolean {
 const options = [...(process.env.NODE_OPTIONS ?? '').split(/\s+/), ...process.execArgv];
 
 /** Whether Node was told to clear the memory of every new buffer, also that of `Buffer.allocUnsafe`. */
-export const zeroFills =
-  isAskedFor(options) || isAskedForInFile(options) || (!isMainThread && isAskedForInProcess());
+export const zeroFills = isAskedFor(options) || isAskedForInFile(options) || isAskedForInProcess();

@@ -458,7 +458,8 @@ mi_heap_recalloc_aligned_at(mi_heap_t* heap, void* p, size_t newcount, size_t si
                             size_t alignment, size_t offset)
     mi_attr_noexcept mi_attr_alloc_size2(3, 4);
 
-/* Like mi_new and mi_new_n. A NULL heap, as mi_heap_new may return, counts as out of memory. */
+/* Like mi_new and mi_new_n. A NULL heap, as mi_heap_new may return, throws
+   std::bad_alloc at once. */
 mi_decl_nodiscard mi_decl_export mi_decl_restrict void*
 mi_heap_alloc_new(mi_heap_t* heap, size_t size) mi_attr_malloc mi_attr_alloc_size(2);
 mi_decl_nodiscard mi_decl_export mi_decl_restrict void*
@@ -524,7 +525,7 @@ mi_decl_nodiscard mi_decl_export mi_subproc_id_t mi_subproc_main(void);
 /* A new sub-process without threads; NULL and ENOMEM. */
 mi_decl_nodiscard mi_decl_export mi_subproc_id_t mi_subproc_new(void);
 /* Ends a sub-process whose threads have all ended. What they left goes to the main sub-process. If
-   it still has threads, that is reported and nothing is done. */
+   it still has threads, that is reported and nothing is done. Does nothing to the main one. */
 mi_decl_export void mi_subproc_delete(mi_subproc_id_t subproc);
 /* Puts the calling thread into a sub-process until the thread ends. It must be called before the
    thread allocates: if the thread has blocks, or memory that it took over, that is reported and
@@ -571,7 +572,8 @@ mi_decl_export void mi_heap_guarded_set_size_bound(mi_heap_t* heap, size_t min, 
    resize the block meanwhile; if it was freed before, no other thread may give memory back to the
    system meanwhile. Without these limits: mi_heap_check_owned. Looks at one page of the heap. */
 mi_decl_nodiscard mi_decl_export bool mi_heap_contains_block(mi_heap_t* heap, const void* p);
-/* Whether p points to, or into, a live block of the heap. p may be any value, whatever other
+/* Whether p points to, or into, a live block of the heap, with the bytes that an alignment at an
+   offset, or a guard, adds to it. p may be any value, whatever other
    threads do with it. The time grows with the pages of the heap. */
 mi_decl_nodiscard mi_decl_export bool mi_heap_check_owned(mi_heap_t* heap, const void* p);
 /* mi_heap_check_owned for the heap that mi_malloc uses in this thread. */
@@ -718,7 +720,8 @@ mi_decl_export void mi_register_deferred_free(mi_deferred_free_fun* deferred_fre
 /* Receives every line that miheap would write to stderr. */
 typedef void(mi_cdecl mi_output_fun)(const char* msg, void* arg);
 mi_decl_export void mi_register_output(mi_output_fun* out, void* arg) mi_attr_noexcept;
-/* Called for every error, after its line if one is printed (for a failed allocation only with
+/* Called for every error but a bad alignment or a NULL argument, which only errno or the result
+   tells of; after its line if one is printed (for a failed allocation only with
    `verbose`). `err` is
      EINVAL     misuse, such as a pointer that is not ours
      EAGAIN     a double free, if the build notices it: see "Ownership" at the top
@@ -750,8 +753,8 @@ mi_decl_export void mi_register_error(mi_error_fun* fun, void* arg) mi_attr_noex
    SIZE     KiB, so that it fits a `long` everywhere; in the environment, a number without a letter
             is bytes, rounded up to KiB
 
-   The enumerators have the values that they have in mimalloc 2.2, for bindings that write them
-   down. Options about things that miheap does not have are accepted; their text says "no effect".
+   The enumerators up to allow_thp have the values that they have in mimalloc 2.2, for bindings that
+   write them down. Options about things that miheap does not have are accepted; their text says "no effect".
 
    destroy_on_exit: after the program's own exit handlers, the heaps that the thread that calls exit
    made with mi_heap_new end with all their blocks. So does its backing heap where malloc is not
@@ -785,8 +788,6 @@ mi_decl_export void mi_register_error(mi_error_fun* fun, void* arg) mi_attr_noex
   OPTION(eager_commit_delay, NUMBER, 1, 0, 1000000, "no effect: see eager_commit")              \
   OPTION(purge_delay, NUMBER, 100, -1, 3600000,                                                 \
          "1 to 8 times so many milliseconds until unused memory goes back (-1: never, 0: now)") \
-  OPTION(background_purge, SWITCH, 1, 0, 1,                                                     \
-         "a thread of our own purges what is due when no other does (not in the addon)")        \
   OPTION(use_numa_nodes, NUMBER, 0, 0, 1024,                                                    \
          "the machine has so many NUMA nodes; 0: ask the system")                               \
   OPTION(disallow_os_alloc, SWITCH, 0, 0, 1,                                                    \
@@ -824,6 +825,8 @@ mi_decl_export void mi_register_error(mi_error_fun* fun, void* arg) mi_attr_noex
   OPTION(generic_collect, NUMBER, 10000, 1, 1000000,                                            \
          "collect after this many slow-path calls of a thread")                                 \
   OPTION(allow_thp, SWITCH, 1, 0, 1, "let the system use transparent huge pages")               \
+  OPTION(background_purge, SWITCH, 1, 0, 1,                                                     \
+         "a thread of our own purges what is due when no other does (not in the addon)")        \
   OPTION(cache_reset, SWITCH, 0, 0, 1, "no effect: there is no cache that a purge passes by")   \
   OPTION(secure, NUMBER, 0, 0, 4,                                                               \
          "no effect but, if 1 to 4, a warning: hardened is a build (-DMI_HARDENED=ON)")
@@ -984,7 +987,8 @@ mi_decl_export void mi_thread_stats_print_out(mi_output_fun* out, void* arg) mi_
 
 /* ---- Allocators for the containers of C++ ----
    An allocation that fails throws, as mi_new does. The type may have any alignment up to 4096: its
-   size is a multiple of its alignment, and blocks of such a size are aligned to it. */
+   size is a multiple of its alignment, and blocks of such a size are aligned to it. In builds for
+   valgrind and AddressSanitizer, which put bytes in front of a block, up to 16. */
 #if defined(__cplusplus)
 #include <cstddef>
 #include <memory>

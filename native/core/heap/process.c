@@ -66,7 +66,8 @@ __attribute__((constructor(101))) static void at_process_start(void) {
   mi_reserve_as_options_say();
   mi_os_register_fork_child(mi_process_in_forked_child);
 #if defined(MI_OVERRIDE) /* else we may be loaded late, into a process with many threads */
-  mi_magazine_prepare_fence_early();
+  /* Programs that are killed for membarrier forbid the purger. */
+  if (mi_option_is_enabled(mi_option_background_purge)) mi_magazine_prepare_fence_early();
 #endif
   if (mi_option_is_enabled(mi_option_show_stats)) mi_os_keep_stderr();
 }

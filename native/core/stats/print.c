@@ -56,10 +56,10 @@ static void print_process(sink_t sink, const mi_stats_t* stats) {
   format_value(rss, (int64_t)info.peak_rss, BYTES);
   format_value(commit, stats->committed.peak, BYTES);
   mi_print_to(sink.out, sink.arg,
-              "%19s: elapsed %zu.%03zu s, user %zu.%03zu s, system %zu.%03zu s, faults %zu,\n"
-              "%21sreclaims %zu, peak rss %s, peak commit %s\n",
+              "%19s: elapsed %zu.%03zu s, user %zu.%03zu s, system %zu.%03zu s, faults %zu,\n",
               "process", elapsed / 1000, elapsed % 1000, info.user_ms / 1000, info.user_ms % 1000,
-              info.system_ms / 1000, info.system_ms % 1000, info.page_faults, "",
+              info.system_ms / 1000, info.system_ms % 1000, info.page_faults);
+  mi_print_to(sink.out, sink.arg, "%21sreclaims %zu, peak rss %s, peak commit %s\n", "",
               info.page_reclaims, rss, commit);
 }
 

@@ -203,6 +203,26 @@ static void defaults(void) {
 #undef OPTION
 }
 
+/* Bindings of mimalloc 2.2 have these numbers written down. */
+static void numbers(void) {
+  static const struct {
+    mi_option_t option;
+    int number;
+  } in_mimalloc[] = {
+      {mi_option_show_errors, 0},        {mi_option_verbose, 2},
+      {mi_option_arena_eager_commit, 4}, {mi_option_reserve_os_memory, 9},
+      {mi_option_purge_delay, 15},       {mi_option_use_numa_nodes, 16},
+      {mi_option_disallow_os_alloc, 17}, {mi_option_max_errors, 19},
+      {mi_option_destroy_on_exit, 22},   {mi_option_abandoned_reclaim_on_free, 26},
+      {mi_option_retry_on_oom, 28},      {mi_option_visit_abandoned, 29},
+      {mi_option_guarded_min, 30},       {mi_option_generic_collect, 36},
+      {mi_option_allow_thp, 37},
+  };
+  for (size_t i = 0; i < sizeof(in_mimalloc) / sizeof(in_mimalloc[0]); i++) {
+    CHECK_EQ((int)in_mimalloc[i].option, in_mimalloc[i].number);
+  }
+}
+
 static char printed[16384];
 
 static void append(const char* text, void* arg) {
@@ -232,6 +252,7 @@ int main(int argc, char** argv) {
   malformed();
   long_or_broken();
   defaults();
+  numbers();
   by_call();
   printing();
   return 0;
