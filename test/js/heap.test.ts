@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { Heap, processStats, Region } from '../../lib';
 import { native, Status } from '../../lib/native';
+import { bytesOf } from '../../lib/validate';
 import { codeOf, external, runProgram } from './support';
 
 let heap: Heap;
@@ -113,6 +114,12 @@ if (external) {
     },
   );
 
+  test('new memory is cleared if NODE_OPTIONS asked before the program changed it', () => {
+    const clean = { heap: false, pool: false };
+    const result = runProgram('zero-fill', { env: { NODE_OPTIONS: option, FORGETS: '1' } });
+    expect(result).toEqual({ main: clean, worker: clean });
+  });
+
   const help = spawnSync(process.execPath, ['--help'], { encoding: 'utf8' }).stdout;
   const names = ['--experimental-config-file', '--config-file'];
   const known = names.filter((name) => help.includes(` ${name}=`));
@@ -140,6 +147,13 @@ test('allocUnsafe gives a Buffer that need not be cleared', () => {
 });
 
 describe('allocFrom', () => {
+  test('takes the bytes that a growable buffer has at the call', () => {
+    const shared = new SharedArrayBuffer(4, { maxByteLength: 8 } as object);
+    const bytes = bytesOf(shared);
+    (shared as unknown as { grow(length: number): void }).grow?.(8);
+    expect(bytes).toHaveLength(4);
+  });
+
   test('copies every kind of buffer', () => {
     const bytes = new Uint8Array([9, 1, 2, 3, 4, 9]);
     const shared = new Uint8Array(new SharedArrayBuffer(4));

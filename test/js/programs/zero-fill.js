@@ -1,5 +1,6 @@
 // Prints whether memory that was used before is not zero in buffers that need not be cleared: here, and in a worker
 // that is given nothing of what Node was told.
+if (process.env.FORGETS) delete process.env.NODE_OPTIONS; // lest children inherit it
 const { isMainThread, parentPort, Worker } = require('node:worker_threads');
 const { Heap, Pool } = require('miheap');
 
