@@ -448,8 +448,8 @@ enum { MI_MAGAZINE_CLASSES = 40, MI_MAGAZINE_DEPTH = 64 };
 _Static_assert(MI_SMALL_SIZE_MAX << (MI_MAGAZINE_CLASSES / 8) == MI_MEDIUM_BLOCK_MAX,
                "there are eight classes to a doubling");
 typedef struct mi_magazine_s {
-  /* How many slots of each class are in use, from the first one on. The owner writes it before it
-     empties the slot above, and after it fills one. */
+  /* How many slots of each class are in use, from the first one on. A pop writes it before it
+     empties the slot, a push after it has filled one. */
   _Atomic(uint8_t) count[MI_MAGAZINE_CLASSES];
   /* How many it may use now: heap/magazine_depth.c. */
   _Atomic(uint8_t) depth[MI_MAGAZINE_CLASSES];

@@ -1,7 +1,8 @@
 /* Model 5: the magazine of one thread, and VISITORS threads that look into it: heap/magazine.h, magazine_fence.c and
    magazine_sweep.c, one atomic operation to one step. The owner takes STEPS steps in any order: it hands out blocks and
    frees them, has its magazine watched, settles, and lets another thread have it. Then it sleeps, and what it freed
-   must come back to the page. A fence that the system comes to refuse is not modelled. */
+   must come back to the page. Not modelled: a fence that the system comes to refuse, and where the owner empties slots
+   in use, by exchanges. */
 
 #ifndef SLOTS
 #define SLOTS 2
@@ -159,21 +160,21 @@ active proctype owner() {
 }
 
 inline look_at(i) {
+#ifdef TAKE_BLINDLY
+  in_use = 1;
+#else
+  in_use = i < count;
+#endif
   if
-  :: slot[i] != 0 ->
+  :: in_use && slot[i] != 0 ->
 #ifndef COUNT_LATE
      visitors++;
 #endif
-     in_use = i < count;
      word = slot[i];
      if
      :: word == 0
      :: else ->
-#ifdef TAKE_BLINDLY
         takes = (word & SEEN || force) && may_take;
-#else
-        takes = (word & SEEN || force) && may_take && in_use;
-#endif
         atomic {
           if
           :: slot[i] != word -> some = 1
@@ -195,7 +196,7 @@ inline look_at(i) {
         visitors--;
 #endif
      fi;
-     atomic { word = 0; in_use = 0 }
+     word = 0;
 #ifndef COUNT_LATE
      visitors--
 #endif

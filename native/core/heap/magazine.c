@@ -129,6 +129,7 @@ void mi_magazine_tell(mi_magazine_t* magazine, unsigned size_class) {
   size_t bytes = mi_magazine_untold(magazine, size_class) * mi_magazine_block_size(size_class);
   unsigned count = mi_magazine_in_use(magazine, size_class);
   atomic_store_explicit(&magazine->told[size_class], (uint8_t)count, memory_order_relaxed);
+  if (mi_purge_time(MI_PURGE_LOOKS) == 0) return; /* nothing is ever purged */
   mi_purger_count(MI_WAITING_MAGAZINES, bytes >> MI_UNIT_SHIFT);
 }
 

@@ -72,22 +72,19 @@ typedef struct place_s {
   unsigned size_class;
 } place_t;
 
-/* Sweeps a class. Returns how many blocks are left there, and takes what was to be done off the
-   budget. */
+/* Sweeps a class: the slots in use. Returns how many blocks are left there, and takes what was to be
+   done off the budget. */
 static unsigned sweep_class(const place_t* at, wish_t wish, mi_purge_budget_t* budget) {
   enum { BLOCKS_PER_UNIT = 8 }; /* to free so many takes as long as to purge a unit */
   mi_magazine_t* magazine = at->magazine;
   _Atomic(uintptr_t)* slots = magazine->slots[at->size_class];
   bool mine = is_mine(magazine);
-  unsigned depth = mi_magazine_depth(magazine, at->size_class);
+  unsigned in_use = mi_magazine_in_use(magazine, at->size_class);
   unsigned seen = 0, left = 0;
-  for (unsigned i = 0; i < depth; i++) {
+  for (unsigned i = 0; i < in_use; i++) {
     if (atomic_load_explicit(&slots[i], memory_order_relaxed) == 0) continue;
     seen++;
-    /* Asked before the slot is read: what is put there later is in use, too. */
-    bool in_use = i < mi_magazine_in_use(magazine, at->size_class);
-    left += mine ? sweep_slot_of_mine(&slots[i])
-                 : sweep_slot(magazine, &slots[i], in_use ? wish : MARK);
+    left += mine ? sweep_slot_of_mine(&slots[i]) : sweep_slot(magazine, &slots[i], wish);
   }
   if (mine) mi_magazine_trim(magazine, at->size_class);
   atomic_store_explicit(&magazine->told[at->size_class], (uint8_t)left, memory_order_relaxed);
@@ -120,8 +117,8 @@ static bool has_wanted(const mi_magazine_t* magazine, wish_t wish) {
   }
   for (unsigned size_class = 0; size_class < MI_MAGAZINE_CLASSES; size_class++) {
     const _Atomic(uintptr_t)* slots = magazine->slots[size_class];
-    unsigned depth = mi_magazine_depth(magazine, size_class);
-    for (unsigned i = 0; i < depth; i++) {
+    unsigned in_use = mi_magazine_in_use(magazine, size_class);
+    for (unsigned i = 0; i < in_use; i++) {
       if (is_wanted(atomic_load_explicit(&slots[i], memory_order_relaxed), wish)) return true;
     }
   }
@@ -147,8 +144,10 @@ static size_t sweep_from(place_t* at, wish_t wish, mi_purge_budget_t* budget) {
     if (is_swept(at->magazine, wish)) {
       bool may_take =
           is_mine(at->magazine) || (wanted && mi_magazine_may_take(at->magazine, fenced));
-      left += sweep_magazine(at, may_take ? wish : MARK, budget);
-      if (at->size_class < MI_MAGAZINE_CLASSES) break;
+      if (may_take || wish == TAKE_OLD) {
+        left += sweep_magazine(at, may_take ? wish : MARK, budget);
+        if (at->size_class < MI_MAGAZINE_CLASSES) break;
+      }
     }
     *at = (place_t){at->magazine->next, 0};
   }
@@ -160,9 +159,10 @@ static place_t first_place(void) {
   return (place_t){atomic_load_explicit(&mi_magazines, memory_order_acquire), 0};
 }
 
-void mi_magazine_take_all(void) {
+bool mi_magazine_take_all(mi_purge_budget_t* budget) {
   place_t at = first_place();
-  (void)sweep_from(&at, TAKE_ALL, &(mi_purge_budget_t){SIZE_MAX});
+  (void)sweep_from(&at, TAKE_ALL, budget);
+  return at.magazine == NULL;
 }
 
 /* One thread at a time makes a round, or the last sweep could follow the one before at once. The
@@ -260,6 +260,8 @@ void mi_magazines_forked(const mi_heap_t* heap) {
       atomic_store_explicit(&magazine->watched, false, memory_order_relaxed);
       atomic_store_explicit(&magazine->owner, 0, memory_order_relaxed);
     }
+    /* No purger of this process was told of anything. */
+    memset(magazine->told, 0, sizeof(magazine->told));
     /* A block that a lost thread had just taken out is lost. */
     atomic_store_explicit(&magazine->visitors, 0, memory_order_relaxed);
     bool by_exchange = atomic_load_explicit(&magazine->by_exchange, memory_order_relaxed);

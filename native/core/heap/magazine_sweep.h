@@ -12,8 +12,8 @@ mi_inline int64_t mi_magazine_next(void) { return atomic_load(&mi_magazine_due);
    whole delay. The budget is asked before each class; if it runs out, the next round goes on.
    Returns when that is due. */
 int64_t mi_magazine_round(int64_t now, mi_purge_budget_t* budget);
-/* Frees all blocks in watched magazines of other threads. */
-void mi_magazine_take_all(void);
+/* Frees all blocks in watched magazines of other threads. False if the budget has run out. */
+bool mi_magazine_take_all(mi_purge_budget_t* budget);
 
 /* In a forked child, whose one thread has this heap, or none: frees what is in the magazines of
    lost threads. */

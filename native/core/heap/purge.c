@@ -63,7 +63,7 @@ mi_cold bool mi_process_purge_part(size_t* place) {
   mi_purge_budget_t budget = {PART_UNITS};
   if (*place == 0) {
     mi_process_purge_offer();
-    mi_magazine_take_all();
+    if (!mi_magazine_take_all(&budget)) return false;
   }
   mi_huge_cache_drop(&budget);
   mi_slot_walk_t walk = mi_walk_slots_from(*place);
@@ -79,7 +79,7 @@ mi_cold bool mi_process_purge_part(size_t* place) {
 }
 
 void mi_process_purge_all(void) {
-  mi_magazine_take_all();
+  (void)mi_magazine_take_all(&(mi_purge_budget_t){SIZE_MAX});
   mi_scavenge_all();
   mi_purge_all();
 }

@@ -281,11 +281,13 @@ static void wake_up(pthread_t thread) {
   pthread_join(thread, NULL);
 }
 
-static void pass_time(int64_t ms) { mi_magazine_round(mi_os_now() + ms, &(mi_purge_budget_t){SIZE_MAX}); }
+static void pass_time(int64_t ms) {
+  mi_magazine_round(mi_os_now() + ms, &(mi_purge_budget_t){SIZE_MAX});
+}
 
 static void not_taken_unless_others_free(void) {
   pthread_t thread = start_sleeper(false);
-  mi_magazine_take_all();
+  mi_magazine_take_all(&(mi_purge_budget_t){SIZE_MAX});
   CHECK_EQ(held_in(magazine_of_sleeper), IN_MAGAZINE);
   wake_up(thread);
 }
@@ -403,7 +405,7 @@ static void not_watched_by_inheritance(void) {
   wake_up(start_sleeper(true));
   pthread_t thread = start_sleeper(false);
   CHECK(atomic_load(&magazine_of_sleeper->contended));
-  mi_magazine_take_all();
+  mi_magazine_take_all(&(mi_purge_budget_t){SIZE_MAX});
   CHECK_EQ(held_in(magazine_of_sleeper), IN_MAGAZINE);
   wake_up(thread);
 }
@@ -424,7 +426,7 @@ static void not_without_delay(void) {
 /* Threads end while others look into their magazines. */
 static _Atomic(bool) looking;
 static void* look_all_the_time(void* arg) {
-  while (atomic_load(&looking)) mi_magazine_take_all();
+  while (atomic_load(&looking)) mi_magazine_take_all(&(mi_purge_budget_t){SIZE_MAX});
   return arg;
 }
 
@@ -569,7 +571,7 @@ static void counted_again(void) {
   pthread_t thread;
   CHECK_EQ(pthread_create(&thread, NULL, counts_again, NULL), 0);
   pthread_barrier_wait(&step);
-  mi_magazine_take_all();
+  mi_magazine_take_all(&(mi_purge_budget_t){SIZE_MAX});
   wake_up(thread);
 }
 
@@ -611,12 +613,12 @@ static void taken_once_the_fence_is_refused(void) {
   CHECK(mi_magazine_has_fence());
   pthread_t thread = start_sleeper(true);
   mi_os_fail_from(1);
-  mi_magazine_take_all();
+  mi_magazine_take_all(&(mi_purge_budget_t){SIZE_MAX});
   CHECK_EQ(mi_os_fail_from(0), 1);
   CHECK(!mi_magazine_has_fence());
   CHECK_EQ(held_in(magazine_of_sleeper), IN_MAGAZINE);
   usleep(150 * 1000);
-  mi_magazine_take_all();
+  mi_magazine_take_all(&(mi_purge_budget_t){SIZE_MAX});
   CHECK_EQ(held_in(magazine_of_sleeper), 0);
   /* So is one whose owner still found the fence as it came to be watched. */
   mi_magazine_t* magazine = magazine_of_sleeper;
@@ -624,10 +626,10 @@ static void taken_once_the_fence_is_refused(void) {
   wake_up(thread);
   thread = start_sleeper(true);
   CHECK_PTR(magazine_of_sleeper, ==, magazine);
-  mi_magazine_take_all();
+  mi_magazine_take_all(&(mi_purge_budget_t){SIZE_MAX});
   CHECK_EQ(held_in(magazine), IN_MAGAZINE);
   usleep(150 * 1000);
-  mi_magazine_take_all();
+  mi_magazine_take_all(&(mi_purge_budget_t){SIZE_MAX});
   CHECK_EQ(held_in(magazine), 0);
   wake_up(thread);
 }

@@ -159,7 +159,7 @@ static void is_told_of(void) {
 
 /* Each of these is run by another thread than the owner. */
 static void* takes_all(void* arg) {
-  mi_magazine_take_all();
+  mi_magazine_take_all(&(mi_purge_budget_t){SIZE_MAX});
   return arg;
 }
 static void* looks(void* budget) {
