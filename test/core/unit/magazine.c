@@ -293,17 +293,20 @@ static void not_taken_unless_others_free(void) {
 }
 
 static void taken_at_the_second_look(void) {
+  enum { DELAY = 10000, LATER = 10 * DELAY };
+  mi_option_set(mi_option_purge_delay, DELAY); /* however slow the machine is */
   pthread_t thread = start_sleeper(true);
   CHECK_CMP(mi_magazine_next(), >, 0);
   pass_time(0); /* nothing is due yet */
   CHECK_EQ(held_in(magazine_of_sleeper), IN_MAGAZINE);
-  pass_time(1000);
+  pass_time(LATER);
   CHECK_EQ(held_in(magazine_of_sleeper), IN_MAGAZINE);
-  pass_time(1000);
+  pass_time(LATER);
   CHECK_EQ(held_in(magazine_of_sleeper), 0);
   /* Two looks that find nothing, and nothing is due. */
-  for (int i = 0; i < 3; i++) pass_time(1000);
+  for (int i = 0; i < 3; i++) pass_time(LATER);
   CHECK_EQ(mi_magazine_next(), 0);
+  mi_option_set(mi_option_purge_delay, 100);
   wake_up(thread);
 }
 
