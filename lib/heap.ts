@@ -307,8 +307,8 @@ export class Heap {
   }
 
   /**
-   * The bytes that the block really has: at least its size. A `realloc` that
-   * grows to no more than that moves nothing; one to less than half may.
+   * The bytes that the block really has: at least its size. A `realloc` that grows to no more than that moves nothing;
+   * one to less than half may.
    *
    * @throws As `free` does.
    *

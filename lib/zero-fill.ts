@@ -15,9 +15,8 @@ function textOf(file: string): string {
   }
 }
 
-/** The words of a file about the process, where the system has such files. */
-function wordsIn(file: string): string[] {
-  return textOf(file).split(/[\0\s=]+/);
+function wordsIn(text: string): string[] {
+  return text.split(/[\0\s=]+/);
 }
 
 /**
@@ -25,9 +24,11 @@ function wordsIn(file: string): string[] {
  * memory as the process was told to. These words are also the program's own: to clear once too often does no harm.
  */
 function isAskedForInProcess(): boolean {
+  const environment = textOf('/proc/self/environ');
+  const command = textOf('/proc/self/cmdline');
   return (
-    isAskedFor([...wordsIn('/proc/self/environ'), ...wordsIn('/proc/self/cmdline')]) ||
-    isAskedForInFile(textOf('/proc/self/cmdline').split('\0'))
+    isAskedFor([...wordsIn(environment), ...wordsIn(command)]) ||
+    isAskedForInFile(command.split('\0'))
   );
 }
 

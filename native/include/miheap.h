@@ -458,8 +458,8 @@ mi_heap_recalloc_aligned_at(mi_heap_t* heap, void* p, size_t newcount, size_t si
                             size_t alignment, size_t offset)
     mi_attr_noexcept mi_attr_alloc_size2(3, 4);
 
-/* Like mi_new and mi_new_n. A NULL heap, as mi_heap_new may return, throws
-   std::bad_alloc at once. */
+/* Like mi_new and mi_new_n. A NULL heap, as mi_heap_new may return, throws std::bad_alloc at
+   once. */
 mi_decl_nodiscard mi_decl_export mi_decl_restrict void*
 mi_heap_alloc_new(mi_heap_t* heap, size_t size) mi_attr_malloc mi_attr_alloc_size(2);
 mi_decl_nodiscard mi_decl_export mi_decl_restrict void*
@@ -573,8 +573,8 @@ mi_decl_export void mi_heap_guarded_set_size_bound(mi_heap_t* heap, size_t min, 
    system meanwhile. Without these limits: mi_heap_check_owned. Looks at one page of the heap. */
 mi_decl_nodiscard mi_decl_export bool mi_heap_contains_block(mi_heap_t* heap, const void* p);
 /* Whether p points to, or into, a live block of the heap, with the bytes that an alignment at an
-   offset, or a guard, adds to it. p may be any value, whatever other
-   threads do with it. The time grows with the pages of the heap. */
+   offset, or a guard, adds to it. p may be any value, whatever other threads do with it. The time
+   grows with the pages of the heap. */
 mi_decl_nodiscard mi_decl_export bool mi_heap_check_owned(mi_heap_t* heap, const void* p);
 /* mi_heap_check_owned for the heap that mi_malloc uses in this thread. */
 mi_decl_nodiscard mi_decl_export bool mi_check_owned(const void* p);
@@ -754,7 +754,8 @@ mi_decl_export void mi_register_error(mi_error_fun* fun, void* arg) mi_attr_noex
             is bytes, rounded up to KiB
 
    The enumerators up to allow_thp have the values that they have in mimalloc 2.2, for bindings that
-   write them down. Options about things that miheap does not have are accepted; their text says "no effect".
+   write them down. Options about things that miheap does not have are accepted; their text says "no
+   effect".
 
    destroy_on_exit: after the program's own exit handlers, the heaps that the thread that calls exit
    made with mi_heap_new end with all their blocks. So does its backing heap where malloc is not

@@ -70,14 +70,14 @@ static bool magazine_is_valid(const mi_heap_t* heap) {
   const mi_magazine_t* magazine = heap->magazine;
   if (magazine == NULL) return true;
   for (unsigned size_class = 0; size_class < MI_MAGAZINE_CLASSES; size_class++) {
-    if (mi_magazine_in_use(magazine, size_class) > mi_magazine_depth(magazine, size_class))
-      return false;
-    if (heap->visiting && mi_magazine_in_use(magazine, size_class) != 0) return false;
+    unsigned in_use = mi_magazine_in_use(magazine, size_class);
+    if (in_use > mi_magazine_depth(magazine, size_class)) return false;
+    if (heap->visiting && in_use != 0) return false;
     for (unsigned i = 0; i < MI_MAGAZINE_DEPTH; i++) {
       if (!slot_is_valid(heap, &magazine->slots[size_class][i], size_class)) return false;
       bool is_empty =
           atomic_load_explicit(&magazine->slots[size_class][i], memory_order_relaxed) == 0;
-      if (i >= mi_magazine_in_use(magazine, size_class) && !is_empty) return false;
+      if (i >= in_use && !is_empty) return false;
     }
   }
   return true;

@@ -147,7 +147,8 @@ void mi_magazine_announce(void) {
 size_t mi_magazine_count(const mi_magazine_t* magazine, const mi_page_t* page) {
   unsigned size_class = mi_magazine_class(page->bin);
   size_t count = 0;
-  for (unsigned i = 0; i < mi_magazine_in_use(magazine, size_class); i++) {
+  unsigned in_use = mi_magazine_in_use(magazine, size_class);
+  for (unsigned i = 0; i < in_use; i++) {
     uintptr_t word = atomic_load_explicit(&magazine->slots[size_class][i], memory_order_relaxed);
     count += mi_page_contains(page, (const void*)word);
   }
@@ -202,7 +203,8 @@ bool mi_magazine_holds(const mi_page_t* page, const mi_block_t* block) {
   const mi_heap_t* heap = atomic_load_explicit(&page->heap, memory_order_relaxed);
   unsigned size_class = mi_magazine_class(page->bin);
   const _Atomic(uintptr_t)* slots = heap->magazine->slots[size_class];
-  for (unsigned i = 0; i < mi_magazine_in_use(heap->magazine, size_class); i++) {
+  unsigned in_use = mi_magazine_in_use(heap->magazine, size_class);
+  for (unsigned i = 0; i < in_use; i++) {
     if (mi_magazine_block(atomic_load_explicit(&slots[i], memory_order_relaxed)) == block)
       return true;
   }

@@ -72,8 +72,8 @@ typedef struct place_s {
   unsigned size_class;
 } place_t;
 
-/* Sweeps a class: the slots in use. Returns how many blocks are left there, and takes what was to be
-   done off the budget. */
+/* Sweeps a class: the slots in use. Returns how many blocks are left there, and takes what was to
+   be done off the budget. */
 static unsigned sweep_class(const place_t* at, wish_t wish, mi_purge_budget_t* budget) {
   enum { BLOCKS_PER_UNIT = 8 }; /* to free so many takes as long as to purge a unit */
   mi_magazine_t* magazine = at->magazine;

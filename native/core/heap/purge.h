@@ -19,8 +19,8 @@ void mi_process_purge_has_timer(void);
    purge what is due. Walks all pages of its heaps. */
 void mi_process_purge_offer(void);
 /* Purges a part of what no thread uses, 8 MiB or a slot more: some milliseconds at most. *place is
-   0 in the first call, which also does what mi_process_purge_offer does, and counts up. True if
-   that was the last part. */
+   0 in the first call, which also does what mi_process_purge_offer does, and counts up once
+   magazines are empty. True if that was the last part. */
 bool mi_process_purge_part(size_t* place);
 /* Purges all that no thread uses. */
 void mi_process_purge_all(void);

@@ -204,7 +204,8 @@ static void is_free_for_who_asks(void) {
   }
 }
 
-/* A malloc that makes a heartbeat takes no fresh page while the magazine has a block, though that is not on a page. */
+/* A malloc that makes a heartbeat takes no fresh page while the magazine has a block, though that is
+   not on a page. */
 static void instead_of_a_fresh_page(size_t size) {
   enum { MOST = 2000 };
   void* blocks[MOST];
