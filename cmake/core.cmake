@@ -54,6 +54,7 @@ set(MI_CORE_SOURCES
     native/core/segment/pace.c
     native/core/segment/large_pages.c
     native/core/segment/map.c
+    native/core/segment/page_key.c
     native/core/options/environment.c
     native/core/segment/run.c
     native/core/segment/huge.c

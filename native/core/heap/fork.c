@@ -11,6 +11,7 @@
 #include "segment/abandoned_visit.h"
 #include "segment/arena.h"
 #include "segment/orphan.h"
+#include "segment/page_key.h"
 #include "segment/pin.h"
 #include "segment/purge.h"
 #include "segment/purger.h"
@@ -32,6 +33,7 @@ void mi_process_in_forked_child(void) {
   mi_tld_t* tld = mi_heap_is_initialized(mi_heap_default) ? mi_heap_default->tld : NULL;
   bool others = mi_stat_current(threads) > (tld == NULL ? 0 : 1);
   mi_purger_hold(); /* no purger starts in the middle of this */
+  mi_page_keys_forked();
 
   /* Pins of lost threads: with them no segment would ever end. */
   forget_pins(tld);

@@ -69,10 +69,14 @@ bool mi_os_for_each_variable(const char* prefix, void (*fn)(const char* entry, v
   return true;
 }
 
+bool mi_os_random_words(uintptr_t* words, size_t count) {
+  long size = (long)(count * sizeof(*words));
+  return mi_linux_call(SYS_getrandom, (long)words, size, GRND_NONBLOCK, 0, 0, 0) == size;
+}
+
 uintptr_t mi_os_random(void) {
   uintptr_t bits = 0;
-  long got = mi_linux_call(SYS_getrandom, (long)&bits, sizeof(bits), GRND_NONBLOCK, 0, 0, 0);
-  if (got != (long)sizeof(bits)) {
+  if (!mi_os_random_words(&bits, 1)) {
     /* Early in the boot, or forbidden: what the kernel gave this process, and the time. */
     const unsigned char* seed = (const unsigned char*)auxiliary(AT_RANDOM);
     if (seed != NULL) memcpy(&bits, seed, sizeof(bits));

@@ -272,6 +272,10 @@ bool mi_os_for_each_variable(const char* prefix, void (*fn)(const char* entry, v
 /* Bits that an attacker cannot foretell. */
 uintptr_t mi_os_random(void);
 
+/* The same for several words, at most 32 (256 bytes, getrandom(2) gives whole or not at all). False
+   if the system has none to give now. */
+bool mi_os_random_words(uintptr_t* words, size_t count);
+
 typedef struct mi_process_info_s {
   size_t user_ms;
   size_t system_ms;

@@ -8,6 +8,7 @@
 #include "segment/huge_cache.h"
 #include "segment/large_pages.h"
 #include "segment/memory.h"
+#include "segment/page_key.h"
 #include "segment/pin.h"
 #include "segment/purge.h"
 #include "segment/run.h"
@@ -126,7 +127,7 @@ mi_page_t* mi_huge_page_alloc(mi_arena_t* arena, size_t size, size_t align, size
   page->reserved = 1;
   page->memory_is_zero = place.zero;
 #if MI_HARDENED
-  page->key = mi_os_random();
+  page->key = mi_page_key_new();
 #endif
   /* After the header, which a thread that pins the segment reads. */
   if (segment->chunk == NULL) {

@@ -5,6 +5,7 @@
 #include "os/rare.h"
 #include "segment/guard.h"
 #include "segment/mark.h"
+#include "segment/page_key.h"
 #include "segment/page_map.h"
 #include "segment/pin.h"
 #include "segment/place.h"
@@ -170,7 +171,7 @@ static void init_page(mi_segment_t* segment, mi_page_t* page, size_t block_size,
   page->reserved = block_size > MI_MEDIUM_BLOCK_MAX ? 1 : (uint16_t)(room / block_size);
   page->memory_is_zero = zero;
 #if MI_HARDENED
-  page->key = mi_os_random();
+  page->key = mi_page_key_new();
 #endif
   mi_assert((page->reserved == 1) == (block_size > MI_MEDIUM_BLOCK_MAX));
 }
