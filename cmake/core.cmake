@@ -59,6 +59,7 @@ set(MI_CORE_SOURCES
     native/core/segment/run.c
     native/core/segment/huge.c
     native/core/segment/huge_cache.c
+    native/core/segment/mapping.c
     native/core/segment/abandoned.c
     native/core/segment/abandoned_visit.c
     native/core/segment/orphan.c

@@ -1,7 +1,7 @@
 /* The structures of the allocator: those that lie in the memory it manages, describe that memory,
    or belong to a thread. Read this first.
 
-   Elsewhere are sub-processes (segment/subproc.h), mappings (segment/huge_cache.h), what guarded
+   Elsewhere are sub-processes (segment/subproc.h), mappings (segment/mapping.h), what guarded
    and tracked blocks carry (segment/guard.c, segment/track.c), the process's statistics
    (stats/stats.h), and values that functions pass on: mi_slot_ref_t (segment/slot_ref.h),
    mi_request_t (heap/request.h), mi_span_t (bits.h).

@@ -43,20 +43,12 @@ static uint8_t* map_part(size_t total, size_t align, size_t unused, mi_map_t kin
 }
 
 /* Maps memory for a block of `size`. *start is the offset of the block in the mapping. */
-static mi_mapping_t map_block(size_t size, size_t align, size_t offset, size_t* start, bool* zero) {
+static mi_mapping_t map_block(size_t size, size_t align, size_t offset, size_t* start) {
   /* The base will be a multiple of `align` if that is at most a segment, and else of a segment, so
      the block's place is known before the base. */
   *start = block_offset(align, offset & (align - 1));
   size_t total = mi_huge_good_size(*start + size);
-  *zero = true;
-  if (align <= MI_SEGMENT_SIZE) {
-    mi_mapping_t cached = mi_huge_cache_take(total);
-    if (cached.start != NULL) {
-      *zero = false;
-      return cached;
-    }
-    align = MI_SEGMENT_SIZE;
-  }
+  if (align < MI_SEGMENT_SIZE) align = MI_SEGMENT_SIZE;
   /* Whole segment sizes before the block are of no use. */
   size_t unused = mi_align_down(*start - header_size(), MI_SEGMENT_SIZE);
   uint8_t* base = NULL;
@@ -89,28 +81,65 @@ take_run(placement_t* place, mi_arena_t* arena, size_t size, size_t align, size_
   return true;
 }
 
-static bool take_mapping(placement_t* place, size_t size, size_t align, size_t offset) {
-  place->slot.chunk = NULL;
-  place->mapping = map_block(size, align, offset, &place->start, &place->zero);
-  mi_mapping_t mapping = place->mapping;
+/* Has the block lie in a mapping. */
+static bool enter_mapping(placement_t* place, mi_mapping_t mapping, bool zero) {
   if (mapping.start == NULL) return false;
   if (mi_os_commit(mapping.start, mapping.size) &&
       mi_segment_table_prepare(mapping.start, mapping.size)) {
+    place->slot.chunk = NULL;
+    place->mapping = mapping;
+    place->zero = zero;
     return true;
   }
   mi_mapping_unmap(mapping);
   return false;
 }
 
+static bool take_mapping(placement_t* place, size_t size, size_t align, size_t offset) {
+  return enter_mapping(place, map_block(size, align, offset, &place->start), true);
+}
+
+/* Takes a mapping that was freed a moment ago. One that does not fit is cut or made longer: kept
+   beside new memory it would add to what the program needs, and the new memory would have to be
+   brought in page by page. Not for a block that fits into a run, where memory is used again by
+   blocks of any size. */
+static bool take_kept(placement_t* place, size_t size, size_t align, size_t offset) {
+  if (align > MI_SEGMENT_SIZE) return false;
+  place->start = block_offset(align, offset & (align - 1));
+  size_t total = mi_huge_good_size(place->start + size);
+  if (units_of(total) <= MI_RUN_UNITS_MAX) return false;
+  mi_mapping_t kept = mi_huge_cache_take(total);
+  if (kept.start == NULL) return false;
+  if (kept.size < total || kept.size - total > total / 8) kept = mi_mapping_refit(kept, total);
+  return enter_mapping(place, kept, false);
+}
+
+static bool
+take_place(placement_t* place, mi_arena_t* arena, size_t size, size_t align, size_t offset) {
+  if (arena != NULL) return take_run(place, arena, size, align, offset);
+  return take_kept(place, size, align, offset) || take_run(place, NULL, size, align, offset) ||
+         take_mapping(place, size, align, offset);
+}
+
+/* Where the process has become larger than the `most` that it ever was, kept mappings go: beside
+   what is in use now, they would add to its peak. So they cost it no more than a peak of page
+   faults. */
+static void answer_growth(int64_t most) {
+  int64_t grown = mi_stat_current(committed) - most;
+  if (grown <= 0 || mi_huge_cache_size() == 0) return;
+  mi_huge_cache_drop(&(mi_purge_budget_t){units_of((size_t)grown)});
+}
+
 mi_page_t* mi_huge_page_alloc(mi_arena_t* arena, size_t size, size_t align, size_t offset) {
   placement_t place;
+  int64_t most = mi_stat_peak(committed);
   if (size == 0) size = 1;
   /* So that no sum below can overflow. */
   if (size > MI_MAX_ALLOC_SIZE || align > ((size_t)1 << MI_ADDRESS_BITS) ||
-      (!take_run(&place, arena, size, align, offset) &&
-       (arena != NULL || !take_mapping(&place, size, align, offset)))) {
+      !take_place(&place, arena, size, align, offset)) {
     return NULL;
   }
+  answer_growth(most);
   mi_segment_t* segment = (mi_segment_t*)place.mapping.start;
   mi_segment_init_header(segment, place.slot, 1, header_size(), place.zero);
   segment->used = 1;

@@ -1,13 +1,13 @@
 #include "segment/huge_cache.h"
 
+#include "bits.h"
 #include "os/rare.h"
 #include "segment/memory.h"
 #include "segment/purger.h"
 #include "stats/stats.h"
 
 #define ENTRIES 16
-#define LARGEST ((size_t)64 << 20)
-#define LARGEST_TOTAL ((size_t)128 << 20)
+#define MOST ((size_t)256 << 20) /* bytes of all of them */
 
 /* A thread claims an entry by exchanging `start` with BUSY. Only that thread reads and writes the
    other fields. */
@@ -38,39 +38,50 @@ static uint8_t* claim(entry_t* entry) {
 /* Ends the claim. Sequentially consistent: see mi_purge_announce. */
 static void set(entry_t* entry, uint8_t* start) { atomic_store(&entry->start, start); }
 
-void mi_mapping_unmap(mi_mapping_t mapping) {
-  mi_memory_unmap(mapping.start, mapping.size);
-  mi_stat_down(committed, mapping.size);
+/* Ends the claim of an entry that stays as it was. */
+static void leave(entry_t* entry, uint8_t* start) {
+  int64_t at = entry->drop_at;
+  set(entry, start);
+  mi_purge_announce(at); /* a round may have passed the entry over meanwhile */
+}
+
+static bool is_nearer(size_t a, size_t b, size_t size) {
+  return a >= size ? b < size || a < b : b < size && a > b;
 }
 
 mi_mapping_t mi_huge_cache_take(size_t size) {
-  if (atomic_load_explicit(&total, memory_order_relaxed) == 0) return (mi_mapping_t){NULL, 0};
+  mi_mapping_t none = {NULL, 0};
+  if (atomic_load_explicit(&total, memory_order_relaxed) == 0) return none;
+  entry_t* best = NULL;
+  uint8_t* best_start = NULL;
   for (entry_t* entry = entries; entry < entries + ENTRIES; entry++) {
     uint8_t* start = claim(entry);
     if (start == NULL) continue;
-    size_t found = entry->size;
-    if (found >= size && found - size <= size / 8) {
-      atomic_fetch_sub_explicit(&total, found, memory_order_relaxed);
-      set(entry, NULL);
-      return (mi_mapping_t){start, found};
+    if (best != NULL && !is_nearer(entry->size, best->size, size)) {
+      leave(entry, start);
+      continue;
     }
-    int64_t at = entry->drop_at;
-    set(entry, start);
-    mi_purge_announce(at); /* a round may have passed the entry over meanwhile */
+    if (best != NULL) leave(best, best_start);
+    best = entry;
+    best_start = start;
   }
-  return (mi_mapping_t){NULL, 0};
+  if (best == NULL) return none;
+  mi_mapping_t taken = {best_start, best->size};
+  atomic_fetch_sub_explicit(&total, taken.size, memory_order_relaxed);
+  set(best, NULL);
+  return taken;
 }
 
 static bool claim_bytes(size_t size) {
   size_t before = atomic_fetch_add_explicit(&total, size, memory_order_relaxed);
-  if (before + size <= LARGEST_TOTAL) return true;
+  if (before + size <= MOST) return true;
   atomic_fetch_sub_explicit(&total, size, memory_order_relaxed);
   return false;
 }
 
 void mi_huge_cache_put(mi_mapping_t mapping) {
-  if (mapping.size <= LARGEST && !mi_rare(mi_rare_purge) &&
-      mi_option_get(mi_option_purge_delay) != 0 && claim_bytes(mapping.size)) {
+  if (!mi_rare(mi_rare_purge) && mi_option_get(mi_option_purge_delay) != 0 &&
+      claim_bytes(mapping.size)) {
     for (entry_t* entry = entries; entry < entries + ENTRIES; entry++) {
       uint8_t* empty = NULL;
       if (!atomic_compare_exchange_strong_explicit(&entry->start, &empty, BUSY,
@@ -90,13 +101,23 @@ void mi_huge_cache_put(mi_mapping_t mapping) {
   mi_mapping_unmap(mapping);
 }
 
-/* Unmaps the mapping of an entry that the caller has claimed. */
-static void drop(entry_t* entry, uint8_t* start, mi_purge_budget_t* budget) {
-  mi_mapping_t mapping = {start, entry->size};
-  mi_purge_spend(budget, mapping.size >> MI_UNIT_SHIFT);
-  atomic_fetch_sub_explicit(&total, mapping.size, memory_order_relaxed);
-  set(entry, NULL);
-  mi_mapping_unmap(mapping);
+/* Unmaps a mapping, or as much of it as the budget allows. The caller has claimed the entry.
+   Returns how many bytes are left. The beginning goes first: the end of a block may never have been
+   touched, and there would be less to gain. */
+static size_t cut(entry_t* entry, uint8_t* start, mi_purge_budget_t* budget) {
+  size_t part = mi_align_up(budget->units << MI_UNIT_SHIFT, MI_SEGMENT_SIZE);
+  if (budget->units >= entry->size >> MI_UNIT_SHIFT || part > entry->size) part = entry->size;
+  mi_purge_spend(budget, part >> MI_UNIT_SHIFT);
+  atomic_fetch_sub_explicit(&total, part, memory_order_relaxed);
+  size_t left = entry->size - part;
+  entry->size = left;
+  if (left > 0) {
+    leave(entry, start + part);
+  } else {
+    set(entry, NULL);
+  }
+  mi_mapping_unmap((mi_mapping_t){start, part});
+  return left;
 }
 
 int64_t mi_huge_cache_drop_due(int64_t now, mi_purge_budget_t* budget) {
@@ -104,14 +125,15 @@ int64_t mi_huge_cache_drop_due(int64_t now, mi_purge_budget_t* budget) {
   for (entry_t* entry = entries; entry < entries + ENTRIES; entry++) {
     uint8_t* start = claim(entry);
     if (start == NULL) continue;
+    bool is_due = entry->drop_at != 0 && entry->drop_at <= now;
+    if (is_due) entry->drop_at = mi_purge_later(now); /* for what the budget leaves of it */
     int64_t at = entry->drop_at;
-    if (at != 0 && at <= now && budget->units > 0) {
-      drop(entry, start, budget);
+    if (is_due && budget->units > 0) {
+      if (cut(entry, start, budget) == 0) at = 0;
     } else {
-      if (at != 0 && at <= now) at = mi_purge_later(now);
-      if (at != 0 && (next == 0 || at < next)) next = at;
       set(entry, start);
     }
+    if (at != 0 && (next == 0 || at < next)) next = at;
   }
   return next;
 }
@@ -119,7 +141,7 @@ int64_t mi_huge_cache_drop_due(int64_t now, mi_purge_budget_t* budget) {
 void mi_huge_cache_drop(mi_purge_budget_t* budget) {
   for (entry_t* entry = entries; entry < entries + ENTRIES && budget->units > 0; entry++) {
     uint8_t* start = claim(entry);
-    if (start != NULL) drop(entry, start, budget);
+    if (start != NULL) (void)cut(entry, start, budget);
   }
 }
 

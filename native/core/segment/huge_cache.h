@@ -4,18 +4,11 @@
 #ifndef MI_HUGE_CACHE_H
 #define MI_HUGE_CACHE_H
 
+#include "segment/mapping.h"
 #include "segment/purge.h"
 
-typedef struct mi_mapping_s {
-  uint8_t* start; /* on a segment boundary */
-  size_t size;
-} mi_mapping_t;
-
-/* Returns a mapping to the system at once. */
-void mi_mapping_unmap(mi_mapping_t mapping);
-
-/* Takes a mapping of at least `size` bytes and at most an eighth more; start NULL if there is none.
-   Its contents are undefined. */
+/* Takes the kept mapping that is nearest to `size`: the shortest one that is long enough, else the
+   longest. Its contents are undefined. */
 mi_mapping_t mi_huge_cache_take(size_t size);
 
 /* Keeps the mapping for a while, or unmaps it. */

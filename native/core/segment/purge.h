@@ -6,7 +6,7 @@
 #include "segment/slot_ref.h"
 
 /* How many units may still be purged. It is asked before each slot, each mapping and each class of
-   a magazine, eight blocks of which count as a unit; so up to a slot, a huge block or 64 MiB of a
+   a magazine, eight blocks of which count as a unit; so up to a slot, a huge block or 4 MiB of a
    mapping more may be. To purge a unit costs 3 to 12 us. */
 typedef struct mi_purge_budget_s {
   size_t units;

@@ -1,4 +1,4 @@
-/* Huge segments: layout, resizing, the cache of mappings. */
+/* Huge segments: layout, resizing, the mappings that are kept for a while. */
 #include "segment/huge.h"
 
 #include <sys/mman.h>
@@ -8,6 +8,7 @@
 #include "os/os.h"
 #include "os/rare.h"
 #include "pattern.h"
+#include "segment/huge_cache.h"
 #include "segment/purge.h"
 
 #define MIB ((size_t)1 << 20)
@@ -96,26 +97,142 @@ static void resizing_fails(void) {
   CHECK_PTR(mi_page_of(page->start), ==, page);
   CHECK(pattern_holds(page->start, size, 3));
   mi_huge_page_free(page);
+  mi_purge_all();
 }
 
-static void cache(void) {
-  mi_page_t* page = mi_huge_page_alloc(NULL, 50 * MIB, 1, 0);
-  mi_segment_t* segment = mi_segment_of(page);
-  CHECK(page->memory_is_zero);
+/* Allocates and frees a block, so that its mapping is kept. */
+static mi_segment_t* keep(size_t size) {
+  mi_page_t* page = mi_huge_page_alloc(NULL, size, 1, 0);
+  memset(page->start, 1, size);
   uint8_t* start = page->start;
-  memset(start, 1, 50 * MIB);
+  mi_segment_t* segment = mi_segment_of(page);
+  CHECK_PTR(segment->chunk, ==, NULL);
   mi_huge_page_free(page);
   CHECK_PTR(mi_segment_find(start), ==, NULL);
-  /* Not for one that would waste more than an eighth of it. */
-  mi_page_t* small = mi_huge_page_alloc(NULL, 40 * MIB, 1, 0);
-  CHECK(mi_segment_of(small) != segment);
-  mi_page_t* again = mi_huge_page_alloc(NULL, 47 * MIB, 1, 0);
-  CHECK_PTR(mi_segment_of(again), ==, segment);
-  CHECK(!again->memory_is_zero);
-  CHECK_CMP(again->block_size, <, 50 * MIB);
-  mi_huge_page_free(again);
-  mi_huge_page_free(small);
+  return segment;
+}
+
+static mi_page_t* take(size_t size, mi_segment_t* from) {
+  mi_page_t* page = mi_huge_page_alloc(NULL, size, 1, 0);
+  if (from != NULL) CHECK_PTR(mi_segment_of(page), ==, from);
+  CHECK(!page->memory_is_zero);
+  CHECK_CMP(page->block_size, >=, size);
+  CHECK_CMP(page->block_size - size, <=, size / 8 + MIB);
+  CHECK_PTR(mi_page_of(page->start), ==, page);
+  page->start[0] = page->start[size - 1] = 2;
+  CHECK_EQ(mi_huge_cache_size(), 0);
+  CHECK_EQ(memory_gauges().committed, (int64_t)mi_segment_of(page)->huge_size);
+  return page;
+}
+
+static void freed(mi_page_t* page) {
+  mi_huge_page_free(page);
   mi_purge_all();
+  CHECK_EQ(memory_gauges().committed, 0);
+}
+
+static void kept_as_it_is(void) {
+  mi_segment_t* kept = keep(50 * MIB);
+  CHECK_CMP(mi_huge_cache_size(), >, 50 * MIB);
+  freed(take(47 * MIB, kept));
+}
+
+static void kept_and_cut(void) {
+  mi_segment_t* kept = keep(50 * MIB);
+  freed(take(40 * MIB, kept));
+}
+
+static void kept_and_made_longer(void) {
+  int64_t reserved = memory_gauges().reserved;
+  keep(50 * MIB);
+  freed(take(60 * MIB, NULL));
+  /* Something in the way forces it to move. */
+  mi_segment_t* kept = keep(50 * MIB);
+  void* end = (uint8_t*)kept + mi_huge_cache_size();
+  void* wall = mmap(end, 4096, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+  CHECK(wall != MAP_FAILED);
+  mi_page_t* page = take(60 * MIB, NULL);
+  if (wall == end) CHECK(mi_segment_of(page) != kept);
+  for (size_t i = 0; i < 49 * MIB; i += 4096) CHECK_EQ(page->start[i], i == 0 ? 2 : 1);
+  CHECK_EQ(munmap(wall, 4096), 0);
+  freed(page);
+  CHECK_EQ(memory_gauges().reserved, reserved);
+}
+
+/* The block gets memory all the same, or there is none, and nothing is lost. */
+static void the_system_refuses(void) {
+  bool got_it = false;
+  for (unsigned long n = 1; !got_it; n++) {
+    keep(50 * MIB);
+    mi_os_fail_from(n);
+    mi_page_t* page = mi_huge_page_alloc(NULL, 600 * MIB, 1, 0);
+    got_it = mi_os_fail_from(0) < n;
+    CHECK_EQ(mi_huge_cache_size(), 0);
+    if (page != NULL) mi_huge_page_free(page);
+    CHECK_EQ(memory_gauges().committed, 0);
+  }
+}
+
+static void the_nearest(void) {
+  mi_page_t* pages[3];
+  static const size_t sizes[] = {60, 36, 45};
+  for (int i = 0; i < 3; i++) pages[i] = mi_huge_page_alloc(NULL, sizes[i] * MIB, 1, 0);
+  mi_segment_t* segments[3];
+  for (int i = 0; i < 3; i++) {
+    segments[i] = mi_segment_of(pages[i]);
+    mi_huge_page_free(pages[i]);
+  }
+  /* The shortest one that is long enough, else the longest; none for what fits into a run. */
+  mi_page_t* medium = mi_huge_page_alloc(NULL, 30 * MIB, 1, 0);
+  CHECK(mi_segment_of(medium)->chunk != NULL);
+  pages[2] = mi_huge_page_alloc(NULL, 40 * MIB, 1, 0);
+  CHECK_PTR(mi_segment_of(pages[2]), ==, segments[2]);
+  pages[0] = mi_huge_page_alloc(NULL, 41 * MIB, 1, 0);
+  CHECK_PTR(mi_segment_of(pages[0]), ==, segments[0]);
+  pages[1] = mi_huge_page_alloc(NULL, 33 * MIB, 1, 0);
+  CHECK_PTR(mi_segment_of(pages[1]), ==, segments[1]);
+  CHECK_EQ(mi_huge_cache_size(), 0);
+  for (int i = 0; i < 3; i++) mi_huge_page_free(pages[i]);
+  freed(medium);
+}
+
+/* A kept mapping goes, as much of it as the process would grow otherwise. */
+static void no_higher_peak(void) {
+  mi_stats_reset(); /* peaks of other tests */
+  mi_page_t* beside = mi_huge_page_alloc(NULL, 20 * MIB, 1, 0);
+  keep(50 * MIB);
+  size_t kept = mi_huge_cache_size();
+  mi_page_t* page = mi_huge_page_alloc(NULL, 10 * MIB, 1, 0);
+  CHECK_CMP(mi_huge_cache_size(), <=, kept - 10 * MIB);
+  CHECK_CMP(mi_huge_cache_size(), >=, kept - 12 * MIB);
+  kept = mi_huge_cache_size();
+  mi_huge_page_free(page);
+  page = mi_huge_page_alloc(NULL, 10 * MIB, 1, 0); /* used memory is used again */
+  CHECK_EQ(mi_huge_cache_size(), kept);
+  mi_huge_page_free(page);
+  freed(beside);
+}
+
+static void dropped_in_parts(void) {
+  keep(50 * MIB);
+  size_t kept = mi_huge_cache_size();
+  mi_purge_budget_t budget = {32};
+  mi_huge_cache_drop(&budget);
+  CHECK_EQ(budget.units, 0);
+  CHECK_EQ(kept - mi_huge_cache_size(), MI_SEGMENT_SIZE);
+  /* What is due goes on in a moment; what is not due yet stays. */
+  int64_t now = mi_os_now();
+  kept = mi_huge_cache_size();
+  budget.units = 65;
+  int64_t due = mi_huge_cache_drop_due(now, &budget);
+  CHECK_EQ(mi_huge_cache_size(), kept);
+  CHECK_EQ(mi_huge_cache_drop_due(due, &budget), mi_purge_later(due));
+  CHECK_EQ(kept - mi_huge_cache_size(), 2 * MI_SEGMENT_SIZE);
+  CHECK_EQ(mi_huge_cache_drop_due(mi_purge_later(due), &budget),
+           mi_purge_later(mi_purge_later(due)));
+  budget.units = SIZE_MAX;
+  CHECK_EQ(mi_huge_cache_drop_due(due + 100, &budget), 0);
+  CHECK_EQ(mi_huge_cache_size(), 0);
   CHECK_EQ(memory_gauges().committed, 0);
 }
 
@@ -129,7 +246,13 @@ int main(void) {
   layouts();
   resizing();
   resizing_fails();
-  cache();
+  kept_as_it_is();
+  kept_and_cut();
+  kept_and_made_longer();
+  the_system_refuses();
+  the_nearest();
+  no_higher_peak();
+  dropped_in_parts();
   too_much();
   return 0;
 }
