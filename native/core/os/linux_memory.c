@@ -106,28 +106,43 @@ mi_purge_result_t mi_prim_purge(void* p, size_t size, bool decommit) {
   return advise(p, size, MADV_DONTNEED) ? MI_PURGE_ZEROED : MI_PURGE_FAILED;
 }
 
-static bool remap(void* p, size_t size, size_t new_size, int flags, void* target) {
-  return !mi_linux_failed(
-      mi_linux_call(SYS_mremap, (long)p, (long)size, (long)new_size, flags, (long)target, 0));
+/* Returns an address, or -errno. */
+static long remap(void* p, size_t size, size_t new_size, int flags, void* target) {
+  return mi_linux_call(SYS_mremap, (long)p, (long)size, (long)new_size, flags, (long)target, 0);
 }
 
+/* Where the program called madvise for a part, as numpy does, the system has several mappings for
+   what we mapped. The last of them can grow alone. */
 bool mi_prim_resize(void* p, size_t size, size_t new_size) {
-  return remap(p, size, new_size, 0, NULL);
+  long result = remap(p, size, new_size, 0, NULL);
+  if (result == -EFAULT && new_size > size) {
+    size_t page = mi_os_page_size();
+    result = remap((uint8_t*)p + size - page, page, new_size - size + page, 0, NULL);
+  }
+  return !mi_linux_failed(result);
 }
 
-/* Some kernels unmap the target before they find out that they cannot move, since the memory is no
-   longer one mapping (after mlock or madvise on a part). Asking for no change tells before. */
-static bool can_move(void* p, size_t size) { return mi_prim_resize(p, size, size); }
+/* Several mappings are not moved: some kernels unmap the target before they refuse that, and since
+   Linux 6.17 they move one after the other, and may stop in between. One mapping could grow, or has
+   no room for that. */
+static bool is_one_mapping(void* p, size_t size) {
+  size_t more = mi_os_page_size();
+  long result = remap(p, size, size + more, 0, NULL);
+  if (!mi_linux_failed(result)) remap(p, size + more, size, 0, NULL);
+  return result != -EFAULT;
+}
 
 bool mi_prim_move(void* p, size_t size, void* target, size_t target_size) {
-  return can_move(p, size) && remap(p, size, target_size, MREMAP_MAYMOVE | MREMAP_FIXED, target);
+  return is_one_mapping(p, size) &&
+         !mi_linux_failed(remap(p, size, target_size, MREMAP_MAYMOVE | MREMAP_FIXED, target));
 }
 
 /* Needs Linux 5.7. */
 bool mi_prim_move_contents(void* p, size_t size, void* target) {
 #if defined(MREMAP_DONTUNMAP)
-  return can_move(p, size) &&
-         remap(p, size, size, MREMAP_MAYMOVE | MREMAP_FIXED | MREMAP_DONTUNMAP, target);
+  return is_one_mapping(p, size) &&
+         !mi_linux_failed(
+             remap(p, size, size, MREMAP_MAYMOVE | MREMAP_FIXED | MREMAP_DONTUNMAP, target));
 #else
   (void)p, (void)size, (void)target;
   return false;
