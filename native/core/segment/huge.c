@@ -121,9 +121,9 @@ take_place(placement_t* place, mi_arena_t* arena, size_t size, size_t align, siz
          take_mapping(place, size, align, offset);
 }
 
-/* Where the process has become larger than the `most` that it ever was, kept mappings go: beside
-   what is in use now, they would add to its peak. So they cost it no more than a peak of page
-   faults. */
+/* Where the process has become larger than the `most` that it ever was, as much of the kept
+   mappings goes: beside what is in use they would add to its peak. So this costs no more page
+   faults than there are pages at the peak. */
 static void answer_growth(int64_t most) {
   int64_t grown = mi_stat_current(committed) - most;
   if (grown <= 0 || mi_huge_cache_size() == 0) return;
