@@ -379,6 +379,7 @@ typedef struct mi_segment_s {
   struct mi_segment_s* prev; /* of the first segment of the queue: the last one */
   uintptr_t cookie;          /* mi_segment_cookie(segment): tells a segment from other memory */
   size_t huge_size;          /* bytes of the run's units or of the mapping; 0: not huge */
+  size_t huge_written;       /* huge: from its start, bytes that may not have read as zero */
   bool first_page_zero;      /* page 0 was never in use, and its memory reads as zero */
   /* Huge and abandoned: the sub-process of the thread that left it. Communal:
      mi_subproc_communal. */

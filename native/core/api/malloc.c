@@ -16,13 +16,18 @@
 #include "heap/retire.h"
 #include "heap/single.h"
 #include "heap/thread.h"
+#include "segment/huge.h"
 #include "segment/page_map.h"
 
 /* Takes the next block that was never laid out, without a list: the program is the first to touch
    its memory. */
 mi_inline void* take_next(mi_page_t* page, bool zero) {
-  size_t written = page->memory_is_zero ? 0 : page->block_size;
-  return mi_block_hand_out(page, mi_page_take_next(page), zero, written);
+  mi_block_t* block = mi_page_take_next(page);
+  size_t written = 0;
+  if (zero && !page->memory_is_zero) {
+    written = page->bin == MI_BIN_HUGE ? mi_huge_page_clear(page) : page->block_size;
+  }
+  return mi_block_hand_out(page, block, zero, written);
 }
 
 static void* alloc_generic(mi_heap_t* heap, const mi_request_t* request, bool zero) {

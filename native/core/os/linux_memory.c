@@ -118,18 +118,20 @@ bool mi_prim_resize(void* p, size_t size, size_t new_size) {
   if (result == -EFAULT && new_size > size) {
     size_t page = mi_os_page_size();
     result = remap((uint8_t*)p + size - page, page, new_size - size + page, 0, NULL);
+    /* It may have been one without access. */
+    if (!mi_linux_failed(result)) mi_prim_protect(p, new_size, MI_ACCESS_WRITE);
   }
   return !mi_linux_failed(result);
 }
 
 /* Several mappings are not moved: some kernels unmap the target before they refuse that, and since
    Linux 6.17 they move one after the other, and may stop in between. One mapping could grow, or has
-   no room for that. */
+   no room for that (ENOMEM). */
 static bool is_one_mapping(void* p, size_t size) {
   size_t more = mi_os_page_size();
   long result = remap(p, size, size + more, 0, NULL);
   if (!mi_linux_failed(result)) remap(p, size + more, size, 0, NULL);
-  return result != -EFAULT;
+  return !mi_linux_failed(result) || result == -ENOMEM;
 }
 
 bool mi_prim_move(void* p, size_t size, void* target, size_t target_size) {

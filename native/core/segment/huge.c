@@ -64,8 +64,8 @@ static mi_mapping_t map_block(size_t size, size_t align, size_t offset, size_t* 
 /* The place for a segment: a mapping, or slots. */
 typedef struct placement_s {
   mi_mapping_t mapping;
-  size_t start; /* where the block begins in the mapping */
-  bool zero;
+  size_t start;       /* where the block begins in the mapping */
+  size_t written;     /* bytes of the mapping, from its start, that may not read as zero */
   mi_slot_ref_t slot; /* the first slot; chunk NULL: a mapping */
 } placement_t;
 
@@ -75,20 +75,22 @@ static bool
 take_run(placement_t* place, mi_arena_t* arena, size_t size, size_t align, size_t offset) {
   if (align >= MI_SEGMENT_SIZE) return false;
   place->start = block_offset(align, offset & (align - 1));
-  if (!mi_run_take(arena, units_of(place->start + size), &place->slot, &place->zero)) return false;
+  bool zero;
+  if (!mi_run_take(arena, units_of(place->start + size), &place->slot, &zero)) return false;
   place->mapping.start = mi_slot_start(place->slot);
   place->mapping.size = mi_run_size(place->slot);
+  place->written = zero ? 0 : place->mapping.size;
   return true;
 }
 
 /* Has the block lie in a mapping. */
-static bool enter_mapping(placement_t* place, mi_mapping_t mapping, bool zero) {
+static bool enter_mapping(placement_t* place, mi_mapping_t mapping, size_t written) {
   if (mapping.start == NULL) return false;
   if (mi_os_commit(mapping.start, mapping.size) &&
       mi_segment_table_prepare(mapping.start, mapping.size)) {
     place->slot.chunk = NULL;
     place->mapping = mapping;
-    place->zero = zero;
+    place->written = written;
     return true;
   }
   mi_mapping_unmap(mapping);
@@ -96,54 +98,52 @@ static bool enter_mapping(placement_t* place, mi_mapping_t mapping, bool zero) {
 }
 
 static bool take_mapping(placement_t* place, size_t size, size_t align, size_t offset) {
-  return enter_mapping(place, map_block(size, align, offset, &place->start), true);
+  return enter_mapping(place, map_block(size, align, offset, &place->start), 0);
 }
 
 /* Takes a mapping that was freed a moment ago. One that does not fit is cut or made longer: kept
    beside new memory it would add to what the program needs, and the new memory would have to be
-   brought in page by page. Not for a block that fits into a run, where memory is used again by
-   blocks of any size. */
+   brought in page by page. */
 static bool take_kept(placement_t* place, size_t size, size_t align, size_t offset) {
-  if (align > MI_SEGMENT_SIZE) return false;
+  if (align > MI_SEGMENT_SIZE) { /* none has the place for it, and the new one comes instead */
+    mi_huge_cache_drop(&(mi_purge_budget_t){units_of(size)});
+    return false;
+  }
   place->start = block_offset(align, offset & (align - 1));
   size_t total = mi_huge_good_size(place->start + size);
-  if (units_of(total) <= MI_RUN_UNITS_MAX) return false;
   mi_mapping_t kept = mi_huge_cache_take(total);
   if (kept.start == NULL) return false;
+  size_t written = kept.size;
   if (kept.size < total || kept.size - total > total / 8) kept = mi_mapping_refit(kept, total);
-  return enter_mapping(place, kept, false);
+  return enter_mapping(place, kept, written < kept.size ? written : kept.size);
 }
 
+/* A run comes first, if it is long enough: there memory is used again by blocks of any size. */
 static bool
 take_place(placement_t* place, mi_arena_t* arena, size_t size, size_t align, size_t offset) {
   if (arena != NULL) return take_run(place, arena, size, align, offset);
-  return take_kept(place, size, align, offset) || take_run(place, NULL, size, align, offset) ||
+  size_t total = block_offset(align, offset & (align - 1)) + size;
+  bool run_first = units_of(total) <= MI_RUN_UNITS_MAX;
+  return (!run_first && take_kept(place, size, align, offset)) ||
+         take_run(place, NULL, size, align, offset) ||
+         (run_first && take_kept(place, size, align, offset)) ||
          take_mapping(place, size, align, offset);
-}
-
-/* Where the process has become larger than the `most` that it ever was, as much of the kept
-   mappings goes: beside what is in use they would add to its peak. So this costs no more page
-   faults than there are pages at the peak. */
-static void answer_growth(int64_t most) {
-  int64_t grown = mi_stat_current(committed) - most;
-  if (grown <= 0 || mi_huge_cache_size() == 0) return;
-  mi_huge_cache_drop(&(mi_purge_budget_t){units_of((size_t)grown)});
 }
 
 mi_page_t* mi_huge_page_alloc(mi_arena_t* arena, size_t size, size_t align, size_t offset) {
   placement_t place;
-  int64_t most = mi_stat_peak(committed);
   if (size == 0) size = 1;
   /* So that no sum below can overflow. */
   if (size > MI_MAX_ALLOC_SIZE || align > ((size_t)1 << MI_ADDRESS_BITS) ||
       !take_place(&place, arena, size, align, offset)) {
     return NULL;
   }
-  answer_growth(most);
+  mi_purge_make_room(true);
   mi_segment_t* segment = (mi_segment_t*)place.mapping.start;
-  mi_segment_init_header(segment, place.slot, 1, header_size(), place.zero);
+  mi_segment_init_header(segment, place.slot, 1, header_size(), place.written == 0);
   segment->used = 1;
   segment->huge_size = place.mapping.size;
+  segment->huge_written = place.written;
   atomic_store_explicit(&segment->pages_used, 1, memory_order_relaxed);
   atomic_store_explicit(&segment->coarse_pages, 1, memory_order_relaxed);
   mi_page_t* page = &segment->pages[0];
@@ -154,7 +154,7 @@ mi_page_t* mi_huge_page_alloc(mi_arena_t* arena, size_t size, size_t align, size
   page->start = place.mapping.start + start;
   page->block_size = mi_huge_good_size(place.start + size) - start;
   page->reserved = 1;
-  page->memory_is_zero = place.zero;
+  page->memory_is_zero = place.written == 0;
 #if MI_HARDENED
   page->key = mi_page_key_new();
 #endif
@@ -168,6 +168,27 @@ mi_page_t* mi_huge_page_alloc(mi_arena_t* arena, size_t size, size_t align, size
   mi_stat_up(malloc_huge, page->block_size);
   mi_stat_count(malloc_huge_count, 1);
   return page;
+}
+
+/* Memory of which little is resident is purged: to clear it would bring in the rest. */
+size_t mi_huge_page_clear(mi_page_t* page) {
+  mi_segment_t* segment = mi_segment_of(page);
+  mi_chunk_t* chunk = segment->chunk;
+  uint8_t* start = page->start;
+  uint8_t* end = (uint8_t*)segment + segment->huge_written;
+  if (end > start + page->block_size) end = start + page->block_size;
+  if (end <= start) return 0;
+  size_t written = (size_t)(end - start);
+  if ((chunk != NULL && (chunk->resident || chunk->foreign)) ||
+      mi_memory_is_dense(start, written)) {
+    return written;
+  }
+  uint8_t* from = (uint8_t*)mi_align_up((uintptr_t)start, mi_os_page_size());
+  uint8_t* to = (uint8_t*)mi_align_down((uintptr_t)end, mi_os_page_size());
+  if (chunk != NULL) mi_large_pages_end_between(mi_segment_slot(segment), from, to);
+  if (mi_memory_purge(from, (size_t)(to - from)) != MI_PURGE_ZEROED) return written;
+  memset(to, 0, (size_t)(end - to));
+  return (size_t)(from - start);
 }
 
 void mi_huge_page_free(mi_page_t* page) {
@@ -294,15 +315,14 @@ static mi_segment_t* resize_mapping(mi_segment_t* segment, size_t total) {
   size_t old_total = segment->huge_size;
   if (mi_option_is_enabled(mi_option_disallow_os_alloc)) return NULL;
   if (resize_in_place(segment, total)) {
-    mi_stat_up(reserved, total);
+    mi_stat_up(reserved, total - old_total);
   } else {
     segment = move(segment, total);
     if (segment == NULL) return NULL;
+    mi_stat_down(reserved, old_total);
   }
-  mi_stat_down(reserved, old_total);
-  mi_stat_up(committed, total);
+  mi_stat_up(committed, total - old_total);
   mi_stat_count(commit_calls, 1);
-  mi_stat_down(committed, old_total);
   return segment;
 }
 
@@ -332,6 +352,7 @@ mi_page_t* mi_huge_page_resize(mi_page_t* page, size_t size, bool zero) {
   size_t mapped;
   segment = resize(segment, total, &mapped);
   if (segment == NULL) return NULL;
+  mi_purge_make_room(true);
   page = &segment->pages[0];
   page->block_size = total - start;
   if (zero) clear_gain(page, old_block_size, mapped == SIZE_MAX ? mapped : mapped - start);

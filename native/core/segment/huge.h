@@ -16,6 +16,10 @@
    begin next to its header. NULL if there is no memory. */
 mi_page_t* mi_huge_page_alloc(mi_arena_t* arena, size_t size, size_t align, size_t offset);
 
+/* Has the block of a page that mi_huge_page_alloc has just made read as zero. Returns how many
+   bytes, from its start, are still to be cleared. */
+size_t mi_huge_page_clear(mi_page_t* page);
+
 /* Frees the segment of a page whose block is not alive. For the owner, or for the thread that freed
    the block of a page in state UNOWNED. */
 void mi_huge_page_free(mi_page_t* page);

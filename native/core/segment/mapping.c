@@ -1,6 +1,7 @@
 #include "segment/mapping.h"
 
 #include "options/options.h"
+#include "os/track.h"
 #include "segment/memory.h"
 #include "stats/stats.h"
 
@@ -14,6 +15,7 @@ void mi_mapping_unmap(mi_mapping_t mapping) {
 static uint8_t* move(mi_mapping_t mapping, size_t size) {
   uint8_t* target = mi_memory_map_for_blocks(size, MI_SEGMENT_SIZE, MI_MAP_MEMORY);
   if (target == NULL) return NULL;
+  mi_os_track_open(mapping.start, mapping.size); /* what is mapped there next is not ours */
   if (mi_os_move(mapping.start, mapping.size, target, size)) return target;
   mi_memory_unmap(target, size);
   return NULL;
@@ -23,12 +25,12 @@ static mi_mapping_t grow(mi_mapping_t mapping, size_t size) {
   mi_mapping_t grown = {mapping.start, size};
   if (mi_option_is_enabled(mi_option_disallow_os_alloc)) return (mi_mapping_t){NULL, 0};
   if (mi_os_resize(mapping.start, mapping.size, size)) {
-    mi_stat_up(reserved, size);
+    mi_stat_up(reserved, size - mapping.size);
   } else {
     grown.start = move(mapping, size);
     if (grown.start == NULL) return (mi_mapping_t){NULL, 0};
+    mi_stat_down(reserved, mapping.size);
   }
-  mi_stat_down(reserved, mapping.size);
   mi_stat_up(committed, size - mapping.size);
   mi_stat_count(commit_calls, 1);
   return grown;

@@ -1,4 +1,5 @@
-/* Mappings of huge segments, each on a segment boundary. A mapping belongs to the thread that has it. */
+/* Mappings of huge segments, each on a segment boundary. A mapping belongs to the thread that has
+   it. */
 #ifndef MI_MAPPING_H
 #define MI_MAPPING_H
 

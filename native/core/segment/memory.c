@@ -1,5 +1,6 @@
 #include "segment/memory.h"
 
+#include "bits.h"
 #include "segment/pace.h"
 #include "segment/track.h"
 #include "stats/stats.h"
@@ -35,6 +36,18 @@ void mi_memory_unmap(void* p, size_t size) {
   mi_os_track_open(p, size); /* what is mapped here next is not ours */
   mi_os_unmap(p, size);
   mi_stat_down(reserved, size);
+}
+
+bool mi_memory_is_dense(uint8_t* p, size_t size) {
+  enum { PROBES = 16 };
+  unsigned resident = 0;
+  for (size_t i = 0; i < PROBES; i++) {
+    unsigned char page;
+    uintptr_t at = mi_align_down((uintptr_t)p + size / PROBES * i, mi_os_page_size());
+    if (!mi_os_resident((void*)at, 1, &page)) return true;
+    resident += page & 1;
+  }
+  return resident >= PROBES / 2;
 }
 
 mi_purge_result_t mi_memory_purge(void* p, size_t size) {

@@ -218,6 +218,36 @@ void mi_purge_slot(mi_slot_ref_t ref, mi_purge_budget_t* budget) {
   purge_slot(ref);
 }
 
+/* Purges units that were dirty at the last look. */
+static void purge_aged(mi_purge_budget_t* budget) {
+  mi_slot_walk_t walk = mi_walk_slots();
+  while (budget->units > 0 && mi_next_slot(&walk)) {
+    uint64_t aged = atomic_load_explicit(&mi_slot_state(walk.slot)->aged, memory_order_relaxed);
+    if (aged == 0) continue;
+    aged &= atomic_load(&mi_slot_state(walk.slot)->dirty);
+    if (aged == 0 || walk.slot.chunk->resident) continue; /* it can be read: see purge_units */
+    mi_purge_begin();
+    purge_units(walk.slot, aged);
+    mi_purge_end();
+    mi_purge_spend(budget, mi_popcount64(aged));
+  }
+}
+
+void mi_purge_make_room(bool for_huge_block) {
+  /* The most memory that the process had after any call. Races make it less exact. */
+  static _Atomic(int64_t) most;
+  int64_t before = atomic_load_explicit(&most, memory_order_relaxed);
+  int64_t now = mi_stat_current(committed);
+  if (now <= before || mi_option_get(mi_option_purge_delay) < 0) return;
+  if (mi_huge_cache_size() > 0 || for_huge_block) {
+    mi_purge_budget_t budget = {((size_t)(now - before) + MI_UNIT_SIZE - 1) >> MI_UNIT_SHIFT};
+    mi_huge_cache_drop(&budget);
+    if (for_huge_block) purge_aged(&budget);
+    now = mi_stat_current(committed);
+  }
+  if (now > before) atomic_store_explicit(&most, now, memory_order_relaxed);
+}
+
 void mi_purge_all(void) {
   mi_purge_budget_t all = {SIZE_MAX};
   mi_huge_cache_drop(&all);

@@ -69,19 +69,59 @@ static void release_slots(mi_slot_ref_t first, size_t from, size_t to) {
   for (size_t i = from; i < to; i++) mi_slot_release(slot_at(first, i));
 }
 
-static bool take_in(mi_chunk_t* chunk, size_t units, mi_slot_ref_t* first, bool* zero) {
-  size_t count = slots_for(units);
+/* Bit per slot at which `count` free slots begin in the chunk; none in the chunk of an arena. */
+static uint32_t places_in(mi_chunk_t* chunk, size_t count) {
   /* Acquire: a chunk with free slots has its final `arena`. */
   uint32_t free = atomic_load_explicit(&chunk->free, memory_order_acquire);
   for (size_t i = 1; i < count; i++) free &= free >> 1;
-  if (free == 0 || mi_arena_of(chunk) != NULL) return false;
-  for (; free != 0; free &= free - 1) {
-    *first = (mi_slot_ref_t){chunk, mi_ctz64(free)};
-    if (!take_slots(chunk, bits_of(first->index, count))) continue;
-    if (take_units(*first, 0, units, zero)) return true;
-    release_slots(*first, 0, count); /* a unit there is just being purged, or cannot be committed */
+  return free == 0 || mi_arena_of(chunk) != NULL ? 0 : free;
+}
+
+static bool take_at(mi_slot_ref_t first, size_t units, bool* zero) {
+  size_t count = slots_for(units);
+  if (!take_slots(first.chunk, bits_of(first.index, count))) return false;
+  if (take_units(first, 0, units, zero)) return true;
+  release_slots(first, 0, count); /* a unit there is just being purged, or cannot be committed */
+  return false;
+}
+
+static bool take_in(mi_chunk_t* chunk, size_t units, mi_slot_ref_t* first, bool* zero) {
+  for (uint32_t places = places_in(chunk, slots_for(units)); places != 0; places &= places - 1) {
+    *first = (mi_slot_ref_t){chunk, mi_ctz64(places)};
+    if (take_at(*first, units, zero)) return true;
   }
   return false;
+}
+
+/* How many of the first `units` units from this slot on hold memory. The slots may be taken
+   meanwhile. */
+static size_t dirty_units(mi_slot_ref_t first, size_t units) {
+  size_t dirty = 0;
+  for (size_t i = 0; i < slots_for(units); i++) {
+    const mi_slot_t* slot = mi_slot_state(slot_at(first, i));
+    dirty +=
+        mi_popcount64(atomic_load_explicit(&slot->dirty, memory_order_relaxed) & mask_in(i, units));
+  }
+  return dirty;
+}
+
+/* The place for a run that holds the most memory, of those that are looked at: the program would
+   touch new memory elsewhere while this waits to be purged. False if none holds any. */
+static bool find_dirty(size_t units, mi_slot_ref_t* best) {
+  enum { LOOKS = 64 };
+  size_t enough = units - units / 8, most = 0, count = mi_chunk_count();
+  unsigned looks = LOOKS;
+  for (size_t i = mi_slot_search_start(); i < count && looks > 0 && most < enough; i++) {
+    uint32_t places = places_in(mi_chunk_at(i), slots_for(units));
+    for (; places != 0 && looks > 0 && most < enough; places &= places - 1, looks--) {
+      mi_slot_ref_t first = {mi_chunk_at(i), mi_ctz64(places)};
+      size_t dirty = dirty_units(first, units);
+      if (dirty <= most) continue;
+      most = dirty;
+      *best = first;
+    }
+  }
+  return most > 0;
 }
 
 static bool take_in_range(size_t from, size_t to, size_t units, mi_slot_ref_t* first, bool* zero) {
@@ -92,6 +132,7 @@ static bool take_in_range(size_t from, size_t to, size_t units, mi_slot_ref_t* f
 static bool take_in_chunks(size_t units, mi_slot_ref_t* first, bool* zero) {
   size_t count = mi_chunk_count();
   size_t from = mi_slot_search_start();
+  if (find_dirty(units, first) && take_at(*first, units, zero)) return true;
   if (take_in_range(from, count, units, first, zero)) return true;
   if (take_in_range(0, from, units, first, zero)) return true;
   if (!mi_slots_take_new((unsigned)slots_for(units), first)) return false;

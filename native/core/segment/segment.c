@@ -9,6 +9,7 @@
 #include "segment/page_map.h"
 #include "segment/pin.h"
 #include "segment/place.h"
+#include "segment/purge.h"
 #include "segment/run.h"
 #include "segment/segment_queue.h"
 #include "segment/track.h"
@@ -63,7 +64,9 @@ static mi_segment_t* segment_begin(mi_segments_tld_t* tld, mi_slot_ref_t ref, bo
    units are being purged is passed over, and does not look like the end of memory. */
 static mi_segment_t* segment_alloc(mi_segments_tld_t* tld, uint64_t units, bool* zero) {
   mi_slot_ref_t ref;
-  return mi_slot_take(tld->arena, &ref, 1 | units, zero) ? segment_begin(tld, ref, *zero) : NULL;
+  if (!mi_slot_take(tld->arena, &ref, 1 | units, zero)) return NULL;
+  mi_purge_make_room(false);
+  return segment_begin(tld, ref, *zero);
 }
 
 /* ---- The slot that the thread left last ----

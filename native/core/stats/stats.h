@@ -35,8 +35,6 @@ void mi_level_change(mi_level_t* level, int64_t amount);
 /* What a level is now. */
 #define mi_stat_current(name) \
   atomic_load_explicit(&mi_process_stats.name.current, memory_order_relaxed)
-/* The most that a level has been. */
-#define mi_stat_peak(name) atomic_load_explicit(&mi_process_stats.name.peak, memory_order_relaxed)
 /* Sets a level in a forked child, which counted again. */
 #define mi_stat_set(name, amount) \
   atomic_store_explicit(&mi_process_stats.name.current, amount, memory_order_relaxed)

@@ -28,7 +28,9 @@ static void grows_in_place(void) {
   CHECK_EQ(munmap(p + 20 * MIB, 20 * MIB), 0);
   pattern_fill(p, 20 * MIB, 1);
   advise_a_part(p + MIB);
+  CHECK_EQ(mprotect(p + 20 * MIB - 65536, 65536, PROT_READ), 0);
   CHECK(mi_os_resize(p, 20 * MIB, 30 * MIB));
+  p[30 * MIB - 1] = 0;
   CHECK(pattern_holds(p, 20 * MIB, 1));
   for (size_t i = 20 * MIB; i < 30 * MIB; i += 4096) CHECK_EQ(p[i], 0);
   CHECK(mi_os_resize(p, 30 * MIB, 10 * MIB));

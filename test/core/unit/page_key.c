@@ -1,4 +1,5 @@
-/* Keys of pages: no two are the same, whichever threads take them, and a forked child has others than its parent. */
+/* Keys of pages: no two are the same, whichever threads take them, and a forked child has others
+   than its parent. */
 #include <pthread.h>
 #include <stdlib.h>
 #include <sys/wait.h>
@@ -7,11 +8,13 @@
 #include "check.h"
 #include "segment/page_key.h"
 
-enum { THREADS = 4, EACH = 1000 };
+enum { THREADS = 4, EACH = 20000 };
 
 static uintptr_t keys[THREADS * EACH];
+static pthread_barrier_t begin;
 
 static void* take(void* place) {
+  pthread_barrier_wait(&begin);
   for (uintptr_t *key = place, *end = key + EACH; key < end; key++) *key = mi_page_key_new();
   return NULL;
 }
@@ -23,6 +26,7 @@ static int compare(const void* a, const void* b) {
 
 static void no_key_comes_twice(void) {
   pthread_t threads[THREADS];
+  pthread_barrier_init(&begin, NULL, THREADS);
   for (int i = 0; i < THREADS; i++) {
     CHECK_EQ(pthread_create(&threads[i], NULL, take, &keys[i * EACH]), 0);
   }
