@@ -218,10 +218,13 @@ void mi_purge_slot(mi_slot_ref_t ref, mi_purge_budget_t* budget) {
   purge_slot(ref);
 }
 
-/* Purges units that were dirty at the last look. */
+/* Purges units that were dirty at the last look, in the slots that come next. */
 static void purge_aged(mi_purge_budget_t* budget) {
-  mi_slot_walk_t walk = mi_walk_slots();
-  while (budget->units > 0 && mi_next_slot(&walk)) {
+  static _Atomic(size_t) next_slot;
+  enum { SLOTS = 256 };
+  mi_slot_walk_t walk =
+      mi_walk_slots_around(atomic_load_explicit(&next_slot, memory_order_relaxed));
+  for (unsigned i = 0; i < SLOTS && budget->units > 0 && mi_next_slot(&walk); i++) {
     uint64_t aged = atomic_load_explicit(&mi_slot_state(walk.slot)->aged, memory_order_relaxed);
     if (aged == 0) continue;
     aged &= atomic_load(&mi_slot_state(walk.slot)->dirty);
@@ -231,6 +234,7 @@ static void purge_aged(mi_purge_budget_t* budget) {
     mi_purge_end();
     mi_purge_spend(budget, mi_popcount64(aged));
   }
+  atomic_store_explicit(&next_slot, walk.next, memory_order_relaxed);
 }
 
 void mi_purge_make_room(bool for_huge_block) {

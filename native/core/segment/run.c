@@ -111,9 +111,9 @@ static bool find_dirty(size_t units, mi_slot_ref_t* best) {
   enum { LOOKS = 64 };
   size_t enough = units - units / 8, most = 0, count = mi_chunk_count();
   unsigned looks = LOOKS;
-  for (size_t i = mi_slot_search_start(); i < count && looks > 0 && most < enough; i++) {
+  for (size_t i = mi_slot_search_start(); i < count && looks > 0 && most < enough; i++, looks--) {
     uint32_t places = places_in(mi_chunk_at(i), slots_for(units));
-    for (; places != 0 && looks > 0 && most < enough; places &= places - 1, looks--) {
+    for (; places != 0 && looks > 1 && most < enough; places &= places - 1, looks--) {
       mi_slot_ref_t first = {mi_chunk_at(i), mi_ctz64(places)};
       size_t dirty = dirty_units(first, units);
       if (dirty <= most) continue;
