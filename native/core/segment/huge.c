@@ -185,6 +185,7 @@ size_t mi_huge_page_clear(mi_page_t* page) {
   }
   uint8_t* from = (uint8_t*)mi_align_up((uintptr_t)start, mi_os_page_size());
   uint8_t* to = (uint8_t*)mi_align_down((uintptr_t)end, mi_os_page_size());
+  mi_assert(from <= to); /* what was written ends with a system page, as the block does */
   if (chunk != NULL) mi_large_pages_end_between(mi_segment_slot(segment), from, to);
   if (mi_memory_purge(from, (size_t)(to - from)) != MI_PURGE_ZEROED) return written;
   memset(to, 0, (size_t)(end - to));
