@@ -119,7 +119,11 @@ bool mi_prim_resize(void* p, size_t size, size_t new_size) {
     size_t page = mi_os_page_size();
     result = remap((uint8_t*)p + size - page, page, new_size - size + page, 0, NULL);
     /* It may have been one without access. */
-    if (!mi_linux_failed(result)) mi_prim_protect(p, new_size, MI_ACCESS_WRITE);
+    if (!mi_linux_failed(result) &&
+        !mi_prim_protect((uint8_t*)p + size, new_size - size, MI_ACCESS_WRITE)) {
+      unmap((uint8_t*)p + size, new_size - size);
+      return false;
+    }
   }
   return !mi_linux_failed(result);
 }

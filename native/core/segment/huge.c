@@ -106,7 +106,8 @@ static bool take_mapping(placement_t* place, size_t size, size_t align, size_t o
    brought in page by page. */
 static bool take_kept(placement_t* place, size_t size, size_t align, size_t offset) {
   if (align > MI_SEGMENT_SIZE) { /* none has the place for it, and the new one comes instead */
-    mi_huge_cache_drop(&(mi_purge_budget_t){units_of(size)});
+    bool may_purge = mi_option_get(mi_option_purge_delay) >= 0;
+    if (may_purge) mi_huge_cache_drop(&(mi_purge_budget_t){units_of(size)});
     return false;
   }
   place->start = block_offset(align, offset & (align - 1));
@@ -115,6 +116,11 @@ static bool take_kept(placement_t* place, size_t size, size_t align, size_t offs
   if (kept.start == NULL) return false;
   size_t written = kept.size;
   if (kept.size < total || kept.size - total > total / 8) kept = mi_mapping_refit(kept, total);
+  /* The program may have left a part of it without access. */
+  if (kept.start != NULL && !mi_os_protect(kept.start, kept.size, MI_ACCESS_WRITE)) {
+    mi_mapping_unmap(kept);
+    return false;
+  }
   return enter_mapping(place, kept, written < kept.size ? written : kept.size);
 }
 
@@ -170,7 +176,7 @@ mi_page_t* mi_huge_page_alloc(mi_arena_t* arena, size_t size, size_t align, size
   return page;
 }
 
-/* Memory of which little is resident is purged: to clear it would bring in the rest. */
+/* Memory of which hardly anything is resident is purged: to clear it would bring in the rest. */
 size_t mi_huge_page_clear(mi_page_t* page) {
   mi_segment_t* segment = mi_segment_of(page);
   mi_chunk_t* chunk = segment->chunk;
@@ -180,14 +186,14 @@ size_t mi_huge_page_clear(mi_page_t* page) {
   if (end <= start) return 0;
   size_t written = (size_t)(end - start);
   if ((chunk != NULL && (chunk->resident || chunk->foreign)) ||
-      mi_memory_is_dense(start, written)) {
+      mi_option_get(mi_option_purge_delay) < 0 || !mi_memory_is_sparse(start, written)) {
     return written;
   }
   uint8_t* from = (uint8_t*)mi_align_up((uintptr_t)start, mi_os_page_size());
   uint8_t* to = (uint8_t*)mi_align_down((uintptr_t)end, mi_os_page_size());
   mi_assert(from <= to); /* what was written ends with a system page, as the block does */
   if (chunk != NULL) mi_large_pages_end_between(mi_segment_slot(segment), from, to);
-  if (mi_memory_purge(from, (size_t)(to - from)) != MI_PURGE_ZEROED) return written;
+  if (mi_os_purge(from, (size_t)(to - from), true) != MI_PURGE_ZEROED) return written;
   memset(to, 0, (size_t)(end - to));
   return (size_t)(from - start);
 }

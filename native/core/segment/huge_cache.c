@@ -38,14 +38,16 @@ static uint8_t* claim(entry_t* entry) {
 /* Ends the claim. Sequentially consistent: see mi_purge_announce. */
 static void set(entry_t* entry, uint8_t* start) { atomic_store(&entry->start, start); }
 
-/* Ends the claim of an entry that stays. A round may have passed it over meanwhile, and the purger
-   may have gone to sleep. */
+/* Ends the claim of an entry that stays. If a round passed it over meanwhile, it is announced
+   again, and the purger, which may have gone to sleep, is told. */
 static void leave(entry_t* entry, uint8_t* start) {
   int64_t at = entry->drop_at;
   size_t units = entry->size >> MI_UNIT_SHIFT;
   set(entry, start);
+  int64_t next = mi_purge_next();
+  if (at == 0 || (next != 0 && next <= at)) return;
   mi_purge_announce(at);
-  if (at != 0) mi_purger_count(MI_WAITING_UNITS, units);
+  mi_purger_count(MI_WAITING_UNITS, units);
 }
 
 static bool is_nearer(size_t a, size_t b, size_t size) {

@@ -196,28 +196,6 @@ static waiting_t purge_due_slots(int64_t now, mi_purge_budget_t* budget) {
 
 int64_t mi_purge_next(void) { return atomic_load(&next_due); }
 
-int64_t mi_purge_round(int64_t now, mi_purge_budget_t* budget) {
-  int64_t due = atomic_load(&next_due);
-  /* Only the thread that clears next_due does the round. What becomes due meanwhile lowers it
-     again. */
-  if (due == 0 || now < due || !atomic_compare_exchange_strong(&next_due, &due, 0)) return due;
-  mi_purger_forget_count(MI_WAITING_UNITS);
-  waiting_t waiting = purge_due_slots(now, budget);
-  mi_purge_announce(waiting.next);
-  if (waiting.all) mi_pace_decide(now, mi_os_cpu_ns, waiting.units << MI_UNIT_SHIFT);
-  mi_purge_announce(mi_huge_cache_drop_due(now, budget));
-  /* The purger may have looked while next_due was 0, and gone to sleep. */
-  mi_purger_count(MI_WAITING_UNITS, waiting.units + (mi_huge_cache_size() >> MI_UNIT_SHIFT));
-  return atomic_load(&next_due);
-}
-
-void mi_purge_slot(mi_slot_ref_t ref, mi_purge_budget_t* budget) {
-  uint64_t dirty = atomic_load(&mi_slot_state(ref)->dirty);
-  if (dirty == 0 || ref.chunk->resident) return; /* the chunk can be read: see purge_units */
-  mi_purge_spend(budget, mi_popcount64(dirty));
-  purge_slot(ref);
-}
-
 /* Purges units that were dirty at the last look, in the slots that come next. */
 static void purge_aged(mi_purge_budget_t* budget) {
   static _Atomic(size_t) next_slot;
@@ -229,6 +207,8 @@ static void purge_aged(mi_purge_budget_t* budget) {
     if (aged == 0) continue;
     aged &= atomic_load(&mi_slot_state(walk.slot)->dirty);
     if (aged == 0 || walk.slot.chunk->resident) continue; /* it can be read: see purge_units */
+    aged &= ~mi_large_pages_among(walk.slot, aged);
+    if (aged == 0) continue;
     mi_purge_begin();
     purge_units(walk.slot, aged);
     mi_purge_end();
@@ -237,19 +217,57 @@ static void purge_aged(mi_purge_budget_t* budget) {
   atomic_store_explicit(&next_slot, walk.next, memory_order_relaxed);
 }
 
-void mi_purge_make_room(bool for_huge_block) {
-  /* The most memory that the process had after any call. Races make it less exact. */
-  static _Atomic(int64_t) most;
+/* The most memory that the process had since nothing waited, less what made room. */
+static _Atomic(int64_t) most;
+
+static mi_cold void answer_growth(bool for_huge_block) {
+  enum { AT_ONCE = 1024 }; /* units */
   int64_t before = atomic_load_explicit(&most, memory_order_relaxed);
   int64_t now = mi_stat_current(committed);
-  if (now <= before || mi_option_get(mi_option_purge_delay) < 0) return;
-  if (mi_huge_cache_size() > 0 || for_huge_block) {
-    mi_purge_budget_t budget = {((size_t)(now - before) + MI_UNIT_SIZE - 1) >> MI_UNIT_SHIFT};
-    mi_huge_cache_drop(&budget);
-    if (for_huge_block) purge_aged(&budget);
-    now = mi_stat_current(committed);
+  if (now <= before || mi_option_get(mi_option_purge_delay) < 0 ||
+      !atomic_compare_exchange_strong_explicit(&most, &before, now, memory_order_relaxed,
+                                               memory_order_relaxed)) {
+    return; /* another thread answers for this growth */
   }
-  if (now > before) atomic_store_explicit(&most, now, memory_order_relaxed);
+  if (mi_huge_cache_size() == 0 && !for_huge_block) return;
+  mi_purge_budget_t budget = {(size_t)(now - before) >> MI_UNIT_SHIFT};
+  if (budget.units > AT_ONCE) budget.units = AT_ONCE;
+  size_t may = budget.units;
+  mi_huge_cache_drop(&budget);
+  if (for_huge_block) purge_aged(&budget);
+  int64_t gone = (int64_t)((may - budget.units) << MI_UNIT_SHIFT);
+  atomic_fetch_sub_explicit(&most, gone, memory_order_relaxed);
+}
+
+void mi_purge_make_room(bool for_huge_block) {
+  enum { WORTH_IT = 16 * MI_UNIT_SIZE };
+  int64_t before = atomic_load_explicit(&most, memory_order_relaxed);
+  if (mi_stat_current(committed) - before >= WORTH_IT) answer_growth(for_huge_block);
+}
+
+int64_t mi_purge_round(int64_t now, mi_purge_budget_t* budget) {
+  int64_t due = atomic_load(&next_due);
+  /* Only the thread that clears next_due does the round. What becomes due meanwhile lowers it
+     again. */
+  if (due == 0 || now < due || !atomic_compare_exchange_strong(&next_due, &due, 0)) return due;
+  mi_purger_forget_count(MI_WAITING_UNITS);
+  waiting_t waiting = purge_due_slots(now, budget);
+  mi_purge_announce(waiting.next);
+  if (waiting.all) mi_pace_decide(now, mi_os_cpu_ns, waiting.units << MI_UNIT_SHIFT);
+  mi_purge_announce(mi_huge_cache_drop_due(now, budget));
+  if (waiting.all && waiting.units == 0 && mi_huge_cache_size() == 0) {
+    atomic_store_explicit(&most, mi_stat_current(committed), memory_order_relaxed);
+  }
+  /* The purger may have looked while next_due was 0, and gone to sleep. */
+  mi_purger_count(MI_WAITING_UNITS, waiting.units + (mi_huge_cache_size() >> MI_UNIT_SHIFT));
+  return atomic_load(&next_due);
+}
+
+void mi_purge_slot(mi_slot_ref_t ref, mi_purge_budget_t* budget) {
+  uint64_t dirty = atomic_load(&mi_slot_state(ref)->dirty);
+  if (dirty == 0 || ref.chunk->resident) return; /* the chunk can be read: see purge_units */
+  mi_purge_spend(budget, mi_popcount64(dirty));
+  purge_slot(ref);
 }
 
 void mi_purge_all(void) {

@@ -37,10 +37,9 @@ int64_t mi_purge_round(int64_t now, mi_purge_budget_t* budget);
    chunks. */
 void mi_purge_slot(mi_slot_ref_t ref, mi_purge_budget_t* budget);
 
-/* To be called when memory was taken. Where the process is larger than it was at any call before,
-   as much of what waits goes: beside what is in use it would add to the peak. So this costs no more
-   page faults than there are pages at the peak. Kept mappings go; and, `for_huge_block`, units that
-   were dirty at the last look. */
+/* To be called when memory was taken. Where the process is larger than it was since nothing waited,
+   as much of what waits goes, 64 MiB of it at most: beside what is in use it would add to the peak.
+   Kept mappings go; and, `for_huge_block`, units that were dirty at the last look. */
 void mi_purge_make_room(bool for_huge_block);
 
 /* Purges every dirty unit of the process, but for resident chunks; unmaps wholly free chunks, and
