@@ -1,12 +1,10 @@
 /* Threads free, resize and visit large blocks that come from what all of them share, and end. */
-#include <pthread.h>
-
 #include "check.h"
 #include "memory.h"
 #include "miheap.h"
 #include "os/rare.h"
 #include "pattern.h"
-#include "random.h"
+#include "random_threads.h"
 
 enum { THREADS = 3, GENERATIONS = 4, PLACES = 60, STEPS = 6000 / TEST_SLOWNESS };
 enum { KIB = 1024, LEAST = 33 * KIB, MOST = 700 * KIB };
@@ -81,23 +79,11 @@ static void step(random_t* rng) {
   }
 }
 
-static void* work(void* seed) {
-  random_t rng = {*(uint64_t*)seed};
-  for (int i = 0; i < STEPS; i++) step(&rng);
-  return NULL;
-}
-
 int main(void) {
   uint64_t seed = test_seed();
   mi_rare_set(mi_rare_communal, 1);
   for (int generation = 0; generation < GENERATIONS; generation++) {
-    pthread_t threads[THREADS];
-    uint64_t seeds[THREADS];
-    for (int i = 0; i < THREADS; i++) {
-      seeds[i] = seed + (uint64_t)(generation * THREADS + i);
-      CHECK_EQ(pthread_create(&threads[i], NULL, work, &seeds[i]), 0);
-    }
-    for (int i = 0; i < THREADS; i++) pthread_join(threads[i], NULL);
+    random_threads(THREADS, STEPS, seed + (uint64_t)(generation * THREADS), step);
     memory_check();
   }
   for (int i = 0; i < PLACES; i++) mi_free(atomic_load(&shared[i]));

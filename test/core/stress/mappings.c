@@ -1,13 +1,12 @@
 /* Threads allocate, resize and free blocks of 20 to 90 MiB, most of which are mappings, and free
    each other's, while those that are kept are cut, made longer and given back. */
-#include <pthread.h>
 #include <unistd.h>
 
 #include "check.h"
 #include "memory.h"
 #include "miheap.h"
 #include "os/rare.h"
-#include "random.h"
+#include "random_threads.h"
 
 enum { THREADS = 3, PLACES = 5, STEPS = 100, DELAY_MS = 10 };
 #define MIB ((size_t)1 << 20)
@@ -86,22 +85,10 @@ static void step(random_t* rng) {
   if (random_one_in(rng, 50)) mi_collect(random_one_in(rng, 2));
 }
 
-static void* work(void* seed) {
-  random_t rng = {*(uint64_t*)seed};
-  for (int i = 0; i < STEPS; i++) step(&rng);
-  return NULL;
-}
-
 int main(void) {
   uint64_t seed = test_seed();
-  pthread_t threads[THREADS];
-  uint64_t seeds[THREADS];
   mi_option_set(mi_option_purge_delay, DELAY_MS);
-  for (int i = 0; i < THREADS; i++) {
-    seeds[i] = seed + (uint64_t)i;
-    CHECK_EQ(pthread_create(&threads[i], NULL, work, &seeds[i]), 0);
-  }
-  for (int i = 0; i < THREADS; i++) pthread_join(threads[i], NULL);
+  random_threads(THREADS, STEPS, seed, step);
   mi_rare_set(mi_rare_os_fail, 0);
   memory_check();
   for (int i = 0; i < PLACES; i++) {
