@@ -110,8 +110,12 @@
    rounded up to 16, unless its class borrowed it (heap/find.c) or it grew (api/realloc.c). */
 #define MI_BIN_LARGE 74u /* the first bin whose pages have one block */
 #define MI_BIN_HUGE 122u /* page->bin of a huge page */
-#define MI_BIN_FULL 123u /* the full queue: pages of any bin that are exhausted */
-#define MI_BIN_COUNT 124u
+#define MI_BIN_NONE 123u /* no page's bin */
+
+/* The queues of a heap's pages: one for each bin below MI_BIN_LARGE, and the full queue, with the
+   exhausted pages of these, and the pages of all other bins. */
+#define MI_QUEUE_OF_FULL MI_BIN_LARGE
+#define MI_PAGE_QUEUES (MI_BIN_LARGE + 1)
 
 /* The largest size that can be asked for: adding a header and rounding it up cannot overflow. */
 #define MI_MAX_ALLOC_SIZE ((size_t)PTRDIFF_MAX)
@@ -178,13 +182,14 @@ enum { MI_FREER_TO_MAGAZINE = 1 };
        thread_free too
      every block on a list lies at start + i * block_size with i < capacity, and is on one list only
      the page is in exactly one queue of its heap: that of its bin, or the full queue (in_full)
-     in_full implies that `free` is empty
-     a page of one block is in_full from its first heap on, but for heap->single, the one that
-       malloc takes again, and only by heap/single.h: the block of such a page may be less aligned
-       than others of its class (mi_segment_page_resize)
+     in_full implies that `free` is empty, but in a page of one block
+     a page of one block is always in_full. One that is in heap->singles is retired: malloc takes it
+       only by heap/single.h, since its block may be less aligned than others of its class
+       (mi_segment_page_resize)
      thread_free is FULL only if in_full is set
-     a page that is in_full but not FULL is on its heap's delayed list, or about to be. Until the
-       owner drains that list it takes nothing from thread_free, so the page cannot become empty
+     a page that is in_full but not FULL is in heap->singles; or on its heap's delayed list, or about
+       to be. Until the owner drains that list it takes nothing from thread_free, so the page cannot
+       become empty
      `uncounted` is 0 if SHARED is set. It is 0 too if the owner freed enough blocks of a page in
        the full queue before it read the notice of other threads
      SHARED implies that `free` and `local_free` are empty, and that all blocks are laid out
@@ -237,7 +242,7 @@ typedef struct mi_page_s {
   uintptr_t key;          /* hardened builds: encodes the links of the page's lists */
   uint16_t reserved;      /* blocks that fit */
   _Atomic(uint8_t) flags; /* MI_PAGE_…; written by the owner, read by any holder of a block */
-  uint8_t bin;            /* the size class, or MI_BIN_HUGE; never MI_BIN_FULL */
+  uint8_t bin;            /* the size class, or MI_BIN_HUGE */
   uint8_t tag;            /* the tag of its heap; of an abandoned page, of its last heap */
   /* What the page counted for when it was retired last, or counts for now (heap/retire.c); 0: it
      never was. For the owner. */
@@ -476,6 +481,8 @@ typedef struct mi_magazine_s {
   _Atomic(uintptr_t) slots[MI_MAGAZINE_CLASSES][MI_MAGAZINE_DEPTH];
 } mi_magazine_t;
 
+enum { MI_SINGLES = 4 }; /* pages of one block that a heap keeps at most */
+
 /* A heap. For the thread that made it, but for `delayed`. The backing heap lies in its mi_tld_t,
    other heaps in blocks. */
 typedef struct mi_heap_s {
@@ -487,13 +494,15 @@ typedef struct mi_heap_s {
   struct mi_heap_s* prev;
   struct mi_heap_s* lower; /* in the tree of the thread's heaps (heap/heaps.c) */
   struct mi_heap_s* higher;
-  struct mi_heap_s* heir;  /* the next heir; of the backing heap, the first one (heap/heaps.c) */
-  size_t page_count;       /* pages in its queues */
-  size_t retired_bytes;    /* what its retired pages count for */
-  mi_page_t* single;       /* of the backing heap: the page that heap/single.h keeps, or NULL */
+  struct mi_heap_s* heir; /* the next heir; of the backing heap, the first one (heap/heaps.c) */
+  size_t page_count;      /* pages in its queues */
+  size_t retired_bytes;   /* what its retired pages count for */
+  /* Of the backing heap: the pages that heap/single.h keeps, the newest one last. */
+  mi_page_t* singles[MI_SINGLES];
   mi_magazine_t* magazine; /* NULL: none. Only the backing heap of a thread has one */
   /* Blocks that malloc may take before the next heartbeat, besides those on a `free`. */
   int quick_blocks;
+  uint8_t single_count;
   uint16_t retired_min;   /* no bin below this has a retired page */
   uint16_t retired_max;   /* no bin above this has one */
   uint8_t tag;            /* heap_tag of mi_heap_new_ex */
@@ -501,10 +510,11 @@ typedef struct mi_heap_s {
   bool has_adopted : 1;   /* it did so: some of its pages may be `adopted` */
   bool visiting : 1;      /* a visitor is running: no page is given back */
   bool others_free : 1;   /* other threads are known to have freed blocks of it */
-  uint32_t pages_of[MI_BIN_COUNT]; /* pages of each bin, also those in the full queue */
-  uint8_t loans[MI_BIN_LARGE];     /* loans that each bin asked for in this round (heap/find.c) */
-  mi_page_queue_t pages[MI_BIN_COUNT]; /* the queue of each bin, and the full queue */
-  mi_segments_tld_t own_segments;      /* used if the heap was made for an arena */
+  /* Pages of each bin below MI_BIN_LARGE, also those in the full queue; then those of all others. */
+  uint32_t pages_of[MI_PAGE_QUEUES];
+  uint8_t loans[MI_BIN_LARGE]; /* loans that each bin asked for in this round (heap/find.c) */
+  mi_page_queue_t pages[MI_PAGE_QUEUES];
+  mi_segments_tld_t own_segments; /* used if the heap was made for an arena */
 #if MI_GUARDED
   size_t guarded_rate; /* one in so many blocks of the sizes below is guarded; 0: none */
   size_t guarded_left; /* the next guarded block is that number from now on, counted from 1 */

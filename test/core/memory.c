@@ -67,7 +67,7 @@ void heaps_check(void) {
   for (mi_heap_t* heap = tld->heaps; heap != NULL; heap = heap->next) {
     CHECK(mi_heap_is_valid(heap));
     size_t count = 0;
-    mi_heap_for_each_page(heap, MI_BIN_COUNT, count_segments, &count);
+    mi_heap_for_each_page(heap, MI_PAGE_QUEUES, count_segments, &count);
     if (mi_heap_is_restricted(heap)) {
       check_segments(heap->segments, count);
     } else {

@@ -122,7 +122,7 @@ static mi_noinline void* hand_out_far(mi_block_t* block, bool zero) {
 
 /* For sizes above MI_MEDIUM_BLOCK_MAX. */
 static mi_noinline void* alloc_large(size_t size, mi_heap_t* heap, bool zero) {
-  if (heap->single != NULL && size <= MI_SINGLE_BLOCK_MAX && mi_heap_spend(heap, 1)) {
+  if (heap->single_count > 0 && size <= MI_SINGLE_BLOCK_MAX && mi_heap_spend(heap, 1)) {
     mi_page_t* page = mi_heap_take_single(heap, (unsigned)mi_bin_of_geometric(size));
     if (page != NULL) return take_next(page, zero);
   }

@@ -150,11 +150,10 @@ void* mi_heap_realloc(mi_heap_t* heap, void* p, size_t newsize) mi_attr_noexcept
 /* Like mi_malloc, but where memory is short the last `spare` bytes are left out. */
 static void* alloc_roomy(size_t size, size_t spare) {
   mi_heap_t* heap = mi_heap_default;
-  mi_page_t* page = size <= MI_SMALL_SIZE_MAX ? mi_heap_small_page(heap, size)
-                                              : heap->pages[mi_bin_of(size)].first;
-  /* Not from the page of one block that the heap keeps: only heap/single.h takes that. */
-  bool pops = page != NULL && page->free != NULL && page != heap->single;
-  if (mi_likely(pops)) return mi_page_alloc(page, false);
+  mi_page_t* page = size <= MI_SMALL_SIZE_MAX     ? mi_heap_small_page(heap, size)
+                    : size <= MI_MEDIUM_BLOCK_MAX ? heap->pages[mi_bin_of(size)].first
+                                                  : NULL;
+  if (mi_likely(page != NULL && page->free != NULL)) return mi_page_alloc(page, false);
   return mi_malloc_generic(heap, &(mi_request_t){.size = size, .align = 1, .spare = spare}, false);
 }
 

@@ -74,7 +74,7 @@ void mi_thread_stats_print_out(mi_output_fun* out, void* arg) mi_attr_noexcept {
   mi_tld_t* tld = heap->tld;
   for (heap = tld->heaps; heap != NULL; heap = heap->next) {
     mi_magazine_flush(heap);
-    mi_heap_for_each_page(heap, MI_BIN_COUNT, add_page, &held);
+    mi_heap_for_each_page(heap, MI_PAGE_QUEUES, add_page, &held);
   }
   mi_thread_stats_t stats = tld->stats; /* a copy, since printing may allocate */
   mi_stats_print_thread(&stats, held.blocks, held.bytes, out, arg);

@@ -21,8 +21,9 @@ static bool page_belongs(mi_heap_t* heap, mi_page_t* page, unsigned queue) {
   if (page->tag != heap->tag) return false;
   if (!mi_segment_is_mine(segment) || segment->cookie != mi_segment_cookie(segment)) return false;
   if ((mi_segment_pages(segment) >> mi_page_index(segment, page) & 1) == 0) return false;
-  if (page->in_full) return queue == MI_BIN_FULL;
-  if (page->reserved == 1 && page != heap->single) return false;
+  if (page->in_full && page->reserved > 1 && page->retire_expire != 0) return false;
+  if (page->in_full) return queue == MI_QUEUE_OF_FULL;
+  if (page->reserved == 1) return false;
   return queue == page->bin && page->block_size == mi_bin_block_size(queue);
 }
 
@@ -30,7 +31,7 @@ static bool page_belongs(mi_heap_t* heap, mi_page_t* page, unsigned queue) {
    thread_free. */
 static bool delayed_is_valid(mi_heap_t* heap) {
   size_t noticed = 0;
-  for (mi_page_t* page = heap->pages[MI_BIN_FULL].first; page != NULL; page = page->next) {
+  for (mi_page_t* page = heap->pages[MI_QUEUE_OF_FULL].first; page != NULL; page = page->next) {
     uintptr_t word = atomic_load_explicit(&page->thread_free, memory_order_acquire);
     noticed += mi_tf_state(word) == MI_TF_NORMAL && word != MI_TF_NORMAL;
   }
@@ -83,17 +84,22 @@ static bool magazine_is_valid(const mi_heap_t* heap) {
   return true;
 }
 
-static bool single_is_valid(const mi_heap_t* heap) {
-  const mi_page_t* page = heap->single;
-  return heap->pages[page->bin].first == page && page->retire_expire > 0 &&
-         mi_page_is_empty(page) && !mi_page_has_thread_free(page) &&
-         (mi_page_flags(page) & ~MI_PAGE_HAS_ALIGNED) == MI_PAGE_UNUSED;
+static bool singles_are_valid(const mi_heap_t* heap) {
+  for (unsigned i = 0; i < heap->single_count; i++) {
+    const mi_page_t* page = heap->singles[i];
+    if (atomic_load_explicit(&page->heap, memory_order_relaxed) != heap || !page->in_full ||
+        !mi_page_is_empty(page) || mi_page_has_thread_free(page) ||
+        (mi_page_flags(page) & ~MI_PAGE_HAS_ALIGNED) != MI_PAGE_UNUSED) {
+      return false;
+    }
+  }
+  return true;
 }
 
 bool mi_heap_is_valid(mi_heap_t* heap) {
   size_t count = 0;
-  uint32_t pages_of[MI_BIN_COUNT] = {0};
-  for (unsigned queue = 0; queue < MI_BIN_COUNT; queue++) {
+  uint32_t pages_of[MI_PAGE_QUEUES] = {0};
+  for (unsigned queue = 0; queue < MI_PAGE_QUEUES; queue++) {
     const mi_page_t* prev = NULL;
     for (mi_page_t* page = heap->pages[queue].first; page != NULL; prev = page, page = page->next) {
       if (page->prev != prev || !page_belongs(heap, page, queue) || !mi_page_is_valid(page) ||
@@ -101,11 +107,11 @@ bool mi_heap_is_valid(mi_heap_t* heap) {
         return false;
       }
       count++;
-      pages_of[page->bin]++;
+      pages_of[page->bin < MI_BIN_LARGE ? page->bin : MI_BIN_LARGE]++;
     }
     if (heap->pages[queue].last != prev) return false;
   }
-  if (heap->single != NULL && !single_is_valid(heap)) return false;
+  if (!singles_are_valid(heap)) return false;
   return count == heap->page_count && memcmp(pages_of, heap->pages_of, sizeof(pages_of)) == 0 &&
          direct_is_valid(heap) && delayed_is_valid(heap) && mi_heap_retired_is_valid(heap) &&
          magazine_is_valid(heap);

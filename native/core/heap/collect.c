@@ -48,7 +48,7 @@ void mi_heap_collect_frees(mi_heap_t* heap) {
   bool force = false;
   mi_magazine_settle(heap);
   mi_heap_delayed_free(heap);
-  mi_heap_for_each_page(heap, MI_BIN_FULL, collect_page, &force);
+  mi_heap_for_each_page(heap, MI_QUEUE_OF_FULL, collect_page, &force);
 }
 
 /* Moves a full page with free blocks, however few they are, back to the queue of its bin. */
@@ -63,10 +63,10 @@ static void show_page(mi_heap_t* heap, mi_page_t* page, void* arg) {
 void mi_heap_collect_pages(mi_heap_t* heap, bool force) {
   if (force) mi_magazine_flush(heap);
   mi_heap_delayed_free(heap);
-  if (force) mi_heap_for_each_page(heap, MI_BIN_COUNT, show_page, NULL);
+  if (force) mi_heap_for_each_page(heap, MI_PAGE_QUEUES, show_page, NULL);
   mi_heap_collect_retired(heap, force);
   /* Full pages are left out: other threads announce what they freed in these. */
-  mi_heap_for_each_page(heap, MI_BIN_FULL, collect_page, &force);
+  mi_heap_for_each_page(heap, MI_QUEUE_OF_FULL, collect_page, &force);
 }
 
 void mi_heaps_collect_pages(mi_tld_t* tld, bool force) {

@@ -242,5 +242,5 @@ void mi_heap_delayed_free_in_child(mi_heap_t* heap) {
   /* All pages are looked at, so it does not matter whether a lost thread had put a page on this
      list yet. */
   atomic_store_explicit(&heap->delayed, NULL, memory_order_relaxed);
-  mi_heap_for_each_page(heap, MI_BIN_COUNT, complete_in_child, NULL);
+  mi_heap_for_each_page(heap, MI_PAGE_QUEUES, complete_in_child, NULL);
 }

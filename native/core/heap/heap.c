@@ -27,7 +27,7 @@ void mi_heap_init(mi_heap_t* heap, mi_tld_t* tld, uint8_t tag, bool allow_destro
     heap->own_segments.arena = arena;
     heap->own_segments.subproc = tld->segments.subproc;
   }
-  heap->retired_min = MI_BIN_FULL;
+  heap->retired_min = MI_BIN_LARGE;
   heap->tag = tag;
   heap->allow_destroy = allow_destroy;
   mi_heap_link(heap);
@@ -50,7 +50,7 @@ static void settle_page(mi_heap_t* heap, mi_page_t* page, void* arg) {
 }
 
 void mi_heap_settle(mi_heap_t* heap) {
-  mi_heap_for_each_page(heap, MI_BIN_COUNT, settle_page, NULL);
+  mi_heap_for_each_page(heap, MI_PAGE_QUEUES, settle_page, NULL);
   /* Another thread may purge a page of the list at any time; the page stays on the list then. */
   for (unsigned round = 0; mi_heap_has_delayed(heap); round++) {
     if (round > 0) mi_os_yield(round);
@@ -76,7 +76,7 @@ static void absorb_page(mi_heap_t* heap, mi_page_t* page, void* arg) {
 
 void mi_heap_absorb(mi_heap_t* target, mi_heap_t* heap) {
   mi_heap_settle(heap);
-  mi_heap_for_each_page(heap, MI_BIN_COUNT, absorb_page, target);
+  mi_heap_for_each_page(heap, MI_PAGE_QUEUES, absorb_page, target);
 }
 
 static void retag_page(mi_heap_t* heap, mi_page_t* page, void* arg) {
@@ -87,7 +87,7 @@ static void retag_page(mi_heap_t* heap, mi_page_t* page, void* arg) {
 void mi_heap_retag(mi_heap_t* heap, uint8_t tag) {
   if (heap->tag == tag) return;
   heap->tag = tag;
-  mi_heap_for_each_page(heap, MI_BIN_COUNT, retag_page, NULL);
+  mi_heap_for_each_page(heap, MI_PAGE_QUEUES, retag_page, NULL);
 }
 
 static void free_page(mi_heap_t* heap, mi_page_t* page, void* arg) {
@@ -103,10 +103,10 @@ void mi_heap_free_pages(mi_heap_t* heap) {
   if (heap->has_adopted) {
     mi_heap_settle(heap);
   } else {
-    mi_heap_for_each_page(heap, MI_BIN_COUNT, settle_page, NULL);
+    mi_heap_for_each_page(heap, MI_PAGE_QUEUES, settle_page, NULL);
     mi_heap_delayed_drop(heap);
   }
-  mi_heap_for_each_page(heap, MI_BIN_COUNT, free_page, NULL);
+  mi_heap_for_each_page(heap, MI_PAGE_QUEUES, free_page, NULL);
   if (heap->page_count > 0) mi_heap_abandon(heap);
 }
 

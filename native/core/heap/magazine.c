@@ -51,7 +51,7 @@ void mi_magazine_start_slow(mi_heap_t* heap) {
   heap->magazine = find_or_make();
   if (heap->magazine == NULL) return;
   if (heap->others_free) mi_magazine_watch(heap);
-  mi_heap_for_each_page(heap, MI_BIN_COUNT, begin_page, NULL);
+  mi_heap_for_each_page(heap, MI_PAGE_QUEUES, begin_page, NULL);
 }
 
 void mi_magazine_watch_slow(mi_magazine_t* magazine) {

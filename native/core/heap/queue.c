@@ -50,7 +50,11 @@ static void update_direct(mi_heap_t* heap, unsigned bin) {
 }
 
 static unsigned queue_index(const mi_page_t* page) {
-  return page->in_full ? MI_BIN_FULL : page->bin;
+  return page->in_full ? MI_QUEUE_OF_FULL : page->bin;
+}
+
+static unsigned counter_of(const mi_page_t* page) {
+  return page->bin < MI_BIN_LARGE ? page->bin : MI_BIN_LARGE;
 }
 
 void mi_heap_add_page(mi_heap_t* heap, mi_page_t* page, bool front) {
@@ -60,7 +64,7 @@ void mi_heap_add_page(mi_heap_t* heap, mi_page_t* page, bool front) {
   link_page(queue, page, front);
   if (queue->first != first) update_direct(heap, index);
   heap->page_count++;
-  heap->pages_of[page->bin]++;
+  heap->pages_of[counter_of(page)]++;
 }
 
 void mi_heap_remove_page(mi_heap_t* heap, mi_page_t* page) {
@@ -71,7 +75,7 @@ void mi_heap_remove_page(mi_heap_t* heap, mi_page_t* page) {
   unlink_page(queue, page);
   if (queue->first != first) update_direct(heap, index);
   heap->page_count--;
-  heap->pages_of[page->bin]--;
+  heap->pages_of[counter_of(page)]--;
 }
 
 void mi_heap_others_free(mi_heap_t* heap) {

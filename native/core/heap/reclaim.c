@@ -79,9 +79,9 @@ static void abandon_page(mi_heap_t* heap, mi_page_t* page, void* arg) {
 void mi_heap_abandon(mi_heap_t* heap) {
   mi_magazine_settle(heap);
   mi_heap_settle(heap);
-  mi_heap_for_each_page(heap, MI_BIN_COUNT, free_if_empty, NULL);
+  mi_heap_for_each_page(heap, MI_PAGE_QUEUES, free_if_empty, NULL);
   mi_race_window();
-  mi_heap_for_each_page(heap, MI_BIN_COUNT, abandon_page, NULL);
+  mi_heap_for_each_page(heap, MI_PAGE_QUEUES, abandon_page, NULL);
   mi_assert(heap->page_count == 0);
 }
 
@@ -237,7 +237,7 @@ void mi_heap_reclaim_all(mi_heap_t* heap) {
   heap = &heap->tld->backing;
   mi_segment_t* segment;
   while ((segment = mi_segment_adopt_next(heap->segments)) != NULL) {
-    take_pages(heap, segment, MI_BIN_FULL);
+    take_pages(heap, segment, MI_BIN_NONE);
   }
   for (size_t i = 0; i < mi_arena_count(); i++) {
     if (mi_arena_at(i)->exclusive) sweep_arena(mi_arena_at(i));
@@ -248,7 +248,7 @@ void mi_heap_reclaim_arena(mi_heap_t* heap, bool adopt) {
   mi_segment_t* segment;
   sweep_arena(heap->segments->arena);
   while (adopt && (segment = mi_segment_adopt_next(heap->segments)) != NULL) {
-    take_pages(heap, segment, MI_BIN_FULL);
+    take_pages(heap, segment, MI_BIN_NONE);
   }
 }
 
@@ -262,6 +262,6 @@ bool mi_heap_reclaim_segment_of(mi_heap_t* heap, const mi_page_t* page) {
   if ((can_spare && !mi_rare(mi_rare_reclaim)) || !mi_segment_try_adopt(heap->segments, segment)) {
     return false;
   }
-  take_pages(heap, segment, MI_BIN_FULL);
+  take_pages(heap, segment, MI_BIN_NONE);
   return true;
 }

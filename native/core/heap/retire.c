@@ -43,7 +43,7 @@ static bool has_budget(const mi_heap_t* heap, size_t bytes) {
 
 bool mi_heap_retired_is_valid(const mi_heap_t* heap) {
   size_t bytes = 0;
-  for (unsigned bin = 0; bin < MI_BIN_COUNT; bin++) {
+  for (unsigned bin = 0; bin < MI_BIN_LARGE; bin++) {
     for (const mi_page_t* page = heap->pages[bin].first; page != NULL; page = page->next) {
       if (page->retire_expire == 0) continue;
       if (page->next != NULL || bin < heap->retired_min || bin > heap->retired_max) return false;
@@ -53,6 +53,11 @@ bool mi_heap_retired_is_valid(const mi_heap_t* heap) {
   }
   /* Every heap adds to retired_by_all before it takes away, so the sum is never less than what one
      heap has. */
+  for (unsigned i = 0; i < heap->single_count; i++) {
+    const mi_page_t* page = heap->singles[i];
+    if (page->retire_expire == 0 || page->retired_bytes < counts_for(page)) return false;
+    bytes += page->retired_bytes;
+  }
   return bytes == heap->retired_bytes &&
          bytes <= atomic_load_explicit(&retired_by_all, memory_order_relaxed);
 }
@@ -72,7 +77,7 @@ void mi_heap_free_page(mi_heap_t* heap, mi_page_t* page) {
 void mi_heap_unretire(mi_heap_t* heap, mi_page_t* page) {
   if (mi_likely(page->retire_expire == 0)) return;
   page->retire_expire = 0;
-  if (page->reserved == 1) heap->single = NULL;
+  if (page->reserved == 1) mi_heap_forget_single(heap, page);
   heap->retired_bytes -= page->retired_bytes;
   atomic_fetch_sub_explicit(&retired_by_all, page->retired_bytes, memory_order_relaxed);
 }
@@ -92,19 +97,9 @@ static bool is_worth_starting_anew(const mi_page_t* page) {
   return before != NULL && before != last - page->block_size && before != last + page->block_size;
 }
 
-/* Whether there is room for this page of one block, which takes the place of the one before. No
-   heap is sure of that: a thousand threads that fell asleep would keep 128 MiB. */
-static bool has_room_for(const mi_heap_t* heap, const mi_page_t* page) {
-  size_t bytes = counts_for(page);
-  size_t before = heap->single == NULL ? 0 : heap->single->retired_bytes;
-  return bytes <= before || all_have_budget(heap, bytes - before);
-}
-
 static bool may_retire(const mi_heap_t* heap, const mi_page_t* page) {
-  if (mi_rare(mi_rare_retire)) return false;
-  if (page->reserved == 1) return mi_heap_may_keep_single(heap, page) && has_room_for(heap, page);
-  return !page->in_full && heap->pages[page->bin].last->retire_expire == 0 &&
-         has_budget(heap, counts_for(page));
+  return !mi_rare(mi_rare_retire) && !page->in_full &&
+         heap->pages[page->bin].last->retire_expire == 0 && has_budget(heap, counts_for(page));
 }
 
 /* Whether other threads freed blocks in pages on the delayed list, where the owner puts SHARED
@@ -143,18 +138,50 @@ bool mi_page_watch(mi_heap_t* heap, mi_page_t* page) {
 
 /* For a full page of which enough blocks were freed. Returns whether it is empty. */
 static bool leave_full(mi_heap_t* heap, mi_page_t* page) {
-  if (page->reserved == 1) {
-    mi_page_clear_full_alone(page);
-    return true; /* it is given back, or kept, and needs no other place */
-  }
   /* If other threads were first, the page leaves the full queue when their notice is read. */
   if (mi_page_clear_full(page)) mi_page_leave_full(heap, page);
   return mi_page_watch(heap, page);
 }
 
+static void count_retired(mi_heap_t* heap, mi_page_t* page) {
+  page->retired_bytes = (uint32_t)counts_for(page);
+  page->retire_expire = page->block_size <= MI_SMALL_BLOCK_MAX ? RETIRE_SMALL : RETIRE_OTHER;
+  heap->retired_bytes += page->retired_bytes;
+  atomic_fetch_add_explicit(&retired_by_all, page->retired_bytes, memory_order_relaxed);
+  heap->tld->stats.pages_retire++;
+}
+
+/* Whether there is room for this page of one block, perhaps in the place of the oldest one. No heap
+   is sure of that: a thousand threads that fell asleep would keep a gigabyte. */
+static bool make_room_for_single(mi_heap_t* heap, const mi_page_t* page) {
+  size_t bytes = counts_for(page);
+  if (heap->single_count < MI_SINGLES && all_have_budget(heap, bytes)) return true;
+  if (heap->single_count == 0) return false;
+  mi_page_t* oldest = heap->singles[0];
+  size_t before = oldest->retired_bytes;
+  if (bytes > before && !all_have_budget(heap, bytes - before)) return false;
+  mi_heap_free_page(heap, oldest);
+  return true;
+}
+
+static void retire_single(mi_heap_t* heap, mi_page_t* page) {
+  mi_page_clear_full_alone(page);
+  if (mi_rare(mi_rare_retire) || !mi_heap_may_keep_single(heap, page) ||
+      !make_room_for_single(heap, page)) {
+    mi_heap_free_page(heap, page);
+    return;
+  }
+  mi_heap_keep_single(heap, page);
+  count_retired(heap, page);
+}
+
 void mi_page_retire(mi_page_t* page) {
   if (mi_likely(page->retire_expire != 0)) return; /* it is retired already */
   mi_heap_t* heap = atomic_load_explicit(&page->heap, memory_order_relaxed);
+  if (page->reserved == 1) {
+    retire_single(heap, page);
+    return;
+  }
   if (page->in_full) {
     if (!leave_full(heap, page)) return;
   } else if (mi_page_is_watched(page) && !mi_page_watch(heap, page)) {
@@ -164,25 +191,29 @@ void mi_page_retire(mi_page_t* page) {
     mi_heap_free_page(heap, page);
     return;
   }
-  if (page->reserved == 1) {
-    mi_heap_keep_single(heap, page);
-  } else if (page->next != NULL) {
+  if (page->next != NULL) {
     mi_heap_remove_page(heap, page);
     mi_heap_add_page(heap, page, false);
   }
-  page->retired_bytes = (uint32_t)counts_for(page);
+  count_retired(heap, page);
   if (is_worth_starting_anew(page)) mi_page_start_anew(page);
-  heap->tld->stats.pages_retire++;
-  page->retire_expire = page->block_size <= MI_SMALL_BLOCK_MAX ? RETIRE_SMALL : RETIRE_OTHER;
-  heap->retired_bytes += page->retired_bytes;
-  atomic_fetch_add_explicit(&retired_by_all, page->retired_bytes, memory_order_relaxed);
   if (page->bin < heap->retired_min) heap->retired_min = page->bin;
   if (page->bin > heap->retired_max) heap->retired_max = page->bin;
 }
 
+/* Ages a retired, empty page by one round. Whether it is still there. */
+static bool age(mi_heap_t* heap, mi_page_t* page, bool force) {
+  if (force || page->retire_expire == 1) {
+    mi_heap_free_page(heap, page);
+    return false;
+  }
+  page->retire_expire--;
+  return true;
+}
+
 void mi_heap_collect_retired(mi_heap_t* heap, bool force) {
   if (mi_unlikely(heap->visiting)) return;
-  uint32_t min = MI_BIN_FULL;
+  uint32_t min = MI_BIN_LARGE;
   uint32_t max = 0;
   for (uint32_t bin = heap->retired_min; bin <= heap->retired_max; bin++) {
     mi_page_t* page = heap->pages[bin].last;
@@ -191,27 +222,32 @@ void mi_heap_collect_retired(mi_heap_t* heap, bool force) {
       mi_heap_unretire(heap, page); /* in use again */
       continue;
     }
-    if (force || page->retire_expire == 1) {
-      mi_heap_free_page(heap, page);
-      continue;
-    }
-    page->retire_expire--;
+    if (!age(heap, page, force)) continue;
     if (bin < min) min = bin;
     if (bin > max) max = bin;
   }
   heap->retired_min = min;
   heap->retired_max = max;
+  mi_page_t** single = heap->singles + heap->single_count;
+  while (single > heap->singles) (void)age(heap, *--single, force);
+}
+
+/* Of two pages the one that may be given up, and is to go sooner; NULL: neither. `page` may be NULL,
+   or in use. */
+static mi_page_t* sooner(mi_page_t* next, mi_page_t* page) {
+  if (page == NULL || page->retire_expire == 0 || !mi_page_is_empty(page)) return next;
+  if (mi_segment_of(page)->used == 1) return next; /* the segment would go with it */
+  return next == NULL || page->retire_expire < next->retire_expire ? page : next;
 }
 
 mi_segment_t* mi_heap_give_up_retired(mi_heap_t* heap) {
   if (mi_unlikely(heap->visiting)) return NULL;
   mi_page_t* next = NULL;
   for (uint32_t bin = heap->retired_min; bin <= heap->retired_max; bin++) {
-    mi_page_t* page = heap->pages[bin].last;
-    if (page == NULL || page->retire_expire == 0 || !mi_page_is_empty(page)) continue;
-    if (mi_segment_of(page)->used == 1) continue; /* the segment would go with it */
-    if (next == NULL || page->retire_expire < next->retire_expire) next = page;
+    next = sooner(next, heap->pages[bin].last);
   }
+  mi_page_t** end = heap->singles + heap->single_count;
+  for (mi_page_t** single = heap->singles; single < end; single++) next = sooner(next, *single);
   if (next == NULL) return NULL;
   mi_segment_t* segment = mi_segment_of(next);
   mi_heap_free_page(heap, next);

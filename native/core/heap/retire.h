@@ -1,4 +1,4 @@
-/* Empty pages: a heap keeps one of each class up to MI_MEDIUM_BLOCK_MAX, and at most one with a
+/* Empty pages: a heap keeps one of each class up to MI_MEDIUM_BLOCK_MAX, and a few with a
    longer block (heap/single.h), a while before it gives it back. For the heap's thread. */
 #ifndef MI_RETIRE_H
 #define MI_RETIRE_H
@@ -32,8 +32,8 @@ void mi_heap_age_retired(mi_heap_t* heap);
    segment. Returns its segment; NULL if there is no such page. */
 mi_segment_t* mi_heap_give_up_retired(mi_heap_t* heap);
 
-/* Whether every retired page is the last of its queue, in a bin from retired_min to retired_max,
-   and counted for all that was laid out in it. */
+/* Whether every retired page is one that heap/single.h keeps, or the last of its queue, in a bin
+   from retired_min to retired_max; and counted for all that was laid out in it. */
 bool mi_heap_retired_is_valid(const mi_heap_t* heap);
 /* In a forked child: only `heap` and the heaps after it in the thread's list have retired pages. */
 void mi_retired_forked(const mi_heap_t* heap);

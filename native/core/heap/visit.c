@@ -199,7 +199,7 @@ bool mi_heap_visit(mi_heap_t* heap, const mi_visit_t* visit) {
   mi_heap_collect_frees(heap);
   mi_page_t* first = NULL;
   mi_page_t** last = &first;
-  mi_heap_for_each_page(heap, MI_BIN_COUNT, chain_page, &last);
+  mi_heap_for_each_page(heap, MI_PAGE_QUEUES, chain_page, &last);
   heap->visiting = true;
   bool all = true;
   for (mi_page_t* page = first; page != NULL && all; page = page->visit_next) {
@@ -207,7 +207,7 @@ bool mi_heap_visit(mi_heap_t* heap, const mi_visit_t* visit) {
   }
   all = all && mi_communal_for_each(heap, visit_communal, (void*)visit);
   heap->visiting = false;
-  mi_heap_for_each_page(heap, MI_BIN_COUNT, retire_if_empty, NULL);
+  mi_heap_for_each_page(heap, MI_PAGE_QUEUES, retire_if_empty, NULL);
   return all;
 }
 
@@ -257,6 +257,6 @@ static void search_page(mi_heap_t* heap, mi_page_t* page, void* arg) {
 
 bool mi_heap_holds(mi_heap_t* heap, const void* p) {
   search_t search = {p, false};
-  mi_heap_for_each_page(heap, MI_BIN_COUNT, search_page, &search);
+  mi_heap_for_each_page(heap, MI_PAGE_QUEUES, search_page, &search);
   return search.found || mi_communal_holds(heap, p);
 }

@@ -38,7 +38,7 @@ static void protect_areas(int protection) {
 
 static void note_heap(mi_heap_t* heap, size_t spare) {
   area_count = 0;
-  for (unsigned bin = 0; bin < MI_BIN_COUNT; bin++) {
+  for (unsigned bin = 0; bin < MI_PAGE_QUEUES; bin++) {
     for (mi_page_t* page = heap->pages[bin].first; page != NULL; page = page->next) {
       note_area(page, spare);
     }

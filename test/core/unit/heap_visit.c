@@ -318,11 +318,11 @@ static void ownership(size_t size) {
 static void ownership_of_delayed(void) {
   mi_heap_t* heap = mi_heap_new();
   start(heap);
-  while (heap->pages[MI_BIN_FULL].first == NULL) {
+  while (heap->pages[MI_QUEUE_OF_FULL].first == NULL) {
     shadow_add(&shadow, mi_heap_malloc(heap, 8000), 8000);
   }
   size_t i = 0;
-  while (mi_page_of(shadow.blocks[i].p) != heap->pages[MI_BIN_FULL].first) i++;
+  while (mi_page_of(shadow.blocks[i].p) != heap->pages[MI_QUEUE_OF_FULL].first) i++;
   void* p = shadow.blocks[i].p;
   shadow.blocks[i].p = NULL;
   CHECK(mi_heap_check_owned(heap, p));

@@ -42,7 +42,7 @@ int main(void) {
   for (int i = 0; i < 2; i++) pthread_join(threads[i], NULL);
   for (int i = 0; i < PLACES; i++) mi_free(atomic_exchange(&places[i], NULL));
   mi_collect(true);
-  CHECK_PTR(mi_heap_get()->pages[MI_BIN_FULL].first, ==, NULL);
+  CHECK_PTR(mi_heap_get()->pages[MI_QUEUE_OF_FULL].first, ==, NULL);
   memory_check();
   return 0;
 }

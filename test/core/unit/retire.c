@@ -16,8 +16,10 @@ static size_t pages_of(size_t size) {
   mi_heap_t* heap = mi_heap_get_backing();
   unsigned bin = mi_bin_of(size);
   size_t count = 0;
-  for (mi_page_t* page = heap->pages[bin].first; page != NULL; page = page->next) count++;
-  for (mi_page_t* page = heap->pages[MI_BIN_FULL].first; page != NULL; page = page->next)
+  if (bin < MI_BIN_LARGE) {
+    for (mi_page_t* page = heap->pages[bin].first; page != NULL; page = page->next) count++;
+  }
+  for (mi_page_t* page = heap->pages[MI_QUEUE_OF_FULL].first; page != NULL; page = page->next)
     count += page->bin == bin;
   return count;
 }
@@ -263,7 +265,7 @@ static void* frees_in_rounds(void* arg) {
 static size_t empty_pages(void) {
   const mi_heap_t* heap = mi_heap_get_backing();
   size_t count = 0;
-  for (unsigned bin = 0; bin < MI_BIN_COUNT; bin++) {
+  for (unsigned bin = 0; bin < MI_PAGE_QUEUES; bin++) {
     for (const mi_page_t* page = heap->pages[bin].first; page != NULL; page = page->next)
       count += mi_page_used(page) == 0 && !mi_page_has_thread_free(page);
   }

@@ -1,4 +1,4 @@
-/* The page of one block that a heap keeps after its block was freed. */
+/* The pages of one block that a heap keeps after their blocks were freed. */
 #include <pthread.h>
 
 #include "heap/heap.h"
@@ -12,6 +12,11 @@
 enum { KIB = 1024 };
 
 static mi_heap_t* backing(void) { return mi_heap_get_backing(); }
+static unsigned kept(void) { return backing()->single_count; }
+static const mi_page_t* newest(void) {
+  CHECK_CMP(kept(), >, 0);
+  return backing()->singles[kept() - 1];
+}
 static int64_t pages_made(void) { return backing()->tld->stats.pages.total; }
 
 static void* filled(size_t size) {
@@ -43,7 +48,7 @@ static bool serves(size_t size, size_t next) {
   void* p = filled(next);
   CHECK_CMP(mi_usable_size(p), >=, next);
   bool same = pages_made() == made;
-  if (same) CHECK(backing()->single == NULL);
+  if (same) CHECK_EQ(kept(), 0);
   CHECK(mi_heap_is_valid(backing()));
   mi_free(p);
   return same;
@@ -55,22 +60,66 @@ static void serves_other_classes(void) {
   CHECK(serves(128 * KIB, 72 * KIB));
   CHECK(!serves(128 * KIB, 64 * KIB));
   CHECK(!serves(64 * KIB, 128 * KIB));
+  CHECK(serves(MI_SINGLE_BLOCK_MAX, MI_SINGLE_BLOCK_MAX - 1));
   CHECK(!serves(MI_SINGLE_BLOCK_MAX + 1, MI_SINGLE_BLOCK_MAX + 1));
 }
 
-/* Only one, however many were freed. */
-static void keeps_one(void) {
+/* A few, however many were freed: the last ones. */
+static void keeps_few(void) {
   enum { COUNT = 20 };
   void* blocks[COUNT];
   mi_collect(true);
   int64_t before = backing()->tld->stats.pages.current;
   for (size_t i = 0; i < COUNT; i++) blocks[i] = filled((40 + 4 * i) * KIB);
-  for (size_t i = 0; i < COUNT; i++) mi_free(blocks[i]);
-  CHECK_EQ(backing()->tld->stats.pages.current, before + 1);
-  CHECK_CMP(backing()->retired_bytes, <=, MI_SINGLE_BLOCK_MAX);
+  for (size_t i = 0; i < COUNT; i++) {
+    const mi_page_t* page = mi_page_of(blocks[i]);
+    mi_free(blocks[i]);
+    CHECK_EQ(kept(), i < MI_SINGLES ? i + 1 : MI_SINGLES);
+    CHECK_PTR(newest(), ==, page);
+    CHECK(mi_heap_is_valid(backing()));
+  }
+  for (size_t i = 0; i < MI_SINGLES; i++) {
+    CHECK_PTR(backing()->singles[i], ==, mi_page_of(blocks[COUNT - MI_SINGLES + i]));
+  }
+  CHECK_EQ(backing()->tld->stats.pages.current, before + MI_SINGLES);
+  CHECK_CMP(backing()->retired_bytes, <=, MI_SINGLES * MI_SINGLE_BLOCK_MAX);
   mi_collect(true);
   CHECK_EQ(backing()->tld->stats.pages.current, before);
-  CHECK(backing()->single == NULL);
+  CHECK_EQ(kept(), 0);
+}
+
+/* Of those that fit, the one that was kept last is taken, in whichever place it is. */
+static void takes_the_newest_that_fits(void) {
+  mi_collect(true);
+  void *first = filled(40 * KIB), *second = filled(50 * KIB), *longer = filled(100 * KIB);
+  mi_free(first);
+  mi_free(second);
+  mi_free(longer);
+  int64_t made = pages_made();
+  CHECK(filled(60 * KIB) == second);
+  CHECK(mi_heap_is_valid(backing()));
+  CHECK(filled(60 * KIB) == first);
+  CHECK_EQ(kept(), 1);
+  CHECK(filled(70 * KIB) == longer);
+  CHECK_EQ(pages_made(), made);
+  CHECK_EQ(kept(), 0);
+  mi_free(first);
+  mi_free(second);
+  mi_free(longer);
+}
+
+/* None is kept for long where the thread does other things. */
+static void go_with_time(void) {
+  enum { ROUNDS = 8, SLOW_PATHS = 64 };
+  mi_collect(true);
+  void *one = filled(40 * KIB), *two = filled(100 * KIB);
+  mi_free(one);
+  mi_free(two);
+  CHECK_EQ(kept(), 2);
+  mi_heap_collect(backing(), false);
+  CHECK_EQ(kept(), 2);
+  for (int i = 0; i < ROUNDS * SLOW_PATHS; i++) mi_free(filled(300 * KIB));
+  CHECK_EQ(kept(), 0);
 }
 
 /* It counts like other retired pages: a heap that has as many as it may have keeps none. */
@@ -79,16 +128,17 @@ static void within_the_budget(void) {
   mi_collect(true);
   backing()->retired_bytes += MI_SEGMENT_SIZE;
   mi_free(filled(64 * KIB));
-  CHECK(backing()->single == NULL);
+  CHECK_EQ(kept(), 0);
   backing()->retired_bytes -= MI_SEGMENT_SIZE;
   mi_free(filled(64 * KIB));
-  CHECK(backing()->single != NULL);
+  CHECK_EQ(kept(), 1);
   /* One that takes the place of another one needs room only for what it has more. */
   void* p = filled(64 * KIB);
   mi_free(filled(64 * KIB));
   backing()->retired_bytes += MI_SEGMENT_SIZE;
   mi_free(p);
-  CHECK(backing()->single == mi_page_of(p));
+  CHECK_EQ(kept(), 1);
+  CHECK_PTR(newest(), ==, mi_page_of(p));
   backing()->retired_bytes -= MI_SEGMENT_SIZE;
 }
 
@@ -98,7 +148,7 @@ static void not_without_delay(void) {
   mi_option_set(mi_option_purge_delay, 0);
   mi_collect(true);
   mi_free(filled(64 * KIB));
-  CHECK(backing()->single == NULL);
+  CHECK_EQ(kept(), 0);
   mi_option_set(mi_option_purge_delay, delay);
 }
 
@@ -108,7 +158,7 @@ static _Atomic(int) keepers;
 
 static void* sleeps_after_one_block(void* arg) {
   mi_free(filled(128 * KIB));
-  if (backing()->single != NULL) atomic_fetch_add(&keepers, 1);
+  if (kept() > 0) atomic_fetch_add(&keepers, 1);
   pthread_barrier_wait(&asleep);
   pthread_barrier_wait(&asleep);
   return arg;
@@ -153,7 +203,7 @@ static void is_aligned(void) {
   for (size_t grown = 0; grown < 2; grown++) {
     if (grown) CHECK(mi_realloc(p, LARGE) == p);
     mi_free(p);
-    CHECK(backing()->single != NULL);
+    CHECK_CMP(kept(), >, 0);
     void* q = mi_malloc_aligned(LARGE, LARGE);
     CHECK_EQ((uintptr_t)q % LARGE, 0);
     CHECK(filled(SMALL) == p);
@@ -196,24 +246,24 @@ static void freed_by_another(void) {
   mi_collect(true);
   void* p = filled(64 * KIB);
   in_thread(free_it, p);
-  CHECK(backing()->single == NULL);
+  CHECK_EQ(kept(), 0);
   comes_and_goes(64 * KIB);
 }
 
 /* A block that grows into the class of the kept page does not pop that page's list. Its block is on
-   `free` at once if another thread freed it, and after a collect if the owner did. */
+   `free` if another thread freed it. */
 static void grows_into_its_class(bool by_another) {
   mi_collect(true);
   void* grows = filled(32 * KIB);
-  void* kept = filled(40 * KIB);
+  void* freed = filled(40 * KIB);
   if (by_another) {
-    in_thread(free_it, kept);
+    in_thread(free_it, freed);
     mi_heap_collect(backing(), false);
   } else {
-    mi_free(kept);
+    mi_free(freed);
   }
-  mi_collect(false);
-  CHECK(backing()->single != NULL && backing()->single->free == kept);
+  CHECK_PTR(newest(), ==, mi_page_of(freed));
+  if (by_another) CHECK_PTR(newest()->free, ==, freed);
   grows = mi_realloc(grows, 32 * KIB + 1);
   void* other = filled(40 * KIB);
   CHECK(mi_heap_is_valid(backing()));
@@ -250,7 +300,7 @@ static void visited(void) {
 static void not_in_other_heaps(void) {
   mi_heap_t* heap = mi_heap_new();
   mi_free(mi_heap_malloc(heap, 64 * KIB));
-  CHECK(heap->single == NULL);
+  CHECK_EQ(heap->single_count, 0);
   CHECK_EQ(heap->page_count, 0);
   mi_heap_delete(heap);
 }
@@ -259,7 +309,7 @@ static void* leaves_one(void* arg) {
   (void)arg;
   void* stays = mi_malloc(64 * KIB);
   mi_free(mi_malloc(64 * KIB));
-  CHECK(backing()->single != NULL);
+  CHECK_CMP(kept(), >, 0);
   return stays;
 }
 
@@ -277,7 +327,9 @@ int main(void) {
   comes_and_goes(64 * KIB);
   comes_and_goes(MI_SINGLE_BLOCK_MAX);
   serves_other_classes();
-  keeps_one();
+  keeps_few();
+  takes_the_newest_that_fits();
+  go_with_time();
   within_the_budget();
   not_without_delay();
   bounded_in_all();
