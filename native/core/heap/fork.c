@@ -10,6 +10,7 @@
 #include "segment/abandoned.h"
 #include "segment/abandoned_visit.h"
 #include "segment/arena.h"
+#include "segment/huge_cache.h"
 #include "segment/orphan.h"
 #include "segment/page_key.h"
 #include "segment/pin.h"
@@ -39,6 +40,7 @@ void mi_process_in_forked_child(void) {
   forget_pins(tld);
 
   /* Segments and their pages. Most children have nothing to repair. */
+  mi_huge_cache_forked();
   bool cut_off = mi_purge_was_cut_off() || others || mi_segments_need_repair();
   if (cut_off) {
     mi_segments_repair(mi_page_forget_other_thread);

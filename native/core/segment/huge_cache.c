@@ -1,6 +1,7 @@
 #include "segment/huge_cache.h"
 
 #include "bits.h"
+#include "os/os.h"
 #include "os/rare.h"
 #include "segment/memory.h"
 #include "segment/purger.h"
@@ -9,40 +10,44 @@
 #define ENTRIES 16
 #define MOST ((size_t)256 << 20) /* bytes of all of them */
 
-/* A thread claims an entry by exchanging `start` with BUSY. Only that thread reads and writes the
-   other fields. */
+/* A thread claims an entry by setting CLAIMED in `start`. Only that thread reads and writes the other
+   fields. A child that is forked meanwhile sees by `start` and `end` what is still mapped. */
 typedef struct entry_s {
-  _Atomic(uint8_t*) start; /* NULL: empty */
-  size_t size;
+  _Atomic(uintptr_t) start; /* 0: empty */
+  uintptr_t end;
   int64_t drop_at; /* 0: never */
 } entry_t;
+enum { CLAIMED = 1 };
 
 static entry_t entries[ENTRIES];
 static _Atomic(size_t) total;
-static uint8_t busy_marker;
-#define BUSY (&busy_marker)
 
 size_t mi_huge_cache_size(void) { return atomic_load_explicit(&total, memory_order_relaxed); }
 
-/* Claims the entry, which stays BUSY, and returns its mapping, now the caller's. NULL if it is
-   empty or BUSY. */
-static uint8_t* claim(entry_t* entry) {
-  uint8_t* start = atomic_load(&entry->start);
-  if (start == NULL || start == BUSY) return NULL;
+/* Claims the entry and returns where its mapping starts. 0 if it is empty or claimed. */
+static uintptr_t claim(entry_t* entry) {
+  uintptr_t start = atomic_load(&entry->start);
+  if (start == 0 || (start & CLAIMED) != 0) return 0;
   /* Acquire pairs with the store in `set`. */
-  bool won = atomic_compare_exchange_strong_explicit(&entry->start, &start, BUSY,
+  bool won = atomic_compare_exchange_strong_explicit(&entry->start, &start, start | CLAIMED,
                                                      memory_order_acquire, memory_order_relaxed);
-  return won ? start : NULL;
+  return won ? start : 0;
+}
+
+static bool claim_empty(entry_t* entry) {
+  uintptr_t empty = 0;
+  return atomic_compare_exchange_strong_explicit(&entry->start, &empty, CLAIMED,
+                                                 memory_order_acquire, memory_order_relaxed);
 }
 
 /* Ends the claim. Sequentially consistent: see mi_purge_announce. */
-static void set(entry_t* entry, uint8_t* start) { atomic_store(&entry->start, start); }
+static void set(entry_t* entry, uintptr_t start) { atomic_store(&entry->start, start); }
 
 /* Ends the claim of an entry that stays. If a round passed it over meanwhile, it is announced
    again, and the purger, which may have gone to sleep, is told. */
-static void leave(entry_t* entry, uint8_t* start) {
+static void leave(entry_t* entry, uintptr_t start) {
   int64_t at = entry->drop_at;
-  size_t units = entry->size >> MI_UNIT_SHIFT;
+  size_t units = (entry->end - start) >> MI_UNIT_SHIFT;
   set(entry, start);
   int64_t next = mi_purge_next();
   if (at == 0 || (next != 0 && next <= at)) return;
@@ -58,11 +63,11 @@ mi_mapping_t mi_huge_cache_take(size_t size) {
   mi_mapping_t none = {NULL, 0};
   if (atomic_load_explicit(&total, memory_order_relaxed) == 0) return none;
   entry_t* best = NULL;
-  uint8_t* best_start = NULL;
+  uintptr_t best_start = 0;
   for (entry_t* entry = entries; entry < entries + ENTRIES; entry++) {
-    uint8_t* start = claim(entry);
-    if (start == NULL) continue;
-    if (best != NULL && !is_nearer(entry->size, best->size, size)) {
+    uintptr_t start = claim(entry);
+    if (start == 0) continue;
+    if (best != NULL && !is_nearer(entry->end - start, best->end - best_start, size)) {
       leave(entry, start);
       continue;
     }
@@ -71,9 +76,9 @@ mi_mapping_t mi_huge_cache_take(size_t size) {
     best_start = start;
   }
   if (best == NULL) return none;
-  mi_mapping_t taken = {best_start, best->size};
+  mi_mapping_t taken = {(uint8_t*)best_start, best->end - best_start};
   atomic_fetch_sub_explicit(&total, taken.size, memory_order_relaxed);
-  set(best, NULL);
+  set(best, 0);
   return taken;
 }
 
@@ -88,15 +93,11 @@ void mi_huge_cache_put(mi_mapping_t mapping) {
   if (!mi_rare(mi_rare_purge) && mi_option_get(mi_option_purge_delay) != 0 &&
       claim_bytes(mapping.size)) {
     for (entry_t* entry = entries; entry < entries + ENTRIES; entry++) {
-      uint8_t* empty = NULL;
-      if (!atomic_compare_exchange_strong_explicit(&entry->start, &empty, BUSY,
-                                                   memory_order_acquire, memory_order_relaxed)) {
-        continue;
-      }
-      entry->size = mapping.size;
+      if (!claim_empty(entry)) continue;
+      entry->end = (uintptr_t)mapping.start + mapping.size;
       int64_t at = mi_purge_time(MI_PURGE_LOOKS);
       entry->drop_at = at;
-      set(entry, mapping.start);
+      set(entry, (uintptr_t)mapping.start);
       mi_purge_announce(at);
       if (at != 0) mi_purger_count(MI_WAITING_UNITS, mapping.size >> MI_UNIT_SHIFT);
       return;
@@ -108,28 +109,34 @@ void mi_huge_cache_put(mi_mapping_t mapping) {
 
 /* Unmaps a mapping, or as much of it as the budget allows. The caller has claimed the entry.
    Returns how many bytes are left. The beginning goes first: the end of a block may never have been
-   touched, and there would be less to gain. */
-static size_t cut(entry_t* entry, uint8_t* start, mi_purge_budget_t* budget) {
+   touched, and there would be less to gain.
+
+   The memory goes before the entry changes. That takes long, and a child that is forked meanwhile
+   still has the entry: it loses addresses at most. */
+static size_t cut(entry_t* entry, uintptr_t start, mi_purge_budget_t* budget) {
+  size_t size = entry->end - start;
   size_t part = mi_align_up(budget->units << MI_UNIT_SHIFT, MI_SEGMENT_SIZE);
-  if (budget->units >= entry->size >> MI_UNIT_SHIFT || part > entry->size) part = entry->size;
+  if (budget->units >= size >> MI_UNIT_SHIFT || part > size) part = size;
   mi_purge_spend(budget, part >> MI_UNIT_SHIFT);
+  mi_purge_begin();
+  (void)mi_os_purge((void*)start, part, true);
+  mi_race_window();
   atomic_fetch_sub_explicit(&total, part, memory_order_relaxed);
-  size_t left = entry->size - part;
-  entry->size = left;
-  if (left > 0) {
+  if (part < size) {
     leave(entry, start + part);
   } else {
-    set(entry, NULL);
+    set(entry, 0);
   }
-  mi_mapping_unmap((mi_mapping_t){start, part});
-  return left;
+  mi_mapping_unmap((mi_mapping_t){(uint8_t*)start, part});
+  mi_purge_end();
+  return size - part;
 }
 
 int64_t mi_huge_cache_drop_due(int64_t now, mi_purge_budget_t* budget) {
   int64_t next = 0;
   for (entry_t* entry = entries; entry < entries + ENTRIES; entry++) {
-    uint8_t* start = claim(entry);
-    if (start == NULL) continue;
+    uintptr_t start = claim(entry);
+    if (start == 0) continue;
     bool is_due = entry->drop_at != 0 && entry->drop_at <= now;
     if (is_due) entry->drop_at = mi_purge_later(now); /* for what the budget leaves of it */
     int64_t at = entry->drop_at;
@@ -145,17 +152,17 @@ int64_t mi_huge_cache_drop_due(int64_t now, mi_purge_budget_t* budget) {
 
 void mi_huge_cache_drop(mi_purge_budget_t* budget) {
   for (entry_t* entry = entries; entry < entries + ENTRIES && budget->units > 0; entry++) {
-    uint8_t* start = claim(entry);
-    if (start != NULL) (void)cut(entry, start, budget);
+    uintptr_t start = claim(entry);
+    if (start != 0) (void)cut(entry, start, budget);
   }
 }
 
 mi_cold void mi_huge_cache_forked(void) {
   size_t sum = 0;
   for (entry_t* entry = entries; entry < entries + ENTRIES; entry++) {
-    uint8_t* start = atomic_load(&entry->start);
-    if (start == BUSY) set(entry, NULL);
-    if (start != NULL && start != BUSY) sum += entry->size;
+    uintptr_t start = atomic_load(&entry->start) & ~(uintptr_t)CLAIMED;
+    set(entry, start);
+    if (start != 0) sum += entry->end - start;
   }
   atomic_store_explicit(&total, sum, memory_order_relaxed);
 }

@@ -20,7 +20,8 @@ size_t mi_huge_cache_size(void);
 /* Unmaps the mappings that are due at `now`, as long as the budget lasts. Returns when the next one
    is due; 0: none is. */
 int64_t mi_huge_cache_drop_due(int64_t now, mi_purge_budget_t* budget);
-/* In a forked child: forgets the mappings that lost threads had in their hands. */
+/* In a forked child: ends the claims of lost threads. What one had taken, and did not use yet, or
+   was about to put here, is lost. */
 void mi_huge_cache_forked(void);
 /* Unmaps all mappings, as long as the budget lasts. */
 void mi_huge_cache_drop(mi_purge_budget_t* budget);

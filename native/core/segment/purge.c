@@ -280,7 +280,6 @@ void mi_purge_all(void) {
 }
 
 mi_cold void mi_purge_forked(void) {
-  mi_huge_cache_forked();
   int64_t at = mi_purge_time(1);
   if (at == 0) return;
   for (mi_slot_walk_t walk = mi_walk_slots(); mi_next_slot(&walk);) {

@@ -1,7 +1,7 @@
 /* A process forks while another thread stands still at one of its instructions; in the end, at each n-th of all that a
    life in the allocator takes. The child can use its heap, and has lost no more than the block that the thread was at.
 
-   fork_anywhere [N [SCENARIO]]: at each N-th, 1 by default; all five scenarios. The thread stops itself: it sets the
+   fork_anywhere [N [SCENARIO]]: at each N-th, 1 by default; all six scenarios. The thread stops itself: it sets the
    processor's trap flag, and the handler of the signal lets the first thread fork. */
 #include <pthread.h>
 #include <sched.h>
@@ -15,6 +15,7 @@
 #include "page/holes.h"
 #include "page/scavenge.h"
 #include "segment/cookie.h"
+#include "segment/huge_cache.h"
 #include "segment/pin.h"
 #include "segment/run.h"
 
@@ -207,12 +208,33 @@ static void fill_holes(void) {
   walk_step_by_step(false);
 }
 
+/* A mapping that is kept, with a page in use in each MiB of it. */
+enum { KEPT = 40 * MIB };
+static uint8_t* kept;
+
+/* Unmaps it, a part at a time. */
+static void drop_kept(void) {
+  walk_step_by_step(false);
+  kept = mi_malloc(KEPT);
+  for (size_t i = 0; i < KEPT; i += MIB) kept[i] = 1;
+  mi_free(kept);
+  CHECK_CMP(mi_huge_cache_size(), >=, KEPT);
+  walk_step_by_step(true);
+  while (mi_huge_cache_size() > 0) {
+    mi_purge_budget_t budget = {3 * MI_UNITS_PER_SEGMENT};
+    mi_huge_cache_drop(&budget);
+  }
+  walk_step_by_step(false);
+  mi_thread_done();
+}
+
 static const scenario_t scenarios[] = {
     {"free_abandoned", free_abandoned, true, false, false},
     {"free_of_another", free_of_another, false, false, false},
     {"make_holes", make_holes, false, false, true},
     {"live", live, false, true, false},
     {"fill_holes", fill_holes, false, true, true},
+    {"drop_kept", drop_kept, false, true, false},
 };
 
 static void* walk(void* arg) {
@@ -270,6 +292,16 @@ static void check_holes(void) {
   }
 }
 
+/* Nothing is left of what was kept. */
+static void check_kept(void) {
+  for (size_t i = 0; i < KEPT; i += MIB) {
+    unsigned char page = 0;
+    uint8_t* at = (uint8_t*)mi_align_down((uintptr_t)kept + i, mi_os_page_size());
+    CHECK(!mi_os_resident(at, 1, &page) || (page & 1) == 0);
+  }
+  CHECK_EQ(mi_huge_cache_size(), 0);
+}
+
 _Noreturn static void child(void) {
   signal(SIGTRAP, SIG_DFL);
   alarm(60);
@@ -283,7 +315,8 @@ _Noreturn static void child(void) {
   mi_collect(true);
   heaps_check();
   check_slots();
-  if (!scenario->has_heap) {
+  if (scenario->run == drop_kept) check_kept();
+  if (!scenario->has_heap || scenario->run == drop_kept) {
     memory_check();
     CHECK_CMP(memory_gauges().segments, <=, 1);
     CHECK_CMP(memory_gauges().committed, <=, 16 * MIB);
