@@ -58,6 +58,7 @@ set(MI_CORE_SOURCES
     native/core/options/environment.c
     native/core/segment/run.c
     native/core/segment/huge.c
+    native/core/segment/clear.c
     native/core/segment/huge_cache.c
     native/core/segment/mapping.c
     native/core/segment/abandoned.c

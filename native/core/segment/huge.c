@@ -4,6 +4,7 @@
 
 #include "os/rare.h"
 #include "segment/arena.h"
+#include "segment/clear.h"
 #include "segment/guard.h"
 #include "segment/huge_cache.h"
 #include "segment/large_pages.h"
@@ -176,7 +177,6 @@ mi_page_t* mi_huge_page_alloc(mi_arena_t* arena, size_t size, size_t align, size
   return page;
 }
 
-/* Memory of which hardly anything is resident is purged: to clear it would bring in the rest. */
 size_t mi_huge_page_clear(mi_page_t* page) {
   mi_segment_t* segment = mi_segment_of(page);
   mi_chunk_t* chunk = segment->chunk;
@@ -184,16 +184,12 @@ size_t mi_huge_page_clear(mi_page_t* page) {
   uint8_t* end = (uint8_t*)segment + segment->huge_written;
   if (end > start + page->block_size) end = start + page->block_size;
   if (end <= start) return 0;
-  size_t written = (size_t)(end - start);
-  if ((chunk != NULL && (chunk->resident || chunk->foreign)) ||
-      mi_option_get(mi_option_purge_delay) < 0 || !mi_memory_is_sparse(start, written)) {
-    return written;
-  }
+  bool stays = chunk != NULL && (chunk->resident || chunk->foreign);
+  if (stays || mi_option_get(mi_option_purge_delay) < 0) return (size_t)(end - start);
   uint8_t* from = (uint8_t*)mi_align_up((uintptr_t)start, mi_os_page_size());
   uint8_t* to = (uint8_t*)mi_align_down((uintptr_t)end, mi_os_page_size());
   mi_assert(from <= to); /* what was written ends with a system page, as the block does */
-  if (chunk != NULL) mi_large_pages_end_between(mi_segment_slot(segment), from, to);
-  if (mi_os_purge(from, (size_t)(to - from), true) != MI_PURGE_ZEROED) return written;
+  mi_clear_used((mi_slot_ref_t){chunk, segment->slot_index}, from, to);
   memset(to, 0, (size_t)(end - to));
   return (size_t)(from - start);
 }

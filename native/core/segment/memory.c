@@ -38,18 +38,6 @@ void mi_memory_unmap(void* p, size_t size) {
   mi_stat_down(reserved, size);
 }
 
-bool mi_memory_is_sparse(uint8_t* p, size_t size) {
-  enum { PROBES = 16, FEW = 1 };
-  unsigned resident = 0;
-  for (size_t i = 0; i < PROBES && resident <= FEW; i++) {
-    unsigned char page;
-    uintptr_t at = mi_align_down((uintptr_t)p + size / PROBES * i, mi_os_page_size());
-    if (!mi_os_resident((void*)at, 1, &page)) return false;
-    resident += page & 1;
-  }
-  return resident <= FEW;
-}
-
 mi_purge_result_t mi_memory_purge(void* p, size_t size) {
   bool decommit = mi_option_is_enabled(mi_option_purge_decommits) &&
                   !mi_option_is_enabled(mi_option_page_reset);

@@ -20,9 +20,6 @@ mi_map_t mi_memory_kind(void);
 mi_cold void*
 mi_memory_map_huge_pages(size_t count, int numa_node, size_t timeout_ms, size_t* mapped);
 
-/* Whether hardly anything of the memory is resident, as far as a few of its pages show. */
-bool mi_memory_is_sparse(uint8_t* p, size_t size);
-
 /* Like mi_os_purge, as the options purge_decommits and page_reset say. */
 mi_purge_result_t mi_memory_purge(void* p, size_t size);
 /* Like mi_memory_purge, for the whole system pages between two addresses, if there are any. */

@@ -315,6 +315,75 @@ static void all_zero(uint8_t* p, size_t size) {
   CHECK_EQ(p[size - 1], 0);
 }
 
+enum { KIB = 1 << 10 };
+
+static size_t resident_in(uint8_t* p, size_t size) {
+  size_t count = 0;
+  for (size_t i = 0; i < size; i += 64 * KIB) count += is_resident(p + i);
+  return count * 64 * KIB;
+}
+
+/* Does `fn` to each piece of 64 KiB of which `share` in a hundred are used, here and there. */
+static void for_used(uint8_t* p, size_t size, size_t share, void (*fn)(uint8_t* p, size_t size)) {
+  for (size_t i = 0; i < size / (64 * KIB); i++) {
+    if (i * 37 % 100 < share) fn(p + i * 64 * KIB, 64 * KIB);
+  }
+}
+
+static void use(uint8_t* p, size_t size) { memset(p, 1, size); }
+
+/* A block of which a part is used each time, scattered or in one piece, has at most twice that memory. It is not
+   read elsewhere: what was read counts as resident, too. */
+static void used_in_part(size_t size) {
+  if (MI_DEBUG > 0) return; /* debug builds fill each block */
+  static const size_t shares[] = {5, 20, 30};
+  for (size_t i = 0; i < sizeof(shares) / sizeof(shares[0]); i++) {
+    size_t used = size / 100 * shares[i];
+    uint8_t* p = mi_zalloc(size);
+    for (size_t round = 0; round < 6; round++) {
+      for_used(p, size, shares[i], use);
+      mi_free(p);
+      p = mi_zalloc(size);
+      CHECK_CMP(resident_in(p, size), <=, 2 * used + 2 * MIB);
+      for_used(p, size, shares[i], all_zero);
+      mi_free(p);
+      p = mi_zalloc(size);
+      use(p + round % 2 * (size / 2), used);
+      mi_free(p);
+      p = mi_zalloc(size);
+      CHECK_CMP(resident_in(p, size), <=, 2 * used + 2 * MIB);
+      all_zero(p + round % 2 * (size / 2), used);
+    }
+    mi_free(p);
+    mi_purge_all();
+  }
+  /* What is dense is cleared, and stays; what is not goes. */
+  uint8_t* p = mi_malloc(size);
+  use(p, size / 4 * 3);
+  mi_free(p);
+  p = mi_zalloc(size);
+  CHECK_CMP(resident_in(p, size), <=, size / 4 * 3 + 2 * MIB);
+  CHECK_CMP(resident_in(p, size), >=, size / 4 * 3 - 2 * MIB);
+  all_zero(p, size);
+  mi_free(p);
+  mi_purge_all();
+}
+
+/* What the system does not take back is cleared. */
+static void locked(void) {
+  enum { LOCKED = 64 * KIB };
+  uint8_t* p = mi_malloc(20 * MIB);
+  use(p, LOCKED);
+  if (mlock(p, LOCKED) != 0) return; /* more than the limit on locked memory */
+  mi_free(p);
+  uint8_t* q = mi_zalloc(20 * MIB);
+  CHECK_PTR(q, ==, p);
+  all_zero(q, LOCKED);
+  CHECK_EQ(munlock(p, LOCKED), 0);
+  mi_free(q);
+  mi_purge_all();
+}
+
 /* calloc clears what was written, and does not bring in what was not. */
 static void cleared(void) {
   mi_free(mi_malloc(1)); /* the heap begins */
@@ -350,6 +419,10 @@ static void too_much(void) {
 }
 
 int main(void) {
+  used_in_part(
+      20 * MIB); /* before blocks that are written all over: then the system gives large pages */
+  used_in_part(60 * MIB);
+  locked();
   no_higher_peak();
   layouts();
   resizing();
