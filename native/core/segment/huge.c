@@ -116,7 +116,9 @@ static bool take_kept(placement_t* place, size_t size, size_t align, size_t offs
   mi_mapping_t kept = mi_huge_cache_take(total);
   if (kept.start == NULL) return false;
   size_t written = kept.size;
-  if (kept.size < total || kept.size - total > total / 8) kept = mi_mapping_refit(kept, total);
+  if (kept.size < total || mi_mapping_is_too_long(kept.size, total)) {
+    kept = mi_mapping_refit(kept, total);
+  }
   /* The program may have left a part of it without access. */
   if (kept.start != NULL && !mi_os_protect(kept.start, kept.size, MI_ACCESS_WRITE)) {
     mi_mapping_unmap(kept);
@@ -343,7 +345,7 @@ static mi_segment_t* resize(mi_segment_t* segment, size_t total, size_t* mapped)
     }
     return total > *mapped ? move_out(segment, total) : NULL;
   }
-  if (total <= *mapped && *mapped - total <= total / 8) return segment;
+  if (total <= *mapped && !mi_mapping_is_too_long(*mapped, total)) return segment;
   return resize_mapping(segment, total);
 }
 

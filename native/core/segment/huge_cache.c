@@ -77,8 +77,15 @@ mi_mapping_t mi_huge_cache_take(size_t size) {
   }
   if (best == NULL) return none;
   mi_mapping_t taken = {(uint8_t*)best_start, best->end - best_start};
+  size_t enough = mi_align_up(size, MI_SEGMENT_SIZE);
+  bool leaves_rest = enough < taken.size && mi_mapping_is_too_long(taken.size, size);
+  if (leaves_rest) taken.size = enough;
   atomic_fetch_sub_explicit(&total, taken.size, memory_order_relaxed);
-  set(best, 0);
+  if (leaves_rest) {
+    leave(best, best_start + enough);
+  } else {
+    set(best, 0);
+  }
   return taken;
 }
 

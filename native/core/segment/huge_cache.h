@@ -8,7 +8,8 @@
 #include "segment/purge.h"
 
 /* Takes the kept mapping that is nearest to `size`: the shortest one that is long enough, else the
-   longest. Its contents are undefined. */
+   longest. Of one that is too long the rest stays, from the next segment boundary on: to unmap it
+   now could take 20 ms. The contents are undefined. */
 mi_mapping_t mi_huge_cache_take(size_t size);
 
 /* Keeps the mapping for a while, or unmaps it. */

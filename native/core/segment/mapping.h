@@ -10,6 +10,12 @@ typedef struct mi_mapping_s {
   size_t size;
 } mi_mapping_t;
 
+/* Whether a mapping of `size` bytes would waste too much as one of `needed` bytes, which is not
+   more. */
+mi_inline bool mi_mapping_is_too_long(size_t size, size_t needed) {
+  return size - needed > needed / 8;
+}
+
 /* Returns a mapping to the system at once. */
 void mi_mapping_unmap(mi_mapping_t mapping);
 

@@ -185,8 +185,23 @@ static void kept_as_it_is(void) {
 
 static void kept_and_cut(void) {
   mi_segment_t* kept = keep(50 * MIB);
-  mi_page_t* page = take(40 * MIB, kept);
-  CHECK_CMP(kept->huge_size, <, 41 * MIB);
+  size_t size = mi_huge_cache_size();
+  int64_t committed = memory_gauges().committed;
+  mi_page_t* page = mi_huge_page_alloc(NULL, 33 * MIB, 1, 0);
+  CHECK_PTR(mi_segment_of(page), ==, kept);
+  CHECK_CMP(kept->huge_size, <=, 36 * MIB);
+  /* The rest stays, but for what lies before the next segment boundary. */
+  CHECK_EQ(mi_huge_cache_size(), size - 36 * MIB);
+  CHECK_EQ(memory_gauges().committed, committed - (int64_t)(36 * MIB - kept->huge_size));
+  /* It is used, too. */
+  mi_page_t* other = mi_huge_page_alloc(NULL, 34 * MIB, 1, 0);
+  CHECK_EQ(mi_huge_cache_size(), 0);
+  mi_purge_budget_t all = {SIZE_MAX};
+  mi_huge_page_free(other);
+  mi_huge_cache_drop(&all);
+  freed(page);
+  /* No rest is left where that is too short. */
+  page = take(47 * MIB, keep(50 * MIB));
   freed(page);
 }
 
