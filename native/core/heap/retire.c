@@ -151,16 +151,19 @@ static void count_retired(mi_heap_t* heap, mi_page_t* page) {
   heap->tld->stats.pages_retire++;
 }
 
-/* Whether there is room for this page of one block, perhaps in the place of the oldest one. No heap
-   is sure of that: a thousand threads that fell asleep would keep a gigabyte. */
+/* Whether there is room for this page of one block; older ones may have to go. No heap is sure of
+   that: a thousand threads that fell asleep would keep 256 MiB. */
 static bool make_room_for_single(mi_heap_t* heap, const mi_page_t* page) {
   size_t bytes = counts_for(page);
-  if (heap->single_count < MI_SINGLES && all_have_budget(heap, bytes)) return true;
-  if (heap->single_count == 0) return false;
-  mi_page_t* oldest = heap->singles[0];
-  size_t before = oldest->retired_bytes;
-  if (bytes > before && !all_have_budget(heap, bytes - before)) return false;
-  mi_heap_free_page(heap, oldest);
+  size_t kept = bytes;
+  mi_page_t** end = heap->singles + heap->single_count;
+  for (mi_page_t** single = heap->singles; single < end; single++) kept += (*single)->retired_bytes;
+  while (heap->single_count == MI_SINGLES || kept > MI_SINGLE_BLOCK_MAX ||
+         !all_have_budget(heap, bytes)) {
+    if (heap->single_count == 0) return false;
+    kept -= heap->singles[0]->retired_bytes;
+    mi_heap_free_page(heap, heap->singles[0]);
+  }
   return true;
 }
 

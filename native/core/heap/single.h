@@ -6,7 +6,7 @@
 
 #include "types.h"
 
-/* The largest block whose page may be kept. */
+/* The largest block whose page may be kept, and the bytes of all blocks whose pages are. */
 #define MI_SINGLE_BLOCK_MAX (4 * MI_UNIT_SIZE)
 
 /* Puts a page of one block, which the caller takes next, into the full queue. */

@@ -64,25 +64,32 @@ static void serves_other_classes(void) {
   CHECK(!serves(MI_SINGLE_BLOCK_MAX + 1, MI_SINGLE_BLOCK_MAX + 1));
 }
 
-/* A few, however many were freed: the last ones. */
-static void keeps_few(void) {
+static size_t kept_bytes(void) {
+  size_t bytes = 0;
+  for (unsigned i = 0; i < kept(); i++) bytes += backing()->singles[i]->block_size;
+  return bytes;
+}
+
+/* The last ones that were freed, as many as there may be. */
+static void keeps_few(size_t least, size_t step, unsigned most) {
   enum { COUNT = 20 };
   void* blocks[COUNT];
   mi_collect(true);
   int64_t before = backing()->tld->stats.pages.current;
-  for (size_t i = 0; i < COUNT; i++) blocks[i] = filled((40 + 4 * i) * KIB);
+  for (size_t i = 0; i < COUNT; i++) blocks[i] = filled(least + i * step);
   for (size_t i = 0; i < COUNT; i++) {
     const mi_page_t* page = mi_page_of(blocks[i]);
     mi_free(blocks[i]);
-    CHECK_EQ(kept(), i < MI_SINGLES ? i + 1 : MI_SINGLES);
     CHECK_PTR(newest(), ==, page);
+    CHECK_CMP(kept(), <=, MI_SINGLES);
+    CHECK_CMP(kept_bytes(), <=, MI_SINGLE_BLOCK_MAX);
     CHECK(mi_heap_is_valid(backing()));
   }
-  for (size_t i = 0; i < MI_SINGLES; i++) {
-    CHECK_PTR(backing()->singles[i], ==, mi_page_of(blocks[COUNT - MI_SINGLES + i]));
+  CHECK_EQ(kept(), most);
+  for (unsigned i = 0; i < most; i++) {
+    CHECK_PTR(backing()->singles[i], ==, mi_page_of(blocks[COUNT - most + i]));
   }
-  CHECK_EQ(backing()->tld->stats.pages.current, before + MI_SINGLES);
-  CHECK_CMP(backing()->retired_bytes, <=, MI_SINGLES * MI_SINGLE_BLOCK_MAX);
+  CHECK_EQ(backing()->tld->stats.pages.current, before + most);
   mi_collect(true);
   CHECK_EQ(backing()->tld->stats.pages.current, before);
   CHECK_EQ(kept(), 0);
@@ -135,11 +142,11 @@ static void within_the_budget(void) {
   /* One that takes the place of another one needs room only for what it has more. */
   void* p = filled(64 * KIB);
   mi_free(filled(64 * KIB));
-  backing()->retired_bytes += MI_SEGMENT_SIZE;
+  backing()->retired_bytes += MI_SEGMENT_SIZE - 64 * KIB;
   mi_free(p);
   CHECK_EQ(kept(), 1);
   CHECK_PTR(newest(), ==, mi_page_of(p));
-  backing()->retired_bytes -= MI_SEGMENT_SIZE;
+  backing()->retired_bytes -= MI_SEGMENT_SIZE - 64 * KIB;
 }
 
 /* With this option no memory is to wait. */
@@ -327,7 +334,10 @@ int main(void) {
   comes_and_goes(64 * KIB);
   comes_and_goes(MI_SINGLE_BLOCK_MAX);
   serves_other_classes();
-  keeps_few();
+  keeps_few(34 * KIB, KIB, MI_SINGLES);
+  keeps_few(64 * KIB, 0, MI_SINGLES);
+  keeps_few(80 * KIB, KIB, 2);
+  keeps_few(MI_SINGLE_BLOCK_MAX, 0, 1);
   takes_the_newest_that_fits();
   go_with_time();
   within_the_budget();
