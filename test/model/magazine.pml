@@ -102,13 +102,7 @@ inline pop() {
   b = 0;
   do
   :: count > 0 && b == 0 ->
-     if
-     :: !contended ->
-        count--;
-        word = slot[count];
-        slot[count] = 0
-     :: else -> empty_slot()
-     fi;
+     empty_slot();
      if
      :: word != 0 -> b = BLOCK(word); atomic { HOLDS(one_place, place[b] == INSIDE); place[b] = ALIVE }
      :: else

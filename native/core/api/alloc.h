@@ -3,7 +3,7 @@
      fast      mi_alloc, mi_malloc_or: up to MI_SMALL_SIZE_MAX pops `free` of the page for the size
      slow      mi_alloc_slow: that `free` is empty; takes local_free, or lays out more blocks
      larger    mi_alloc_larger: sizes above; pops the magazine, or the first page of the bin, or
-               takes the page of one block that the heap kept
+               takes a page of one block that the heap kept
      generic   mi_malloc_generic: a heartbeat, then finds or makes a page (heap/generic.c)
 
    Each step calls the next one that can serve the size. A heap that is not made yet

@@ -3,7 +3,7 @@
      small_slow      takes what the owner freed in the page: local_free becomes `free`
      small_extend    lays out more blocks of the page
      alloc_larger    above 1 KiB: the magazine, then `free`, local_free or the next block of a page
-     alloc_large     above 32 KiB: the page of one block that the heap kept
+     alloc_large     above 32 KiB: a page of one block that the heap kept
      alloc_slowest   the rest, and whenever a heartbeat is due (mi_heap_spend): mi_malloc_generic
      alloc_generic   has a page found or made (mi_heap_page_for), and takes a block of it */
 #include <errno.h>
@@ -88,25 +88,19 @@ mi_inline void* alloc_again(mi_page_t* page, bool zero) {
   return mi_block_hand_out(page, mi_page_pop_local(page), zero, page->block_size);
 }
 
-/* Like take_next, and counts it. */
-mi_inline void* alloc_next(mi_heap_t* heap, mi_page_t* page, bool zero) {
+/* Like take_next, and counts it. A call of its own, so that its callers save no registers. */
+static mi_noinline void* alloc_next(mi_heap_t* heap, mi_page_t* page, bool zero) {
   heap->tld->stats.pages_extended++;
   mi_heap_unretire(heap, page); /* as in mi_heap_extend_page */
   return take_next(page, zero);
 }
 
-/* Pops the magazine, which the heap has. NULL if it has no block of the bin, or a heartbeat is
-   due. */
-mi_inline mi_block_t* alloc_from_magazine(mi_heap_t* heap, size_t bin) {
+/* Pops the heap's magazine. NULL if it has no block of the bin, or a heartbeat is due. */
+mi_inline mi_block_t* alloc_from_magazine(mi_heap_t* heap, mi_magazine_t* magazine, size_t bin) {
   unsigned size_class = mi_magazine_class(bin);
-  if (mi_magazine_in_use(heap->magazine, size_class) == 0) {
-    if (mi_unlikely(heap->magazine->overflows[size_class] > 0)) {
-      mi_magazine_deepen(heap, size_class);
-    }
-    return NULL;
-  }
-  if (!mi_heap_spend(heap, 1)) return NULL;
-  return mi_magazine_pop(heap->magazine, size_class);
+  unsigned in_use = mi_magazine_in_use(magazine, size_class);
+  if (in_use == 0 || !mi_heap_spend(heap, 1)) return NULL;
+  return mi_magazine_pop(magazine, size_class, in_use);
 }
 
 /* Hands out a block that was popped from the magazine. */
@@ -129,18 +123,8 @@ static mi_noinline void* alloc_large(size_t size, mi_heap_t* heap, bool zero) {
   return alloc_slowest(size, heap, zero);
 }
 
-/* For sizes above MI_SMALL_SIZE_MAX. */
-mi_inline void* alloc_larger(size_t size, mi_heap_t* heap, bool zero) {
-  if (mi_unlikely(size > MI_MEDIUM_BLOCK_MAX)) return alloc_large(size, heap, zero);
-  size_t bin = mi_bin_of_geometric(size);
-  if (heap->magazine != NULL) {
-    mi_block_t* block = alloc_from_magazine(heap, bin);
-    if (mi_likely(block != NULL)) {
-      mi_page_t* page = mi_page_map_find(block);
-      if (mi_unlikely(page == NULL)) return hand_out_far(block, zero);
-      return hand_out_again(page, block, zero);
-    }
-  }
+/* From the first page of the bin. */
+mi_inline void* alloc_medium(size_t size, mi_heap_t* heap, size_t bin, bool zero) {
   mi_page_t* page = heap->pages[bin].first;
   if (mi_unlikely(page == NULL)) return alloc_slowest(size, heap, zero);
   if (mi_likely(page->free != NULL)) return mi_page_alloc(page, zero);
@@ -150,6 +134,29 @@ mi_inline void* alloc_larger(size_t size, mi_heap_t* heap, bool zero) {
     return alloc_next(heap, page, zero);
   }
   return alloc_slowest(size, heap, zero);
+}
+
+/* Where the magazine has no block. A call of its own, so that popping it saves no registers. */
+static mi_noinline void* alloc_beside_magazine(size_t size, mi_heap_t* heap, bool zero) {
+  size_t bin = mi_bin_of_geometric(size);
+  unsigned size_class = mi_magazine_class(bin);
+  bool is_short = mi_magazine_in_use(heap->magazine, size_class) == 0 &&
+                  heap->magazine->overflows[size_class] > 0;
+  if (mi_unlikely(is_short)) mi_magazine_deepen(heap, size_class);
+  return alloc_medium(size, heap, bin, zero);
+}
+
+/* For sizes above MI_SMALL_SIZE_MAX. */
+mi_inline void* alloc_larger(size_t size, mi_heap_t* heap, bool zero) {
+  if (mi_unlikely(size > MI_MEDIUM_BLOCK_MAX)) return alloc_large(size, heap, zero);
+  size_t bin = mi_bin_of_geometric(size);
+  mi_magazine_t* magazine = heap->magazine;
+  if (magazine == NULL) return alloc_medium(size, heap, bin, zero);
+  mi_block_t* block = alloc_from_magazine(heap, magazine, bin);
+  if (mi_unlikely(block == NULL)) return alloc_beside_magazine(size, heap, zero);
+  mi_page_t* page = mi_page_map_find(block);
+  if (mi_unlikely(page == NULL)) return hand_out_far(block, zero);
+  return hand_out_again(page, block, zero);
 }
 
 void* mi_alloc_slow(size_t size, mi_heap_t* heap, mi_page_t* page, bool zero) {

@@ -73,7 +73,8 @@ void mi_magazine_end_slow(mi_magazine_t* magazine) {
 
 /* Pops the class. *page: the page of the block. */
 static mi_block_t* pop(mi_magazine_t* magazine, unsigned size_class, mi_page_t** page) {
-  mi_block_t* block = mi_magazine_pop(magazine, size_class);
+  mi_block_t* block =
+      mi_magazine_pop(magazine, size_class, mi_magazine_in_use(magazine, size_class));
   if (block == NULL) return NULL;
   *page = mi_page_of(block);
   mi_magazine_took(*page, block);
@@ -125,14 +126,6 @@ bool mi_magazine_give_back(mi_heap_t* heap, unsigned bin) {
 _Atomic(int64_t) mi_magazine_due;
 _Atomic(bool) mi_magazine_announced;
 
-void mi_magazine_tell(mi_magazine_t* magazine, unsigned size_class) {
-  size_t bytes = mi_magazine_untold(magazine, size_class) * mi_magazine_block_size(size_class);
-  unsigned count = mi_magazine_in_use(magazine, size_class);
-  atomic_store_explicit(&magazine->told[size_class], (uint8_t)count, memory_order_relaxed);
-  if (mi_purge_time(MI_PURGE_LOOKS) == 0) return; /* nothing is ever purged */
-  mi_purger_count(MI_WAITING_MAGAZINES, bytes >> MI_UNIT_SHIFT);
-}
-
 void mi_magazine_announce(void) {
   int64_t at = mi_purge_time(MI_PURGE_LOOKS);
   if (at == 0) return;
@@ -142,6 +135,18 @@ void mi_magazine_announce(void) {
   if (atomic_compare_exchange_strong(&mi_magazine_due, &nothing, at)) {
     mi_purger_count(MI_WAITING_MAGAZINES, 1);
   }
+}
+
+static void tell(mi_magazine_t* magazine, unsigned size_class, size_t untold) {
+  unsigned count = mi_magazine_in_use(magazine, size_class);
+  atomic_store_explicit(&magazine->told[size_class], (uint8_t)count, memory_order_relaxed);
+  if (mi_purge_time(MI_PURGE_LOOKS) == 0) return; /* nothing is ever purged */
+  mi_purger_count(MI_WAITING_MAGAZINES, untold >> MI_UNIT_SHIFT);
+}
+
+void mi_magazine_announce_and_tell(mi_magazine_t* magazine, unsigned size_class, size_t untold) {
+  if (!atomic_load_explicit(&mi_magazine_announced, memory_order_relaxed)) mi_magazine_announce();
+  if (untold >= MI_UNIT_SIZE) tell(magazine, size_class, untold);
 }
 
 size_t mi_magazine_count(const mi_magazine_t* magazine, const mi_page_t* page) {
@@ -186,15 +191,16 @@ static bool lets_go(mi_magazine_t* magazine, mi_page_t* page) {
 bool mi_magazine_free(mi_heap_t* heap, mi_page_t* page, mi_block_t* block) {
   mi_magazine_t* magazine = heap->magazine;
   if (heap->visiting || lets_go(magazine, page)) return false;
-  if (!mi_magazine_has_room(magazine, page)) {
-    unsigned size_class = mi_magazine_class(page->bin);
-    mi_magazine_trim(magazine, size_class); /* others may have taken some out */
-    if (!mi_magazine_has_room(magazine, page)) {
-      mi_magazine_overflow(magazine, size_class);
-      return false;
-    }
+  mi_putting_t at = mi_magazine_putting(magazine, page);
+  if (!mi_magazine_has_room(&at)) {
+    mi_magazine_trim(magazine, at.size_class); /* others may have taken some out */
+    at = mi_magazine_putting(magazine, page);
   }
-  mi_magazine_push(magazine, page, block);
+  if (!mi_magazine_has_room(&at)) {
+    mi_magazine_overflow(magazine, at.size_class);
+    return false;
+  }
+  mi_magazine_push(&at, block);
   return true;
 }
 

@@ -106,8 +106,10 @@ extern mi_hidden _Atomic(int64_t) mi_magazine_due;
 extern mi_hidden _Atomic(bool) mi_magazine_announced;
 /* Asks for a sweep. */
 mi_noinline void mi_magazine_announce(void);
-/* Tells the purger of blocks of the class that were put into a watched magazine. */
-mi_noinline void mi_magazine_tell(mi_magazine_t* magazine, unsigned size_class);
+/* Asks for one if none is sure to come; and tells the purger if `untold` bytes of the class, which
+   it was not told of, are many. */
+mi_noinline void
+mi_magazine_announce_and_tell(mi_magazine_t* magazine, unsigned size_class, size_t untold);
 
 /* In hardened builds: reports a block that was written to while it was in the magazine. */
 void mi_magazine_check(const mi_page_t* page, mi_block_t* block);
@@ -124,16 +126,17 @@ mi_inline unsigned mi_magazine_in_use(const mi_magazine_t* magazine, unsigned si
   return atomic_load_explicit(&magazine->count[size_class], memory_order_acquire);
 }
 
-/* Takes the uppermost slot out of use. */
-mi_inline _Atomic(uintptr_t)* mi_magazine_lower(mi_magazine_t* magazine, unsigned size_class) {
-  unsigned top = mi_magazine_in_use(magazine, size_class) - 1;
+/* Takes the uppermost slot out of use; `in_use` are, at least one. */
+mi_inline _Atomic(uintptr_t)*
+mi_magazine_lower(mi_magazine_t* magazine, unsigned size_class, unsigned in_use) {
+  unsigned top = in_use - 1;
   atomic_store_explicit(&magazine->count[size_class], (uint8_t)top, memory_order_relaxed);
   return &magazine->slots[size_class][top];
 }
 
-/* Empties a slot that was just taken out of use, of a magazine that other threads may look into,
-   and returns what was there. An exchange waits until all that the program wrote before has got to
-   the cache: where threads free each other's blocks of 1 to 16 KiB, a third of the time
+/* Empties a slot that was just taken out of use, and returns what was there. Other threads may look
+   into the magazine, and an exchange waits until all that the program wrote before has got to the
+   cache: where threads free each other's blocks of 1 to 16 KiB, a third of the time
    (bench/NOTES.md). So the owner goes on if nobody takes; who takes has all threads fenced, and
    then takes only what is in use (heap/magazine_fence.h). */
 mi_inline uintptr_t mi_magazine_empty_slot(mi_magazine_t* magazine, _Atomic(uintptr_t)* slot) {
@@ -149,19 +152,15 @@ mi_inline uintptr_t mi_magazine_empty_slot(mi_magazine_t* magazine, _Atomic(uint
   return word;
 }
 
-/* Takes the block of the class that was freed last, or NULL. The caller then calls
-   mi_magazine_took. */
-mi_inline mi_block_t* mi_magazine_pop(mi_magazine_t* magazine, unsigned size_class) {
-  while (mi_magazine_in_use(magazine, size_class) > 0) {
-    _Atomic(uintptr_t)* slot = mi_magazine_lower(magazine, size_class);
-    uintptr_t word;
-    if (mi_likely(!atomic_load_explicit(&magazine->contended, memory_order_relaxed))) {
-      word = atomic_load_explicit(slot, memory_order_relaxed);
-      atomic_store_explicit(slot, 0, memory_order_relaxed);
-    } else {
-      word = mi_magazine_empty_slot(magazine, slot);
-    }
+/* Takes the block of the class that was freed last, or NULL. `in_use`: its slots in use. The caller
+   then calls mi_magazine_took. */
+mi_inline mi_block_t*
+mi_magazine_pop(mi_magazine_t* magazine, unsigned size_class, unsigned in_use) {
+  while (in_use > 0) {
+    _Atomic(uintptr_t)* slot = mi_magazine_lower(magazine, size_class, in_use);
+    uintptr_t word = mi_magazine_empty_slot(magazine, slot);
     if (mi_likely(word != 0)) return mi_magazine_block(word);
+    in_use = mi_magazine_in_use(magazine, size_class);
   }
   return NULL;
 }
@@ -172,7 +171,7 @@ mi_inline void mi_magazine_trim(mi_magazine_t* magazine, unsigned size_class) {
   /* Acquire: as in mi_magazine_empty_slot. */
   while ((count = mi_magazine_in_use(magazine, size_class)) > 0 &&
          atomic_load_explicit(&slots[count - 1], memory_order_acquire) == 0) {
-    (void)mi_magazine_lower(magazine, size_class);
+    (void)mi_magazine_lower(magazine, size_class, count);
   }
 }
 /* Completes a pop: the block, which lies in the page, is not in the magazine any more. */
@@ -181,17 +180,25 @@ mi_inline void mi_magazine_took(mi_page_t* page, mi_block_t* block) {
   if (MI_HARDENED) mi_magazine_check(page, block);
 }
 
+/* A free of a block of the page into the magazine. */
+typedef struct mi_putting_s {
+  mi_magazine_t* magazine;
+  mi_page_t* page;
+  unsigned size_class;
+  unsigned in_use; /* slots of the class */
+} mi_putting_t;
+
 /* Puts a block into the magazine, where there is room for it. */
-mi_inline void mi_magazine_put(mi_magazine_t* magazine, mi_page_t* page, mi_block_t* block) {
-  unsigned size_class = mi_magazine_class(page->bin);
-  if (MI_HARDENED) mi_block_set_next(page, block, NULL);
-  unsigned count = mi_magazine_in_use(magazine, size_class);
+mi_inline void mi_magazine_put(const mi_putting_t* at, mi_block_t* block) {
+  mi_magazine_t* magazine = at->magazine;
+  if (MI_HARDENED) mi_block_set_next(at->page, block, NULL);
   /* Release: a sweep that takes it sees that our use of it is over. */
-  atomic_store_explicit(&magazine->slots[size_class][count], (uintptr_t)block,
+  atomic_store_explicit(&magazine->slots[at->size_class][at->in_use], (uintptr_t)block,
                         memory_order_release);
   /* Release: who finds the slot in use sees no block that was there before. */
-  atomic_store_explicit(&magazine->count[size_class], (uint8_t)(count + 1), memory_order_release);
-  page->in_magazine++;
+  atomic_store_explicit(&magazine->count[at->size_class], (uint8_t)(at->in_use + 1),
+                        memory_order_release);
+  at->page->in_magazine++;
 }
 
 /* How many blocks of the page are alive, without those on thread_free; more while these are being
@@ -213,16 +220,20 @@ mi_inline bool mi_magazine_page_stays(const mi_page_t* page) {
   return mi_magazine_page_alive(page) > page->in_magazine + 1u;
 }
 
-mi_inline bool mi_magazine_has_room(const mi_magazine_t* magazine, const mi_page_t* page) {
+/* How a block of the page, which has to_magazine set, would be put into the magazine now. */
+mi_inline mi_putting_t mi_magazine_putting(mi_magazine_t* magazine, mi_page_t* page) {
   unsigned size_class = mi_magazine_class(page->bin);
-  return mi_magazine_in_use(magazine, size_class) < mi_magazine_depth(magazine, size_class);
+  return (mi_putting_t){magazine, page, size_class, mi_magazine_in_use(magazine, size_class)};
 }
 
-/* Whether a block of the page, which has to_magazine set, can go to the magazine without another
-   look. */
-mi_inline bool mi_magazine_takes(const mi_heap_t* heap, const mi_page_t* page) {
-  return mi_likely(!heap->visiting) && mi_likely(mi_magazine_page_stays(page)) &&
-         mi_magazine_has_room(heap->magazine, page);
+mi_inline bool mi_magazine_has_room(const mi_putting_t* at) {
+  return at->in_use < mi_magazine_depth(at->magazine, at->size_class);
+}
+
+/* Whether that can be done without another look. */
+mi_inline bool mi_magazine_takes(const mi_heap_t* heap, const mi_putting_t* at) {
+  return mi_likely(!heap->visiting) && mi_likely(mi_magazine_page_stays(at->page)) &&
+         mi_magazine_has_room(at);
 }
 
 /* How many blocks of the class nobody was told of. */
@@ -233,18 +244,17 @@ mi_inline unsigned mi_magazine_untold(const mi_magazine_t* magazine, unsigned si
 }
 
 /* Frees a block into the magazine, which takes it (mi_magazine_takes). */
-mi_inline void mi_magazine_push(mi_magazine_t* magazine, mi_page_t* page, mi_block_t* block) {
-  mi_magazine_put(magazine, page, block);
+mi_inline void mi_magazine_push(const mi_putting_t* at, mi_block_t* block) {
+  mi_magazine_put(at, block);
   /* The compiler keeps this order; for the processor, which may not, see sweep_and_announce
      (heap/magazine_sweep.c). */
   atomic_signal_fence(memory_order_seq_cst);
-  if (!atomic_load_explicit(&magazine->watched, memory_order_relaxed)) return;
-  if (mi_unlikely(!atomic_load_explicit(&mi_magazine_announced, memory_order_relaxed))) {
-    mi_magazine_announce();
+  if (!atomic_load_explicit(&at->magazine->watched, memory_order_relaxed)) return;
+  bool announced = atomic_load_explicit(&mi_magazine_announced, memory_order_relaxed);
+  size_t untold = mi_magazine_untold(at->magazine, at->size_class) * at->page->block_size;
+  if (mi_unlikely(!announced || untold >= MI_UNIT_SIZE)) {
+    mi_magazine_announce_and_tell(at->magazine, at->size_class, untold);
   }
-  unsigned size_class = mi_magazine_class(page->bin);
-  size_t untold = mi_magazine_untold(magazine, size_class) * page->block_size;
-  if (mi_unlikely(untold >= MI_UNIT_SIZE)) mi_magazine_tell(magazine, size_class);
 }
 
 /* Frees a block of a page with to_magazine. False, and the block is not freed, if it must go to its

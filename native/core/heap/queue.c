@@ -6,8 +6,8 @@
 #include "heap/retire.h"
 #include "heap/thread.h"
 
-/* Only the last page of a queue may be retired: that is where mi_heap_collect_retired looks. So a
-   page that is added at the back goes before a retired one. */
+/* Only the last page of a bin's queue may be retired: that is where mi_heap_collect_retired looks.
+   So a page that is added at the back goes before a retired one. */
 static void link_page(mi_page_queue_t* queue, mi_page_t* page, bool front) {
   mi_page_t* after = front ? NULL : queue->last; /* NULL: at the front */
   if (after != NULL && after->retire_expire != 0) after = after->prev;

@@ -32,13 +32,14 @@ static size_t counts_for(const mi_page_t* page) {
   return bytes > page->retired_bytes ? bytes : page->retired_bytes;
 }
 
-static bool all_have_budget(const mi_heap_t* heap, size_t bytes) {
+static bool all_have_budget(const mi_heap_t* heap, size_t bytes, size_t most_of_all) {
   return heap->retired_bytes + bytes <= MOST_OF_HEAP &&
-         atomic_load_explicit(&retired_by_all, memory_order_relaxed) + bytes <= MOST_OF_ALL;
+         atomic_load_explicit(&retired_by_all, memory_order_relaxed) + bytes <= most_of_all;
 }
 
 static bool has_budget(const mi_heap_t* heap, size_t bytes) {
-  return heap->retired_bytes + bytes <= SURE_OF_HEAP || all_have_budget(heap, bytes);
+  return heap->retired_bytes - heap->single_bytes + bytes <= SURE_OF_HEAP ||
+         all_have_budget(heap, bytes, MOST_OF_ALL);
 }
 
 bool mi_heap_retired_is_valid(const mi_heap_t* heap) {
@@ -53,12 +54,14 @@ bool mi_heap_retired_is_valid(const mi_heap_t* heap) {
   }
   /* Every heap adds to retired_by_all before it takes away, so the sum is never less than what one
      heap has. */
+  size_t single_bytes = 0;
   for (unsigned i = 0; i < heap->single_count; i++) {
     const mi_page_t* page = heap->singles[i];
     if (page->retire_expire == 0 || page->retired_bytes < counts_for(page)) return false;
-    bytes += page->retired_bytes;
+    single_bytes += page->retired_bytes;
   }
-  return bytes == heap->retired_bytes &&
+  bytes += single_bytes;
+  return single_bytes == heap->single_bytes && bytes == heap->retired_bytes &&
          bytes <= atomic_load_explicit(&retired_by_all, memory_order_relaxed);
 }
 
@@ -77,7 +80,10 @@ void mi_heap_free_page(mi_heap_t* heap, mi_page_t* page) {
 void mi_heap_unretire(mi_heap_t* heap, mi_page_t* page) {
   if (mi_likely(page->retire_expire == 0)) return;
   page->retire_expire = 0;
-  if (page->reserved == 1) mi_heap_forget_single(heap, page);
+  if (page->reserved == 1) {
+    mi_heap_forget_single(heap, page);
+    heap->single_bytes -= page->retired_bytes;
+  }
   heap->retired_bytes -= page->retired_bytes;
   atomic_fetch_sub_explicit(&retired_by_all, page->retired_bytes, memory_order_relaxed);
 }
@@ -151,31 +157,25 @@ static void count_retired(mi_heap_t* heap, mi_page_t* page) {
   heap->tld->stats.pages_retire++;
 }
 
-/* Whether there is room for this page of one block; older ones may have to go. No heap is sure of
-   that: a thousand threads that fell asleep would keep 256 MiB. */
-static bool make_room_for_single(mi_heap_t* heap, const mi_page_t* page) {
+/* Whether there is room for this page of one block. No older one goes for it: the caller may be
+   walking through their queue. No heap is sure of room: a thousand threads that fell asleep would
+   keep 256 MiB. Half of what all heaps may have is left to pages of several blocks. */
+static bool has_room_for_single(const mi_heap_t* heap, const mi_page_t* page) {
   size_t bytes = counts_for(page);
-  size_t kept = bytes;
-  mi_page_t** end = heap->singles + heap->single_count;
-  for (mi_page_t** single = heap->singles; single < end; single++) kept += (*single)->retired_bytes;
-  while (heap->single_count == MI_SINGLES || kept > MI_SINGLE_BLOCK_MAX ||
-         !all_have_budget(heap, bytes)) {
-    if (heap->single_count == 0) return false;
-    kept -= heap->singles[0]->retired_bytes;
-    mi_heap_free_page(heap, heap->singles[0]);
-  }
-  return true;
+  return heap->single_count < MI_SINGLES && heap->single_bytes + bytes <= MI_SINGLE_BLOCK_MAX &&
+         all_have_budget(heap, bytes, MOST_OF_ALL / 2);
 }
 
 static void retire_single(mi_heap_t* heap, mi_page_t* page) {
   mi_page_clear_full_alone(page);
   if (mi_rare(mi_rare_retire) || !mi_heap_may_keep_single(heap, page) ||
-      !make_room_for_single(heap, page)) {
+      !has_room_for_single(heap, page)) {
     mi_heap_free_page(heap, page);
     return;
   }
   mi_heap_keep_single(heap, page);
   count_retired(heap, page);
+  heap->single_bytes += page->retired_bytes;
 }
 
 void mi_page_retire(mi_page_t* page) {

@@ -7,7 +7,8 @@
 
 /* To be called when `used` of the page becomes 0. A full page, of which enough blocks were freed,
    goes back to the queue of its bin. An empty one is retired, that is, kept at the back of its
-   queue, as long as the heap's retired pages are not too big together; or else it is given back. */
+   queue (one of one block: where it is), as long as the heap's retired pages are not too big
+   together; or else it is given back. No other page is. */
 void mi_page_retire(mi_page_t* page);
 /* Looks how many blocks of the page are alive, not counting those that other threads freed, whose
    memory must not stay here if the owner falls asleep. To be called when the owner has freed many

@@ -102,9 +102,9 @@ static bool take_mapping(placement_t* place, size_t size, size_t align, size_t o
   return enter_mapping(place, map_block(size, align, offset, &place->start), 0);
 }
 
-/* Takes a mapping that was freed a moment ago. One that does not fit is cut or made longer: kept
-   beside new memory it would add to what the program needs, and the new memory would have to be
-   brought in page by page. */
+/* Takes a mapping that was freed a moment ago, or the front of it. One that is too short is made
+   longer: beside new memory it would add to what the program needs, and the new memory would have
+   to be brought in page by page. */
 static bool take_kept(placement_t* place, size_t size, size_t align, size_t offset) {
   if (align > MI_SEGMENT_SIZE) { /* none has the place for it, and the new one comes instead */
     bool may_purge = mi_option_get(mi_option_purge_delay) >= 0;

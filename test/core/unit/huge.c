@@ -193,6 +193,8 @@ static void kept_and_cut(void) {
   /* The rest stays, but for what lies before the next segment boundary. */
   CHECK_EQ(mi_huge_cache_size(), size - 36 * MIB);
   CHECK_EQ(memory_gauges().committed, committed - (int64_t)(36 * MIB - kept->huge_size));
+  mi_purge_budget_t none = {0};
+  CHECK_CMP(mi_huge_cache_drop_due(0, &none), >, 0); /* and goes with time */
   /* It is used, too. */
   mi_page_t* other = mi_huge_page_alloc(NULL, 34 * MIB, 1, 0);
   CHECK_EQ(mi_huge_cache_size(), 0);

@@ -563,7 +563,9 @@ static void* counts_again(void* arg) {
   CHECK_EQ(held(), 0);
   CHECK_EQ(page->in_magazine, DEPTH);
   /* The slots are still counted, too: a pop finds that out. */
-  CHECK_PTR(mi_magazine_pop(magazine_of_sleeper, mi_magazine_class(page->bin)), ==, NULL);
+  unsigned size_class = mi_magazine_class(page->bin);
+  CHECK_EQ(mi_magazine_in_use(magazine_of_sleeper, size_class), DEPTH);
+  CHECK_PTR(mi_magazine_pop(magazine_of_sleeper, size_class, DEPTH), ==, NULL);
   mi_free(of_sleeper[at[DEPTH]]);
   of_sleeper[at[DEPTH]] = NULL;
   CHECK_EQ(held(), 1);
