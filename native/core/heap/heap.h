@@ -41,8 +41,7 @@ void mi_heap_free_memory(mi_heap_t* heap);
 void mi_heap_free_pages(mi_heap_t* heap);
 
 /* Calls fn for every page in the queues below `bins` (MI_QUEUE_OF_FULL: all but the full queue;
-   MI_PAGE_QUEUES: all). fn may free the page or move it elsewhere, but no
-   other page. */
+   MI_PAGE_QUEUES: all). fn may free the page or move it elsewhere, but no other page. */
 typedef void mi_page_fun(mi_heap_t* heap, mi_page_t* page, void* arg);
 void mi_heap_for_each_page(mi_heap_t* heap, unsigned bins, mi_page_fun* fn, void* arg);
 
