@@ -3,6 +3,7 @@
 
 #include "heap/heap.h"
 #include "heap/magazine.h"
+#include "heap/queue.h"
 #include "heap/retire.h"
 #include "heap/thread.h"
 
@@ -107,7 +108,7 @@ bool mi_heap_is_valid(mi_heap_t* heap) {
         return false;
       }
       count++;
-      pages_of[page->bin < MI_BIN_LARGE ? page->bin : MI_BIN_LARGE]++;
+      pages_of[mi_page_counter(page)]++;
     }
     if (heap->pages[queue].last != prev) return false;
   }

@@ -53,10 +53,6 @@ static unsigned queue_index(const mi_page_t* page) {
   return page->in_full ? MI_QUEUE_OF_FULL : page->bin;
 }
 
-static unsigned counter_of(const mi_page_t* page) {
-  return page->bin < MI_BIN_LARGE ? page->bin : MI_BIN_LARGE;
-}
-
 void mi_heap_add_page(mi_heap_t* heap, mi_page_t* page, bool front) {
   unsigned index = queue_index(page);
   mi_page_queue_t* queue = &heap->pages[index];
@@ -64,7 +60,7 @@ void mi_heap_add_page(mi_heap_t* heap, mi_page_t* page, bool front) {
   link_page(queue, page, front);
   if (queue->first != first) update_direct(heap, index);
   heap->page_count++;
-  heap->pages_of[counter_of(page)]++;
+  heap->pages_of[mi_page_counter(page)]++;
 }
 
 void mi_heap_remove_page(mi_heap_t* heap, mi_page_t* page) {
@@ -75,7 +71,7 @@ void mi_heap_remove_page(mi_heap_t* heap, mi_page_t* page) {
   unlink_page(queue, page);
   if (queue->first != first) update_direct(heap, index);
   heap->page_count--;
-  heap->pages_of[counter_of(page)]--;
+  heap->pages_of[mi_page_counter(page)]--;
 }
 
 void mi_heap_others_free(mi_heap_t* heap) {

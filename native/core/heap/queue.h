@@ -4,6 +4,11 @@
 
 #include "types.h"
 
+/* Where heap->pages_of counts the page. */
+mi_inline unsigned mi_page_counter(const mi_page_t* page) {
+  return page->bin < MI_BIN_LARGE ? page->bin : MI_BIN_LARGE;
+}
+
 /* Puts a page into the queue of its bin, or into the full queue if in_full is set; at the front or
    at the back. */
 void mi_heap_add_page(mi_heap_t* heap, mi_page_t* page, bool front);

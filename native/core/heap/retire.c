@@ -52,8 +52,6 @@ bool mi_heap_retired_is_valid(const mi_heap_t* heap) {
       bytes += page->retired_bytes;
     }
   }
-  /* Every heap adds to retired_by_all before it takes away, so the sum is never less than what one
-     heap has. */
   size_t single_bytes = 0;
   for (unsigned i = 0; i < heap->single_count; i++) {
     const mi_page_t* page = heap->singles[i];
@@ -61,6 +59,8 @@ bool mi_heap_retired_is_valid(const mi_heap_t* heap) {
     single_bytes += page->retired_bytes;
   }
   bytes += single_bytes;
+  /* Every heap adds to retired_by_all before it takes away, so the sum is never less than what one
+     heap has. */
   return single_bytes == heap->single_bytes && bytes == heap->retired_bytes &&
          bytes <= atomic_load_explicit(&retired_by_all, memory_order_relaxed);
 }

@@ -9,8 +9,7 @@
 #include "segment/place.h"
 
 void mi_heap_add_single(mi_heap_t* heap, mi_page_t* page) {
-  /* No other thread knows the page. Release: as in mi_page_set_full. */
-  atomic_store_explicit(&page->thread_free, MI_TF_FULL, memory_order_release);
+  mi_page_set_full_alone(page);
   page->in_full = true;
   mi_heap_add_page(heap, page, false);
 }
@@ -59,7 +58,6 @@ mi_page_t* mi_heap_take_single(mi_heap_t* heap, unsigned bin) {
   page->bin = (uint8_t)bin;
   mi_page_set_flag(page, MI_PAGE_UNUSED | MI_PAGE_HAS_ALIGNED, false);
   if (MI_TRACK) mi_page_set_flag(page, MI_PAGE_HAS_ALIGNED, true);
-  /* Release: as in mi_page_set_full. */
-  atomic_store_explicit(&page->thread_free, MI_TF_FULL, memory_order_release);
+  mi_page_set_full_alone(page);
   return page;
 }

@@ -206,6 +206,10 @@ bool mi_page_set_full(mi_page_t* page);
 /* FULL -> NORMAL. In any other state, returns false and does nothing: a thread that notifies sets
    NORMAL itself. */
 bool mi_page_clear_full(mi_page_t* page);
+/* NORMAL -> FULL for a page that no other thread knows of. Release: as in mi_page_set_full. */
+mi_inline void mi_page_set_full_alone(mi_page_t* page) {
+  atomic_store_explicit(&page->thread_free, MI_TF_FULL, memory_order_release);
+}
 /* FULL -> NORMAL for a page of one block that its owner has freed: no other thread has the block,
    so none can push, and no atomic read-modify-write is needed. */
 mi_inline void mi_page_clear_full_alone(mi_page_t* page) {

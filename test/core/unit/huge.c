@@ -12,6 +12,7 @@
 #include "segment/purge.h"
 
 #define MIB ((size_t)1 << 20)
+#define KIB ((size_t)1 << 10)
 
 static void layout(size_t size, size_t align, size_t offset) {
   mi_page_t* page = mi_huge_page_alloc(NULL, size, align, offset);
@@ -332,8 +333,6 @@ static void all_zero(uint8_t* p, size_t size) {
   CHECK_EQ(p[size - 1], 0);
 }
 
-enum { KIB = 1 << 10 };
-
 static size_t resident_in(uint8_t* p, size_t size) {
   size_t count = 0;
   for (size_t i = 0; i < size; i += 64 * KIB) count += is_resident(p + i);
@@ -436,8 +435,8 @@ static void too_much(void) {
 }
 
 int main(void) {
-  used_in_part(
-      20 * MIB); /* before blocks that are written all over: then the system gives large pages */
+  /* Before blocks that are written all over: after these the system gives large pages. */
+  used_in_part(20 * MIB);
   used_in_part(60 * MIB);
   locked();
   no_higher_peak();
