@@ -30,11 +30,9 @@ void* mi_valloc(size_t size) mi_attr_noexcept { return mi_malloc_aligned(size, m
 
 void* mi_pvalloc(size_t size) mi_attr_noexcept {
   size_t page = mi_os_page_size();
-  if (size > PTRDIFF_MAX - page) {
-    errno = ENOMEM;
-    return NULL;
-  }
-  return mi_malloc_aligned(size == 0 ? page : mi_align_up(size, page), page);
+  if (size == 0) return mi_malloc_aligned(page, page);
+  if (size > PTRDIFF_MAX - page) return mi_malloc_aligned(size, page); /* which fails */
+  return mi_malloc_aligned(mi_align_up(size, page), page);
 }
 
 void* mi_reallocarray(void* p, size_t count, size_t size) mi_attr_noexcept {

@@ -1,5 +1,6 @@
-/* Every function that allocates, given what cannot be: it returns NULL, errno says why, and the
-   block that was to be resized is as it was. */
+/* Every function that allocates, given what cannot be: it returns NULL, errno says why, the error
+   function hears once of what there is no memory for, and the block that was to be resized is as it
+   was. */
 #include "check.h"
 #include "memory.h"
 #include "miheap.h"
@@ -115,14 +116,22 @@ static call_t* const by_count_and_align[] = {
 enum { OLD_SIZE = 1000 };
 static mi_heap_t* heap;
 static void* old; /* the block that is to be resized */
+static int told;  /* calls of the error function for want of memory */
+
+static void count_told(int error, void* arg) {
+  (void)arg;
+  if (error == ENOMEM || error == EOVERFLOW) told++;
+}
 
 static void refuses(call_t* call, const char* kind, size_t which, int expected, size_t count,
                     size_t size, size_t align, size_t offset) {
   errno = 0;
+  told = 0;
   void* p = call(heap, old, count, size, align, offset);
-  if (p != NULL || errno != expected) {
-    fprintf(stderr, "%s %zu: count %zx, size %zx, align %zx, offset %zx: %p, errno %d\n", kind,
-            which, count, size, align, offset, p, errno);
+  if (p != NULL || errno != expected || told != (expected == ENOMEM)) {
+    fprintf(stderr,
+            "%s %zu: count %zx, size %zx, align %zx, offset %zx: %p, errno %d, told %d times\n",
+            kind, which, count, size, align, offset, p, errno, told);
     abort();
   }
   CHECK(pattern_holds(old, OLD_SIZE, 1));
@@ -188,6 +197,7 @@ static void bad_alignments(void) {
 
 int main(void) {
   mi_option_disable(mi_option_show_errors); /* of counts that overflow */
+  mi_register_error(count_told, NULL);
   heap = mi_heap_new();
   old = mi_malloc(OLD_SIZE);
   pattern_fill(old, OLD_SIZE, 1);
