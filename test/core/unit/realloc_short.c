@@ -1,10 +1,17 @@
-/* What grows by a little gets more than it asks for. Where memory is short it gets what it asks for, and nobody
-   hears that there was not more. */
+/* A small block that grows by a little gets more than it asks for. Where memory is short it gets what it asks for, and
+   nobody hears that there was not more. */
 #include "check.h"
 #include "pattern.h"
 #include "types.h"
 
-enum { SIZE = 1000, GROWN = 1100, LARGER = 1280, KIB = 1024, MOST_BLOCKS = 1 << 20 };
+enum {
+  SIZE = 512,
+  GROWN = 550,
+  LARGER = 640,
+  KIB = 1024,
+  NOT_SMALL = 2 * KIB,
+  MOST_BLOCKS = 1 << 20
+};
 
 static void* blocks[MOST_BLOCKS];
 static size_t count;
@@ -40,6 +47,9 @@ static void roomy(void) {
   /* Checked builds ask more questions. */
   CHECK_EQ(mi_usable_size(p), mi_good_size(MI_CHECKED ? GROWN : LARGER));
   mi_free(p);
+  p = mi_realloc(mi_malloc(NOT_SMALL), NOT_SMALL + 1);
+  CHECK_EQ(mi_usable_size(p), mi_good_size(NOT_SMALL + 1));
+  mi_free(p);
 }
 
 /* The slow path of the larger block runs this, which takes the only one that is left. */
@@ -67,7 +77,7 @@ int main(void) {
   CHECK_EQ(mi_reserve_os_memory(8192 * KIB, true, false), 0);
   mi_option_set_enabled(mi_option_disallow_os_alloc, true);
   /* More than a class may borrow. */
-  for (int i = 0; i < 20; i++) CHECK(take(GROWN) && take(LARGER));
+  for (int i = 0; i < 20; i++) CHECK(take(GROWN) && take(LARGER) && take(NOT_SMALL + 1));
   roomy();
   void* p = mi_malloc(SIZE);
   pattern_fill(p, SIZE, 1);
