@@ -16,15 +16,23 @@
 enum { RETIRE_SMALL = 16, RETIRE_OTHER = 4, SLOW_PATHS_PER_ROUND = 64 };
 
 /* Bounds on the bytes in retired pages, so that threads which fall asleep hold little. A heap may
-   have SURE_OF_HEAP of pages of several blocks in any case, and up to MOST_OF_HEAP as long as all
-   heaps together have no more than MOST_OF_ALL. A page counts for the most blocks that were ever
-   laid out in it: of a page with room for a dozen, a program often uses one or two. To count the
-   whole page leaves a process of many threads a quarter of these pages, and takes 1.15 times as
-   long (bench/NOTES.md). */
+   have up to MOST_OF_HEAP as long as all heaps together have no more than MOST_OF_ALL of pages of
+   several blocks, and MOST_SINGLES_OF_ALL of pages of one block. It is sure of SURE_OF_HEAP of the
+   former, but of none of the latter: a thousand threads that fell asleep would keep 256 MiB. The
+   two kinds are counted apart, else what many threads are sure of would take the room of the pages
+   of one block. A page counts for the most blocks that were ever laid out in it: of a page with
+   room for a dozen, a program often uses one or two. To count the whole page leaves a process of
+   many threads a quarter of these pages, and takes 1.15 times as long (bench/NOTES.md). */
 #define SURE_OF_HEAP ((size_t)256 << 10)
 #define MOST_OF_HEAP MI_SEGMENT_SIZE
 #define MOST_OF_ALL ((size_t)6 << 20)
+#define MOST_SINGLES_OF_ALL ((size_t)3 << 20)
 static _Atomic(size_t) retired_by_all;
+static _Atomic(size_t) singles_of_all;
+
+static _Atomic(size_t)* counter_of(const mi_page_t* page) {
+  return page->reserved == 1 ? &singles_of_all : &retired_by_all;
+}
 
 /* What the page counts for, once it is retired. A page that starts anew keeps its memory. */
 static size_t counts_for(const mi_page_t* page) {
@@ -32,14 +40,15 @@ static size_t counts_for(const mi_page_t* page) {
   return bytes > page->retired_bytes ? bytes : page->retired_bytes;
 }
 
-static bool all_have_budget(const mi_heap_t* heap, size_t bytes, size_t most_of_all) {
+/* Whether there is room for `bytes` more, of the kind that `of_all` counts. */
+static bool has_room(const mi_heap_t* heap, size_t bytes, _Atomic(size_t)* of_all, size_t most) {
   return heap->retired_bytes + bytes <= MOST_OF_HEAP &&
-         atomic_load_explicit(&retired_by_all, memory_order_relaxed) + bytes <= most_of_all;
+         atomic_load_explicit(of_all, memory_order_relaxed) + bytes <= most;
 }
 
 static bool has_budget(const mi_heap_t* heap, size_t bytes) {
   return heap->retired_bytes - heap->single_bytes + bytes <= SURE_OF_HEAP ||
-         all_have_budget(heap, bytes, MOST_OF_ALL);
+         has_room(heap, bytes, &retired_by_all, MOST_OF_ALL);
 }
 
 bool mi_heap_retired_is_valid(const mi_heap_t* heap) {
@@ -58,11 +67,11 @@ bool mi_heap_retired_is_valid(const mi_heap_t* heap) {
     if (page->retire_expire == 0 || page->retired_bytes < counts_for(page)) return false;
     single_bytes += page->retired_bytes;
   }
-  bytes += single_bytes;
-  /* Every heap adds to retired_by_all before it takes away, so the sum is never less than what one
-     heap has. */
-  return single_bytes == heap->single_bytes && bytes == heap->retired_bytes &&
-         bytes <= atomic_load_explicit(&retired_by_all, memory_order_relaxed);
+  /* Every heap adds to the sums before it takes away, so these are never less than what one heap
+     has. */
+  return single_bytes == heap->single_bytes && bytes + single_bytes == heap->retired_bytes &&
+         bytes <= atomic_load_explicit(&retired_by_all, memory_order_relaxed) &&
+         single_bytes <= atomic_load_explicit(&singles_of_all, memory_order_relaxed);
 }
 
 void mi_heap_free_page(mi_heap_t* heap, mi_page_t* page) {
@@ -85,7 +94,7 @@ void mi_heap_unretire(mi_heap_t* heap, mi_page_t* page) {
     heap->single_bytes -= page->retired_bytes;
   }
   heap->retired_bytes -= page->retired_bytes;
-  atomic_fetch_sub_explicit(&retired_by_all, page->retired_bytes, memory_order_relaxed);
+  atomic_fetch_sub_explicit(counter_of(page), page->retired_bytes, memory_order_relaxed);
 }
 
 /* Whether it is better to lay an empty page out again. In a page that was laid out whole, blocks
@@ -153,17 +162,16 @@ static void count_retired(mi_heap_t* heap, mi_page_t* page) {
   page->retired_bytes = (uint32_t)counts_for(page);
   page->retire_expire = page->block_size <= MI_SMALL_BLOCK_MAX ? RETIRE_SMALL : RETIRE_OTHER;
   heap->retired_bytes += page->retired_bytes;
-  atomic_fetch_add_explicit(&retired_by_all, page->retired_bytes, memory_order_relaxed);
+  atomic_fetch_add_explicit(counter_of(page), page->retired_bytes, memory_order_relaxed);
   heap->tld->stats.pages_retire++;
 }
 
 /* Whether there is room for this page of one block. No older one goes for it: the caller may be
-   walking through their queue. No heap is sure of room: a thousand threads that fell asleep would
-   keep 256 MiB. Half of what all heaps may have is left to pages of several blocks. */
+   walking through their queue. */
 static bool has_room_for_single(const mi_heap_t* heap, const mi_page_t* page) {
   size_t bytes = counts_for(page);
   return heap->single_count < MI_SINGLES && heap->single_bytes + bytes <= MI_SINGLE_BLOCK_MAX &&
-         all_have_budget(heap, bytes, MOST_OF_ALL / 2);
+         has_room(heap, bytes, &singles_of_all, MOST_SINGLES_OF_ALL);
 }
 
 static void retire_single(mi_heap_t* heap, mi_page_t* page) {
@@ -235,8 +243,8 @@ void mi_heap_collect_retired(mi_heap_t* heap, bool force) {
   while (single > heap->singles) (void)age(heap, *--single, force);
 }
 
-/* Of two pages the one that may be given up, and is to go sooner; NULL: neither. `page` may be NULL,
-   or in use. */
+/* Of two pages the one that may be given up, and is to go sooner; NULL: neither. `page` may be
+   NULL, or in use. */
 static mi_page_t* sooner(mi_page_t* next, mi_page_t* page) {
   if (page == NULL || page->retire_expire == 0 || !mi_page_is_empty(page)) return next;
   if (mi_segment_of(page)->used == 1) return next; /* the segment would go with it */
@@ -267,6 +275,11 @@ void mi_heap_age_retired(mi_heap_t* heap) {
 
 mi_cold void mi_retired_forked(const mi_heap_t* heap) {
   size_t bytes = 0;
-  for (; heap != NULL; heap = heap->next) bytes += heap->retired_bytes;
+  size_t single_bytes = 0;
+  for (; heap != NULL; heap = heap->next) {
+    bytes += heap->retired_bytes - heap->single_bytes;
+    single_bytes += heap->single_bytes;
+  }
   atomic_store_explicit(&retired_by_all, bytes, memory_order_relaxed);
+  atomic_store_explicit(&singles_of_all, single_bytes, memory_order_relaxed);
 }
