@@ -13,8 +13,19 @@ _Atomic(mi_magazine_t*) mi_magazines;
 
 /* ---- Start and end ---- */
 
+static void watch(mi_magazine_t* magazine) {
+  if (!atomic_load_explicit(&magazine->contended, memory_order_relaxed)) {
+    mi_magazine_expect_takers(magazine);
+    atomic_store_explicit(&magazine->contended, true, memory_order_relaxed);
+  }
+  /* Release: a sweep that finds it set sees the blocks that are in the magazine. */
+  atomic_store_explicit(&magazine->watched, true, memory_order_release);
+  mi_magazine_announce();
+}
+
 static bool take(mi_magazine_t* magazine) {
   uintptr_t nobody = 0;
+  if (atomic_load_explicit(&magazine->owner, memory_order_relaxed) != nobody) return false;
   /* Acquire: pairs with the release of mi_magazine_end_slow. */
   return atomic_compare_exchange_strong_explicit(&magazine->owner, &nobody, mi_os_thread_id(),
                                                  memory_order_acquire, memory_order_relaxed);
@@ -50,18 +61,8 @@ void mi_magazine_start_slow(mi_heap_t* heap) {
   if (mi_option_get(mi_option_purge_delay) == 0) return; /* no memory is to wait */
   heap->magazine = find_or_make();
   if (heap->magazine == NULL) return;
-  if (heap->others_free) mi_magazine_watch(heap);
+  if (mi_option_get(mi_option_purge_delay) > 0) watch(heap->magazine);
   mi_heap_for_each_page(heap, MI_PAGE_QUEUES, begin_page, NULL);
-}
-
-void mi_magazine_watch_slow(mi_magazine_t* magazine) {
-  if (!atomic_load_explicit(&magazine->contended, memory_order_relaxed)) {
-    mi_magazine_expect_takers(magazine);
-    atomic_store_explicit(&magazine->contended, true, memory_order_relaxed);
-  }
-  /* Release: a sweep that finds it set sees the blocks that are in the magazine. */
-  atomic_store_explicit(&magazine->watched, true, memory_order_release);
-  mi_magazine_announce();
 }
 
 void mi_magazine_end_slow(mi_magazine_t* magazine) {

@@ -9,10 +9,9 @@
 
      no page stays in use only because of blocks in a magazine, unless other threads freed its last
        other blocks, or their frees were just being purged
-     once other threads are known to free blocks of a heap, or its magazine has become deeper
-       (heap/magazine_depth.h), it is *watched*: a thread that purges takes out what was there for
-       the whole delay, and frees it as another thread does. So a thread that falls asleep keeps
-       nothing in such a magazine
+     unless nothing was ever to be purged when it started, it is *watched*: a thread that purges
+       takes out what was there for the whole delay, and frees it as another thread does. So a
+       thread that falls asleep keeps nothing in its magazine
      the magazine of a heap that is being visited is empty
 
    Unless a comment says otherwise, everything is for the thread that owns the heap. Most programs
@@ -38,14 +37,6 @@ void mi_magazine_start_slow(mi_heap_t* heap);
 mi_inline void mi_magazine_start(mi_heap_t* heap) {
   bool many = heap->page_count >= MI_MAGAZINE_LEAST_PAGES || mi_rare(mi_rare_magazine);
   if (mi_unlikely(many) && heap->magazine == NULL) mi_magazine_start_slow(heap);
-}
-
-void mi_magazine_watch_slow(mi_magazine_t* magazine);
-/* From now on the heap's magazine, if it has one, is watched. */
-mi_inline void mi_magazine_watch(mi_heap_t* heap) {
-  mi_magazine_t* magazine = heap->magazine;
-  if (magazine == NULL || atomic_load_explicit(&magazine->watched, memory_order_relaxed)) return;
-  mi_magazine_watch_slow(magazine);
 }
 
 void mi_magazine_flush_slow(mi_magazine_t* magazine);

@@ -41,8 +41,6 @@ void mi_magazine_deepen(mi_heap_t* heap, unsigned size_class) {
   }
   set_depth(magazine, size_class, 2 * depth);
   magazine->fits = heap->page_count / 2;
-  /* So much is not to wait until its thread wakes up, unless nothing is ever purged. */
-  if (mi_option_get(mi_option_purge_delay) >= 0) mi_magazine_watch(heap);
 }
 
 static void shrink_class(mi_magazine_t* magazine, unsigned size_class) {

@@ -75,9 +75,7 @@ void mi_heap_remove_page(mi_heap_t* heap, mi_page_t* page) {
 }
 
 void mi_heap_others_free(mi_heap_t* heap) {
-  if (mi_likely(heap->others_free)) return;
-  heap->others_free = true;
-  mi_magazine_watch(heap);
+  if (mi_unlikely(!heap->others_free)) heap->others_free = true;
 }
 
 /* Free blocks of a coarse page are worth purging one by one, and other threads can do that if the

@@ -245,11 +245,9 @@ static void emptied_by_force(void) {
 enum { OF_SLEEPER = 200, SIZE_OF_SLEEPER = 5000, IN_MAGAZINE = 3 };
 static void* of_sleeper[OF_SLEEPER];
 static mi_magazine_t* magazine_of_sleeper;
-static bool others_free;
 
 static void* sleeper(void* arg) {
   fill(of_sleeper, OF_SLEEPER, SIZE_OF_SLEEPER);
-  if (others_free) mi_heap_others_free(heap_of_mine());
   for (int i = 0; i < IN_MAGAZINE; i++) {
     mi_free(of_sleeper[i * 50]);
     of_sleeper[i * 50] = NULL;
@@ -269,11 +267,19 @@ static void* sleeper(void* arg) {
   return arg;
 }
 
-static pthread_t start_sleeper(bool with_others) {
-  others_free = with_others;
+static pthread_t start_sleeper(void) {
   pthread_t thread;
   CHECK_EQ(pthread_create(&thread, NULL, sleeper, NULL), 0);
   pthread_barrier_wait(&step);
+  return thread;
+}
+
+/* One that allocates while nothing is ever to be purged. */
+static pthread_t start_unwatched_sleeper(void) {
+  long delay = mi_option_get(mi_option_purge_delay);
+  mi_option_set(mi_option_purge_delay, -1);
+  pthread_t thread = start_sleeper();
+  mi_option_set(mi_option_purge_delay, delay);
   return thread;
 }
 
@@ -286,8 +292,8 @@ static void pass_time(int64_t ms) {
   mi_magazine_round(mi_os_now() + ms, &(mi_purge_budget_t){SIZE_MAX});
 }
 
-static void not_taken_unless_others_free(void) {
-  pthread_t thread = start_sleeper(false);
+static void not_taken_where_nothing_is_purged(void) {
+  pthread_t thread = start_unwatched_sleeper();
   mi_magazine_take_all(&(mi_purge_budget_t){SIZE_MAX});
   CHECK_EQ(held_in(magazine_of_sleeper), IN_MAGAZINE);
   wake_up(thread);
@@ -299,7 +305,7 @@ static void taken_at_the_second_look(void) {
   for (int i = 0; i < 4; i++) pass_time(LATER);
   CHECK_EQ(mi_magazine_next(), 0);
   mi_option_set(mi_option_purge_delay, DELAY);
-  pthread_t thread = start_sleeper(true);
+  pthread_t thread = start_sleeper();
   CHECK_CMP(mi_magazine_next(), >, 0);
   pass_time(0); /* nothing is due yet */
   CHECK_EQ(held_in(magazine_of_sleeper), IN_MAGAZINE);
@@ -315,19 +321,19 @@ static void taken_at_the_second_look(void) {
 }
 
 static void taken_by_force(void) {
-  pthread_t thread = start_sleeper(true);
+  pthread_t thread = start_sleeper();
   mi_collect(true);
   CHECK_EQ(held_in(magazine_of_sleeper), 0);
   wake_up(thread);
 }
 
 static void empty_at_the_end_of_its_thread(void) {
-  pthread_t thread = start_sleeper(false);
+  pthread_t thread = start_sleeper();
   wake_up(thread);
   CHECK_EQ(held_in(magazine_of_sleeper), 0);
   CHECK_EQ(atomic_load(&magazine_of_sleeper->owner), 0);
   const mi_magazine_t* first = magazine_of_sleeper;
-  wake_up(start_sleeper(false));
+  wake_up(start_sleeper());
   CHECK_PTR(magazine_of_sleeper, ==, first); /* used again */
 }
 
@@ -375,7 +381,6 @@ static void aged_by_its_own_thread(void) {
   void* blocks[100];
   for (int cycle = 0; cycle < 3; cycle++) {
     fill(blocks, 100, 3000);
-    mi_heap_others_free(heap_of_mine());
     for (int i = 50; i < 53; i++) mi_free(blocks[i]);
     CHECK_CMP(mi_magazine_next(), >, 0);
     pass_time(1000);
@@ -407,10 +412,10 @@ static void aged_by_its_own_thread(void) {
   }
 }
 
-/* Who gets a magazine that was watched is not taken to share its heap with others. */
+/* A magazine that was watched need not be so in the hands of its next owner. */
 static void not_watched_by_inheritance(void) {
-  wake_up(start_sleeper(true));
-  pthread_t thread = start_sleeper(false);
+  wake_up(start_sleeper());
+  pthread_t thread = start_unwatched_sleeper();
   CHECK(atomic_load(&magazine_of_sleeper->contended));
   mi_magazine_take_all(&(mi_purge_budget_t){SIZE_MAX});
   CHECK_EQ(held_in(magazine_of_sleeper), IN_MAGAZINE);
@@ -456,7 +461,6 @@ static void stop_looking(void) {
 static void* end_under_looks(void* arg) {
   enum { COUNT = 100 };
   void* blocks[COUNT];
-  mi_heap_others_free(heap_of_mine());
   fill(blocks, COUNT, 3000);
   for (int i = 10; i < COUNT; i += 9) mi_free(blocks[i]);
   for (int i = 0; i < COUNT; i++) {
@@ -524,7 +528,7 @@ _Noreturn static void child(void) {
 }
 
 static void freed_in_a_forked_child(void) {
-  pthread_t thread = start_sleeper(false);
+  pthread_t thread = start_sleeper();
   fflush(NULL);
   CHECK_PTR(heap_of_mine()->magazine, !=, NULL);
   atomic_fetch_add(&heap_of_mine()->magazine->visitors, 1);
@@ -544,7 +548,6 @@ static void freed_in_a_forked_child(void) {
 static void* counts_again(void* arg) {
   enum { OF_PAGE = 12 };
   fill(of_sleeper, OF_SLEEPER, SIZE_OF_SLEEPER);
-  mi_heap_others_free(heap_of_mine());
   mi_page_t* page = mi_page_of(of_sleeper[OF_SLEEPER / 2]);
   CHECK_EQ(page->reserved, OF_PAGE);
   size_t at[OF_PAGE], count = 0;
@@ -590,7 +593,6 @@ static void* come_and_go(void* arg) {
   enum { COUNT = 60, ROUNDS = 60000 / TEST_SLOWNESS };
   random_t random = {(uintptr_t)arg};
   size_t* blocks[COUNT];
-  mi_heap_others_free(heap_of_mine());
   fill((void**)blocks, COUNT, 3000);
   size_t mine = (size_t)arg << 32;
   for (size_t i = 0; i < COUNT; i++) *blocks[i] = mine | i;
@@ -620,7 +622,7 @@ static void blocks_come_and_go_under_looks(void) {
 static void taken_once_the_fence_is_refused(void) {
   if (!mi_os_fence_threads_start()) return; /* the system has none */
   CHECK(mi_magazine_has_fence());
-  pthread_t thread = start_sleeper(true);
+  pthread_t thread = start_sleeper();
   mi_os_fail_from(1);
   mi_magazine_take_all(&(mi_purge_budget_t){SIZE_MAX});
   CHECK_EQ(mi_os_fail_from(0), 1);
@@ -633,7 +635,7 @@ static void taken_once_the_fence_is_refused(void) {
   mi_magazine_t* magazine = magazine_of_sleeper;
   if (atomic_exchange(&magazine->by_exchange, false)) atomic_fetch_sub(&magazine->takers, 1);
   wake_up(thread);
-  thread = start_sleeper(true);
+  thread = start_sleeper();
   CHECK_PTR(magazine_of_sleeper, ==, magazine);
   mi_magazine_take_all(&(mi_purge_budget_t){SIZE_MAX});
   CHECK_EQ(held_in(magazine), IN_MAGAZINE);
@@ -644,7 +646,7 @@ static void taken_once_the_fence_is_refused(void) {
 }
 
 static void with_others(void) {
-  not_taken_unless_others_free();
+  not_taken_where_nothing_is_purged();
   taken_at_the_second_look();
   taken_by_force();
   nothing_is_lost_with_its_thread();

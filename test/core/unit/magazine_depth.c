@@ -194,7 +194,6 @@ static void* is_swept_in_parts(void* arg) {
   static const size_t sizes[] = {SIZE, 2 * SIZE, 4 * SIZE};
   workload_t loads[3];
   for (int i = 0; i < 3; i++) begin(&loads[i], sizes[i]);
-  mi_heap_others_free(mi_heap_get_backing());
   for (int i = 0; i < 3; i++) free_some(&loads[i], LEAST);
   mi_magazine_t* magazine = magazine_of_mine();
   CHECK_EQ(look_with(SIZE_MAX), SIZE_MAX - 3); /* they are seen */
@@ -218,7 +217,6 @@ static void* churns(void* arg) {
   begin(&load, SIZE);
   churn(&load);
   CHECK_EQ(depth_of(SIZE), MI_MAGAZINE_DEPTH);
-  mi_heap_others_free(mi_heap_get_backing());
   free_some(&load, BATCH);
   mi_magazine_t* magazine = magazine_of_mine();
   CHECK_EQ(held(magazine, SIZE), MI_MAGAZINE_DEPTH);
