@@ -10,8 +10,8 @@
 #define ENTRIES 16
 #define MOST ((size_t)256 << 20) /* bytes of all of them */
 
-/* A thread claims an entry by setting CLAIMED in `start`. Only that thread reads and writes the other
-   fields. A child that is forked meanwhile sees by `start` and `end` what is still mapped. */
+/* A thread claims an entry by setting CLAIMED in `start`. Only that thread reads and writes the
+   other fields. A child that is forked meanwhile sees by `start` and `end` what is still mapped. */
 typedef struct entry_s {
   _Atomic(uintptr_t) start; /* 0: empty */
   uintptr_t end;
@@ -59,6 +59,17 @@ static bool is_nearer(size_t a, size_t b, size_t size) {
   return a >= size ? b < size || a < b : b < size && a > b;
 }
 
+/* Whether the entry serves a block of this size better than `best`. Of two that serve it as well
+   the upper one, since the system maps downwards: so blocks that come and go together are given the
+   mappings that they had at first, in whatever order they are freed, and one that is hardly used
+   does not get what another one was written all over. */
+static bool is_better(const entry_t* entry, uintptr_t start, const entry_t* best,
+                      uintptr_t best_start, size_t size) {
+  size_t length = entry->end - start;
+  size_t best_length = best->end - best_start;
+  return length == best_length ? start > best_start : is_nearer(length, best_length, size);
+}
+
 mi_mapping_t mi_huge_cache_take(size_t size) {
   mi_mapping_t none = {NULL, 0};
   if (atomic_load_explicit(&total, memory_order_relaxed) == 0) return none;
@@ -67,7 +78,7 @@ mi_mapping_t mi_huge_cache_take(size_t size) {
   for (entry_t* entry = entries; entry < entries + ENTRIES; entry++) {
     uintptr_t start = claim(entry);
     if (start == 0) continue;
-    if (best != NULL && !is_nearer(entry->end - start, best->end - best_start, size)) {
+    if (best != NULL && !is_better(entry, start, best, best_start, size)) {
       leave(entry, start);
       continue;
     }

@@ -246,6 +246,22 @@ static void the_system_refuses(void) {
   mi_purge_all();
 }
 
+/* Blocks of one size that come and go together keep their mappings, in whatever order they are freed. */
+static void the_same_again(void) {
+  mi_page_t* pages[2];
+  mi_segment_t* segments[2] = {NULL, NULL};
+  for (int cycle = 0; cycle < 4; cycle++) {
+    for (int i = 0; i < 2; i++) {
+      pages[i] = mi_huge_page_alloc(NULL, 40 * MIB, 1, 0);
+      /* Where the system happened to map them in another order, they change places once. */
+      if (cycle > 1) CHECK_PTR(mi_segment_of(pages[i]), ==, segments[i]);
+      segments[i] = mi_segment_of(pages[i]);
+    }
+    for (int i = 0; i < 2; i++) mi_huge_page_free(pages[cycle % 2 == 0 ? i : 1 - i]);
+  }
+  mi_purge_all();
+}
+
 static void the_nearest(void) {
   mi_page_t* pages[3];
   static const size_t sizes[] = {60, 36, 45};
@@ -447,6 +463,7 @@ int main(void) {
   kept_and_cut();
   kept_and_made_longer();
   the_system_refuses();
+  the_same_again();
   the_nearest();
   as_much_as_is_kept();
   dropped_in_parts();
