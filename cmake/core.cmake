@@ -74,6 +74,7 @@ set(MI_CORE_SOURCES
     native/core/stats/json.c
     native/core/segment/arena.c
     native/core/page/check.c
+    native/core/page/orphan.c
     native/core/heap/magazine.c
     native/core/heap/magazine_depth.c
     native/core/heap/magazine_fence.c

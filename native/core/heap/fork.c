@@ -6,6 +6,7 @@
 #include "heap/reclaim.h"
 #include "heap/retire.h"
 #include "heap/thread.h"
+#include "page/orphan.h"
 #include "page/scavenge.h"
 #include "segment/abandoned.h"
 #include "segment/abandoned_visit.h"
@@ -64,7 +65,10 @@ void mi_process_in_forked_child(void) {
   /* Blocks that lost threads had in their magazines, or had freed. They go into pages that are
      repaired. */
   mi_magazines_forked(tld == NULL ? NULL : &tld->backing);
-  if (cut_off) mi_heap_free_come_back();
+  if (cut_off) {
+    mi_heap_free_come_back();
+    mi_segments_end_free_pages(mi_page_forget_if_free);
+  }
 
   /* A lost thread may have been in the middle of a round: the next ones come soon. */
   mi_purge_forked();

@@ -6,6 +6,7 @@
 #include "segment/other_threads.h"
 #include "segment/pin.h"
 #include "segment/run.h"
+#include "segment/segment_queue.h"
 #include "stats/stats.h"
 
 static void look_for_repair(mi_slot_ref_t ref, void* arg) {
@@ -106,6 +107,40 @@ void mi_segments_repair(void (*fn)(mi_page_t* page, bool held)) {
   mi_for_each_taken_slot(repair_slot, &fn);
   mi_segment_table_for_each(make_orphan, NULL);
   mi_free_slots_restore();
+}
+
+/* Brings the rest of the segment in order first: the lost thread may have been making a page, or
+   ending one. */
+static void end_pages(mi_segment_t* segment, uint64_t pages) {
+  mi_segments_tld_t tld = {.count = 1};
+  mi_segment_forget_ended_pages(segment);
+  mi_segment_restore_units(segment);
+  for (; pages != 0; pages &= pages - 1) {
+    mi_stat_down(pages, 1);
+    bool last = segment->used == 1;
+    mi_segment_page_free(&tld, &segment->pages[mi_ctz64(pages)]);
+    if (last) return;
+  }
+  mi_segment_queue_remove(&tld, segment);
+}
+
+static void end_free_pages(mi_slot_ref_t ref, void* arg) {
+  bool (**fn)(mi_page_t * page) = arg;
+  mi_segment_t* segment = mi_segment_pin(ref);
+  if (segment == NULL) return;
+  uint64_t free = 0;
+  bool is_orphan = mi_segment_owner(segment) == MI_ORPHAN && !mi_segment_is_huge(segment);
+  uint64_t pages = is_orphan ? mi_segment_pages(segment) : 0;
+  for (; pages != 0; pages &= pages - 1) {
+    mi_page_t* page = &segment->pages[mi_ctz64(pages)];
+    if (page->block_size != 0 && (*fn)(page)) free |= pages & -pages;
+  }
+  if (free != 0) end_pages(segment, free);
+  mi_segment_unpin(ref);
+}
+
+void mi_segments_end_free_pages(bool (*fn)(mi_page_t* page)) {
+  mi_for_each_taken_slot(end_free_pages, &fn);
 }
 
 typedef struct count_s {

@@ -10,10 +10,14 @@
 bool mi_segments_need_repair(void);
 
 /* Completes every change of slots and units that a lost thread had begun, and makes the segments of
-   lost threads orphans: their blocks can be freed, but their memory is not used again. Calls fn for
+   lost threads orphans: their blocks can be freed, but no thread allocates in them. Calls fn for
    every page of every segment in a chunk. `held`: the segment is abandoned, and a lost thread held
    it. */
 void mi_segments_repair(void (*fn)(mi_page_t* page, bool held));
+
+/* Ends the pages of orphans of which fn says that all blocks are free, and the orphans that have no
+   others; fn leaves such a page without a block. To be called after mi_segments_count_again. */
+void mi_segments_end_free_pages(bool (*fn)(mi_page_t* page));
 
 /* Counts segments, pages, committed memory and huge blocks anew: lost threads may not have counted
    what they had done. `pages_to_come`: those that this thread has not yet added to the process's

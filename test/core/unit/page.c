@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "check.h"
+#include "page/orphan.h"
 
 static mi_segments_tld_t tld;
 
@@ -195,6 +196,33 @@ static void settle_waits(void) {
   drop(page);
 }
 
+/* The lost owner of a page may have stood in the middle of a change: only lists prove that blocks are free. */
+static void free_for_certain(void) {
+  mi_page_t* page = new_page(64);
+  CHECK(mi_page_forget_if_free(page)); /* nothing is laid out */
+  mi_page_extend(page, 0);
+  mi_block_t* alive = mi_page_pop(page);
+  mi_block_t* mine = mi_page_pop(page);
+  mi_block_t* other = mi_page_pop(page);
+  push_local(page, mine);
+  push_thread(page, other);
+  CHECK(!mi_page_forget_if_free(page));
+  page->used = 1; /* as if `alive` was not counted yet, or was counted as free too early */
+  CHECK(!mi_page_forget_if_free(page));
+  /* As if local_free was just becoming `free`: the sum of their lengths is right by chance. */
+  mi_block_t* list = page->free;
+  while (list != NULL && mi_block_next(page, list) != NULL) list = mi_block_next(page, list);
+  CHECK(list != NULL);
+  mi_block_set_next(page, list, mine);
+  CHECK(!mi_page_forget_if_free(page));
+  mi_block_set_next(page, list, NULL);
+  page->used = 2;
+  push_local(page, alive);
+  CHECK(mi_page_forget_if_free(page));
+  CHECK_EQ(atomic_load(&page->thread_free), MI_TF_NORMAL);
+  drop(page);
+}
+
 int main(void) {
   extend(8);
   extend(64);
@@ -205,6 +233,7 @@ int main(void) {
   take_next(1280);
   take_next(MI_SMALL_BLOCK_MAX);
   take_next(MI_MEDIUM_BLOCK_MAX);
+  free_for_certain();
   collect();
   damage();
   full_states();
