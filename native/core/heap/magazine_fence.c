@@ -54,8 +54,8 @@ static bool is_settled(void) {
 
 /* An owner that did not see `takers` had its fence after it looked; we see that it had taken the
    slot out of use before. */
-bool mi_magazines_begin_taking(mi_magazine_t* first) {
-  for (mi_magazine_t* magazine = first; magazine != NULL; magazine = magazine->next) {
+bool mi_magazines_begin_taking(mi_magazine_t* first, const mi_magazine_t* end) {
+  for (mi_magazine_t* magazine = first; magazine != end; magazine = magazine->next) {
     atomic_fetch_add(&magazine->takers, 1);
   }
   mi_race_window();
@@ -66,8 +66,8 @@ bool mi_magazines_begin_taking(mi_magazine_t* first) {
   return false;
 }
 
-void mi_magazines_end_taking(mi_magazine_t* first) {
-  for (mi_magazine_t* magazine = first; magazine != NULL; magazine = magazine->next) {
+void mi_magazines_end_taking(mi_magazine_t* first, const mi_magazine_t* end) {
+  for (mi_magazine_t* magazine = first; magazine != end; magazine = magazine->next) {
     /* Release: an owner that pops without an exchange again sees what was taken. */
     atomic_fetch_sub_explicit(&magazine->takers, 1, memory_order_release);
   }

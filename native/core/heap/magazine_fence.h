@@ -21,14 +21,15 @@ bool mi_magazine_has_fence(void);
 /* For the owner of a magazine that no thread has looked into yet, before any may. */
 void mi_magazine_expect_takers(mi_magazine_t* magazine);
 
-/* From now on the owners of these magazines pop by exchanges, but for pops that are under way: if
-   all threads were fenced, their slots are seen not to be in use. Returns whether they were. */
-bool mi_magazines_begin_taking(mi_magazine_t* first);
+/* From now on the owners of the magazines from `first` to before `end` pop by exchanges, but for
+   pops that are under way: if all threads were fenced, their slots are seen not to be in use.
+   Returns whether they were. */
+bool mi_magazines_begin_taking(mi_magazine_t* first, const mi_magazine_t* end);
 /* Between begin_taking, which returned `fenced`, and end_taking: whether blocks may be taken out of
    slots in use. If not all threads were fenced, its owner pops by exchanges from now on, and they
    may once it has done so for a while. */
 bool mi_magazine_may_take(mi_magazine_t* magazine, bool fenced);
-void mi_magazines_end_taking(mi_magazine_t* first);
+void mi_magazines_end_taking(mi_magazine_t* first, const mi_magazine_t* end);
 
 /* In a forked child: a lost thread may have asked for the fence, which then is the parent's. */
 void mi_magazine_fence_forked(void);

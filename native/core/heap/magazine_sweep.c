@@ -130,17 +130,20 @@ static bool is_swept(const mi_magazine_t* magazine, wish_t wish) {
   return is_watched(magazine) && (wish == TAKE_OLD || !is_mine(magazine));
 }
 
-/* Sweeps watched magazines, from *at on, until the budget runs out. Returns how many bytes are left
-   there. */
-static size_t sweep_from(place_t* at, wish_t wish, mi_purge_budget_t* budget) {
+/* Sweeps the watched magazines among the next few, from *at on, until the budget runs out. Returns
+   how many bytes are left there. A few at a time: a process may have thousands. */
+static size_t sweep_few(place_t* at, wish_t wish, mi_purge_budget_t* budget) {
+  enum { FEW = 64, LOOKS_PER_UNIT = 8 }; /* so many looks take as long as to purge a unit */
   mi_magazine_t* first = at->magazine;
+  mi_magazine_t* end = first;
+  unsigned looks = 0;
   bool wanted = false;
-  for (mi_magazine_t* magazine = first; magazine != NULL && !wanted; magazine = magazine->next) {
-    wanted = has_wanted(magazine, wish);
+  for (; looks < FEW && end != NULL; looks++, end = end->next) {
+    wanted = wanted || has_wanted(end, wish);
   }
-  bool fenced = wanted && mi_magazines_begin_taking(first);
+  bool fenced = wanted && mi_magazines_begin_taking(first, end);
   size_t left = 0;
-  while (at->magazine != NULL) {
+  while (at->magazine != end) {
     if (is_swept(at->magazine, wish)) {
       bool may_take =
           is_mine(at->magazine) || (wanted && mi_magazine_may_take(at->magazine, fenced));
@@ -151,7 +154,15 @@ static size_t sweep_from(place_t* at, wish_t wish, mi_purge_budget_t* budget) {
     }
     *at = (place_t){at->magazine->next, 0};
   }
-  if (wanted) mi_magazines_end_taking(first);
+  if (wanted) mi_magazines_end_taking(first, end);
+  mi_purge_spend(budget, looks / LOOKS_PER_UNIT);
+  return left;
+}
+
+/* Sweeps all from *at on, until the budget runs out. */
+static size_t sweep_from(place_t* at, wish_t wish, mi_purge_budget_t* budget) {
+  size_t left = 0;
+  while (at->magazine != NULL && budget->units > 0) left += sweep_few(at, wish, budget);
   return left;
 }
 
