@@ -1,8 +1,8 @@
 /* A process forks while another thread stands still at one of its instructions; in the end, at each n-th of all that a
    life in the allocator takes. The child can use its heap, and has lost no more than the block that the thread was at.
 
-   fork_anywhere [N [SCENARIO]]: at each N-th, 1 by default; all six scenarios. The thread stops itself: it sets the
-   processor's trap flag, and the handler of the signal lets the first thread fork. */
+   fork_anywhere [N [SCENARIO]]: at each N-th, 1 by default, but at each one of a short scenario; all six. The thread
+   stops itself: it sets the processor's trap flag, and the handler of the signal lets the first thread fork. */
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
@@ -24,6 +24,7 @@ enum { MIB = 1 << 20, PLACES = 48 };
 static void* _Atomic places[PLACES];
 
 static unsigned long every = 1;
+static unsigned long stride; /* of the scenario */
 /* Of the thread; the first one reads them while that one stands still. */
 static unsigned long steps;
 static greg_t address;
@@ -33,7 +34,7 @@ static _Atomic(turn_t) turn;
 
 static void step(int signal_number, siginfo_t* info, void* context) {
   (void)signal_number, (void)info;
-  if (++steps % every != 0) return;
+  if (++steps % stride != 0) return;
   address = ((ucontext_t*)context)->uc_mcontext.gregs[REG_RIP];
   atomic_store(&turn, STANDS);
   while (atomic_load(&turn) == STANDS) sched_yield();
@@ -57,7 +58,8 @@ typedef struct scenario_s {
   void (*run)(void);
   bool by_another; /* a thread fills the places, and ends */
   bool has_heap;   /* the one that walks */
-  bool runs; /* the places hold neighbours of a few sizes, whose memory goes back one by one */
+  bool runs;     /* the places hold neighbours of a few sizes, whose memory goes back one by one */
+  bool is_short; /* forks at each step, also where the others are thinned out */
 } scenario_t;
 static const scenario_t* scenario;
 
@@ -229,12 +231,12 @@ static void drop_kept(void) {
 }
 
 static const scenario_t scenarios[] = {
-    {"free_abandoned", free_abandoned, true, false, false},
-    {"free_of_another", free_of_another, false, false, false},
-    {"make_holes", make_holes, false, false, true},
-    {"live", live, false, true, false},
-    {"fill_holes", fill_holes, false, true, true},
-    {"drop_kept", drop_kept, false, true, false},
+    {"free_abandoned", free_abandoned, true, false, false, false},
+    {"free_of_another", free_of_another, false, false, false, false},
+    {"make_holes", make_holes, false, false, true, false},
+    {"live", live, false, true, false, false},
+    {"fill_holes", fill_holes, false, true, true, false},
+    {"drop_kept", drop_kept, false, true, false, true},
 };
 
 static void* walk(void* arg) {
@@ -346,6 +348,7 @@ static void play(void) {
     fill(NULL);
   }
   steps = 0;
+  stride = scenario->is_short ? 1 : every;
   atomic_store(&turn, WALKS);
   CHECK_EQ(pthread_create(&thread, NULL, walk, NULL), 0);
   for (turn_t now; (now = atomic_load(&turn)) != OVER;) {
