@@ -499,7 +499,9 @@ typedef struct mi_heap_s {
   size_t retired_bytes;   /* what its retired pages count for */
   /* Of the backing heap: the pages that heap/single.h keeps, the newest one last. */
   mi_page_t* singles[MI_SINGLES];
-  size_t single_bytes;     /* what these count for, as a part of retired_bytes */
+  size_t single_bytes; /* what these count for, as a part of retired_bytes */
+  /* What it may keep of such pages without asking again; at least single_bytes (heap/retire.c). */
+  size_t single_room;
   mi_magazine_t* magazine; /* NULL: none. Only the backing heap of a thread has one */
   /* Blocks that malloc may take before the next heartbeat, besides those on a `free`. */
   int quick_blocks;

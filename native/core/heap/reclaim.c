@@ -82,6 +82,7 @@ void mi_heap_abandon(mi_heap_t* heap) {
   mi_heap_for_each_page(heap, MI_PAGE_QUEUES, free_if_empty, NULL);
   mi_race_window();
   mi_heap_for_each_page(heap, MI_PAGE_QUEUES, abandon_page, NULL);
+  mi_heap_leave_single_room(heap);
   mi_assert(heap->page_count == 0);
 }
 

@@ -28,11 +28,9 @@ enum { RETIRE_SMALL = 16, RETIRE_OTHER = 4, SLOW_PATHS_PER_ROUND = 64 };
 #define MOST_OF_ALL ((size_t)6 << 20)
 #define MOST_SINGLES_OF_ALL ((size_t)3 << 20)
 static _Atomic(size_t) retired_by_all;
-static _Atomic(size_t) singles_of_all;
-
-static _Atomic(size_t)* counter_of(const mi_page_t* page) {
-  return page->reserved == 1 ? &singles_of_all : &retired_by_all;
-}
+/* The sum of heap->single_room. A heap that takes a kept page keeps its room until its next round:
+   each malloc and free of such a block would write to this otherwise, from all processors. */
+static _Atomic(size_t) single_room_of_all;
 
 /* What the page counts for, once it is retired. A page that starts anew keeps its memory. */
 static size_t counts_for(const mi_page_t* page) {
@@ -40,15 +38,10 @@ static size_t counts_for(const mi_page_t* page) {
   return bytes > page->retired_bytes ? bytes : page->retired_bytes;
 }
 
-/* Whether there is room for `bytes` more, of the kind that `of_all` counts. */
-static bool has_room(const mi_heap_t* heap, size_t bytes, _Atomic(size_t)* of_all, size_t most) {
-  return heap->retired_bytes + bytes <= MOST_OF_HEAP &&
-         atomic_load_explicit(of_all, memory_order_relaxed) + bytes <= most;
-}
-
 static bool has_budget(const mi_heap_t* heap, size_t bytes) {
   return heap->retired_bytes - heap->single_bytes + bytes <= SURE_OF_HEAP ||
-         has_room(heap, bytes, &retired_by_all, MOST_OF_ALL);
+         (heap->retired_bytes + bytes <= MOST_OF_HEAP &&
+          atomic_load_explicit(&retired_by_all, memory_order_relaxed) + bytes <= MOST_OF_ALL);
 }
 
 bool mi_heap_retired_is_valid(const mi_heap_t* heap) {
@@ -71,7 +64,8 @@ bool mi_heap_retired_is_valid(const mi_heap_t* heap) {
      has. */
   return single_bytes == heap->single_bytes && bytes + single_bytes == heap->retired_bytes &&
          bytes <= atomic_load_explicit(&retired_by_all, memory_order_relaxed) &&
-         single_bytes <= atomic_load_explicit(&singles_of_all, memory_order_relaxed);
+         single_bytes <= heap->single_room &&
+         heap->single_room <= atomic_load_explicit(&single_room_of_all, memory_order_relaxed);
 }
 
 void mi_heap_free_page(mi_heap_t* heap, mi_page_t* page) {
@@ -89,12 +83,13 @@ void mi_heap_free_page(mi_heap_t* heap, mi_page_t* page) {
 void mi_heap_unretire(mi_heap_t* heap, mi_page_t* page) {
   if (mi_likely(page->retire_expire == 0)) return;
   page->retire_expire = 0;
+  heap->retired_bytes -= page->retired_bytes;
   if (page->reserved == 1) {
     mi_heap_forget_single(heap, page);
     heap->single_bytes -= page->retired_bytes;
+  } else {
+    atomic_fetch_sub_explicit(&retired_by_all, page->retired_bytes, memory_order_relaxed);
   }
-  heap->retired_bytes -= page->retired_bytes;
-  atomic_fetch_sub_explicit(counter_of(page), page->retired_bytes, memory_order_relaxed);
 }
 
 /* Whether it is better to lay an empty page out again. In a page that was laid out whole, blocks
@@ -162,16 +157,33 @@ static void count_retired(mi_heap_t* heap, mi_page_t* page) {
   page->retired_bytes = (uint32_t)counts_for(page);
   page->retire_expire = page->block_size <= MI_SMALL_BLOCK_MAX ? RETIRE_SMALL : RETIRE_OTHER;
   heap->retired_bytes += page->retired_bytes;
-  atomic_fetch_add_explicit(counter_of(page), page->retired_bytes, memory_order_relaxed);
   heap->tld->stats.pages_retire++;
+}
+
+/* Makes the heap's room `bytes`, or less than that if all heaps together would have too much. */
+static bool claim_single_room(mi_heap_t* heap, size_t bytes) {
+  if (mi_likely(bytes <= heap->single_room)) return true;
+  size_t more = bytes - heap->single_room;
+  size_t all = atomic_load_explicit(&single_room_of_all, memory_order_relaxed);
+  if (all + more > MOST_SINGLES_OF_ALL) return false;
+  atomic_fetch_add_explicit(&single_room_of_all, more, memory_order_relaxed);
+  heap->single_room = bytes;
+  return true;
+}
+
+void mi_heap_leave_single_room(mi_heap_t* heap) {
+  size_t unused = heap->single_room - heap->single_bytes;
+  if (unused == 0) return;
+  atomic_fetch_sub_explicit(&single_room_of_all, unused, memory_order_relaxed);
+  heap->single_room = heap->single_bytes;
 }
 
 /* Whether there is room for this page of one block. No older one goes for it: the caller may be
    walking through their queue. */
-static bool has_room_for_single(const mi_heap_t* heap, const mi_page_t* page) {
-  size_t bytes = counts_for(page);
-  return heap->single_count < MI_SINGLES && heap->single_bytes + bytes <= MI_SINGLE_BLOCK_MAX &&
-         has_room(heap, bytes, &singles_of_all, MOST_SINGLES_OF_ALL);
+static bool has_room_for_single(mi_heap_t* heap, const mi_page_t* page) {
+  size_t bytes = heap->single_bytes + counts_for(page);
+  return heap->single_count < MI_SINGLES && bytes <= MI_SINGLE_BLOCK_MAX &&
+         heap->retired_bytes + counts_for(page) <= MOST_OF_HEAP && claim_single_room(heap, bytes);
 }
 
 static void retire_single(mi_heap_t* heap, mi_page_t* page) {
@@ -207,6 +219,7 @@ void mi_page_retire(mi_page_t* page) {
     mi_heap_add_page(heap, page, false);
   }
   count_retired(heap, page);
+  atomic_fetch_add_explicit(&retired_by_all, page->retired_bytes, memory_order_relaxed);
   if (is_worth_starting_anew(page)) mi_page_start_anew(page);
   if (page->bin < heap->retired_min) heap->retired_min = page->bin;
   if (page->bin > heap->retired_max) heap->retired_max = page->bin;
@@ -241,6 +254,7 @@ void mi_heap_collect_retired(mi_heap_t* heap, bool force) {
   heap->retired_max = max;
   mi_page_t** single = heap->singles + heap->single_count;
   while (single > heap->singles) (void)age(heap, *--single, force);
+  mi_heap_leave_single_room(heap);
 }
 
 /* Of two pages the one that may be given up, and is to go sooner; NULL: neither. `page` may be
@@ -275,11 +289,11 @@ void mi_heap_age_retired(mi_heap_t* heap) {
 
 mi_cold void mi_retired_forked(const mi_heap_t* heap) {
   size_t bytes = 0;
-  size_t single_bytes = 0;
+  size_t room = 0;
   for (; heap != NULL; heap = heap->next) {
     bytes += heap->retired_bytes - heap->single_bytes;
-    single_bytes += heap->single_bytes;
+    room += heap->single_room;
   }
   atomic_store_explicit(&retired_by_all, bytes, memory_order_relaxed);
-  atomic_store_explicit(&singles_of_all, single_bytes, memory_order_relaxed);
+  atomic_store_explicit(&single_room_of_all, room, memory_order_relaxed);
 }

@@ -33,6 +33,9 @@ void mi_heap_age_retired(mi_heap_t* heap);
    segment. Returns its segment; NULL if there is no such page. */
 mi_segment_t* mi_heap_give_up_retired(mi_heap_t* heap);
 
+/* Gives up the room for pages of one block that the heap has none in. */
+void mi_heap_leave_single_room(mi_heap_t* heap);
+
 /* Whether every retired page is one that heap/single.h keeps, or the last of its queue, in a bin
    from retired_min to retired_max; and counted for all that was laid out in it. */
 bool mi_heap_retired_is_valid(const mi_heap_t* heap);

@@ -151,12 +151,14 @@ static void beside_others(void) {
   /* As if it had more, so that it may only have what each heap is sure of. */
   backing()->retired_bytes += MI_SEGMENT_SIZE;
   backing()->single_bytes += MI_SEGMENT_SIZE;
+  backing()->single_room += MI_SEGMENT_SIZE;
   mi_free(filled(2000));
   int64_t made = pages_made();
   mi_free(filled(2000));
   CHECK_EQ(pages_made(), made);
   backing()->retired_bytes -= MI_SEGMENT_SIZE;
   backing()->single_bytes -= MI_SEGMENT_SIZE;
+  backing()->single_room -= MI_SEGMENT_SIZE;
 }
 
 /* With this option no memory is to wait. */
@@ -196,6 +198,14 @@ static void bounded_in_all(void) {
   CHECK_CMP(atomic_load(&keepers), <=, 40); /* 24, and what several threads add at once */
   pthread_barrier_wait(&asleep);
   for (int i = 0; i < SLEEPERS; i++) pthread_join(threads[i], NULL);
+  /* They left their room to others, and so does who has no such page any more. */
+  for (int i = 0; i < 2; i++) {
+    mi_free(filled(128 * KIB));
+    CHECK_EQ(kept(), 1);
+    CHECK_EQ(backing()->single_room, 128 * KIB);
+    mi_collect(true);
+    CHECK_EQ(backing()->single_room, 0);
+  }
 }
 
 static void is_zeroed(size_t size) {
