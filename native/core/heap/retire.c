@@ -258,9 +258,15 @@ void mi_heap_collect_retired(mi_heap_t* heap, bool force) {
 }
 
 /* Of two pages the one that may be given up, and is to go sooner; NULL: neither. `page` may be
-   NULL, or in use. */
+   NULL, or in use. A page of few bytes stays, since that saves little: where a thread has a few
+   blocks of each of many classes, each class without a page would take that of another one, which
+   then does the same. All of them would go through all units, and what one has touched there stays
+   resident behind what the next one needs: that took up to three times as much memory
+   (bench/NOTES.md). */
 static mi_page_t* sooner(mi_page_t* next, mi_page_t* page) {
+  enum { WORTH_GIVING_UP = 12 << 10 };
   if (page == NULL || page->retire_expire == 0 || !mi_page_is_empty(page)) return next;
+  if (page->retired_bytes < WORTH_GIVING_UP) return next;
   if (mi_segment_of(page)->used == 1) return next; /* the segment would go with it */
   return next == NULL || page->retire_expire < next->retire_expire ? page : next;
 }

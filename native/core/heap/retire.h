@@ -29,8 +29,8 @@ void mi_heap_unretire(mi_heap_t* heap, mi_page_t* page);
 void mi_heap_collect_retired(mi_heap_t* heap, bool force);
 /* Calls mi_heap_collect_retired now and then. Once in each slow path. */
 void mi_heap_age_retired(mi_heap_t* heap);
-/* Gives back the retired page that would be next to go; not one that is the last page of its
-   segment. Returns its segment; NULL if there is no such page. */
+/* Gives back the retired page that would be next to go; not one of few bytes, nor one that is the
+   last page of its segment. Returns its segment; NULL if there is no such page. */
 mi_segment_t* mi_heap_give_up_retired(mi_heap_t* heap);
 
 /* Gives up the room for pages of one block that the heap has none in. */

@@ -1,6 +1,7 @@
 /* Empty pages: the last one of a class is kept for a while, others go back at once. The classes are those
    that never borrow from others. */
 #include <pthread.h>
+#include <string.h>
 
 #include "heap/heap.h"
 
@@ -246,6 +247,33 @@ static void handed_on_among_many(void) {
   mi_option_set(mi_option_purge_delay, delay);
 }
 
+/* Pages of few bytes are not handed on: where blocks of many classes are replaced, each class comes to have a page, and
+   keeps it. */
+static void* replace_many_classes(void* arg) {
+  enum { LIVE = 64, MOST = 3000, FEW = 128 << 10, WARM = 4, TIMES = 20 };
+  (void)arg;
+  void* blocks[LIVE] = {NULL};
+  int64_t taken = 0;
+  for (int time = 0; time < WARM + TIMES; time++) {
+    if (time == WARM) taken = tld()->stats.pages.total;
+    for (size_t i = 0; i < 2000; i++) {
+      mi_free(blocks[i % LIVE]);
+      blocks[i % LIVE] = mi_malloc(16 + i * 37 % MOST);
+    }
+    for (size_t i = 0; i < LIVE; i++) mi_free(blocks[i]);
+    memset(blocks, 0, sizeof(blocks));
+  }
+  CHECK_CMP(mi_heap_get_backing()->retired_bytes, >, FEW);
+  CHECK_CMP(tld()->stats.pages.total, <=, taken + TIMES / 2);
+  return NULL;
+}
+
+static void few_bytes_stay(void) {
+  pthread_t thread; /* one that has no pages yet */
+  CHECK_EQ(pthread_create(&thread, NULL, replace_many_classes, NULL), 0);
+  CHECK_EQ(pthread_join(thread, NULL), 0);
+}
+
 /* ---- A forced collect beside another thread that frees ---- */
 
 enum { ROUNDS = 100, BLOCKS = 1000 };
@@ -297,6 +325,7 @@ int main(void) {
   counts_what_was_touched();
   handed_on();
   handed_on_among_many();
+  few_bytes_stay();
   alternate(8);
   alternate(16);
   alternate(1000);
