@@ -11,6 +11,7 @@
 #include "segment/huge_cache.h"
 #include "segment/map.h"
 #include "segment/other_threads.h"
+#include "segment/pin.h"
 #include "segment/place.h"
 #include "segment/segment.h"
 #include "segment/subproc.h"
@@ -97,7 +98,7 @@ static uint64_t check_segment(mi_segment_t* segment, bool abandoned) {
   CHECK_EQ(mi_segment_owner(segment) == 0, abandoned);
   bool room = segment->units_used != ~(uint64_t)0;
   bool orphan = mi_segment_owner(segment) == MI_ORPHAN; /* nobody allocates there */
-  if (!orphan) CHECK_EQ(segment->queue != MI_QUEUE_NONE, !abandoned && room);
+  CHECK_EQ(segment->queue != MI_QUEUE_NONE, !orphan && !abandoned && room);
   uint64_t units = 0;
   for (unsigned i = 0; i < segment->page_count; i++) {
     mi_page_t* page = &segment->pages[i];
@@ -123,6 +124,18 @@ static uint64_t check_segment(mi_segment_t* segment, bool abandoned) {
   if (!orphan && !abandoned && room)
     CHECK_EQ(segment->queue, 1 + mi_longest_span(~units & ~(uint64_t)1));
   return units | 1;
+}
+
+void memory_check_pages(void) {
+  mi_stats_t stats;
+  mi_stats_get(sizeof(stats), &stats);
+  int64_t pages = 0;
+  for (mi_slot_walk_t walk = mi_walk_slots(); mi_next_slot(&walk);) {
+    if (walk.slot.index >= walk.slot.chunk->slot_count || !mi_segment_is_live(walk.slot)) continue;
+    mi_segment_t* segment = (mi_segment_t*)mi_slot_start(walk.slot);
+    if (!mi_segment_is_huge(segment)) pages += mi_popcount64(mi_segment_pages(segment));
+  }
+  CHECK_EQ(stats.pages.current, pages);
 }
 
 /* The units of a slot that are below `end`. */

@@ -28,8 +28,9 @@ enum { RETIRE_SMALL = 16, RETIRE_OTHER = 4, SLOW_PATHS_PER_ROUND = 64 };
 #define MOST_OF_ALL ((size_t)6 << 20)
 #define MOST_SINGLES_OF_ALL ((size_t)3 << 20)
 static _Atomic(size_t) retired_by_all;
-/* The sum of heap->single_room. A heap that takes a kept page keeps its room until its next round:
-   each malloc and free of such a block would write to this otherwise, from all processors. */
+/* The sum of heap->single_room. A heap that takes a kept page keeps the room of it until its next
+   round, or until it takes another one: each malloc and free of such a block would write to this
+   otherwise, from all processors. */
 static _Atomic(size_t) single_room_of_all;
 
 /* What the page counts for, once it is retired. A page that starts anew keeps its memory. */
@@ -80,11 +81,19 @@ void mi_heap_free_page(mi_heap_t* heap, mi_page_t* page) {
   }
 }
 
+void mi_heap_leave_single_room(mi_heap_t* heap) {
+  size_t unused = heap->single_room - heap->single_bytes;
+  if (mi_likely(unused == 0)) return;
+  atomic_fetch_sub_explicit(&single_room_of_all, unused, memory_order_relaxed);
+  heap->single_room = heap->single_bytes;
+}
+
 void mi_heap_unretire(mi_heap_t* heap, mi_page_t* page) {
   if (mi_likely(page->retire_expire == 0)) return;
   page->retire_expire = 0;
   heap->retired_bytes -= page->retired_bytes;
   if (page->reserved == 1) {
+    mi_heap_leave_single_room(heap);
     mi_heap_forget_single(heap, page);
     heap->single_bytes -= page->retired_bytes;
   } else {
@@ -169,13 +178,6 @@ static bool claim_single_room(mi_heap_t* heap, size_t bytes) {
   atomic_fetch_add_explicit(&single_room_of_all, more, memory_order_relaxed);
   heap->single_room = bytes;
   return true;
-}
-
-void mi_heap_leave_single_room(mi_heap_t* heap) {
-  size_t unused = heap->single_room - heap->single_bytes;
-  if (unused == 0) return;
-  atomic_fetch_sub_explicit(&single_room_of_all, unused, memory_order_relaxed);
-  heap->single_room = heap->single_bytes;
 }
 
 /* Whether there is room for this page of one block. No older one goes for it: the caller may be

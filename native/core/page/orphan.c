@@ -53,5 +53,7 @@ bool mi_page_forget_if_free(mi_page_t* page) {
   mi_page_forget_frees(page);
   page->used = 0;
   page->uncounted = 0;
+  /* The lost thread may have written links beyond `capacity`, which it would have raised next. */
+  page->memory_is_zero = false;
   return true;
 }

@@ -109,16 +109,23 @@ void mi_segments_repair(void (*fn)(mi_page_t* page, bool held)) {
   mi_free_slots_restore();
 }
 
-/* Brings the rest of the segment in order first: the lost thread may have been making a page, or
-   ending one. */
-static void end_pages(mi_segment_t* segment, uint64_t pages) {
-  mi_segments_tld_t tld = {.count = 1};
+/* Completes what the lost thread was doing to the segment: it may have been making a page, or ending
+   one. */
+static void complete_pages(mi_segment_t* segment) {
+  unsigned before = mi_popcount64(mi_segment_pages(segment));
   mi_segment_forget_ended_pages(segment);
   mi_segment_restore_units(segment);
-  for (; pages != 0; pages &= pages - 1) {
-    mi_stat_down(pages, 1);
+  mi_stat_down(pages, before - segment->used);
+}
+
+static void end_pages_if(bool (*fn)(mi_page_t* page), mi_segment_t* segment) {
+  mi_segments_tld_t tld = {.count = 1};
+  for (uint64_t pages = mi_segment_pages(segment); pages != 0; pages &= pages - 1) {
+    mi_page_t* page = &segment->pages[mi_ctz64(pages)];
+    if (!(*fn)(page)) continue;
     bool last = segment->used == 1;
-    mi_segment_page_free(&tld, &segment->pages[mi_ctz64(pages)]);
+    mi_stat_down(pages, 1);
+    mi_segment_page_free(&tld, page);
     if (last) return;
   }
   mi_segment_queue_remove(&tld, segment);
@@ -128,14 +135,16 @@ static void end_free_pages(mi_slot_ref_t ref, void* arg) {
   bool (**fn)(mi_page_t * page) = arg;
   mi_segment_t* segment = mi_segment_pin(ref);
   if (segment == NULL) return;
-  uint64_t free = 0;
-  bool is_orphan = mi_segment_owner(segment) == MI_ORPHAN && !mi_segment_is_huge(segment);
-  uint64_t pages = is_orphan ? mi_segment_pages(segment) : 0;
-  for (; pages != 0; pages &= pages - 1) {
-    mi_page_t* page = &segment->pages[mi_ctz64(pages)];
-    if (page->block_size != 0 && (*fn)(page)) free |= pages & -pages;
+  if (mi_segment_owner(segment) == MI_ORPHAN && !mi_segment_is_huge(segment)) {
+    complete_pages(segment);
+    if (segment->used == 0) { /* its first page was still to come, or its last one had ended */
+      mi_stat_down(segments, 1);
+      segment->cookie = 0;
+      complete_end(ref);
+      return;
+    }
+    end_pages_if(*fn, segment);
   }
-  if (free != 0) end_pages(segment, free);
   mi_segment_unpin(ref);
 }
 

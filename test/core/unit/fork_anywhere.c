@@ -305,19 +305,33 @@ static void check_kept(void) {
   memory_check();
 }
 
+/* Also where a lost thread was just laying out blocks. */
+static void check_zeroed(void) {
+  enum { SIZE = 60000, BLOCKS = 70 };
+  uint64_t* zeroed[BLOCKS];
+  for (int i = 0; i < BLOCKS; i++) {
+    zeroed[i] = mi_zalloc(SIZE);
+    for (size_t k = 0; k < SIZE / sizeof(uint64_t); k++) CHECK_EQ(zeroed[i][k], 0);
+  }
+  for (int i = 0; i < BLOCKS; i++) mi_free(zeroed[i]);
+}
+
 _Noreturn static void child(void) {
   signal(SIGTRAP, SIG_DFL);
   alarm(60);
+  memory_check_pages();
   check_unowned();
   check_holes();
   void* mine[PLACES];
   for (size_t i = 0; i < PLACES; i++) mine[i] = allocate(i);
   for (size_t i = 0; i < PLACES; i++) mi_free(mine[i]);
   heaps_check();
+  check_zeroed();
   take_from_places();
   mi_collect(true);
   heaps_check();
   check_slots();
+  memory_check_pages();
   if (scenario->run == drop_kept) check_kept();
   if (!scenario->has_heap) {
     memory_check();

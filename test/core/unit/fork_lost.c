@@ -29,6 +29,7 @@ static void* sleeps(void* arg) {
     memset(blocks[i], 1, size);
   }
   for (int i = 0; i < BLOCKS; i++) mi_free(blocks[i]);
+  mi_free(mi_malloc(200 * KIB));
   if (generation % 2 == 0) pattern_fill(alive[generation][index], ALIVE_SIZE, index);
   pthread_barrier_wait(&asleep);
   for (;;) pause();
@@ -50,11 +51,16 @@ static void check_what_is_left(unsigned live_blocks) {
   mi_purge_all();
   heaps_check();
   memory_check();
+  memory_check_pages();
   mi_stats_t stats;
   mi_stats_get(sizeof(stats), &stats);
   CHECK_EQ(stats.pages.current, live_blocks);
   CHECK_CMP(memory_gauges().segments, <=, live_blocks);
   CHECK_CMP(memory_gauges().committed, <=, (int64_t)live_blocks * 128 * KIB);
+  /* What the threads kept of long blocks takes no room here. */
+  mi_free(mi_malloc(128 * KIB));
+  CHECK_EQ(mi_heap_get_backing()->single_count, 1);
+  mi_collect(true);
 }
 
 static void free_those_of(unsigned of) {

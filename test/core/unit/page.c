@@ -218,8 +218,35 @@ static void free_for_certain(void) {
   mi_block_set_next(page, list, NULL);
   page->used = 2;
   push_local(page, alive);
+  page->memory_is_zero = true;
   CHECK(mi_page_forget_if_free(page));
   CHECK_EQ(atomic_load(&page->thread_free), MI_TF_NORMAL);
+  CHECK(!page->memory_is_zero); /* the owner may have been laying out more */
+  drop(page);
+  page = new_page(64);
+  mi_page_extend(page, 0);
+  while (page->free != NULL) mi_page_pop(page);
+  CHECK(!mi_page_forget_if_free(page));
+  atomic_store(&page->thread_free, MI_TF_WHOLE); /* all of it was purged */
+  CHECK(mi_page_forget_if_free(page));
+  drop(page);
+}
+
+/* Holes are on no list. */
+static void holes_are_free_for_certain(void) {
+  mi_page_t* page = new_page(5120);
+  while (page->capacity < page->reserved) mi_page_take_next(page);
+  mi_block_t* first = (mi_block_t*)page->start;
+  mi_block_set_next(page, first, NULL);
+  atomic_store(&page->thread_free, mi_tf_make(first, page->capacity, MI_TF_NORMAL));
+  uint64_t all = mi_bits64(1, page->capacity - 1u);
+  atomic_store(&page->holes, all & (all - 1));
+  CHECK(!mi_page_forget_if_free(page));
+  atomic_store(&page->holes, all | 1);
+  CHECK(!mi_page_forget_if_free(page));
+  atomic_store(&page->holes, all);
+  CHECK(mi_page_forget_if_free(page));
+  CHECK_EQ(atomic_load(&page->holes), 0);
   drop(page);
 }
 
@@ -234,6 +261,7 @@ int main(void) {
   take_next(MI_SMALL_BLOCK_MAX);
   take_next(MI_MEDIUM_BLOCK_MAX);
   free_for_certain();
+  holes_are_free_for_certain();
   collect();
   damage();
   full_states();

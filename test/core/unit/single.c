@@ -171,6 +171,24 @@ static void not_without_delay(void) {
   mi_option_set(mi_option_purge_delay, delay);
 }
 
+/* Who takes what it kept has room for the block that it took last, and no more: it may fall asleep with them. */
+static void room_for_the_last(void) {
+  static const size_t sizes[] = {40 * KIB, 56 * KIB, 64 * KIB};
+  void* blocks[3];
+  mi_collect(true);
+  for (int times = 0; times < 2; times++) {
+    for (int i = 0; i < 3; i++) blocks[i] = filled(sizes[i]);
+    if (times > 0) {
+      CHECK_EQ(kept(), 0);
+      CHECK_CMP(backing()->single_room, >=, sizes[0]);
+      CHECK_CMP(backing()->single_room, <=, sizes[2]);
+    }
+    for (int i = 0; i < 3; i++) mi_free(blocks[i]);
+    CHECK_EQ(kept(), 3);
+    CHECK_EQ(backing()->single_room, backing()->single_bytes);
+  }
+}
+
 enum { SLEEPERS = 100 };
 static pthread_barrier_t asleep;
 static _Atomic(int) keepers;
@@ -406,6 +424,7 @@ int main(void) {
   within_the_budget();
   beside_others();
   not_without_delay();
+  room_for_the_last();
   bounded_in_all();
   is_zeroed(64 * KIB);
   is_zeroed(100 * KIB);
