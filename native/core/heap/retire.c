@@ -169,13 +169,17 @@ static void count_retired(mi_heap_t* heap, mi_page_t* page) {
   heap->tld->stats.pages_retire++;
 }
 
-/* Makes the heap's room `bytes`, or less than that if all heaps together would have too much. */
+/* Makes the heap's room at least `bytes`. False if all heaps together would have too much then. */
 static bool claim_single_room(mi_heap_t* heap, size_t bytes) {
   if (mi_likely(bytes <= heap->single_room)) return true;
   size_t more = bytes - heap->single_room;
   size_t all = atomic_load_explicit(&single_room_of_all, memory_order_relaxed);
   if (all + more > MOST_SINGLES_OF_ALL) return false;
-  atomic_fetch_add_explicit(&single_room_of_all, more, memory_order_relaxed);
+  all = atomic_fetch_add_explicit(&single_room_of_all, more, memory_order_relaxed);
+  if (mi_unlikely(all + more > MOST_SINGLES_OF_ALL)) {
+    atomic_fetch_sub_explicit(&single_room_of_all, more, memory_order_relaxed);
+    return false;
+  }
   heap->single_room = bytes;
   return true;
 }

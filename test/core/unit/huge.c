@@ -257,6 +257,7 @@ static void the_same_again(void) {
       if (cycle > 1) CHECK_PTR(mi_segment_of(pages[i]), ==, segments[i]);
       segments[i] = mi_segment_of(pages[i]);
     }
+    if (cycle > 0) CHECK_CMP((uintptr_t)segments[0], >, (uintptr_t)segments[1]);
     for (int i = 0; i < 2; i++) mi_huge_page_free(pages[cycle % 2 == 0 ? i : 1 - i]);
   }
   mi_purge_all();

@@ -327,6 +327,50 @@ static void taken_by_force(void) {
   wake_up(thread);
 }
 
+/* More magazines than a sweep looks at in one go. */
+enum { KEEPERS = 150 };
+static mi_magazine_t* kept_by[KEEPERS];
+static pthread_barrier_t all_keep;
+
+static void* keeps_one(void* arg) {
+  enum { COUNT = 60 };
+  void* blocks[COUNT];
+  fill(blocks, COUNT, 3000);
+  mi_free(blocks[COUNT / 2]);
+  mi_magazine_t* magazine = heap_of_mine()->magazine;
+  CHECK_EQ(held_in(magazine), 1);
+  kept_by[(size_t)arg] = magazine;
+  pthread_barrier_wait(&all_keep);
+  pthread_barrier_wait(&all_keep);
+  for (int i = 0; i < COUNT; i++) {
+    if (i != COUNT / 2) mi_free(blocks[i]);
+  }
+  return NULL;
+}
+
+static size_t held_by_all(void) {
+  size_t held = 0;
+  for (size_t i = 0; i < KEEPERS; i++) held += held_in(kept_by[i]);
+  return held;
+}
+
+static void taken_from_many(void) {
+  pthread_t threads[KEEPERS];
+  pthread_barrier_init(&all_keep, NULL, KEEPERS + 1);
+  for (size_t i = 0; i < KEEPERS; i++) {
+    CHECK_EQ(pthread_create(&threads[i], NULL, keeps_one, (void*)i), 0);
+  }
+  pthread_barrier_wait(&all_keep);
+  /* Where there is no fence, owners are made to use exchanges first, and that takes a while. */
+  for (int tries = 0; held_by_all() > 0; tries++) {
+    CHECK(mi_magazine_take_all(&(mi_purge_budget_t){SIZE_MAX}));
+    CHECK_CMP(tries, <, 100);
+    usleep(5000);
+  }
+  pthread_barrier_wait(&all_keep);
+  for (size_t i = 0; i < KEEPERS; i++) pthread_join(threads[i], NULL);
+}
+
 static void empty_at_the_end_of_its_thread(void) {
   pthread_t thread = start_sleeper();
   wake_up(thread);
@@ -676,6 +720,7 @@ int main(void) {
   empty_at_the_end_of_its_thread();
   with_others();
   mi_magazine_prepare_fence();
+  taken_from_many();
   with_others();
   counted_when_shared();
   holds_no_page(3000);
