@@ -58,10 +58,11 @@ static void begin_page(mi_heap_t* heap, mi_page_t* page, void* arg) {
 
 void mi_magazine_start_slow(mi_heap_t* heap) {
   if (MI_TRACK || heap != &heap->tld->backing) return;
-  if (mi_option_get(mi_option_purge_delay) == 0) return; /* no memory is to wait */
+  long delay = mi_option_get(mi_option_purge_delay);
+  if (delay == 0) return; /* no memory is to wait */
   heap->magazine = find_or_make();
   if (heap->magazine == NULL) return;
-  if (mi_option_get(mi_option_purge_delay) > 0) watch(heap->magazine);
+  if (delay > 0) watch(heap->magazine);
   mi_heap_for_each_page(heap, MI_PAGE_QUEUES, begin_page, NULL);
 }
 

@@ -2,9 +2,9 @@
    blocks. */
 #include "heap/queue.h"
 
-#include "heap/magazine.h"
 #include "heap/retire.h"
 #include "heap/thread.h"
+#include "page/page.h"
 
 /* Only the last page of a bin's queue may be retired: that is where mi_heap_collect_retired looks.
    So a page that is added at the back goes before a retired one. */

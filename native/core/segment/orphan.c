@@ -62,16 +62,17 @@ static void complete_release(mi_slot_ref_t ref) {
   }
 }
 
-/* For a segment that a lost thread held: it may have been giving back a page of it, also the last
-   one. False if the segment has no pages left, and so must end. */
-static bool complete_hold(mi_slot_ref_t ref, mi_segment_t* segment) {
+/* For a segment that a lost thread held or owned: it may have been giving back a page of it, also
+   the last one, or making one, also the first. False if the segment has no pages, and so must
+   end. */
+static bool complete_pages(mi_segment_t* segment) {
   mi_segment_forget_ended_pages(segment);
-  if (segment->used == 0) {
-    segment->cookie = 0;
-    return false;
-  }
-  mi_mark_set(ref, mi_mark_subproc(mi_mark_peek(ref)));
-  return true;
+  if (segment->used == 0) segment->cookie = 0;
+  return segment->used > 0;
+}
+
+static bool is_orphan(const mi_segment_t* segment) {
+  return mi_segment_owner(segment) == MI_ORPHAN;
 }
 
 static void repair_slot(mi_slot_ref_t ref, void* arg) {
@@ -94,12 +95,14 @@ static void repair_slot(mi_slot_ref_t ref, void* arg) {
   for (uint64_t pages = mi_segment_pages(segment); pages != 0; pages &= pages - 1) {
     (*fn)(&segment->pages[mi_ctz64(pages)], held);
   }
-  if (held && !complete_hold(ref, segment)) {
+  bool huge_orphan = is_orphan(segment) && mi_segment_is_huge(segment);
+  bool of_lost_thread = held || (is_orphan(segment) && !huge_orphan);
+  if (of_lost_thread && !complete_pages(segment)) {
     complete_end(ref);
     return;
   }
-  uintptr_t owner = mi_segment_owner(segment);
-  if (owner == 0 || owner == mi_os_thread_id()) mi_segment_restore_units(segment);
+  if (held) mi_mark_set(ref, mi_mark_subproc(mi_mark_peek(ref)));
+  if (!huge_orphan) mi_segment_restore_units(segment);
   mi_segment_unpin(ref);
 }
 
@@ -107,15 +110,6 @@ void mi_segments_repair(void (*fn)(mi_page_t* page, bool held)) {
   mi_for_each_taken_slot(repair_slot, &fn);
   mi_segment_table_for_each(make_orphan, NULL);
   mi_free_slots_restore();
-}
-
-/* Completes what the lost thread was doing to the segment: it may have been making a page, or ending
-   one. */
-static void complete_pages(mi_segment_t* segment) {
-  unsigned before = mi_popcount64(mi_segment_pages(segment));
-  mi_segment_forget_ended_pages(segment);
-  mi_segment_restore_units(segment);
-  mi_stat_down(pages, before - segment->used);
 }
 
 static void end_pages_if(bool (*fn)(mi_page_t* page), mi_segment_t* segment) {
@@ -135,16 +129,7 @@ static void end_free_pages(mi_slot_ref_t ref, void* arg) {
   bool (**fn)(mi_page_t * page) = arg;
   mi_segment_t* segment = mi_segment_pin(ref);
   if (segment == NULL) return;
-  if (mi_segment_owner(segment) == MI_ORPHAN && !mi_segment_is_huge(segment)) {
-    complete_pages(segment);
-    if (segment->used == 0) { /* its first page was still to come, or its last one had ended */
-      mi_stat_down(segments, 1);
-      segment->cookie = 0;
-      complete_end(ref);
-      return;
-    }
-    end_pages_if(*fn, segment);
-  }
+  if (is_orphan(segment) && !mi_segment_is_huge(segment)) end_pages_if(*fn, segment);
   mi_segment_unpin(ref);
 }
 

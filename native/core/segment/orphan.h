@@ -16,7 +16,8 @@ bool mi_segments_need_repair(void);
 void mi_segments_repair(void (*fn)(mi_page_t* page, bool held));
 
 /* Ends the pages of orphans of which fn says that all blocks are free, and the orphans that have no
-   others; fn leaves such a page without a block. To be called after mi_segments_count_again. */
+   others; fn leaves such a page without a block. To be called after mi_segments_count_again, since
+   it changes what that counted. */
 void mi_segments_end_free_pages(bool (*fn)(mi_page_t* page));
 
 /* Counts segments, pages, committed memory and huge blocks anew: lost threads may not have counted
