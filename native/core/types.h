@@ -216,7 +216,6 @@ typedef struct mi_page_s {
   uint8_t retire_expire;     /* calls of mi_heap_collect_retired that are left; 0: not retired */
   bool in_full;              /* in the full queue */
   bool to_magazine;          /* the owner's frees go to the heap's magazine */
-  uint16_t in_magazine;      /* its blocks in the magazine; too many if other threads took some */
   uint16_t owner_shared;     /* blocks that the owner put on thread_free (page/collect.c) */
   struct mi_page_s* next;    /* in its queue */
   struct mi_page_s* prev;
@@ -459,13 +458,15 @@ typedef struct mi_magazine_s {
   _Atomic(uint8_t) count[MI_MAGAZINE_CLASSES];
   /* How many it may use now: heap/magazine_depth.c. */
   _Atomic(uint8_t) depth[MI_MAGAZINE_CLASSES];
-  /* How many blocks of each class were told of as waiting: those that the last sweep left, and what
-     came since (mi_magazine_push). */
-  _Atomic(uint8_t) told[MI_MAGAZINE_CLASSES];
+  /* With so many blocks of each class the purger is to be told that they wait: 64 KiB more than it
+     was told of, or the last sweep left. */
+  _Atomic(uint8_t) tells_at[MI_MAGAZINE_CLASSES];
   /* For the owner. How many blocks of each class found no room since malloc found none. */
   uint8_t overflows[MI_MAGAZINE_CLASSES];
-  size_t extra; /* for the owner: the bytes that may be in it beyond the least depths */
-  size_t fits;  /* for the owner: the heap has too few pages for these depths if it has fewer */
+  /* For the owner: the bytes that may be in it beyond the least depths; below 0 where classes are
+     closed. */
+  int64_t extra;
+  size_t fits; /* for the owner: the heap has too few pages for these depths if it has fewer */
   _Atomic(uintptr_t) owner; /* id of the thread that has it; 0: none, and any thread may take it */
   _Atomic(bool) watched;    /* other threads take what lies in it for long */
   /* It was watched once, and a thread may still look into it. */

@@ -45,12 +45,11 @@ void* mi_alloc_guarded(mi_heap_t* heap, size_t size, size_t align, size_t offset
 
 /* Prepares a block for the caller. With `zero`, clears its first `written` bytes: the rest is zero
    already. */
-mi_inline void*
-mi_block_hand_out(const mi_page_t* page, mi_block_t* block, bool zero, size_t written) {
+mi_inline void* mi_block_hand_out(mi_block_t* block, size_t block_size, bool zero, size_t written) {
   if (zero) {
     memset(block, 0, written);
   } else if (MI_DEBUG > 0 && !MI_TRACK) {
-    memset(block, 0xD0, page->block_size);
+    memset(block, 0xD0, block_size);
   }
   return block;
 }
@@ -59,7 +58,8 @@ mi_block_hand_out(const mi_page_t* page, mi_block_t* block, bool zero, size_t wr
 mi_inline void* mi_page_alloc(mi_page_t* page, bool zero) {
   bool clean = page->free_is_zero;
   mi_block_t* block = mi_page_pop(page);
-  return mi_block_hand_out(page, block, zero, clean ? sizeof(mi_block_t) : page->block_size);
+  size_t block_size = page->block_size;
+  return mi_block_hand_out(block, block_size, zero, clean ? sizeof(mi_block_t) : block_size);
 }
 
 /* The page to pop from for a size up to MI_SMALL_SIZE_MAX; never NULL, but it may be empty. */

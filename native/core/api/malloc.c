@@ -17,7 +17,6 @@
 #include "heap/single.h"
 #include "heap/thread.h"
 #include "segment/huge.h"
-#include "segment/page_map.h"
 
 /* Takes the next block that was never laid out, without a list: the program is the first to touch
    its memory. */
@@ -27,7 +26,7 @@ mi_inline void* take_next(mi_page_t* page, bool zero) {
   if (zero && !page->memory_is_zero) {
     written = page->bin == MI_BIN_HUGE ? mi_huge_page_clear(page) : page->block_size;
   }
-  return mi_block_hand_out(page, block, zero, written);
+  return mi_block_hand_out(block, page->block_size, zero, written);
 }
 
 static void* alloc_generic(mi_heap_t* heap, const mi_request_t* request, bool zero) {
@@ -85,7 +84,7 @@ mi_inline void* small_slow(size_t size, mi_heap_t* heap, mi_page_t* page, bool z
 /* Takes the block that the owner freed last: it is in the cache still, unlike the rest of a page of
    larger blocks. */
 mi_inline void* alloc_again(mi_page_t* page, bool zero) {
-  return mi_block_hand_out(page, mi_page_pop_local(page), zero, page->block_size);
+  return mi_block_hand_out(mi_page_pop_local(page), page->block_size, zero, page->block_size);
 }
 
 /* Like take_next, and counts it. A call of its own, so that its callers save no registers. */
@@ -101,17 +100,6 @@ mi_inline mi_block_t* alloc_from_magazine(mi_heap_t* heap, mi_magazine_t* magazi
   unsigned in_use = mi_magazine_in_use(magazine, size_class);
   if (in_use == 0 || !mi_heap_spend(heap, 1)) return NULL;
   return mi_magazine_pop(magazine, size_class, in_use);
-}
-
-/* Hands out a block that was popped from the magazine. */
-mi_inline void* hand_out_again(mi_page_t* page, mi_block_t* block, bool zero) {
-  mi_magazine_took(page, block);
-  return mi_block_hand_out(page, block, zero, page->block_size);
-}
-
-/* Like hand_out_again, where the page map does not have the page. */
-static mi_noinline void* hand_out_far(mi_block_t* block, bool zero) {
-  return hand_out_again(mi_page_of(block), block, zero);
 }
 
 /* For sizes above MI_MEDIUM_BLOCK_MAX. */
@@ -154,9 +142,8 @@ mi_inline void* alloc_larger(size_t size, mi_heap_t* heap, bool zero) {
   if (magazine == NULL) return alloc_medium(size, heap, bin, zero);
   mi_block_t* block = alloc_from_magazine(heap, magazine, bin);
   if (mi_unlikely(block == NULL)) return alloc_beside_magazine(size, heap, zero);
-  mi_page_t* page = mi_page_map_find(block);
-  if (mi_unlikely(page == NULL)) return hand_out_far(block, zero);
-  return hand_out_again(page, block, zero);
+  size_t block_size = mi_bin_block_size((unsigned)bin);
+  return mi_block_hand_out(block, block_size, zero, block_size);
 }
 
 void* mi_alloc_slow(size_t size, mi_heap_t* heap, mi_page_t* page, bool zero) {

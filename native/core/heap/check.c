@@ -60,12 +60,7 @@ slot_is_valid(const mi_heap_t* heap, const _Atomic(uintptr_t)* slot, unsigned si
 }
 
 static bool counts_magazine(const mi_heap_t* heap, const mi_page_t* page) {
-  if (!page->to_magazine) return true;
-  size_t count = mi_magazine_count(heap->magazine, page);
-  if (count > mi_page_used(page) || count > page->in_magazine) return false;
-  /* Only other threads take blocks out of it without a change of the page's count. */
-  bool alone = !atomic_load_explicit(&heap->magazine->contended, memory_order_relaxed);
-  return !alone || count == page->in_magazine;
+  return !page->to_magazine || mi_magazine_count(heap->magazine, page) <= mi_page_used(page);
 }
 
 static bool magazine_is_valid(const mi_heap_t* heap) {

@@ -79,7 +79,6 @@ static mi_block_t* pop(mi_magazine_t* magazine, unsigned size_class, mi_page_t**
       mi_magazine_pop(magazine, size_class, mi_magazine_in_use(magazine, size_class));
   if (block == NULL) return NULL;
   *page = mi_page_of(block);
-  mi_magazine_took(*page, block);
   return block;
 }
 
@@ -139,25 +138,25 @@ void mi_magazine_announce(void) {
   }
 }
 
-static void tell(mi_magazine_t* magazine, unsigned size_class, size_t untold) {
-  unsigned count = mi_magazine_in_use(magazine, size_class);
-  atomic_store_explicit(&magazine->told[size_class], (uint8_t)count, memory_order_relaxed);
-  if (mi_purge_time(MI_PURGE_LOOKS) == 0) return; /* nothing is ever purged */
-  mi_purger_count(MI_WAITING_MAGAZINES, untold >> MI_UNIT_SHIFT);
-}
-
-void mi_magazine_announce_and_tell(mi_magazine_t* magazine, unsigned size_class, size_t untold) {
+void mi_magazine_announce_and_tell(mi_magazine_t* magazine, unsigned size_class) {
+  if (!atomic_load_explicit(&magazine->watched, memory_order_relaxed)) return;
   if (!atomic_load_explicit(&mi_magazine_announced, memory_order_relaxed)) mi_magazine_announce();
-  if (untold >= MI_UNIT_SIZE) tell(magazine, size_class, untold);
+  unsigned in_use = mi_magazine_in_use(magazine, size_class);
+  if (in_use < mi_magazine_tells_at(magazine, size_class)) return;
+  mi_magazine_set_told(magazine, size_class, in_use);
+  if (mi_purge_time(MI_PURGE_LOOKS) == 0) return; /* nothing is ever purged */
+  mi_purger_count(MI_WAITING_MAGAZINES, 1);
 }
 
 size_t mi_magazine_count(const mi_magazine_t* magazine, const mi_page_t* page) {
   unsigned size_class = mi_magazine_class(page->bin);
-  size_t count = 0;
+  const _Atomic(uintptr_t)* slots = magazine->slots[size_class];
   unsigned in_use = mi_magazine_in_use(magazine, size_class);
+  uintptr_t start = (uintptr_t)page->start;
+  size_t size = page->reserved * page->block_size;
+  size_t count = 0;
   for (unsigned i = 0; i < in_use; i++) {
-    uintptr_t word = atomic_load_explicit(&magazine->slots[size_class][i], memory_order_relaxed);
-    count += mi_page_contains(page, (const void*)word);
+    count += atomic_load_explicit(&slots[i], memory_order_relaxed) - start < size;
   }
   return count;
 }
@@ -173,33 +172,34 @@ static void return_those_of(mi_magazine_t* magazine, mi_page_t* page) {
     word = atomic_exchange_explicit(slot, 0, memory_order_acquire);
     mi_block_t* block = mi_magazine_block(word);
     if (block == NULL) continue;
-    mi_magazine_took(page, block);
+    if (MI_HARDENED) mi_magazine_check(block);
     mi_page_return_block(page, block);
   }
   mi_magazine_trim(magazine, size_class);
 }
 
 /* If the page, of which a block is being freed, is in use only for that block and those in the
-   magazine, these go back to it. Returns whether they did. */
-static bool lets_go(mi_magazine_t* magazine, mi_page_t* page) {
-  if (mi_likely(mi_magazine_page_stays(page))) return false;
-  /* Other threads may have taken some out. */
-  page->in_magazine = (uint16_t)mi_magazine_count(magazine, page);
-  if (mi_magazine_page_stays(page)) return false;
+   magazine, these go back to it. */
+static void let_go(mi_magazine_t* magazine, mi_page_t* page) {
+  size_t others = mi_magazine_count_alive(page) - 1;
+  if (others > mi_magazine_in_use(magazine, mi_magazine_class(page->bin))) return;
+  if (others > mi_magazine_count(magazine, page)) return;
   return_those_of(magazine, page);
-  return true;
+  mi_magazine_close(magazine, mi_magazine_class(page->bin));
 }
 
 bool mi_magazine_free(mi_heap_t* heap, mi_page_t* page, mi_block_t* block) {
   mi_magazine_t* magazine = heap->magazine;
-  if (heap->visiting || lets_go(magazine, page)) return false;
+  if (heap->visiting) return false;
   mi_putting_t at = mi_magazine_putting(magazine, page);
+  if (!mi_magazine_wants(&at)) return false;
   if (!mi_magazine_has_room(&at)) {
     mi_magazine_trim(magazine, at.size_class); /* others may have taken some out */
     at = mi_magazine_putting(magazine, page);
   }
   if (!mi_magazine_has_room(&at)) {
     mi_magazine_overflow(magazine, at.size_class);
+    let_go(magazine, page);
     return false;
   }
   mi_magazine_push(&at, block);
@@ -207,7 +207,7 @@ bool mi_magazine_free(mi_heap_t* heap, mi_page_t* page, mi_block_t* block) {
 }
 
 bool mi_magazine_holds(const mi_page_t* page, const mi_block_t* block) {
-  if (!page->to_magazine || page->in_magazine == 0) return false;
+  if (!page->to_magazine) return false;
   const mi_heap_t* heap = atomic_load_explicit(&page->heap, memory_order_relaxed);
   unsigned size_class = mi_magazine_class(page->bin);
   const _Atomic(uintptr_t)* slots = heap->magazine->slots[size_class];
@@ -219,7 +219,8 @@ bool mi_magazine_holds(const mi_page_t* page, const mi_block_t* block) {
   return false;
 }
 
-void mi_magazine_check(const mi_page_t* page, mi_block_t* block) {
+void mi_magazine_check(mi_block_t* block) {
+  const mi_page_t* page = mi_page_of(block);
   if (mi_block_peek_next(page, block) != NULL) mi_block_report_written(block);
   mi_block_unlink(block);
 }

@@ -5,10 +5,10 @@
    (bench/NOTES.md).
 
    Only for blocks above MI_SMALL_SIZE_MAX: of smaller ones a page has many, and its list is as
-   good. And only in a heap of some size: all blocks of a small one are in the cache. What holds:
+   good. And only in a heap of some size: all blocks of a small one are in the cache. Nothing is
+   written to the page of a block. What holds:
 
-     no page stays in use only because of blocks in a magazine, unless other threads freed its last
-       other blocks, or their frees were just being purged
+     few pages stay in use only because of blocks in a magazine: ARCHITECTURE.md says which
      unless nothing was ever to be purged when it started, it is *watched*: a thread that purges
        takes out what was there for the whole delay, and frees it as another thread does. So a
        thread that falls asleep keeps nothing in its magazine
@@ -62,7 +62,6 @@ mi_inline void mi_magazine_end(mi_heap_t* heap) {
 /* Decides whether the owner's frees in a page of the heap go to the magazine, or are plain pushes.
    To be called when the heap gets the page, or a magazine. */
 mi_inline void mi_magazine_set_freer(const mi_heap_t* heap, mi_page_t* page) {
-  page->in_magazine = 0; /* a heap that the page had before may have left too many */
   page->to_magazine =
       heap->magazine != NULL && page->block_size > MI_SMALL_SIZE_MAX && page->reserved > 1;
   mi_page_set_freer(page);
@@ -97,13 +96,12 @@ extern mi_hidden _Atomic(int64_t) mi_magazine_due;
 extern mi_hidden _Atomic(bool) mi_magazine_announced;
 /* Asks for a sweep. */
 mi_noinline void mi_magazine_announce(void);
-/* Asks for one if none is sure to come; and tells the purger if `untold` bytes of the class, which
-   it was not told of, are many. */
-mi_noinline void
-mi_magazine_announce_and_tell(mi_magazine_t* magazine, unsigned size_class, size_t untold);
+/* After a push. If the magazine is watched: asks for one if none is sure to come, and tells the
+   purger if it was not told of many blocks of the class. */
+mi_noinline void mi_magazine_announce_and_tell(mi_magazine_t* magazine, unsigned size_class);
 
-/* In hardened builds: reports a block that was written to while it was in the magazine. */
-void mi_magazine_check(const mi_page_t* page, mi_block_t* block);
+/* In hardened builds: reports a block, just popped, that was written to in the magazine. */
+void mi_magazine_check(mi_block_t* block);
 
 /* The block that a slot holds; NULL: none. */
 mi_inline mi_block_t* mi_magazine_block(uintptr_t word) {
@@ -143,14 +141,17 @@ mi_inline uintptr_t mi_magazine_empty_slot(mi_magazine_t* magazine, _Atomic(uint
   return word;
 }
 
-/* Takes the block of the class that was freed last, or NULL. `in_use`: its slots in use. The caller
-   then calls mi_magazine_took. */
+/* Takes the block of the class that was freed last, or NULL. `in_use`: its slots in use. */
 mi_inline mi_block_t*
 mi_magazine_pop(mi_magazine_t* magazine, unsigned size_class, unsigned in_use) {
   while (in_use > 0) {
     _Atomic(uintptr_t)* slot = mi_magazine_lower(magazine, size_class, in_use);
     uintptr_t word = mi_magazine_empty_slot(magazine, slot);
-    if (mi_likely(word != 0)) return mi_magazine_block(word);
+    if (mi_likely(word != 0)) {
+      mi_block_t* block = mi_magazine_block(word);
+      if (MI_HARDENED) mi_magazine_check(block);
+      return block;
+    }
     in_use = mi_magazine_in_use(magazine, size_class);
   }
   return NULL;
@@ -164,11 +165,6 @@ mi_inline void mi_magazine_trim(mi_magazine_t* magazine, unsigned size_class) {
          atomic_load_explicit(&slots[count - 1], memory_order_acquire) == 0) {
     (void)mi_magazine_lower(magazine, size_class, count);
   }
-}
-/* Completes a pop: the block, which lies in the page, is not in the magazine any more. */
-mi_inline void mi_magazine_took(mi_page_t* page, mi_block_t* block) {
-  page->in_magazine--;
-  if (MI_HARDENED) mi_magazine_check(page, block);
 }
 
 /* A free of a block of the page into the magazine. */
@@ -189,12 +185,11 @@ mi_inline void mi_magazine_put(const mi_putting_t* at, mi_block_t* block) {
   /* Release: who finds the slot in use sees no block that was there before. */
   atomic_store_explicit(&magazine->count[at->size_class], (uint8_t)(at->in_use + 1),
                         memory_order_release);
-  at->page->in_magazine++;
 }
 
 /* How many blocks of the page are alive, without those on thread_free; more while these are being
    purged. */
-mi_inline size_t mi_magazine_page_alive(const mi_page_t* page) {
+mi_inline size_t mi_magazine_count_alive(const mi_page_t* page) {
   uintptr_t word = atomic_load_explicit(&page->thread_free, memory_order_relaxed);
   return mi_page_used(page) - mi_tf_count(word);
 }
@@ -202,13 +197,6 @@ mi_inline size_t mi_magazine_page_alive(const mi_page_t* page) {
 /* How many blocks of the class there is room for. Never less than are in it. */
 mi_inline unsigned mi_magazine_depth(const mi_magazine_t* magazine, unsigned size_class) {
   return atomic_load_explicit(&magazine->depth[size_class], memory_order_relaxed);
-}
-
-/* Whether the page is in use for more than its blocks in the magazine and one that is being freed.
-   False proves nothing: in_magazine may be too high (types.h). True may be wrong while other
-   threads' frees are being purged. */
-mi_inline bool mi_magazine_page_stays(const mi_page_t* page) {
-  return mi_magazine_page_alive(page) > page->in_magazine + 1u;
 }
 
 /* How a block of the page, which has to_magazine set, would be put into the magazine now. */
@@ -221,17 +209,28 @@ mi_inline bool mi_magazine_has_room(const mi_putting_t* at) {
   return at->in_use < mi_magazine_depth(at->magazine, at->size_class);
 }
 
-/* Whether that can be done without another look. */
-mi_inline bool mi_magazine_takes(const mi_heap_t* heap, const mi_putting_t* at) {
-  return mi_likely(!heap->visiting) && mi_likely(mi_magazine_page_stays(at->page)) &&
-         mi_magazine_has_room(at);
+/* Whether the class may have the block. Not if that alone would keep the page in use, where the
+   class has no other: few blocks of it come and go. Frees of others that are just being purged may
+   hide that. */
+mi_inline bool mi_magazine_wants(const mi_putting_t* at) {
+  return mi_likely(at->in_use > 0) || mi_magazine_count_alive(at->page) > 1;
 }
 
-/* How many blocks of the class nobody was told of. */
-mi_inline unsigned mi_magazine_untold(const mi_magazine_t* magazine, unsigned size_class) {
-  unsigned count = mi_magazine_in_use(magazine, size_class);
-  unsigned told = atomic_load_explicit(&magazine->told[size_class], memory_order_relaxed);
-  return count > told ? count - told : 0;
+/* Whether that can be done without another look. */
+mi_inline bool mi_magazine_takes(const mi_heap_t* heap, const mi_putting_t* at) {
+  return mi_likely(!heap->visiting) && mi_likely(at->in_use > 0) && mi_magazine_has_room(at);
+}
+
+/* The purger was told of so many blocks of the class, or is about to see that they are there. */
+mi_inline void mi_magazine_set_told(mi_magazine_t* magazine, unsigned size_class, unsigned told) {
+  size_t size = mi_magazine_block_size(size_class);
+  unsigned many = (unsigned)((MI_UNIT_SIZE + size - 1) / size);
+  atomic_store_explicit(&magazine->tells_at[size_class], (uint8_t)(told + many),
+                        memory_order_relaxed);
+}
+
+mi_inline unsigned mi_magazine_tells_at(const mi_magazine_t* magazine, unsigned size_class) {
+  return atomic_load_explicit(&magazine->tells_at[size_class], memory_order_relaxed);
 }
 
 /* Frees a block into the magazine, which takes it (mi_magazine_takes). */
@@ -240,16 +239,15 @@ mi_inline void mi_magazine_push(const mi_putting_t* at, mi_block_t* block) {
   /* The compiler keeps this order; for the processor, which may not, see sweep_and_announce
      (heap/magazine_sweep.c). */
   atomic_signal_fence(memory_order_seq_cst);
-  if (!atomic_load_explicit(&at->magazine->watched, memory_order_relaxed)) return;
   bool announced = atomic_load_explicit(&mi_magazine_announced, memory_order_relaxed);
-  size_t untold = mi_magazine_untold(at->magazine, at->size_class) * at->page->block_size;
-  if (mi_unlikely(!announced || untold >= MI_UNIT_SIZE)) {
-    mi_magazine_announce_and_tell(at->magazine, at->size_class, untold);
+  if (mi_unlikely(!announced ||
+                  at->in_use + 1 >= mi_magazine_tells_at(at->magazine, at->size_class))) {
+    mi_magazine_announce_and_tell(at->magazine, at->size_class);
   }
 }
 
 /* Frees a block of a page with to_magazine. False, and the block is not freed, if it must go to its
-   page: then no block of the page is in the magazine, or there is no room for its class. */
+   page. */
 bool mi_magazine_free(mi_heap_t* heap, mi_page_t* page, mi_block_t* block);
 
 #endif

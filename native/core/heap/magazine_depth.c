@@ -13,18 +13,17 @@ enum {
 };
 _Static_assert(MANY <= UINT8_MAX, "overflows are counted in a byte");
 
-static void set_depth(mi_magazine_t* magazine, unsigned size_class, size_t depth) {
-  size_t size = mi_magazine_block_size(size_class);
-  magazine->extra += depth * size;
-  magazine->extra -= mi_magazine_depth(magazine, size_class) * size;
+static void set_depth(mi_magazine_t* magazine, unsigned size_class, unsigned depth) {
+  int64_t more = (int64_t)depth - (int64_t)mi_magazine_depth(magazine, size_class);
+  magazine->extra += more * (int64_t)mi_magazine_block_size(size_class);
   atomic_store_explicit(&magazine->depth[size_class], (uint8_t)depth, memory_order_relaxed);
-  magazine->overflows[size_class] = 0;
 }
 
 void mi_magazine_start_anew(mi_magazine_t* magazine) {
   for (unsigned size_class = 0; size_class < MI_MAGAZINE_CLASSES; size_class++) {
     set_depth(magazine, size_class, LEAST);
-    atomic_store_explicit(&magazine->told[size_class], 0, memory_order_relaxed);
+    magazine->overflows[size_class] = 0;
+    mi_magazine_set_told(magazine, size_class, 0);
   }
   magazine->extra = 0;
   magazine->fits = 0;
@@ -32,18 +31,26 @@ void mi_magazine_start_anew(mi_magazine_t* magazine) {
 
 void mi_magazine_deepen(mi_heap_t* heap, unsigned size_class) {
   mi_magazine_t* magazine = heap->magazine;
-  size_t depth = mi_magazine_depth(magazine, size_class);
-  size_t more = depth * mi_magazine_block_size(size_class);
-  size_t most = heap->page_count * (MI_UNIT_SIZE / SHARE);
-  if (2 * depth > MI_MAGAZINE_DEPTH || magazine->extra + more > most) {
-    magazine->overflows[size_class] = 0;
+  magazine->overflows[size_class] = 0;
+  unsigned depth = mi_magazine_depth(magazine, size_class);
+  if (depth < LEAST) {
+    set_depth(magazine, size_class, LEAST);
     return;
   }
+  int64_t more = (int64_t)(depth * mi_magazine_block_size(size_class));
+  int64_t most = (int64_t)(heap->page_count * (MI_UNIT_SIZE / SHARE));
+  if (2 * depth > MI_MAGAZINE_DEPTH || magazine->extra + more > most) return;
   set_depth(magazine, size_class, 2 * depth);
   magazine->fits = heap->page_count / 2;
 }
 
+void mi_magazine_close(mi_magazine_t* magazine, unsigned size_class) {
+  set_depth(magazine, size_class, mi_magazine_in_use(magazine, size_class));
+}
+
 static void shrink_class(mi_magazine_t* magazine, unsigned size_class) {
+  magazine->overflows[size_class] = 0;
+  if (mi_magazine_depth(magazine, size_class) <= LEAST) return;
   while (mi_magazine_in_use(magazine, size_class) > LEAST)
     mi_magazine_return_one(magazine, size_class);
   set_depth(magazine, size_class, LEAST);

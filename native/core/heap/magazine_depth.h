@@ -12,6 +12,9 @@ mi_noinline void mi_magazine_deepen(mi_heap_t* heap, unsigned size_class);
 /* A block of the class finds no room. May free others of the class, and so end pages. */
 void mi_magazine_overflow(mi_magazine_t* magazine, unsigned size_class);
 
+/* The class has no room for more blocks than it has, until malloc finds none. */
+void mi_magazine_close(mi_magazine_t* magazine, unsigned size_class);
+
 /* The magazine, which is empty, has the least depths again. */
 void mi_magazine_start_anew(mi_magazine_t* magazine);
 

@@ -56,9 +56,8 @@ static bool sweep_slot_of_mine(_Atomic(uintptr_t)* slot) {
   bool left = false;
   mi_block_t* block = take_from(slot, TAKE_OLD, &left);
   if (block == NULL) return left;
-  mi_page_t* page = mi_page_of(block);
-  mi_magazine_took(page, block);
-  mi_page_return_block(page, block);
+  if (MI_HARDENED) mi_magazine_check(block);
+  mi_page_return_block(mi_page_of(block), block);
   return false;
 }
 
@@ -87,7 +86,7 @@ static unsigned sweep_class(const place_t* at, wish_t wish, mi_purge_budget_t* b
     left += mine ? sweep_slot_of_mine(&slots[i]) : sweep_slot(magazine, &slots[i], wish);
   }
   if (mine) mi_magazine_trim(magazine, at->size_class);
-  atomic_store_explicit(&magazine->told[at->size_class], (uint8_t)left, memory_order_relaxed);
+  mi_magazine_set_told(magazine, at->size_class, left);
   mi_purge_spend(budget, (seen + BLOCKS_PER_UNIT - 1) / BLOCKS_PER_UNIT);
   return left;
 }
@@ -272,7 +271,7 @@ void mi_magazines_forked(const mi_heap_t* heap) {
       atomic_store_explicit(&magazine->owner, 0, memory_order_relaxed);
     }
     /* No purger of this process was told of anything. */
-    memset(magazine->told, 0, sizeof(magazine->told));
+    for (unsigned i = 0; i < MI_MAGAZINE_CLASSES; i++) mi_magazine_set_told(magazine, i, 0);
     /* A block that a lost thread had just taken out is lost. */
     atomic_store_explicit(&magazine->visitors, 0, memory_order_relaxed);
     bool by_exchange = atomic_load_explicit(&magazine->by_exchange, memory_order_relaxed);

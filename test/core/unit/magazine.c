@@ -129,8 +129,54 @@ static void holds_no_page(size_t size) {
   }
 }
 
+/* Beside others of its class, the only block of a page finds room: so pages stay that have no
+   other, until the magazine is emptied. */
+static void keeps_few_pages(size_t size, bool company) {
+  enum { COUNT = 4000, BORROWED = 20 }; /* from other classes, at most */
+  void* blocks[COUNT];
+  void* alone[2 * DEPTH];
+  void* companion = NULL;
+  size_t pages = 0, rest = 0;
+  mi_collect(true);
+  fill(blocks, COUNT, size);
+  for (size_t i = 0; i < COUNT; i++) {
+    bool is_first = i >= BORROWED && mi_page_of(blocks[i]) != mi_page_of(blocks[i - 1]);
+    if (is_first && pages < 2 * DEPTH) {
+      alone[pages++] = blocks[i];
+    } else if (company && pages == 1 && companion == NULL) {
+      companion = blocks[i];
+    } else {
+      blocks[rest++] = blocks[i];
+    }
+  }
+  CHECK_EQ(pages, 2 * DEPTH);
+  free_shuffled(blocks, rest);
+  mi_collect(true);
+  CHECK_EQ(pages_of(size), 2 * DEPTH);
+  if (company) {
+    mi_free(companion);
+    CHECK_EQ(held(), 1);
+  }
+  free_shuffled(alone + 1, pages - 1);
+  if (!company) {
+    CHECK_EQ(held(), 0);
+    CHECK_CMP(pages_of(size), <=, 2);
+    mi_free(alone[0]);
+    return;
+  }
+  CHECK_EQ(held(), DEPTH); /* the companion, too, whose page has another block */
+  CHECK_CMP(pages_of(size), >=, DEPTH);
+  CHECK_CMP(pages_of(size), <=, DEPTH + 1);
+  heaps_check();
+  mi_free(alone[0]); /* its companion goes with it */
+  CHECK_EQ(held(), DEPTH - 1);
+  mi_collect(true);
+  CHECK_EQ(pages_of(size), 0);
+}
+
 static void zeroed(size_t size) {
   void* blocks[30];
+  mi_collect(true);
   fill(blocks, 30, size);
   void* freed = blocks[20];
   mi_free(freed);
@@ -587,9 +633,8 @@ static void freed_in_a_forked_child(void) {
   wake_up(thread);
 }
 
-/* A page counts blocks in the magazine that other threads took out; it is counted again before the
-   page lets go of them. */
-static void* counts_again(void* arg) {
+/* Slots whose blocks other threads took out are still in use; who pops finds that out. */
+static void* pops_what_was_taken(void* arg) {
   enum { OF_PAGE = 12 };
   fill(of_sleeper, OF_SLEEPER, SIZE_OF_SLEEPER);
   mi_page_t* page = mi_page_of(of_sleeper[OF_SLEEPER / 2]);
@@ -608,7 +653,6 @@ static void* counts_again(void* arg) {
   pthread_barrier_wait(&step);
   pthread_barrier_wait(&step); /* the others take all of them */
   CHECK_EQ(held(), 0);
-  CHECK_EQ(page->in_magazine, DEPTH);
   /* The slots are still counted, too: a pop finds that out. */
   unsigned size_class = mi_magazine_class(page->bin);
   CHECK_EQ(mi_magazine_in_use(magazine_of_sleeper, size_class), DEPTH);
@@ -616,16 +660,15 @@ static void* counts_again(void* arg) {
   mi_free(of_sleeper[at[DEPTH]]);
   of_sleeper[at[DEPTH]] = NULL;
   CHECK_EQ(held(), 1);
-  CHECK_EQ(page->in_magazine, 1);
   free_shuffled(of_sleeper, OF_SLEEPER);
   mi_collect(true);
   heaps_check();
   return arg;
 }
 
-static void counted_again(void) {
+static void popped_after_all_was_taken(void) {
   pthread_t thread;
-  CHECK_EQ(pthread_create(&thread, NULL, counts_again, NULL), 0);
+  CHECK_EQ(pthread_create(&thread, NULL, pops_what_was_taken, NULL), 0);
   pthread_barrier_wait(&step);
   mi_magazine_take_all(&(mi_purge_budget_t){SIZE_MAX});
   wake_up(thread);
@@ -709,6 +752,8 @@ int main(void) {
   for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
     last_one_first(sizes[i]);
     holds_no_page(sizes[i]);
+    keeps_few_pages(sizes[i], false);
+    keeps_few_pages(sizes[i], true);
     zeroed(sizes[i]);
     heart_beats(sizes[i]);
   }
@@ -728,7 +773,7 @@ int main(void) {
   bounded(MI_MEDIUM_BLOCK_MAX);
   bounded(18 << 10);
   aged_by_its_own_thread();
-  counted_again();
+  popped_after_all_was_taken();
   taken_once_the_fence_is_refused();
   with_others();
   not_without_delay();

@@ -52,6 +52,9 @@ static void several(size_t size) {
   mi_collect(true);
   size_t n = 0;
   while (pages_of(size) < 6 && n < 10000) blocks[n++] = mi_malloc(size);
+  /* The last page gets full, too, or its blocks would find room in the magazine. */
+  const mi_page_t* last = mi_page_of(blocks[n - 1]);
+  while (mi_page_used(last) < last->reserved) blocks[n++] = mi_malloc(size);
   CHECK_EQ(pages_of(size), 6);
   int64_t before = tld()->stats.pages.current;
   while (n > 0) mi_free(blocks[--n]);
@@ -65,9 +68,9 @@ static void expires(size_t size, size_t other) {
   CHECK_EQ(pages_of(size), 1);
   int64_t until = tld()->stats.slow_calls + 17 * 64;
   while (tld()->stats.slow_calls < until) {
-    void* blocks[100];
-    for (int i = 0; i < 100; i++) blocks[i] = mi_malloc(other);
-    for (int i = 0; i < 100; i++) mi_free(blocks[i]);
+    void* blocks[40];
+    for (int i = 0; i < 40; i++) blocks[i] = mi_malloc(other);
+    for (int i = 0; i < 40; i++) mi_free(blocks[i]);
   }
   CHECK_EQ(pages_of(size), 0);
 }
@@ -319,6 +322,9 @@ static void collected_beside_frees(size_t size) {
 }
 
 int main(void) {
+  expires(1000, 65536);
+  expires(16384, 65536);
+  CHECK_PTR(mi_heap_get_backing()->magazine, ==, NULL); /* it would keep the last block */
   laid_out_anew(64);
   laid_out_anew(512);
   counts_what_was_laid_out();
@@ -338,8 +344,6 @@ int main(void) {
   several(4096);
   several(32768);
   several(300000);
-  expires(1000, 65536);
-  expires(16384, 65536);
   forced(128);
   collected_beside_frees(64);
   collected_beside_frees(600);
