@@ -11,6 +11,7 @@
 #include "segment/huge_cache.h"
 #include "segment/map.h"
 #include "segment/other_threads.h"
+#include "segment/page_map.h"
 #include "segment/pin.h"
 #include "segment/place.h"
 #include "segment/segment.h"
@@ -126,14 +127,38 @@ static uint64_t check_segment(mi_segment_t* segment, bool abandoned) {
   return units | 1;
 }
 
+/* Checks that the page map has the page for these units of a slot; NULL: none. */
+static void check_page_map(mi_slot_ref_t ref, uint64_t units, const mi_page_t* page) {
+  const mi_page_t* expected = page != NULL ? page : (const mi_page_t*)mi_page_map;
+  for (; units != 0; units &= units - 1) {
+    const uint8_t* unit = mi_slot_start(ref) + ((size_t)mi_ctz64(units) << MI_UNIT_SHIFT);
+    const mi_page_t* found = mi_page_map_find(unit);
+    if (found != NULL) CHECK_PTR(found, ==, expected);
+  }
+}
+
+/* Returns how many pages are in the slot. */
+static unsigned check_pages(mi_slot_ref_t ref) {
+  mi_segment_t* segment = (mi_segment_t*)mi_slot_start(ref);
+  if (!mi_segment_is_live(ref) || mi_segment_is_huge(segment)) {
+    check_page_map(ref, ~(uint64_t)0, NULL);
+    return 0;
+  }
+  uint64_t pages = mi_segment_pages(segment);
+  for (uint64_t left = pages; left != 0; left &= left - 1) {
+    const mi_page_t* page = &segment->pages[mi_ctz64(left)];
+    check_page_map(ref, mi_bits64(mi_ctz64(left), mi_units_for(page->block_size)), page);
+  }
+  check_page_map(ref, ~segment->units_used, NULL);
+  return mi_popcount64(pages);
+}
+
 void memory_check_pages(void) {
   mi_stats_t stats;
   mi_stats_get(sizeof(stats), &stats);
   int64_t pages = 0;
   for (mi_slot_walk_t walk = mi_walk_slots(); mi_next_slot(&walk);) {
-    if (walk.slot.index >= walk.slot.chunk->slot_count || !mi_segment_is_live(walk.slot)) continue;
-    mi_segment_t* segment = (mi_segment_t*)mi_slot_start(walk.slot);
-    if (!mi_segment_is_huge(segment)) pages += mi_popcount64(mi_segment_pages(segment));
+    if (walk.slot.index < walk.slot.chunk->slot_count) pages += check_pages(walk.slot);
   }
   CHECK_EQ(stats.pages.current, pages);
 }

@@ -102,7 +102,7 @@ static size_t sweep_magazine(place_t* at, wish_t wish, mi_purge_budget_t* budget
 }
 
 static bool is_watched(const mi_magazine_t* magazine) {
-  /* Acquire: pairs with the release of mi_magazine_watch_slow. */
+  /* Acquire: pairs with the release of watch (heap/magazine.c). */
   return atomic_load_explicit(&magazine->watched, memory_order_acquire);
 }
 
@@ -154,7 +154,9 @@ static size_t sweep_few(place_t* at, wish_t wish, mi_purge_budget_t* budget) {
     *at = (place_t){at->magazine->next, 0};
   }
   if (wanted) mi_magazines_end_taking(first, end);
-  mi_purge_spend(budget, looks / LOOKS_PER_UNIT);
+  /* Taking all begins at the first magazine each time, so it must not be made to stop where there
+     is nothing to take. */
+  if (wish == TAKE_OLD) mi_purge_spend(budget, looks / LOOKS_PER_UNIT);
   return left;
 }
 

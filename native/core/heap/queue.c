@@ -74,9 +74,7 @@ void mi_heap_remove_page(mi_heap_t* heap, mi_page_t* page) {
   heap->pages_of[mi_page_counter(page)]--;
 }
 
-void mi_heap_others_free(mi_heap_t* heap) {
-  if (mi_unlikely(!heap->others_free)) heap->others_free = true;
-}
+void mi_heap_others_free(mi_heap_t* heap) { heap->others_free = true; }
 
 /* Free blocks of a coarse page are worth purging one by one, and other threads can do that if the
    blocks are on thread_free (page/scavenge.h). So the page is shared whenever it is full: in heaps

@@ -81,6 +81,11 @@ void mi_heap_free_page(mi_heap_t* heap, mi_page_t* page) {
   }
 }
 
+/* Whether other heaps will soon find none. */
+static bool is_single_room_scarce(void) {
+  return atomic_load_explicit(&single_room_of_all, memory_order_relaxed) > MOST_SINGLES_OF_ALL / 2;
+}
+
 void mi_heap_leave_single_room(mi_heap_t* heap) {
   size_t unused = heap->single_room - heap->single_bytes;
   if (mi_likely(unused == 0)) return;
@@ -96,6 +101,8 @@ void mi_heap_unretire(mi_heap_t* heap, mi_page_t* page) {
     mi_heap_leave_single_room(heap);
     mi_heap_forget_single(heap, page);
     heap->single_bytes -= page->retired_bytes;
+    /* A thread that falls asleep now would have the room for ever. */
+    if (mi_unlikely(is_single_room_scarce())) mi_heap_leave_single_room(heap);
   } else {
     atomic_fetch_sub_explicit(&retired_by_all, page->retired_bytes, memory_order_relaxed);
   }

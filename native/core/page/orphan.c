@@ -38,9 +38,10 @@ static bool find_holes(found_t* found, uint64_t holes) {
 /* The counts of blocks prove nothing: the lost thread may have changed one of them and not yet the
    other. But a block on a list is free: malloc takes it off before the program has it. */
 static bool is_free(const mi_page_t* page, uintptr_t word) {
+  /* All blocks are on one list, or were. */
+  if (mi_tf_is_purged(word) || (!MI_CHECKED && (word & MI_TF_WHOLE) != 0)) return true;
   found_t found = {{0}, 0};
-  return mi_tf_is_purged(word) ||
-         (find_list(&found, page, page->free) && find_list(&found, page, page->local_free) &&
+  return (find_list(&found, page, page->free) && find_list(&found, page, page->local_free) &&
           find_list(&found, page, mi_tf_list(word)) && find_holes(&found, mi_page_holes(page)) &&
           found.count == page->capacity);
 }

@@ -351,6 +351,13 @@ void mi_segment_forget_ended_pages(mi_segment_t* segment) {
       segment->used++;
     }
   }
+  /* The entries of pages that have ended, or become shorter. The slot may be another segment's soon,
+     and the descriptors the memory of a block. */
+  for (uint64_t left = ~segment->units_used; left != 0;) {
+    mi_span_t span = mi_first_span(left);
+    give_units(segment, span.first, span.first + span.count, NULL);
+    left &= ~mi_bits64(span.first, span.count);
+  }
   /* Also of a page that the lost thread had got as far as to take out of pages_used. */
   atomic_fetch_and_explicit(&segment->coarse_pages, mi_segment_pages(segment),
                             memory_order_relaxed);

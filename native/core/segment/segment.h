@@ -129,12 +129,12 @@ bool mi_segment_has_free_page(const mi_segments_tld_t* tld, size_t block_size);
 /* Gives back a page that has no living block; with the last page of a segment, the segment too. */
 void mi_segment_page_free(mi_segments_tld_t* tld, mi_page_t* page);
 
-/* In a forked child: takes back the units that a lost thread was purging. For a segment of this
-   thread, or one without an owner. */
+/* In a forked child: takes back the units that a lost thread was purging, or taking, where no thread
+   that is lost owns the segment, or mi_segment_forget_ended_pages was called. */
 void mi_segment_restore_units(mi_segment_t* segment);
 
-/* In a forked child, for a segment without an owner: a lost thread may have been in the middle of
-   giving back one of its pages. That page is not in use any more afterwards. */
+/* In a forked child, for a segment that a lost thread owned or held, which may have been in the
+   middle of making a page, or giving one back. That page is not in use any more afterwards. */
 mi_cold void mi_segment_forget_ended_pages(mi_segment_t* segment);
 
 /* Where the memory of the page begins; *size is how much it is. For any thread that holds a block
