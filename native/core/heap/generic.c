@@ -35,7 +35,7 @@ void mi_deferred_free(mi_heap_t* heap, bool force) {
    for threads that sleep. */
 enum { QUICK_BLOCKS = 32 };
 
-static void heartbeat(mi_heap_t* heap) {
+void mi_heap_heartbeat(mi_heap_t* heap) {
   mi_tld_t* tld = heap->tld;
   heap->quick_blocks = QUICK_BLOCKS;
   tld->stats.slow_calls++;
@@ -125,7 +125,7 @@ mi_page_t* mi_heap_page_for(mi_heap_t** heap, const mi_request_t* request) {
     *heap = mi_heap_get();
     if (*heap == NULL) return NULL;
   }
-  heartbeat(*heap);
+  mi_heap_heartbeat(*heap);
   mi_page_t* page = find(*heap, request);
   if (mi_likely(page != NULL)) return page;
   mi_request_t least = *request;

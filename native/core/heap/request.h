@@ -14,6 +14,9 @@ typedef struct mi_request_s {
   size_t spare;  /* bytes of `size` that may be left out where memory is short */
 } mi_request_t;
 
+/* What a slow path does now and then for all of the thread's heaps, and for the process. */
+void mi_heap_heartbeat(mi_heap_t* heap);
+
 /* A page from which a block for the request can be popped, or, if it is a page of one block, taken
    next. Runs the heartbeat. NULL and ENOMEM if there is no memory. The heap may be mi_heap_empty;
    it is then made first, and *heap changes. */
