@@ -226,6 +226,29 @@ static void bounded_in_all(void) {
   }
 }
 
+static void* sleeps_with_a_block(void* arg) {
+  mi_free(filled(128 * KIB));
+  void* block = filled(128 * KIB); /* what it kept, if it had room */
+  pthread_barrier_wait(&asleep);
+  pthread_barrier_wait(&asleep);
+  mi_free(block);
+  return arg;
+}
+
+/* Threads that sleep, and keep nothing any more, leave their room to others where it is scarce. */
+static void left_while_asleep(void) {
+  pthread_t threads[SLEEPERS];
+  mi_collect(true);
+  for (int i = 0; i < SLEEPERS; i++) {
+    CHECK_EQ(pthread_create(&threads[i], NULL, sleeps_with_a_block, NULL), 0);
+  }
+  pthread_barrier_wait(&asleep);
+  mi_free(filled(128 * KIB));
+  CHECK_EQ(kept(), 1);
+  pthread_barrier_wait(&asleep);
+  for (int i = 0; i < SLEEPERS; i++) pthread_join(threads[i], NULL);
+}
+
 static void is_zeroed(size_t size) {
   mi_free(filled(size));
   uint8_t* p = mi_calloc(1, size);
@@ -426,6 +449,7 @@ int main(void) {
   not_without_delay();
   room_for_the_last();
   bounded_in_all();
+  left_while_asleep();
   is_zeroed(64 * KIB);
   is_zeroed(100 * KIB);
   is_aligned();
