@@ -27,7 +27,8 @@ memory_t memory_gauges(void);
      heaps_check */
 void memory_check(void);
 
-/* Checks that the pages are counted that there are, and the page map has these. While the process has one thread. */
+/* Checks that the pages are counted that there are, and the page map has these. While the process
+   has one thread. */
 void memory_check_pages(void);
 
 /* Checks that mi_heap_is_valid says so of every heap of this thread, and that their segments are

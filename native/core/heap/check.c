@@ -68,14 +68,16 @@ static bool magazine_is_valid(const mi_heap_t* heap) {
   if (magazine == NULL) return true;
   for (unsigned size_class = 0; size_class < MI_MAGAZINE_CLASSES; size_class++) {
     unsigned in_use = mi_magazine_in_use(magazine, size_class);
-    if (in_use > mi_magazine_depth(magazine, size_class)) return false;
+    unsigned held = 0;
     if (heap->visiting && in_use != 0) return false;
     for (unsigned i = 0; i < MI_MAGAZINE_DEPTH; i++) {
       if (!slot_is_valid(heap, &magazine->slots[size_class][i], size_class)) return false;
       bool is_empty =
           atomic_load_explicit(&magazine->slots[size_class][i], memory_order_relaxed) == 0;
       if (i >= in_use && !is_empty) return false;
+      held += !is_empty;
     }
+    if (held > mi_magazine_depth(magazine, size_class)) return false;
   }
   return true;
 }

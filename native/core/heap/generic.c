@@ -1,6 +1,7 @@
 /* malloc's slow path and its heartbeat. */
 #include "heap/delayed.h"
 #include "heap/heap.h"
+#include "heap/magazine.h"
 #include "heap/magazine_depth.h"
 #include "heap/purge.h"
 #include "heap/reclaim.h"
@@ -35,13 +36,19 @@ void mi_deferred_free(mi_heap_t* heap, bool force) {
    for threads that sleep. */
 enum { QUICK_BLOCKS = 32 };
 
+static void look_after_magazine(mi_heap_t* heap) {
+  mi_magazine_fit(heap);
+  bool due = !mi_magazine_is_watched(heap->magazine) && mi_purge_time(MI_PURGE_LOOKS) != 0;
+  if (mi_unlikely(due)) mi_magazine_watch(heap->magazine);
+}
+
 void mi_heap_heartbeat(mi_heap_t* heap) {
   mi_tld_t* tld = heap->tld;
   heap->quick_blocks = QUICK_BLOCKS;
   tld->stats.slow_calls++;
   mi_deferred_free(heap, false);
   mi_heap_delayed_free(heap);
-  mi_magazine_fit(heap);
+  if (heap->magazine != NULL) look_after_magazine(heap);
   mi_heap_age_retired(heap);
   if (mi_unlikely(tld->until_collect-- == 0)) {
     tld->until_collect = (int)mi_option_get(mi_option_generic_collect);

@@ -13,7 +13,7 @@ _Atomic(mi_magazine_t*) mi_magazines;
 
 /* ---- Start and end ---- */
 
-static void watch(mi_magazine_t* magazine) {
+void mi_magazine_watch(mi_magazine_t* magazine) {
   if (!atomic_load_explicit(&magazine->contended, memory_order_relaxed)) {
     mi_magazine_expect_takers(magazine);
     atomic_store_explicit(&magazine->contended, true, memory_order_relaxed);
@@ -62,7 +62,7 @@ void mi_magazine_start_slow(mi_heap_t* heap) {
   if (delay == 0) return; /* no memory is to wait */
   heap->magazine = find_or_make();
   if (heap->magazine == NULL) return;
-  if (delay > 0) watch(heap->magazine);
+  if (delay > 0) mi_magazine_watch(heap->magazine);
   mi_heap_for_each_page(heap, MI_PAGE_QUEUES, begin_page, NULL);
 }
 
@@ -72,6 +72,11 @@ void mi_magazine_end_slow(mi_magazine_t* magazine) {
 }
 
 /* ---- Giving blocks back ---- */
+
+void mi_magazine_return(mi_block_t* block) {
+  if (MI_HARDENED) mi_magazine_check(block);
+  mi_page_return_block(mi_page_of(block), block);
+}
 
 /* Pops the class. *page: the page of the block. */
 static mi_block_t* pop(mi_magazine_t* magazine, unsigned size_class, mi_page_t** page) {
@@ -139,11 +144,11 @@ void mi_magazine_announce(void) {
 }
 
 void mi_magazine_announce_and_tell(mi_magazine_t* magazine, unsigned size_class) {
-  if (!atomic_load_explicit(&magazine->watched, memory_order_relaxed)) return;
+  if (!mi_magazine_is_watched(magazine)) return;
   if (!atomic_load_explicit(&mi_magazine_announced, memory_order_relaxed)) mi_magazine_announce();
   unsigned in_use = mi_magazine_in_use(magazine, size_class);
   if (in_use < mi_magazine_tells_at(magazine, size_class)) return;
-  mi_magazine_set_told(magazine, size_class, in_use);
+  mi_magazine_tell_beyond(magazine, size_class, in_use);
   if (mi_purge_time(MI_PURGE_LOOKS) == 0) return; /* nothing is ever purged */
   mi_purger_count(MI_WAITING_MAGAZINES, 1);
 }
@@ -171,35 +176,30 @@ static void return_those_of(mi_magazine_t* magazine, mi_page_t* page) {
     /* The slot is in use, so others may be taking the block. Acquire: mi_magazine_empty_slot. */
     word = atomic_exchange_explicit(slot, 0, memory_order_acquire);
     mi_block_t* block = mi_magazine_block(word);
-    if (block == NULL) continue;
-    if (MI_HARDENED) mi_magazine_check(block);
-    mi_page_return_block(page, block);
+    if (block != NULL) mi_magazine_return(block);
   }
   mi_magazine_trim(magazine, size_class);
 }
 
 /* If the page, of which a block is being freed, is in use only for that block and those in the
    magazine, these go back to it. */
-static void let_go(mi_magazine_t* magazine, mi_page_t* page) {
-  size_t others = mi_magazine_count_alive(page) - 1;
-  if (others > mi_magazine_in_use(magazine, mi_magazine_class(page->bin))) return;
-  if (others > mi_magazine_count(magazine, page)) return;
-  return_those_of(magazine, page);
-  mi_magazine_close(magazine, mi_magazine_class(page->bin));
+static void let_go(const mi_putting_t* at) {
+  size_t others = mi_magazine_count_alive(at->page) - 1;
+  if (others == 0 || others > at->in_use || others > mi_magazine_count(at->magazine, at->page))
+    return;
+  return_those_of(at->magazine, at->page);
+  mi_magazine_close(at->magazine, at->size_class);
 }
 
 bool mi_magazine_free(mi_heap_t* heap, mi_page_t* page, mi_block_t* block) {
   mi_magazine_t* magazine = heap->magazine;
   if (heap->visiting) return false;
+  mi_magazine_trim(magazine, mi_magazine_class(page->bin)); /* others may have taken some out */
   mi_putting_t at = mi_magazine_putting(magazine, page);
   if (!mi_magazine_wants(&at)) return false;
   if (!mi_magazine_has_room(&at)) {
-    mi_magazine_trim(magazine, at.size_class); /* others may have taken some out */
-    at = mi_magazine_putting(magazine, page);
-  }
-  if (!mi_magazine_has_room(&at)) {
+    let_go(&at);
     mi_magazine_overflow(magazine, at.size_class);
-    let_go(magazine, page);
     return false;
   }
   mi_magazine_push(&at, block);

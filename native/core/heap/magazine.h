@@ -9,9 +9,9 @@
    written to the page of a block. What holds:
 
      few pages stay in use only because of blocks in a magazine: ARCHITECTURE.md says which
-     unless nothing was ever to be purged when it started, it is *watched*: a thread that purges
-       takes out what was there for the whole delay, and frees it as another thread does. So a
-       thread that falls asleep keeps nothing in its magazine
+     it is *watched*, from the first heartbeat on at which anything is to be purged: a thread that
+       purges takes out what was there for the whole delay, and frees it as another thread does. So
+       a thread that falls asleep keeps nothing in its magazine
      the magazine of a heap that is being visited is empty
 
    Unless a comment says otherwise, everything is for the thread that owns the heap. Most programs
@@ -38,6 +38,13 @@ mi_inline void mi_magazine_start(mi_heap_t* heap) {
   bool many = heap->page_count >= MI_MAGAZINE_LEAST_PAGES || mi_rare(mi_rare_magazine);
   if (mi_unlikely(many) && heap->magazine == NULL) mi_magazine_start_slow(heap);
 }
+
+mi_inline bool mi_magazine_is_watched(const mi_magazine_t* magazine) {
+  /* Acquire: pairs with the release of mi_magazine_watch. */
+  return atomic_load_explicit(&magazine->watched, memory_order_acquire);
+}
+/* From now on sweeps look into the magazine. */
+void mi_magazine_watch(mi_magazine_t* magazine);
 
 void mi_magazine_flush_slow(mi_magazine_t* magazine);
 /* Gives all blocks in the magazine back to their pages. */
@@ -72,6 +79,9 @@ bool mi_magazine_return_one(mi_magazine_t* magazine, unsigned size_class);
 /* mi_magazine_return_one, for a malloc of this bin, which finds the block then. */
 bool mi_magazine_give_back(mi_heap_t* heap, unsigned bin);
 
+/* Gives a block that was just taken out of this thread's magazine back to its page. */
+void mi_magazine_return(mi_block_t* block);
+
 /* How many blocks of the page are in the magazine. */
 size_t mi_magazine_count(const mi_magazine_t* magazine, const mi_page_t* page);
 /* Whether the block is in the magazine of its heap, which the caller owns. */
@@ -96,7 +106,7 @@ extern mi_hidden _Atomic(int64_t) mi_magazine_due;
 extern mi_hidden _Atomic(bool) mi_magazine_announced;
 /* Asks for a sweep. */
 mi_noinline void mi_magazine_announce(void);
-/* After a push. If the magazine is watched: asks for one if none is sure to come, and tells the
+/* After a push. If the magazine is watched: asks for a sweep if none is sure to come, and tells the
    purger if it was not told of many blocks of the class. */
 mi_noinline void mi_magazine_announce_and_tell(mi_magazine_t* magazine, unsigned size_class);
 
@@ -194,7 +204,8 @@ mi_inline size_t mi_magazine_count_alive(const mi_page_t* page) {
   return mi_page_used(page) - mi_tf_count(word);
 }
 
-/* How many blocks of the class there is room for. Never less than are in it. */
+/* How many blocks of the class there is room for. Never less than are in it; but of the slots in
+   use, some may be empty. */
 mi_inline unsigned mi_magazine_depth(const mi_magazine_t* magazine, unsigned size_class) {
   return atomic_load_explicit(&magazine->depth[size_class], memory_order_relaxed);
 }
@@ -209,9 +220,9 @@ mi_inline bool mi_magazine_has_room(const mi_putting_t* at) {
   return at->in_use < mi_magazine_depth(at->magazine, at->size_class);
 }
 
-/* Whether the class may have the block. Not if that alone would keep the page in use, where the
-   class has no other: few blocks of it come and go. Frees of others that are just being purged may
-   hide that. */
+/* Whether the class may have the block. Not if that alone would keep the page in use, where no slot
+   of the class is in use: few of its blocks come and go. Frees of others that are just being purged
+   may hide that. */
 mi_inline bool mi_magazine_wants(const mi_putting_t* at) {
   return mi_likely(at->in_use > 0) || mi_magazine_count_alive(at->page) > 1;
 }
@@ -221,11 +232,12 @@ mi_inline bool mi_magazine_takes(const mi_heap_t* heap, const mi_putting_t* at) 
   return mi_likely(!heap->visiting) && mi_likely(at->in_use > 0) && mi_magazine_has_room(at);
 }
 
-/* The purger was told of so many blocks of the class, or is about to see that they are there. */
-mi_inline void mi_magazine_set_told(mi_magazine_t* magazine, unsigned size_class, unsigned told) {
+/* The purger knows of so many blocks of the class. It is told once there are 64 KiB more. */
+mi_inline void
+mi_magazine_tell_beyond(mi_magazine_t* magazine, unsigned size_class, unsigned known) {
   size_t size = mi_magazine_block_size(size_class);
   unsigned many = (unsigned)((MI_UNIT_SIZE + size - 1) / size);
-  atomic_store_explicit(&magazine->tells_at[size_class], (uint8_t)(told + many),
+  atomic_store_explicit(&magazine->tells_at[size_class], (uint8_t)(known + many),
                         memory_order_relaxed);
 }
 

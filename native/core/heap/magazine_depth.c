@@ -23,7 +23,7 @@ void mi_magazine_start_anew(mi_magazine_t* magazine) {
   for (unsigned size_class = 0; size_class < MI_MAGAZINE_CLASSES; size_class++) {
     set_depth(magazine, size_class, LEAST);
     magazine->overflows[size_class] = 0;
-    mi_magazine_set_told(magazine, size_class, 0);
+    mi_magazine_tell_beyond(magazine, size_class, 0);
   }
   magazine->extra = 0;
   magazine->fits = 0;
@@ -31,21 +31,27 @@ void mi_magazine_start_anew(mi_magazine_t* magazine) {
 
 void mi_magazine_deepen(mi_heap_t* heap, unsigned size_class) {
   mi_magazine_t* magazine = heap->magazine;
+  unsigned missed = magazine->overflows[size_class];
   magazine->overflows[size_class] = 0;
   unsigned depth = mi_magazine_depth(magazine, size_class);
-  if (depth < LEAST) {
-    set_depth(magazine, size_class, LEAST);
-    return;
-  }
-  int64_t more = (int64_t)(depth * mi_magazine_block_size(size_class));
+  unsigned wanted = depth < LEAST ? LEAST : 2 * depth;
+  if (depth < LEAST && LEAST + missed <= MI_MAGAZINE_DEPTH) wanted = LEAST + missed;
+  if (wanted > MI_MAGAZINE_DEPTH) wanted = MI_MAGAZINE_DEPTH;
+  int64_t more = (int64_t)((wanted - depth) * mi_magazine_block_size(size_class));
   int64_t most = (int64_t)(heap->page_count * (MI_UNIT_SIZE / SHARE));
-  if (2 * depth > MI_MAGAZINE_DEPTH || magazine->extra + more > most) return;
-  set_depth(magazine, size_class, 2 * depth);
-  magazine->fits = heap->page_count / 2;
+  if (wanted > LEAST && magazine->extra + more > most) return;
+  set_depth(magazine, size_class, wanted);
+  if (wanted > LEAST) magazine->fits = heap->page_count / 2;
 }
 
 void mi_magazine_close(mi_magazine_t* magazine, unsigned size_class) {
-  set_depth(magazine, size_class, mi_magazine_in_use(magazine, size_class));
+  const _Atomic(uintptr_t)* slots = magazine->slots[size_class];
+  unsigned in_use = mi_magazine_in_use(magazine, size_class);
+  unsigned held = 0;
+  for (unsigned i = 0; i < in_use; i++) {
+    held += atomic_load_explicit(&slots[i], memory_order_relaxed) != 0;
+  }
+  set_depth(magazine, size_class, held);
 }
 
 static void shrink_class(mi_magazine_t* magazine, unsigned size_class) {

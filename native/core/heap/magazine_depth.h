@@ -6,13 +6,14 @@
 
 #include "types.h"
 
-/* malloc finds no block of the class, of which some had no room before. */
+/* malloc finds no block of the class, of which some had no room before: twice as many do from now
+   on. Of a closed class eight, and where there were not too many to fit, those that had none. */
 mi_noinline void mi_magazine_deepen(mi_heap_t* heap, unsigned size_class);
 
 /* A block of the class finds no room. May free others of the class, and so end pages. */
 void mi_magazine_overflow(mi_magazine_t* magazine, unsigned size_class);
 
-/* The class has no room for more blocks than it has, until malloc finds none. */
+/* The class has no room for more blocks than it has, until malloc finds none: it is closed. */
 void mi_magazine_close(mi_magazine_t* magazine, unsigned size_class);
 
 /* The magazine, which is empty, has the least depths again. */
@@ -22,9 +23,7 @@ void mi_magazine_shrink(mi_magazine_t* magazine);
 /* Gives the magazine the least depths if the heap has become much smaller since they grew. May free
    blocks, and so end pages. */
 mi_inline void mi_magazine_fit(mi_heap_t* heap) {
-  if (heap->magazine != NULL && mi_unlikely(heap->page_count < heap->magazine->fits)) {
-    mi_magazine_shrink(heap->magazine);
-  }
+  if (mi_unlikely(heap->page_count < heap->magazine->fits)) mi_magazine_shrink(heap->magazine);
 }
 
 #endif

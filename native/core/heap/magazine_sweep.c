@@ -56,8 +56,7 @@ static bool sweep_slot_of_mine(_Atomic(uintptr_t)* slot) {
   bool left = false;
   mi_block_t* block = take_from(slot, TAKE_OLD, &left);
   if (block == NULL) return left;
-  if (MI_HARDENED) mi_magazine_check(block);
-  mi_page_return_block(mi_page_of(block), block);
+  mi_magazine_return(block);
   return false;
 }
 
@@ -86,7 +85,7 @@ static unsigned sweep_class(const place_t* at, wish_t wish, mi_purge_budget_t* b
     left += mine ? sweep_slot_of_mine(&slots[i]) : sweep_slot(magazine, &slots[i], wish);
   }
   if (mine) mi_magazine_trim(magazine, at->size_class);
-  mi_magazine_set_told(magazine, at->size_class, left);
+  mi_magazine_tell_beyond(magazine, at->size_class, left);
   mi_purge_spend(budget, (seen + BLOCKS_PER_UNIT - 1) / BLOCKS_PER_UNIT);
   return left;
 }
@@ -101,15 +100,10 @@ static size_t sweep_magazine(place_t* at, wish_t wish, mi_purge_budget_t* budget
   return bytes;
 }
 
-static bool is_watched(const mi_magazine_t* magazine) {
-  /* Acquire: pairs with the release of watch (heap/magazine.c). */
-  return atomic_load_explicit(&magazine->watched, memory_order_acquire);
-}
-
 /* Whether another thread's watched magazine has a block that the sweep would take, or its owner
    need not use exchanges any more. */
 static bool has_wanted(const mi_magazine_t* magazine, wish_t wish) {
-  if (!is_watched(magazine) || is_mine(magazine)) return false;
+  if (!mi_magazine_is_watched(magazine) || is_mine(magazine)) return false;
   if (atomic_load_explicit(&magazine->by_exchange, memory_order_relaxed) &&
       mi_magazine_has_fence()) {
     return true;
@@ -126,7 +120,7 @@ static bool has_wanted(const mi_magazine_t* magazine, wish_t wish) {
 
 /* Whether the sweep looks into the magazine. This thread's own is only for TAKE_OLD. */
 static bool is_swept(const mi_magazine_t* magazine, wish_t wish) {
-  return is_watched(magazine) && (wish == TAKE_OLD || !is_mine(magazine));
+  return mi_magazine_is_watched(magazine) && (wish == TAKE_OLD || !is_mine(magazine));
 }
 
 /* Sweeps the watched magazines among the next few, from *at on, until the budget runs out. Returns
@@ -273,7 +267,7 @@ void mi_magazines_forked(const mi_heap_t* heap) {
       atomic_store_explicit(&magazine->owner, 0, memory_order_relaxed);
     }
     /* No purger of this process was told of anything. */
-    for (unsigned i = 0; i < MI_MAGAZINE_CLASSES; i++) mi_magazine_set_told(magazine, i, 0);
+    for (unsigned i = 0; i < MI_MAGAZINE_CLASSES; i++) mi_magazine_tell_beyond(magazine, i, 0);
     /* A block that a lost thread had just taken out is lost. */
     atomic_store_explicit(&magazine->visitors, 0, memory_order_relaxed);
     bool by_exchange = atomic_load_explicit(&magazine->by_exchange, memory_order_relaxed);

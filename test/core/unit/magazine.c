@@ -524,6 +524,24 @@ static void not_without_delay(void) {
   mi_option_set(mi_option_purge_delay, delay);
 }
 
+/* A magazine that is there before anything is to be purged is watched from the next heartbeat on. */
+static void watched_once_there_is_a_delay(void) {
+  long delay = mi_option_get(mi_option_purge_delay);
+  mi_option_set(mi_option_purge_delay, -1);
+  void* blocks[2000];
+  fill(blocks, 2000, 4000);
+  const mi_magazine_t* magazine = heap_of_mine()->magazine;
+  CHECK_PTR(magazine, !=, NULL);
+  mi_free(blocks[100]);
+  CHECK_EQ(held(), 1);
+  CHECK(!atomic_load(&magazine->watched));
+  mi_option_set(mi_option_purge_delay, delay);
+  heap_of_mine()->quick_blocks = 0;
+  blocks[100] = mi_malloc(4000);
+  CHECK(atomic_load(&magazine->watched));
+  free_shuffled(blocks, 2000);
+}
+
 /* Threads end while others look into their magazines. */
 static _Atomic(bool) looking;
 static void* look_all_the_time(void* arg) {
@@ -776,6 +794,7 @@ int main(void) {
   taken_once_the_fence_is_refused();
   with_others();
   not_without_delay();
+  watched_once_there_is_a_delay();
   mi_collect(true);
   memory_check();
   return 0;

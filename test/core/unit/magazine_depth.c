@@ -124,6 +124,7 @@ static void closes_where_pages_end(void) {
   begin(&load, SIZE);
   free_all(&load);
   CHECK_CMP(depth_of(SIZE), <, LEAST);
+  CHECK_CMP(magazine_of_mine()->overflows[class_of(SIZE)], <=, 3 * MI_MAGAZINE_DEPTH);
   heaps_check();
   for (size_t i = 0; i < BLOCKS; i++) load.blocks[i] = mi_malloc(SIZE);
   CHECK_EQ(held(magazine_of_mine(), SIZE), 0);
@@ -131,6 +132,52 @@ static void closes_where_pages_end(void) {
   free_some(&load, BATCH);
   alloc_some(&load, BATCH);
   CHECK_CMP(depth_of(SIZE), >=, LEAST);
+  end(&load);
+}
+
+/* Whole pages come and go: what had no room before finds some when it comes the next time. */
+static void opens_as_far_as_needed(void) {
+  enum { COUNT = 40 };
+  void* blocks[COUNT];
+  mi_collect(true);
+  int64_t searches = 0;
+  for (int round = 0; round < 8; round++) {
+    if (round == 4) searches = mi_heap_get_backing()->tld->stats.page_searches;
+    for (int i = 0; i < COUNT; i++) blocks[i] = mi_malloc(6000);
+    for (int i = 0; i < COUNT; i++) mi_free(blocks[i]);
+  }
+  CHECK_EQ(held(magazine_of_mine(), 6000), COUNT);
+  CHECK_EQ(mi_heap_get_backing()->tld->stats.page_searches, searches);
+  mi_collect(true);
+}
+
+/* Also where a page's blocks went back out of a class that was as deep as may be. */
+static void opens_again(void) {
+  enum { OTHERS = 44 };
+  workload_t load;
+  begin(&load, SIZE);
+  churn(&load);
+  CHECK_EQ(depth_of(SIZE), MI_MAGAZINE_DEPTH);
+  const mi_page_t* page = mi_page_of(load.blocks[BLOCKS - 100]);
+  for (size_t i = 0, others = 0; others < OTHERS; i++) {
+    if (mi_page_of(load.blocks[3 * i]) == page) continue;
+    mi_free(load.blocks[3 * i]);
+    load.blocks[3 * i] = NULL;
+    others++;
+  }
+  for (size_t i = 0; i < BLOCKS; i++) {
+    if (load.blocks[i] == NULL || mi_page_of(load.blocks[i]) != page) continue;
+    mi_free(load.blocks[i]);
+    load.blocks[i] = NULL;
+  }
+  CHECK_EQ(depth_of(SIZE), OTHERS);
+  CHECK_EQ(held(magazine_of_mine(), SIZE), OTHERS);
+  heaps_check();
+  for (size_t i = 0; i < BLOCKS; i++) {
+    if (load.blocks[i] == NULL) load.blocks[i] = mi_malloc(SIZE);
+  }
+  churn(&load);
+  CHECK_EQ(depth_of(SIZE), MI_MAGAZINE_DEPTH);
   end(&load);
 }
 
@@ -171,6 +218,7 @@ static void is_told_of(void) {
   unsigned in_use = mi_magazine_in_use(magazine_of_mine(), class_of(SIZE));
   CHECK_CMP(tells_at * SIZE, >=, 2 * MI_UNIT_SIZE);
   CHECK_CMP(tells_at, >, in_use);
+  CHECK_CMP(tells_at, <=, in_use + MI_UNIT_SIZE / SIZE + 1);
   alloc_some(&load, BATCH);
   end(&load);
 }
@@ -267,6 +315,8 @@ int main(void) {
   holds_no_more_than_half_of_the_heap();
   shrinks_after_a_peak();
   closes_where_pages_end();
+  opens_as_far_as_needed();
+  opens_again();
   shrinks_when_collected();
   shrinks_with_its_heap(rest);
   is_told_of();
