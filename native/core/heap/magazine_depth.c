@@ -34,14 +34,18 @@ void mi_magazine_deepen(mi_heap_t* heap, unsigned size_class) {
   unsigned missed = magazine->overflows[size_class];
   magazine->overflows[size_class] = 0;
   unsigned depth = mi_magazine_depth(magazine, size_class);
-  unsigned wanted = depth < LEAST ? LEAST : 2 * depth;
-  if (depth < LEAST && LEAST + missed <= MI_MAGAZINE_DEPTH) wanted = LEAST + missed;
-  if (wanted > MI_MAGAZINE_DEPTH) wanted = MI_MAGAZINE_DEPTH;
+  unsigned wanted = 2 * depth < MI_MAGAZINE_DEPTH ? 2 * depth : MI_MAGAZINE_DEPTH;
+  if (depth < LEAST) {
+    set_depth(magazine, size_class, LEAST);
+    depth = LEAST;
+    wanted = LEAST + missed;
+  }
+  if (wanted == depth || wanted > MI_MAGAZINE_DEPTH) return;
   int64_t more = (int64_t)((wanted - depth) * mi_magazine_block_size(size_class));
   int64_t most = (int64_t)(heap->page_count * (MI_UNIT_SIZE / SHARE));
-  if (wanted > LEAST && magazine->extra + more > most) return;
+  if (magazine->extra + more > most) return;
   set_depth(magazine, size_class, wanted);
-  if (wanted > LEAST) magazine->fits = heap->page_count / 2;
+  magazine->fits = heap->page_count / 2;
 }
 
 void mi_magazine_close(mi_magazine_t* magazine, unsigned size_class) {

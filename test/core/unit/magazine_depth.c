@@ -103,6 +103,14 @@ static void holds_no_more_than_half_of_the_heap(void) {
   }
   CHECK_CMP(room, >, heap->page_count * MI_UNIT_SIZE / 4);
   CHECK_CMP(room, <=, heap->page_count * MI_UNIT_SIZE / 2);
+  /* A closed class opens all the same, as far as any may be open. */
+  unsigned last = MI_MAGAZINE_CLASSES - 1;
+  mi_magazine_close(heap->magazine, last);
+  CHECK_EQ(mi_magazine_depth(heap->magazine, last), 0);
+  for (unsigned i = 0; i < last; i++) mi_magazine_deepen(heap, i);
+  heap->magazine->overflows[last] = MI_MAGAZINE_DEPTH - LEAST;
+  mi_magazine_deepen(heap, last);
+  CHECK_EQ(mi_magazine_depth(heap->magazine, last), LEAST);
   mi_collect(true);
 }
 
