@@ -78,20 +78,14 @@ void mi_magazine_return(mi_block_t* block) {
   mi_page_return_block(mi_page_of(block), block);
 }
 
-/* Pops the class. *page: the page of the block. */
-static mi_block_t* pop(mi_magazine_t* magazine, unsigned size_class, mi_page_t** page) {
-  mi_block_t* block =
-      mi_magazine_pop(magazine, size_class, mi_magazine_in_use(magazine, size_class));
-  if (block == NULL) return NULL;
-  *page = mi_page_of(block);
-  return block;
+static mi_block_t* pop(mi_magazine_t* magazine, unsigned size_class) {
+  return mi_magazine_pop(magazine, size_class, mi_magazine_in_use(magazine, size_class));
 }
 
 bool mi_magazine_return_one(mi_magazine_t* magazine, unsigned size_class) {
-  mi_page_t* page;
-  mi_block_t* block = pop(magazine, size_class, &page);
+  mi_block_t* block = pop(magazine, size_class);
   if (block == NULL) return false;
-  mi_page_return_block(page, block);
+  mi_page_return_block(mi_page_of(block), block);
   return true;
 }
 
@@ -116,9 +110,9 @@ bool mi_magazine_give_back(mi_heap_t* heap, unsigned bin) {
   if (bin <= mi_bin_of(MI_SMALL_SIZE_MAX) || bin >= MI_BIN_LARGE) {
     return false;
   }
-  mi_page_t* page;
-  mi_block_t* block = pop(heap->magazine, mi_magazine_class(bin), &page);
+  mi_block_t* block = pop(heap->magazine, mi_magazine_class(bin));
   if (block == NULL) return false;
+  mi_page_t* page = mi_page_of(block);
   /* malloc is to find the page, however few of its blocks are free. First, since the page may end
      with this block. */
   if (page->in_full && mi_page_clear_full(page)) mi_page_leave_full(heap, page);
@@ -157,6 +151,7 @@ size_t mi_magazine_count(const mi_magazine_t* magazine, const mi_page_t* page) {
   unsigned size_class = mi_magazine_class(page->bin);
   const _Atomic(uintptr_t)* slots = magazine->slots[size_class];
   unsigned in_use = mi_magazine_in_use(magazine, size_class);
+  /* What mi_page_contains asks, once for all slots: a free without room may wait for this. */
   uintptr_t start = (uintptr_t)page->start;
   size_t size = page->reserved * page->block_size;
   size_t count = 0;

@@ -20,8 +20,8 @@ void mi_magazine_close(mi_magazine_t* magazine, unsigned size_class);
 void mi_magazine_start_anew(mi_magazine_t* magazine);
 
 void mi_magazine_shrink(mi_magazine_t* magazine);
-/* Gives the magazine the least depths if the heap has become much smaller since they grew. May free
-   blocks, and so end pages. */
+/* Gives the magazine of the heap, which must have one, the least depths if the heap has become much
+   smaller since they grew. May free blocks, and so end pages. */
 mi_inline void mi_magazine_fit(mi_heap_t* heap) {
   if (mi_unlikely(heap->page_count < heap->magazine->fits)) mi_magazine_shrink(heap->magazine);
 }

@@ -38,12 +38,13 @@ static bool find_holes(found_t* found, uint64_t holes) {
 /* The counts of blocks prove nothing: the lost thread may have changed one of them and not yet the
    other. But a block on a list is free: malloc takes it off before the program has it. */
 static bool is_free(const mi_page_t* page, uintptr_t word) {
-  /* All blocks are on one list, or were. */
+  /* All blocks are on one list, or were. In checked builds the list is followed: a block that was
+     freed twice may have been counted in place of one that is alive. */
   if (mi_tf_is_purged(word) || (!MI_CHECKED && (word & MI_TF_WHOLE) != 0)) return true;
   found_t found = {{0}, 0};
-  return (find_list(&found, page, page->free) && find_list(&found, page, page->local_free) &&
-          find_list(&found, page, mi_tf_list(word)) && find_holes(&found, mi_page_holes(page)) &&
-          found.count == page->capacity);
+  return find_list(&found, page, page->free) && find_list(&found, page, page->local_free) &&
+         find_list(&found, page, mi_tf_list(word)) && find_holes(&found, mi_page_holes(page)) &&
+         found.count == page->capacity;
 }
 
 bool mi_page_forget_if_free(mi_page_t* page) {

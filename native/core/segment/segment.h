@@ -129,8 +129,8 @@ bool mi_segment_has_free_page(const mi_segments_tld_t* tld, size_t block_size);
 /* Gives back a page that has no living block; with the last page of a segment, the segment too. */
 void mi_segment_page_free(mi_segments_tld_t* tld, mi_page_t* page);
 
-/* In a forked child: takes back the units that a lost thread was purging, or taking, where no thread
-   that is lost owns the segment, or mi_segment_forget_ended_pages was called. */
+/* In a forked child: takes back the units that a lost thread was purging or taking. For a segment
+   that no lost thread owns, or after mi_segment_forget_ended_pages. */
 void mi_segment_restore_units(mi_segment_t* segment);
 
 /* In a forked child, for a segment that a lost thread owned or held, which may have been in the
