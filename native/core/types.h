@@ -215,7 +215,6 @@ typedef struct mi_page_s {
   uint8_t shared_credit : 3; /* above 0: the page will be SHARED when it is full */
   uint8_t retire_expire;     /* calls of mi_heap_collect_retired that are left; 0: not retired */
   bool in_full;              /* in the full queue */
-  bool to_magazine;          /* the owner's frees go to the heap's magazine */
   uint16_t owner_shared;     /* blocks that the owner put on thread_free (page/collect.c) */
   struct mi_page_s* next;    /* in its queue */
   struct mi_page_s* prev;
@@ -246,6 +245,8 @@ typedef struct mi_page_s {
   /* What the page counted for when it was retired last, or counts for now (heap/retire.c); 0: it
      never was. For the owner. */
   uint32_t retired_bytes;
+  /* Where in the heap's magazine the owner's frees go; NULL: nowhere. For the owner. */
+  struct mi_magazine_stack_s* stack;
   /* The heap whose page this is. NULL: the page is abandoned, communal, or not in use. Written by
      the owner. A holder of a block may compare it; another thread may follow it only while it has
      set NOTIFYING: its acquire pairs with the release in mi_page_set_full. */
@@ -452,34 +453,40 @@ typedef struct mi_thread_stats_s {
 enum { MI_MAGAZINE_CLASSES = 40, MI_MAGAZINE_DEPTH = 64 };
 _Static_assert(MI_SMALL_SIZE_MAX << (MI_MAGAZINE_CLASSES / 8) == MI_MEDIUM_BLOCK_MAX,
                "there are eight classes to a doubling");
+
+/* The blocks of one size class in a magazine. The slots lie apart, so that who looks through all
+   stacks reads few lines. */
+typedef struct mi_magazine_stack_s {
+  /* How many slots are in use, from the first one on. A pop writes it before it empties the slot, a
+     push after it has filled one. */
+  _Atomic(uint8_t) count;
+  _Atomic(uint8_t) depth; /* how many it may use now: heap/magazine_depth.c */
+  /* With so many blocks the purger is to be told that they wait: 64 KiB more than it was told of,
+     or the last sweep left. */
+  _Atomic(uint8_t) tells_at; /* sweeps of other threads write it, too: a hint */
+  uint8_t overflows;         /* for the owner: blocks that found no room since malloc found none */
+  uint32_t block_size;       /* fixed */
+  /* Fixed, MI_MAGAZINE_DEPTH of them. In each the address of a block, with bit 0 set if the last
+     sweep saw it there; 0: none, or another thread took it. */
+  _Atomic(uintptr_t)* slots;
+} mi_magazine_stack_t;
+
 typedef struct mi_magazine_s {
-  /* How many slots of each class are in use, from the first one on. A pop writes it before it
-     empties the slot, a push after it has filled one. */
-  _Atomic(uint8_t) count[MI_MAGAZINE_CLASSES];
-  /* How many it may use now: heap/magazine_depth.c. */
-  _Atomic(uint8_t) depth[MI_MAGAZINE_CLASSES];
-  /* With so many blocks of each class the purger is to be told that they wait: 64 KiB more than it
-     was told of, or the last sweep left. */
-  _Atomic(uint8_t) tells_at[MI_MAGAZINE_CLASSES];
-  /* For the owner. How many blocks of each class found no room since malloc found none. */
-  uint8_t overflows[MI_MAGAZINE_CLASSES];
   /* For the owner: the bytes that may be in it beyond the least depths; below 0 where classes are
      closed. */
   int64_t extra;
   size_t fits; /* for the owner: the heap has too few pages for these depths if it has fewer */
-  _Atomic(uintptr_t) owner; /* id of the thread that has it; 0: none, and any thread may take it */
-  _Atomic(bool) watched;    /* other threads take what lies in it for long */
-  /* It was watched once, and a thread may still look into it. */
-  _Atomic(bool) contended;
+  _Atomic(uintptr_t) owner;  /* id of the thread that has it; 0: none, and any thread may take it */
+  _Atomic(bool) watched;     /* other threads take what lies in it for long */
+  _Atomic(bool) was_watched; /* once, and a thread may still look into it */
   /* Threads that take blocks out, or are about to: meanwhile the owner does so by exchanges. One
      more while `by_exchange`. */
   _Atomic(uint32_t) takers;
   _Atomic(bool) by_exchange;  /* the owner always does so */
   _Atomic(uint32_t) visitors; /* threads that look into it now, and may hold blocks of it */
   struct mi_magazine_s* next; /* in the list of all magazines */
-  /* The address of a block, with bit 0 set if the last sweep saw it there; 0: none, or another
-     thread took it. */
-  _Atomic(uintptr_t) slots[MI_MAGAZINE_CLASSES][MI_MAGAZINE_DEPTH];
+  mi_magazine_stack_t stacks[MI_MAGAZINE_CLASSES];
+  _Atomic(uintptr_t) slots[MI_MAGAZINE_CLASSES][MI_MAGAZINE_DEPTH]; /* of the stacks */
 } mi_magazine_t;
 
 enum { MI_SINGLES = 4 }; /* pages of one block that a heap keeps at most */
@@ -517,6 +524,7 @@ typedef struct mi_heap_s {
   /* Pages of each bin below MI_BIN_LARGE, also those in the full queue; then those of all others. */
   uint32_t pages_of[MI_PAGE_QUEUES];
   uint8_t loans[MI_BIN_LARGE]; /* loans that each bin asked for in this round (heap/find.c) */
+  mi_magazine_stack_t* stacks[MI_MAGAZINE_CLASSES]; /* those of the magazine, or NULL */
   mi_page_queue_t pages[MI_PAGE_QUEUES];
   mi_segments_tld_t own_segments; /* used if the heap was made for an arena */
 #if MI_GUARDED

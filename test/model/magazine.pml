@@ -19,7 +19,7 @@
 #define BLOCK(word) (word >> 1)
 byte slot[SLOTS];
 byte count;
-bit watched, contended, announced, looking;
+bit watched, was_watched, announced, looking;
 byte visitors, takers;
 bit by_exchange, can_fence;
 byte forced;
@@ -91,10 +91,10 @@ inline empty_slot() {
 
 inline watch() {
   if
-  :: !contended && !can_fence -> takers++; by_exchange = 1
+  :: !was_watched && !can_fence -> takers++; by_exchange = 1
   :: else
   fi;
-  contended = 1; watched = 1; announce()
+  was_watched = 1; watched = 1; announce()
 }
 
 /* b: the block, or 0. */

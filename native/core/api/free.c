@@ -113,10 +113,10 @@ static mi_noinline void free_in_any_page(void* p, mi_page_t* page) {
 
 void mi_free_in_page(void* p, mi_page_t* page) {
   if (mi_page_is_freer_to_magazine(page)) {
-    mi_heap_t* heap = atomic_load_explicit(&page->heap, memory_order_relaxed);
-    mi_putting_t at = mi_magazine_putting(heap->magazine, page);
-    if (mi_magazine_takes(heap, &at)) {
-      mi_magazine_push(&at, p);
+    mi_magazine_stack_t* stack = page->stack;
+    size_t in_use = mi_magazine_in_use(stack);
+    if (mi_magazine_takes(stack, in_use)) {
+      mi_magazine_push(stack, in_use, page, p);
       return;
     }
   }

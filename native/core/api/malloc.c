@@ -100,12 +100,12 @@ static mi_noinline void* alloc_next(mi_heap_t* heap, mi_page_t* page, bool zero)
   return take_next(page, zero);
 }
 
-/* Pops the heap's magazine. NULL if it has no block of the bin, or a heartbeat is due. */
-mi_inline mi_block_t* alloc_from_magazine(mi_heap_t* heap, mi_magazine_t* magazine, size_t bin) {
-  unsigned size_class = mi_magazine_class(bin);
-  unsigned in_use = mi_magazine_in_use(magazine, size_class);
+/* Pops a stack of the heap's magazine. NULL if it has no block, another thread took the first one, or
+   a heartbeat is due. */
+mi_inline mi_block_t* alloc_from_magazine(mi_heap_t* heap, mi_magazine_stack_t* stack) {
+  size_t in_use = mi_magazine_in_use(stack);
   if (in_use == 0 || !mi_heap_spend(heap, 1)) return NULL;
-  return mi_magazine_pop(magazine, size_class, in_use);
+  return mi_magazine_pop_top(heap->magazine, stack, in_use);
 }
 
 /* Hands out a block that was popped from the magazine. */
@@ -142,22 +142,20 @@ mi_inline void* alloc_medium(size_t size, mi_heap_t* heap, size_t bin, bool zero
 static void* alloc_at_heartbeat(size_t size, mi_heap_t* heap, size_t bin, bool zero) {
   begin_slow_call();
   mi_heap_heartbeat(heap);
-  mi_block_t* block = alloc_from_magazine(heap, heap->magazine, bin);
+  mi_block_t* block = mi_magazine_pop(heap->magazine, mi_magazine_stack(heap, bin));
   void* p = block != NULL ? hand_out_again(block, bin, zero) : alloc_medium(size, heap, bin, zero);
   mi_deliver_misuse();
   end_slow_call();
   return p;
 }
 
-/* Where the magazine has no block, or a heartbeat is due. A call of its own, so that popping the
-   magazine saves no registers. */
+/* Where alloc_from_magazine returned NULL. If other threads take blocks, a heartbeat may come before
+   its time. A call of its own, so that popping the magazine saves no registers. */
 static mi_noinline void* alloc_beside_magazine(size_t size, mi_heap_t* heap, bool zero) {
   size_t bin = mi_bin_of_geometric(size);
-  unsigned size_class = mi_magazine_class(bin);
-  if (mi_magazine_in_use(heap->magazine, size_class) > 0) {
-    return alloc_at_heartbeat(size, heap, bin, zero);
-  }
-  if (mi_unlikely(heap->magazine->overflows[size_class] > 0)) mi_magazine_deepen(heap, size_class);
+  mi_magazine_stack_t* stack = mi_magazine_stack(heap, bin);
+  if (mi_magazine_in_use(stack) > 0) return alloc_at_heartbeat(size, heap, bin, zero);
+  if (mi_unlikely(stack->overflows > 0)) mi_magazine_deepen(heap, stack);
   return alloc_medium(size, heap, bin, zero);
 }
 
@@ -165,9 +163,9 @@ static mi_noinline void* alloc_beside_magazine(size_t size, mi_heap_t* heap, boo
 mi_inline void* alloc_larger(size_t size, mi_heap_t* heap, bool zero) {
   if (mi_unlikely(size > MI_MEDIUM_BLOCK_MAX)) return alloc_large(size, heap, zero);
   size_t bin = mi_bin_of_geometric(size);
-  mi_magazine_t* magazine = heap->magazine;
-  if (magazine == NULL) return alloc_medium(size, heap, bin, zero);
-  mi_block_t* block = alloc_from_magazine(heap, magazine, bin);
+  mi_magazine_stack_t* stack = mi_magazine_stack(heap, bin);
+  if (stack == NULL) return alloc_medium(size, heap, bin, zero);
+  mi_block_t* block = alloc_from_magazine(heap, stack);
   if (mi_unlikely(block == NULL)) return alloc_beside_magazine(size, heap, zero);
   return hand_out_again(block, bin, zero);
 }

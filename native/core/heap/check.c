@@ -46,38 +46,41 @@ static bool delayed_is_valid(mi_heap_t* heap) {
   return listed >= noticed;
 }
 
-static bool
-slot_is_valid(const mi_heap_t* heap, const _Atomic(uintptr_t)* slot, unsigned size_class) {
+static bool slot_is_valid(const mi_heap_t* heap, const mi_magazine_stack_t* stack, unsigned index) {
+  const _Atomic(uintptr_t)* slot = &stack->slots[index];
   uintptr_t word = atomic_load_explicit(slot, memory_order_relaxed);
   const mi_block_t* block = mi_magazine_block(word);
   if (block == NULL) return true;
   const mi_page_t* page = mi_page_of(block);
   bool is_valid = atomic_load_explicit(&page->heap, memory_order_relaxed) == heap &&
-                  mi_magazine_class(page->bin) == size_class &&
+                  page->stack == stack && page->block_size == stack->block_size &&
                   mi_page_block_of(page, block) == block && !mi_page_block_is_free(page, block);
   /* Another thread may have taken the block meanwhile. */
   return is_valid || atomic_load_explicit(slot, memory_order_relaxed) != word;
 }
 
-static bool counts_magazine(const mi_heap_t* heap, const mi_page_t* page) {
-  return !page->to_magazine || mi_magazine_count(heap->magazine, page) <= mi_page_used(page);
+static bool counts_magazine(const mi_page_t* page) {
+  return page->stack == NULL || mi_magazine_count(page) <= mi_page_used(page);
+}
+
+static bool stack_is_valid(const mi_heap_t* heap, const mi_magazine_stack_t* stack) {
+  size_t in_use = mi_magazine_in_use(stack);
+  size_t held = 0;
+  if (heap->visiting && in_use != 0) return false;
+  for (unsigned i = 0; i < MI_MAGAZINE_DEPTH; i++) {
+    if (!slot_is_valid(heap, stack, i)) return false;
+    bool is_empty = atomic_load_explicit(&stack->slots[i], memory_order_relaxed) == 0;
+    if (i >= in_use && !is_empty) return false;
+    held += !is_empty;
+  }
+  return held <= mi_magazine_depth(stack);
 }
 
 static bool magazine_is_valid(const mi_heap_t* heap) {
   const mi_magazine_t* magazine = heap->magazine;
   if (magazine == NULL) return true;
-  for (unsigned size_class = 0; size_class < MI_MAGAZINE_CLASSES; size_class++) {
-    unsigned in_use = mi_magazine_in_use(magazine, size_class);
-    unsigned held = 0;
-    if (heap->visiting && in_use != 0) return false;
-    for (unsigned i = 0; i < MI_MAGAZINE_DEPTH; i++) {
-      if (!slot_is_valid(heap, &magazine->slots[size_class][i], size_class)) return false;
-      bool is_empty =
-          atomic_load_explicit(&magazine->slots[size_class][i], memory_order_relaxed) == 0;
-      if (i >= in_use && !is_empty) return false;
-      held += !is_empty;
-    }
-    if (held > mi_magazine_depth(magazine, size_class)) return false;
+  for (unsigned i = 0; i < MI_MAGAZINE_CLASSES; i++) {
+    if (!stack_is_valid(heap, &magazine->stacks[i])) return false;
   }
   return true;
 }
@@ -101,7 +104,7 @@ bool mi_heap_is_valid(mi_heap_t* heap) {
     const mi_page_t* prev = NULL;
     for (mi_page_t* page = heap->pages[queue].first; page != NULL; prev = page, page = page->next) {
       if (page->prev != prev || !page_belongs(heap, page, queue) || !mi_page_is_valid(page) ||
-          !counts_magazine(heap, page)) {
+          !counts_magazine(page)) {
         return false;
       }
       count++;

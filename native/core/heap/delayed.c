@@ -150,7 +150,7 @@ static void take_back(mi_page_t* page) {
 
 void mi_page_free_block(mi_page_t* page, mi_block_t* block) {
   mi_heap_t* heap = atomic_load_explicit(&page->heap, memory_order_relaxed);
-  if (page->to_magazine && mi_magazine_free(heap, page, block)) return;
+  if (page->stack != NULL && mi_magazine_free(heap, page, block)) return;
   mi_page_return_block(page, block);
 }
 

@@ -1,5 +1,7 @@
 #include "heap/magazine.h"
 
+#include <string.h>
+
 #include "heap/delayed.h"
 #include "heap/heap.h"
 #include "heap/magazine_depth.h"
@@ -14,9 +16,9 @@ _Atomic(mi_magazine_t*) mi_magazines;
 /* ---- Start and end ---- */
 
 void mi_magazine_watch(mi_magazine_t* magazine) {
-  if (!atomic_load_explicit(&magazine->contended, memory_order_relaxed)) {
+  if (!atomic_load_explicit(&magazine->was_watched, memory_order_relaxed)) {
     mi_magazine_expect_takers(magazine);
-    atomic_store_explicit(&magazine->contended, true, memory_order_relaxed);
+    atomic_store_explicit(&magazine->was_watched, true, memory_order_relaxed);
   }
   /* Release: a sweep that finds it set sees the blocks that are in the magazine. */
   atomic_store_explicit(&magazine->watched, true, memory_order_release);
@@ -34,6 +36,11 @@ static bool take(mi_magazine_t* magazine) {
 static mi_magazine_t* make(void) {
   mi_magazine_t* magazine = mi_memory_map(sizeof(*magazine), MI_WORD_SIZE, MI_MAP_MEMORY);
   if (magazine == NULL) return NULL;
+  for (unsigned i = 0; i < MI_MAGAZINE_CLASSES; i++) {
+    size_t block_size = mi_bin_block_size(mi_bin_of(MI_SMALL_SIZE_MAX) + 1 + i);
+    magazine->stacks[i].block_size = (uint32_t)block_size;
+    magazine->stacks[i].slots = magazine->slots[i];
+  }
   mi_magazine_start_anew(magazine);
   atomic_store_explicit(&magazine->owner, mi_os_thread_id(), memory_order_relaxed);
   magazine->next = atomic_load_explicit(&mi_magazines, memory_order_relaxed);
@@ -62,11 +69,15 @@ void mi_magazine_start_slow(mi_heap_t* heap) {
   if (delay == 0) return; /* no memory is to wait */
   heap->magazine = find_or_make();
   if (heap->magazine == NULL) return;
+  for (unsigned i = 0; i < MI_MAGAZINE_CLASSES; i++) heap->stacks[i] = &heap->magazine->stacks[i];
   if (delay > 0) mi_magazine_watch(heap->magazine);
   mi_heap_for_each_page(heap, MI_PAGE_QUEUES, begin_page, NULL);
 }
 
-void mi_magazine_end_slow(mi_magazine_t* magazine) {
+void mi_magazine_end_slow(mi_heap_t* heap) {
+  mi_magazine_t* magazine = heap->magazine;
+  heap->magazine = NULL;
+  memset(heap->stacks, 0, sizeof(heap->stacks));
   atomic_store_explicit(&magazine->watched, false, memory_order_relaxed);
   atomic_store_explicit(&magazine->owner, 0, memory_order_release);
 }
@@ -78,20 +89,25 @@ void mi_magazine_return(mi_block_t* block) {
   mi_page_return_block(mi_page_of(block), block);
 }
 
-static mi_block_t* pop(mi_magazine_t* magazine, unsigned size_class) {
-  return mi_magazine_pop(magazine, size_class, mi_magazine_in_use(magazine, size_class));
+mi_block_t* mi_magazine_pop(mi_magazine_t* magazine, mi_magazine_stack_t* stack) {
+  mi_block_t* block = NULL;
+  size_t in_use;
+  while (block == NULL && (in_use = mi_magazine_in_use(stack)) > 0) {
+    block = mi_magazine_pop_top(magazine, stack, in_use);
+  }
+  return block;
 }
 
-bool mi_magazine_return_one(mi_magazine_t* magazine, unsigned size_class) {
-  mi_block_t* block = pop(magazine, size_class);
+bool mi_magazine_return_one(mi_magazine_t* magazine, mi_magazine_stack_t* stack) {
+  mi_block_t* block = mi_magazine_pop(magazine, stack);
   if (block == NULL) return false;
   mi_page_return_block(mi_page_of(block), block);
   return true;
 }
 
 void mi_magazine_flush_slow(mi_magazine_t* magazine) {
-  for (unsigned size_class = 0; size_class < MI_MAGAZINE_CLASSES; size_class++) {
-    while (mi_magazine_return_one(magazine, size_class)) {
+  for (unsigned i = 0; i < MI_MAGAZINE_CLASSES; i++) {
+    while (mi_magazine_return_one(magazine, &magazine->stacks[i])) {
     }
   }
   mi_magazine_start_anew(magazine);
@@ -110,7 +126,7 @@ bool mi_magazine_give_back(mi_heap_t* heap, unsigned bin) {
   if (bin <= mi_bin_of(MI_SMALL_SIZE_MAX) || bin >= MI_BIN_LARGE) {
     return false;
   }
-  mi_block_t* block = pop(heap->magazine, mi_magazine_class(bin));
+  mi_block_t* block = mi_magazine_pop(heap->magazine, mi_magazine_stack(heap, bin));
   if (block == NULL) return false;
   mi_page_t* page = mi_page_of(block);
   /* malloc is to find the page, however few of its blocks are free. First, since the page may end
@@ -137,35 +153,35 @@ void mi_magazine_announce(void) {
   }
 }
 
-void mi_magazine_announce_and_tell(mi_magazine_t* magazine, unsigned size_class) {
-  if (!mi_magazine_is_watched(magazine)) return;
+void mi_magazine_announce_and_tell(const mi_page_t* page) {
+  const mi_heap_t* heap = atomic_load_explicit(&page->heap, memory_order_relaxed);
+  if (!mi_magazine_is_watched(heap->magazine)) return;
   if (!atomic_load_explicit(&mi_magazine_announced, memory_order_relaxed)) mi_magazine_announce();
-  unsigned in_use = mi_magazine_in_use(magazine, size_class);
-  if (in_use < mi_magazine_tells_at(magazine, size_class)) return;
-  mi_magazine_tell_beyond(magazine, size_class, in_use);
+  size_t in_use = mi_magazine_in_use(page->stack);
+  if (in_use < mi_magazine_tells_at(page->stack)) return;
+  mi_magazine_tell_beyond(page->stack, in_use);
   if (mi_purge_time(MI_PURGE_LOOKS) == 0) return; /* nothing is ever purged */
   mi_purger_count(MI_WAITING_MAGAZINES, 1);
 }
 
-size_t mi_magazine_count(const mi_magazine_t* magazine, const mi_page_t* page) {
-  unsigned size_class = mi_magazine_class(page->bin);
-  const _Atomic(uintptr_t)* slots = magazine->slots[size_class];
-  unsigned in_use = mi_magazine_in_use(magazine, size_class);
+size_t mi_magazine_count(const mi_page_t* page) {
+  const _Atomic(uintptr_t)* slots = page->stack->slots;
+  size_t in_use = mi_magazine_in_use(page->stack);
   /* What mi_page_contains asks, once for all slots: a free without room may wait for this. */
   uintptr_t start = (uintptr_t)page->start;
   size_t size = page->reserved * page->block_size;
   size_t count = 0;
-  for (unsigned i = 0; i < in_use; i++) {
+  for (size_t i = 0; i < in_use; i++) {
     count += atomic_load_explicit(&slots[i], memory_order_relaxed) - start < size;
   }
   return count;
 }
 
 /* Returns the blocks of the page. The others stay where they are, for sweeps to see. */
-static void return_those_of(mi_magazine_t* magazine, mi_page_t* page) {
-  unsigned size_class = mi_magazine_class(page->bin);
-  for (unsigned i = mi_magazine_in_use(magazine, size_class); i-- > 0;) {
-    _Atomic(uintptr_t)* slot = &magazine->slots[size_class][i];
+static void return_those_of(mi_page_t* page) {
+  mi_magazine_stack_t* stack = page->stack;
+  for (size_t i = mi_magazine_in_use(stack); i-- > 0;) {
+    _Atomic(uintptr_t)* slot = &stack->slots[i];
     uintptr_t word = atomic_load_explicit(slot, memory_order_relaxed);
     if (!mi_page_contains(page, mi_magazine_block(word))) continue;
     /* The slot is in use, so others may be taking the block. Acquire: mi_magazine_empty_slot. */
@@ -173,43 +189,39 @@ static void return_those_of(mi_magazine_t* magazine, mi_page_t* page) {
     mi_block_t* block = mi_magazine_block(word);
     if (block != NULL) mi_magazine_return(block);
   }
-  mi_magazine_trim(magazine, size_class);
+  mi_magazine_trim(stack);
 }
 
 /* If the page, of which a block is being freed, is in use only for that block and those in the
    magazine, these go back to it. */
-static void let_go(const mi_putting_t* at) {
-  size_t others = mi_magazine_count_alive(at->page) - 1;
-  if (others == 0 || others > at->in_use || others > mi_magazine_count(at->magazine, at->page))
-    return;
-  return_those_of(at->magazine, at->page);
-  mi_magazine_close(at->magazine, at->size_class);
+static void let_go(mi_magazine_t* magazine, mi_page_t* page, size_t in_use) {
+  size_t others = mi_magazine_count_alive(page) - 1;
+  if (others == 0 || others > in_use || others > mi_magazine_count(page)) return;
+  return_those_of(page);
+  mi_magazine_close(magazine, page->stack);
 }
 
 bool mi_magazine_free(mi_heap_t* heap, mi_page_t* page, mi_block_t* block) {
-  mi_magazine_t* magazine = heap->magazine;
   if (heap->visiting) return false;
-  mi_magazine_trim(magazine, mi_magazine_class(page->bin)); /* others may have taken some out */
-  mi_putting_t at = mi_magazine_putting(magazine, page);
-  if (!mi_magazine_wants(&at)) return false;
-  if (!mi_magazine_has_room(&at)) {
-    let_go(&at);
-    mi_magazine_overflow(magazine, at.size_class);
+  mi_magazine_stack_t* stack = page->stack;
+  mi_magazine_trim(stack); /* others may have taken some out */
+  size_t in_use = mi_magazine_in_use(stack);
+  if (!mi_magazine_wants(page, in_use)) return false;
+  if (!mi_magazine_has_room(stack, in_use)) {
+    let_go(heap->magazine, page, in_use);
+    mi_magazine_overflow(heap->magazine, stack);
     return false;
   }
-  mi_magazine_push(&at, block);
+  mi_magazine_push(stack, in_use, page, block);
   return true;
 }
 
 bool mi_magazine_holds(const mi_page_t* page, const mi_block_t* block) {
-  if (!page->to_magazine) return false;
-  const mi_heap_t* heap = atomic_load_explicit(&page->heap, memory_order_relaxed);
-  unsigned size_class = mi_magazine_class(page->bin);
-  const _Atomic(uintptr_t)* slots = heap->magazine->slots[size_class];
-  unsigned in_use = mi_magazine_in_use(heap->magazine, size_class);
-  for (unsigned i = 0; i < in_use; i++) {
-    if (mi_magazine_block(atomic_load_explicit(&slots[i], memory_order_relaxed)) == block)
-      return true;
+  if (page->stack == NULL) return false;
+  size_t in_use = mi_magazine_in_use(page->stack);
+  for (size_t i = 0; i < in_use; i++) {
+    uintptr_t word = atomic_load_explicit(&page->stack->slots[i], memory_order_relaxed);
+    if (mi_magazine_block(word) == block) return true;
   }
   return false;
 }

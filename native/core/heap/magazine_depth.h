@@ -8,13 +8,13 @@
 
 /* malloc finds no block of the class, of which some had no room before: twice as many do from now
    on. Of a closed class eight, and where there were not too many to fit, those that had none. */
-mi_noinline void mi_magazine_deepen(mi_heap_t* heap, unsigned size_class);
+mi_noinline void mi_magazine_deepen(mi_heap_t* heap, mi_magazine_stack_t* stack);
 
 /* A block of the class finds no room. May free others of the class, and so end pages. */
-void mi_magazine_overflow(mi_magazine_t* magazine, unsigned size_class);
+void mi_magazine_overflow(mi_magazine_t* magazine, mi_magazine_stack_t* stack);
 
 /* The class has no room for more blocks than it has, until malloc finds none: it is closed. */
-void mi_magazine_close(mi_magazine_t* magazine, unsigned size_class);
+void mi_magazine_close(mi_magazine_t* magazine, mi_magazine_stack_t* stack);
 
 /* The magazine, which is empty, has the least depths again. */
 void mi_magazine_start_anew(mi_magazine_t* magazine);

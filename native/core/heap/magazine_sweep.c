@@ -1,7 +1,5 @@
 #include "heap/magazine_sweep.h"
 
-#include <string.h>
-
 #include "heap/delayed.h"
 #include "heap/magazine.h"
 #include "heap/magazine_depth.h"
@@ -64,28 +62,29 @@ static bool is_mine(const mi_magazine_t* magazine) {
   return atomic_load_explicit(&magazine->owner, memory_order_relaxed) == mi_os_thread_id();
 }
 
-/* Where a sweep is: it goes on with this class of this magazine. NULL: at the end. */
+/* Where a sweep is: it goes on with this stack of this magazine. NULL: at the end. */
 typedef struct place_s {
   mi_magazine_t* magazine;
-  unsigned size_class;
+  unsigned index; /* of the stack */
 } place_t;
 
-/* Sweeps a class: the slots in use. Returns how many blocks are left there, and takes what was to
+/* Sweeps a stack: the slots in use. Returns how many blocks are left there, and takes what was to
    be done off the budget. */
-static unsigned sweep_class(const place_t* at, wish_t wish, mi_purge_budget_t* budget) {
+static unsigned sweep_stack(const place_t* at, wish_t wish, mi_purge_budget_t* budget) {
   enum { BLOCKS_PER_UNIT = 8 }; /* to free so many takes as long as to purge a unit */
   mi_magazine_t* magazine = at->magazine;
-  _Atomic(uintptr_t)* slots = magazine->slots[at->size_class];
+  mi_magazine_stack_t* stack = &magazine->stacks[at->index];
   bool mine = is_mine(magazine);
-  unsigned in_use = mi_magazine_in_use(magazine, at->size_class);
+  size_t in_use = mi_magazine_in_use(stack);
   unsigned seen = 0, left = 0;
-  for (unsigned i = 0; i < in_use; i++) {
-    if (atomic_load_explicit(&slots[i], memory_order_relaxed) == 0) continue;
+  for (size_t i = 0; i < in_use; i++) {
+    _Atomic(uintptr_t)* slot = &stack->slots[i];
+    if (atomic_load_explicit(slot, memory_order_relaxed) == 0) continue;
     seen++;
-    left += mine ? sweep_slot_of_mine(&slots[i]) : sweep_slot(magazine, &slots[i], wish);
+    left += mine ? sweep_slot_of_mine(slot) : sweep_slot(magazine, slot, wish);
   }
-  if (mine) mi_magazine_trim(magazine, at->size_class);
-  mi_magazine_tell_beyond(magazine, at->size_class, left);
+  if (mine) mi_magazine_trim(stack);
+  mi_magazine_tell_beyond(stack, left);
   mi_purge_spend(budget, (seen + BLOCKS_PER_UNIT - 1) / BLOCKS_PER_UNIT);
   return left;
 }
@@ -94,10 +93,20 @@ static unsigned sweep_class(const place_t* at, wish_t wish, mi_purge_budget_t* b
    are left there. */
 static size_t sweep_magazine(place_t* at, wish_t wish, mi_purge_budget_t* budget) {
   size_t bytes = 0;
-  for (; at->size_class < MI_MAGAZINE_CLASSES && budget->units > 0; at->size_class++) {
-    bytes += sweep_class(at, wish, budget) * mi_magazine_block_size(at->size_class);
+  for (; at->index < MI_MAGAZINE_CLASSES && budget->units > 0; at->index++) {
+    size_t block_size = at->magazine->stacks[at->index].block_size;
+    bytes += sweep_stack(at, wish, budget) * block_size;
   }
   return bytes;
+}
+
+/* Whether a block is in use in the stack that the sweep would take. */
+static bool stack_has_wanted(const mi_magazine_stack_t* stack, wish_t wish) {
+  size_t in_use = mi_magazine_in_use(stack);
+  for (size_t i = 0; i < in_use; i++) {
+    if (is_wanted(atomic_load_explicit(&stack->slots[i], memory_order_relaxed), wish)) return true;
+  }
+  return false;
 }
 
 /* Whether another thread's watched magazine has a block that the sweep would take, or its owner
@@ -108,12 +117,8 @@ static bool has_wanted(const mi_magazine_t* magazine, wish_t wish) {
       mi_magazine_has_fence()) {
     return true;
   }
-  for (unsigned size_class = 0; size_class < MI_MAGAZINE_CLASSES; size_class++) {
-    const _Atomic(uintptr_t)* slots = magazine->slots[size_class];
-    unsigned in_use = mi_magazine_in_use(magazine, size_class);
-    for (unsigned i = 0; i < in_use; i++) {
-      if (is_wanted(atomic_load_explicit(&slots[i], memory_order_relaxed), wish)) return true;
-    }
+  for (unsigned i = 0; i < MI_MAGAZINE_CLASSES; i++) {
+    if (stack_has_wanted(&magazine->stacks[i], wish)) return true;
   }
   return false;
 }
@@ -142,7 +147,7 @@ static size_t sweep_few(place_t* at, wish_t wish, mi_purge_budget_t* budget) {
           is_mine(at->magazine) || (wanted && mi_magazine_may_take(at->magazine, fenced));
       if (may_take || wish == TAKE_OLD) {
         left += sweep_magazine(at, may_take ? wish : MARK, budget);
-        if (at->size_class < MI_MAGAZINE_CLASSES) break;
+        if (at->index < MI_MAGAZINE_CLASSES) break;
       }
     }
     *at = (place_t){at->magazine->next, 0};
@@ -248,6 +253,13 @@ int64_t mi_magazine_round(int64_t now, mi_purge_budget_t* budget) {
   return atomic_load(&mi_magazine_due);
 }
 
+/* For a magazine without an owner. */
+static void set_in_use(mi_magazine_t* magazine, unsigned slots) {
+  for (unsigned i = 0; i < MI_MAGAZINE_CLASSES; i++) {
+    atomic_store_explicit(&magazine->stacks[i].count, (uint8_t)slots, memory_order_relaxed);
+  }
+}
+
 void mi_magazines_forked(const mi_heap_t* heap) {
   int64_t at = mi_purge_time(MI_PURGE_LOOKS);
   atomic_store_explicit(&sweeping, false, memory_order_relaxed);
@@ -259,15 +271,16 @@ void mi_magazines_forked(const mi_heap_t* heap) {
   mi_magazine_t* magazine = atomic_load_explicit(&mi_magazines, memory_order_relaxed);
   for (; magazine != NULL; magazine = magazine->next) {
     if (magazine != mine) {
-      memset(magazine->count, MI_MAGAZINE_DEPTH, sizeof(magazine->count));
+      set_in_use(magazine, MI_MAGAZINE_DEPTH);
       (void)sweep_magazine(&(place_t){magazine, 0}, TAKE_ALL, &(mi_purge_budget_t){SIZE_MAX});
-      memset(magazine->count, 0, sizeof(magazine->count));
+      set_in_use(magazine, 0);
       mi_magazine_start_anew(magazine);
       atomic_store_explicit(&magazine->watched, false, memory_order_relaxed);
       atomic_store_explicit(&magazine->owner, 0, memory_order_relaxed);
     }
     /* No purger of this process was told of anything. */
-    for (unsigned i = 0; i < MI_MAGAZINE_CLASSES; i++) mi_magazine_tell_beyond(magazine, i, 0);
+    for (unsigned i = 0; i < MI_MAGAZINE_CLASSES; i++)
+      mi_magazine_tell_beyond(&magazine->stacks[i], 0);
     /* A block that a lost thread had just taken out is lost. */
     atomic_store_explicit(&magazine->visitors, 0, memory_order_relaxed);
     bool by_exchange = atomic_load_explicit(&magazine->by_exchange, memory_order_relaxed);

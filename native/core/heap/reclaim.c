@@ -59,7 +59,7 @@ static void abandon_page(mi_heap_t* heap, mi_page_t* page, void* arg) {
   }
   mi_heap_remove_page(heap, page);
   if (mi_page_is_shared(page)) mi_page_unshare(page);
-  page->to_magazine = false;
+  page->stack = NULL;
   mi_page_clear_freer(page);
   atomic_store_explicit(&page->heap, NULL, memory_order_relaxed);
   atomic_store_explicit(&page->link, page->used, memory_order_relaxed);

@@ -57,11 +57,11 @@ mi_inline bool mi_page_is_freer_to_magazine(const mi_page_t* page) {
   return atomic_load_explicit(&page->freer, memory_order_relaxed) ==
          mi_os_thread_id() + MI_FREER_TO_MAGAZINE;
 }
-/* Sets `freer`. To be called whenever the flags or to_magazine changed. */
+/* Sets `freer`. To be called whenever the flags or `stack` changed. */
 mi_inline void mi_page_set_freer(mi_page_t* page) {
   uint8_t flags = mi_page_flags(page);
   uintptr_t freer = 0;
-  if (page->to_magazine) {
+  if (page->stack != NULL) {
     if ((flags & ~MI_PAGE_SHARED) == 0) freer = mi_os_thread_id() + MI_FREER_TO_MAGAZINE;
   } else if (flags == 0) {
     freer = mi_os_thread_id();

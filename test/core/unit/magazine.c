@@ -23,10 +23,11 @@ static mi_heap_t* heap_of_mine(void) { return mi_heap_get_backing(); }
 static size_t held_in(const mi_magazine_t* magazine) {
   size_t held = 0;
   for (unsigned class = 0; class < MI_MAGAZINE_CLASSES; class ++) {
+    const mi_magazine_stack_t* stack = &magazine->stacks[class];
     for (unsigned i = 0; i < MI_MAGAZINE_DEPTH; i++) {
-      bool some = atomic_load(&magazine->slots[class][i]) != 0;
+      bool some = atomic_load(&stack->slots[i]) != 0;
       held += some;
-      if (i >= mi_magazine_in_use(magazine, class)) CHECK(!some);
+      if (i >= mi_magazine_in_use(stack)) CHECK(!some);
     }
   }
   return held;
@@ -505,7 +506,7 @@ static void aged_by_its_own_thread(void) {
 static void not_watched_by_inheritance(void) {
   wake_up(start_sleeper());
   pthread_t thread = start_unwatched_sleeper();
-  CHECK(atomic_load(&magazine_of_sleeper->contended));
+  CHECK(atomic_load(&magazine_of_sleeper->was_watched));
   mi_magazine_take_all(&(mi_purge_budget_t){SIZE_MAX});
   CHECK_EQ(held_in(magazine_of_sleeper), IN_MAGAZINE);
   wake_up(thread);
@@ -671,9 +672,8 @@ static void* pops_what_was_taken(void* arg) {
   pthread_barrier_wait(&step); /* the others take all of them */
   CHECK_EQ(held(), 0);
   /* The slots are still counted, too: a pop finds that out. */
-  unsigned size_class = mi_magazine_class(page->bin);
-  CHECK_EQ(mi_magazine_in_use(magazine_of_sleeper, size_class), DEPTH);
-  CHECK_PTR(mi_magazine_pop(magazine_of_sleeper, size_class, DEPTH), ==, NULL);
+  CHECK_EQ(mi_magazine_in_use(page->stack), DEPTH);
+  CHECK_PTR(mi_magazine_pop(magazine_of_sleeper, page->stack), ==, NULL);
   mi_free(of_sleeper[at[DEPTH]]);
   of_sleeper[at[DEPTH]] = NULL;
   CHECK_EQ(held(), 1);

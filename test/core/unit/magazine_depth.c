@@ -19,14 +19,15 @@ typedef struct workload_s {
 } workload_t;
 
 static mi_magazine_t* magazine_of_mine(void) { return mi_heap_get_backing()->magazine; }
-static unsigned class_of(size_t size) { return mi_magazine_class(mi_bin_of(size)); }
-static unsigned depth_of(size_t size) {
-  return mi_magazine_depth(magazine_of_mine(), class_of(size));
+static unsigned class_of(size_t size) { return mi_bin_of(size) - mi_bin_of(MI_SMALL_SIZE_MAX) - 1; }
+static mi_magazine_stack_t* stack_of(size_t size) {
+  return mi_magazine_stack(mi_heap_get_backing(), mi_bin_of(size));
 }
+static size_t depth_of(size_t size) { return mi_magazine_depth(stack_of(size)); }
 static size_t held(const mi_magazine_t* magazine, size_t size) {
   size_t held = 0;
   for (unsigned i = 0; i < MI_MAGAZINE_DEPTH; i++) {
-    held += atomic_load(&magazine->slots[class_of(size)][i]) != 0;
+    held += atomic_load(&magazine->stacks[class_of(size)].slots[i]) != 0;
   }
   return held;
 }
@@ -96,21 +97,21 @@ static void holds_no_more_than_half_of_the_heap(void) {
   mi_heap_t* heap = mi_heap_get_backing();
   size_t room = 0;
   for (int round = 0; round < 4; round++) {
-    for (unsigned i = 0; i < MI_MAGAZINE_CLASSES; i++) mi_magazine_deepen(heap, i);
+    for (unsigned i = 0; i < MI_MAGAZINE_CLASSES; i++) mi_magazine_deepen(heap, heap->stacks[i]);
   }
   for (unsigned i = 0; i < MI_MAGAZINE_CLASSES; i++) {
-    room += (mi_magazine_depth(heap->magazine, i) - LEAST) * mi_magazine_block_size(i);
+    room += (mi_magazine_depth(heap->stacks[i]) - LEAST) * heap->stacks[i]->block_size;
   }
   CHECK_CMP(room, >, heap->page_count * MI_UNIT_SIZE / 4);
   CHECK_CMP(room, <=, heap->page_count * MI_UNIT_SIZE / 2);
   /* A closed class opens all the same, as far as any may be open. */
-  unsigned last = MI_MAGAZINE_CLASSES - 1;
+  mi_magazine_stack_t* last = heap->stacks[MI_MAGAZINE_CLASSES - 1];
   mi_magazine_close(heap->magazine, last);
-  CHECK_EQ(mi_magazine_depth(heap->magazine, last), 0);
-  for (unsigned i = 0; i < last; i++) mi_magazine_deepen(heap, i);
-  heap->magazine->overflows[last] = MI_MAGAZINE_DEPTH - LEAST;
+  CHECK_EQ(mi_magazine_depth(last), 0);
+  for (unsigned i = 0; heap->stacks[i] != last; i++) mi_magazine_deepen(heap, heap->stacks[i]);
+  last->overflows = MI_MAGAZINE_DEPTH - LEAST;
   mi_magazine_deepen(heap, last);
-  CHECK_EQ(mi_magazine_depth(heap->magazine, last), LEAST);
+  CHECK_EQ(mi_magazine_depth(last), LEAST);
   mi_collect(true);
 }
 
@@ -132,7 +133,7 @@ static void closes_where_pages_end(void) {
   begin(&load, SIZE);
   free_all(&load);
   CHECK_CMP(depth_of(SIZE), <, LEAST);
-  CHECK_CMP(magazine_of_mine()->overflows[class_of(SIZE)], <=, 3 * MI_MAGAZINE_DEPTH);
+  CHECK_CMP(stack_of(SIZE)->overflows, <=, 3 * MI_MAGAZINE_DEPTH);
   heaps_check();
   for (size_t i = 0; i < BLOCKS; i++) load.blocks[i] = mi_malloc(SIZE);
   CHECK_EQ(held(magazine_of_mine(), SIZE), 0);
@@ -222,8 +223,8 @@ static void is_told_of(void) {
   churn(&load);
   CHECK(atomic_load(&magazine_of_mine()->watched));
   free_some(&load, BATCH);
-  unsigned tells_at = mi_magazine_tells_at(magazine_of_mine(), class_of(SIZE));
-  unsigned in_use = mi_magazine_in_use(magazine_of_mine(), class_of(SIZE));
+  size_t tells_at = mi_magazine_tells_at(stack_of(SIZE));
+  size_t in_use = mi_magazine_in_use(stack_of(SIZE));
   CHECK_CMP(tells_at * SIZE, >=, 2 * MI_UNIT_SIZE);
   CHECK_CMP(tells_at, >, in_use);
   CHECK_CMP(tells_at, <=, in_use + MI_UNIT_SIZE / SIZE + 1);
@@ -256,7 +257,8 @@ static size_t look_with(size_t units) {
 /* Empties the lowest slots of a class. */
 static void return_lowest(mi_magazine_t* magazine, size_t size) {
   for (unsigned i = 0; i < LEAST; i++) {
-    mi_block_t* block = mi_magazine_block(atomic_exchange(&magazine->slots[class_of(size)][i], 0));
+    _Atomic(uintptr_t)* slot = &magazine->stacks[class_of(size)].slots[i];
+    mi_block_t* block = mi_magazine_block(atomic_exchange(slot, 0));
     mi_page_return_block(mi_page_of(block), block);
   }
 }
