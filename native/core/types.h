@@ -139,21 +139,21 @@ typedef struct mi_block_s {
      FULL       the page is in its heap's full queue, where the owner does not look, and the list is
                 shorter than mi_page_quota: the thread whose push makes it that long must also put
                 the page on the heap's delayed list
-     NOTIFYING  a thread is at work on the page and will set NORMAL: it is putting the page on the
+     BUSY  a thread is at work on the page and will set NORMAL: it is putting the page on the
                 delayed list, or it took the list of blocks and is purging them. It may use
                 page->heap, so until then neither the heap nor the page may end
      UNOWNED    a huge page whose thread has ended: the thread that frees the block frees the
                 segment
 
    The owner sets NORMAL -> FULL (if the list is empty), FULL -> NORMAL, and NORMAL -> UNOWNED
-   (huge). Any thread that pushes sets FULL -> NOTIFYING -> NORMAL; any thread that purges sets
-   NORMAL -> NOTIFYING -> NORMAL.
+   (huge). Any thread that pushes sets FULL -> BUSY -> NORMAL; any thread that purges sets
+   NORMAL -> BUSY -> NORMAL.
 
    WHOLE says that all blocks of the page are on the list, or are holes; or, if the list is empty,
    that all blocks are free and none is laid out, since the page was purged (page/scavenge.h).
 
    ARCHITECTURE.md has the picture, and the names of the invariants that test/model checks. */
-enum { MI_TF_NORMAL = 0, MI_TF_FULL = 1, MI_TF_NOTIFYING = 2, MI_TF_UNOWNED = 3 };
+enum { MI_TF_NORMAL = 0, MI_TF_FULL = 1, MI_TF_BUSY = 2, MI_TF_UNOWNED = 3 };
 enum { MI_TF_STATE_MASK = 3, MI_TF_WHOLE = 4, MI_TF_COUNT_SHIFT = 48 };
 
 /* Bits of page->flags. The fast path of free serves pages without any. */
@@ -187,8 +187,8 @@ enum { MI_FREER_TO_MAGAZINE = 1 };
        only by heap/single.h, since its block may be less aligned than others of its class
        (mi_segment_page_resize)
      thread_free is FULL only if in_full is set
-     a page that is in_full but not FULL is in heap->singles; or on its heap's delayed list, or about
-       to be. Until the owner drains that list it takes nothing from thread_free, so the page cannot
+     a page that is in_full but not FULL is in heap->singles; or on its heap's delayed list, or
+       about to be. Until the owner drains that list it takes nothing from thread_free, so the page cannot
        become empty
      `uncounted` is 0 if SHARED is set. It is 0 too if the owner freed enough blocks of a page in
        the full queue before it read the notice of other threads
@@ -242,14 +242,14 @@ typedef struct mi_page_s {
   _Atomic(uint8_t) flags; /* MI_PAGE_…; written by the owner, read by any holder of a block */
   uint8_t bin;            /* the size class, or MI_BIN_HUGE */
   uint8_t tag;            /* the tag of its heap; of an abandoned page, of its last heap */
-  /* What the page counted for when it was retired last, or counts for now (heap/retire.c); 0: it
-     never was. For the owner. */
-  uint32_t retired_bytes;
+  /* The most bytes of blocks that were laid out since the page began, or was purged, as of when it
+     was retired last: what it counts for while it is retired. For the owner. */
+  uint32_t touched_bytes;
   /* Where in the heap's magazine the owner's frees go; NULL: nowhere. For the owner. */
   struct mi_magazine_stack_s* stack;
   /* The heap whose page this is. NULL: the page is abandoned, communal, or not in use. Written by
      the owner. A holder of a block may compare it; another thread may follow it only while it has
-     set NOTIFYING: its acquire pairs with the release in mi_page_set_full. */
+     set BUSY: its acquire pairs with the release in mi_page_set_full. */
   _Atomic(struct mi_heap_s*) heap;
 
   _Alignas(64) _Atomic(uintptr_t) thread_free; /* a list and a state: see MI_TF_NORMAL */
@@ -260,11 +260,10 @@ typedef struct mi_page_s {
      with the link (page/holes.h). Written by the thread that has taken the list, or that ends the
      page. */
   _Atomic(uint64_t) holes;
-  /* Blocks on thread_free, counted from the end of the list, behind which the holes come: those
-     that were on it when page/scavenge.c last looked, and those of which all was purged that could
-     be. 0 in a page of blocks of up to MI_SMALL_SIZE_MAX. */
-  _Atomic(uint8_t) seen;
-  _Atomic(uint8_t) purged;
+  /* Both count from the end of thread_free's list, with the holes last, and are 0 in a page of
+     blocks of up to MI_SMALL_SIZE_MAX. */
+  _Atomic(uint8_t) seen;   /* how long the list was when page/scavenge.c last looked */
+  _Atomic(uint8_t) purged; /* how many of these were purged, as far as they can be */
 } mi_page_t;
 
 _Static_assert(sizeof(mi_page_t) == 192, "three cache lines");
@@ -475,7 +474,7 @@ typedef struct mi_magazine_s {
   /* For the owner: the bytes that may be in it beyond the least depths; below 0 where classes are
      closed. */
   int64_t extra;
-  size_t fits; /* for the owner: the heap has too few pages for these depths if it has fewer */
+  size_t least_pages;        /* for the owner: the depths are too large for a heap with fewer */
   _Atomic(uintptr_t) owner;  /* id of the thread that has it; 0: none, and any thread may take it */
   _Atomic(bool) watched;     /* other threads take what lies in it for long */
   _Atomic(bool) was_watched; /* once, and a thread may still look into it */
@@ -513,6 +512,7 @@ typedef struct mi_heap_s {
   mi_magazine_t* magazine; /* NULL: none. Only the backing heap of a thread has one */
   /* Blocks that malloc may take before the next heartbeat, besides those on a `free`. */
   int quick_blocks;
+  int until_round; /* its heartbeats left before its retired pages age by a round */
   uint8_t single_count;
   uint16_t retired_min;   /* no bin below this has a retired page */
   uint16_t retired_max;   /* no bin above this has one */
@@ -521,7 +521,8 @@ typedef struct mi_heap_s {
   bool has_adopted : 1;   /* it did so: some of its pages may be `adopted` */
   bool visiting : 1;      /* a visitor is running: no page is given back */
   bool others_free : 1;   /* other threads are known to have freed blocks of it */
-  /* Pages of each bin below MI_BIN_LARGE, also those in the full queue; then those of all others. */
+  /* Pages of each bin below MI_BIN_LARGE, also those in the full queue; then those of all others.
+     */
   uint32_t pages_of[MI_PAGE_QUEUES];
   uint8_t loans[MI_BIN_LARGE]; /* loans that each bin asked for in this round (heap/find.c) */
   mi_magazine_stack_t* stacks[MI_MAGAZINE_CLASSES]; /* those of the magazine, or NULL */
@@ -544,7 +545,6 @@ typedef struct mi_heap_s {
 typedef struct mi_tld_s {
   unsigned long long heartbeat;    /* the number that the deferred-free callback gets */
   int until_collect;               /* heartbeats left before one collects */
-  int until_round;                 /* heartbeats left before retired pages age by a round */
   struct mi_heap_s* callback_heap; /* for which the deferred-free callback is running, or NULL */
   mi_heap_t* heaps;                /* every heap of the thread, the backing heap too */
   mi_segments_tld_t segments;

@@ -25,7 +25,7 @@
 /* The word: state, WHOLE, count, list. */
 #define NORMAL 0
 #define FULL 1
-#define NOTIFYING 2
+#define BUSY 2
 #define UNOWNED 3
 #define WHOLE 4
 #define STATE(w) (w & 3)
@@ -113,7 +113,7 @@ inline push_delayed(h, p) {
 
 #define TELLS(w) (STATE(w) == FULL && COUNT(w) + 1 >= QUOTA)
 #define PUSHED(w, b, p)                                                                            \
-  (MAKE(b, (COUNT(w) + 1), (TELLS(w) -> NOTIFYING : STATE(w))) |                                   \
+  (MAKE(b, (COUNT(w) + 1), (TELLS(w) -> BUSY : STATE(w))) |                                   \
    (COUNT(w) + 1 == BLOCKS && !HUGE -> WHOLE : 0))
 
 inline free_by_other(b, p) {
@@ -202,7 +202,7 @@ inline scavenge(p) {
      atomic {
        if
        :: thread_free[p] == word ->
-          thread_free[p] = (word & WHOLE) | NOTIFYING;
+          thread_free[p] = (word & WHOLE) | BUSY;
           working[p]++;
           move_list(LIST(word), SHARED, PURGING);
           i = 0; wanted = 1
@@ -216,7 +216,7 @@ inline scavenge(p) {
         :: word & WHOLE ->
            /* The purge. */
            atomic {
-             HOLDS(purge_alone, thread_free[p] == (WHOLE | NOTIFYING) && page_lives[p]);
+             HOLDS(purge_alone, thread_free[p] == (WHOLE | BUSY) && page_lives[p]);
              thread_free[p] = WHOLE | NORMAL;
 #ifdef HOLES
              i = FIRST(p);
@@ -352,10 +352,10 @@ inline put_back(p) {
           working[p]--;
           list = 0; count = 0; i = 0
        :: thread_free[p] == word && LIST(word) != 0 ->
-          thread_free[p] = NOTIFYING;
+          thread_free[p] = BUSY;
           move_list(LIST(word), SHARED, PURGING);
           next[i] = list; list = LIST(word); count = count + COUNT(word);
-          word = NOTIFYING; i = 0
+          word = BUSY; i = 0
        :: thread_free[p] != word -> word = thread_free[p]
        fi;
        check_page(p)
@@ -518,7 +518,7 @@ inline delayed_free(h) {
         kept = later;
         if
 #ifndef SKIP_NOTIFYING_CHECK
-        :: wanted == NOTIFYING -> it = i; i = 0; wanted = 0; push_delayed(h, it); it = 0
+        :: wanted == BUSY -> it = i; i = 0; wanted = 0; push_delayed(h, it); it = 0
 #endif
         :: else ->
            atomic { in_full[i] = 0; notices[i]--; it = i; i = 0; wanted = 0; later = 0 }
@@ -586,7 +586,7 @@ inline settle(p) {
 #else
   clear_full(p);
 #ifndef SETTLE_WITHOUT_WAITING
-  STATE(thread_free[p]) != NOTIFYING
+  STATE(thread_free[p]) != BUSY
 #endif
 #endif
 }

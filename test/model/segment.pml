@@ -227,7 +227,7 @@ inline hold() {
 inline free_held(p) {
   if
   :: page_lives[p] && (COUNT(thread_free[p]) == used[p] || thread_free[p] == (WHOLE | NORMAL)) ->
-     STATE(thread_free[p]) != NOTIFYING;
+     STATE(thread_free[p]) != BUSY;
      collect(p);
      if
      :: used[p] == 0 && seg_used == 1 -> abandoned--; free_page(p)
@@ -446,7 +446,7 @@ inline forget_other_thread(p) {
     i = 0;
 #ifndef KEEP_NOTIFYING
     if
-    :: STATE(thread_free[p]) == NOTIFYING -> thread_free[p] = thread_free[p] & ~3
+    :: STATE(thread_free[p]) == BUSY -> thread_free[p] = thread_free[p] & ~3
     :: else
     fi
 #endif

@@ -66,7 +66,7 @@ inline make_available(p) {
         :: wanted -> wanted = 0; break
         :: else ->
            if
-           :: STATE(thread_free[p]) == NOTIFYING -> break
+           :: STATE(thread_free[p]) == BUSY -> break
            :: else
            fi
         fi
@@ -133,7 +133,7 @@ inline delete_heap() {
 /* mi_page_forget_frees, and the page goes with all that lives in it. */
 inline destroy_page(p) {
   atomic {
-    STATE(thread_free[p]) != NOTIFYING -> thread_free[p] = NORMAL; in_full[p] = 0; used[p] = 0;
+    STATE(thread_free[p]) != BUSY -> thread_free[p] = NORMAL; in_full[p] = 0; used[p] = 0;
 #ifdef HOLES
     holes[p] = 0;
 #endif

@@ -1,7 +1,6 @@
 /* Memory that the program hands in or reserves, and looks at arenas. */
 #include "segment/arena.h"
 
-#include "options/report.h"
 #include "segment/map.h"
 #include "segment/reserve.h"
 #include "stats/stats.h"

@@ -1,5 +1,4 @@
 /* Functions that allocate or free, and tell the size of the block. */
-#include "api/alloc.h"
 #include "api/free.h"
 
 /* What the block of p takes in its page; of a tracked or guarded one, its usable size. */

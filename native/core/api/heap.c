@@ -2,7 +2,6 @@
 #include "api/heap.h"
 
 #include "api/alloc.h"
-#include "api/free.h"
 #include "heap/heap.h"
 #include "heap/heaps.h"
 #include "heap/purge.h"

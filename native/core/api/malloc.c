@@ -2,9 +2,12 @@
 
      small_slow      takes what the owner freed in the page: local_free becomes `free`
      small_extend    lays out more blocks of the page
-     alloc_larger    above 1 KiB: the magazine, then `free`, local_free or the next block of a page
+     alloc_larger    above 1 KiB: pops the magazine
+     alloc_medium    `free`, local_free or the next block of the first page of the bin
      alloc_large     above 32 KiB: a page of one block that the heap kept
-     alloc_slowest   the rest, and whenever a heartbeat is due (mi_heap_spend): mi_malloc_generic
+     alloc_beside_magazine, alloc_at_heartbeat
+                     where the magazine has none, or a heartbeat is due (mi_heap_spend)
+     alloc_slowest   the rest, and a heartbeat where there is no magazine: mi_malloc_generic
      alloc_generic   has a page found or made (mi_heap_page_for), and takes a block of it */
 #include <errno.h>
 
@@ -100,8 +103,8 @@ static mi_noinline void* alloc_next(mi_heap_t* heap, mi_page_t* page, bool zero)
   return take_next(page, zero);
 }
 
-/* Pops a stack of the heap's magazine. NULL if it has no block, another thread took the first one, or
-   a heartbeat is due. */
+/* Pops a stack of the heap's magazine. NULL if it has no block, another thread took the first one,
+   or a heartbeat is due. */
 mi_inline mi_block_t* alloc_from_magazine(mi_heap_t* heap, mi_magazine_stack_t* stack) {
   size_t in_use = mi_magazine_in_use(stack);
   if (in_use == 0 || !mi_heap_spend(heap, 1)) return NULL;
@@ -136,9 +139,9 @@ mi_inline void* alloc_medium(size_t size, mi_heap_t* heap, size_t bin, bool zero
   return alloc_slowest(size, heap, zero);
 }
 
-/* Runs the heartbeat that is due, and then pops the magazine. Taking the block from a page would give
-   one back to a page first, in a heap whose pages are full: a tenth of the instructions where blocks
-   of 1 to 16 KiB are replaced at random. */
+/* Runs the heartbeat that is due, and then pops the magazine. Taking the block from a page would
+   give one back to a page first, in a heap whose pages are full: a tenth of the instructions where
+   blocks of 1 to 16 KiB are replaced at random. */
 static void* alloc_at_heartbeat(size_t size, mi_heap_t* heap, size_t bin, bool zero) {
   begin_slow_call();
   mi_heap_heartbeat(heap);
@@ -149,8 +152,8 @@ static void* alloc_at_heartbeat(size_t size, mi_heap_t* heap, size_t bin, bool z
   return p;
 }
 
-/* Where alloc_from_magazine returned NULL. If other threads take blocks, a heartbeat may come before
-   its time. A call of its own, so that popping the magazine saves no registers. */
+/* Where alloc_from_magazine returned NULL. If other threads take blocks, a heartbeat may come
+   before its time. A call of its own, so that popping the magazine saves no registers. */
 static mi_noinline void* alloc_beside_magazine(size_t size, mi_heap_t* heap, bool zero) {
   size_t bin = mi_bin_of_geometric(size);
   mi_magazine_stack_t* stack = mi_magazine_stack(heap, bin);

@@ -1,7 +1,6 @@
 /* The statistics that programs ask for. */
 #include <string.h>
 
-#include "api/alloc.h"
 #include "heap/heap.h"
 #include "heap/magazine.h"
 #include "heap/thread.h"
@@ -58,7 +57,7 @@ static void add_page(mi_heap_t* heap, mi_page_t* page, void* arg) {
   (void)heap;
   held_t* held = arg;
   size_t used = mi_page_used(page);
-  size_t waiting = mi_page_others_freed(page);
+  size_t waiting = mi_page_thread_free_count(page);
   size_t alive = waiting < used ? used - waiting : 0;
   held->blocks += alive;
   held->bytes += alive * page->block_size;

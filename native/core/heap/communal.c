@@ -17,7 +17,7 @@
 enum { ENOUGH = 32 };
 static _Atomic(unsigned) learned;
 
-void mi_communal_learn(void) {
+void mi_communal_note_foreign_free(void) {
   if (atomic_load_explicit(&learned, memory_order_relaxed) < ENOUGH) {
     atomic_fetch_add_explicit(&learned, 1, memory_order_relaxed);
   }

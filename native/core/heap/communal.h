@@ -22,7 +22,7 @@ mi_inline bool mi_segment_is_communal(mi_segment_t* segment) {
 
 /* To be called when a thread frees the block of a page of one block that another thread owns. After
    some such frees, communal pages come into use. */
-void mi_communal_learn(void);
+void mi_communal_note_foreign_free(void);
 
 /* Whether this heap of the calling thread takes communal pages. */
 bool mi_communal_serves_heap(const mi_heap_t* heap);

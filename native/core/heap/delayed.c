@@ -36,19 +36,19 @@ static uintptr_t pushed(mi_page_t* page, const blocks_t* blocks, uintptr_t word)
   mi_block_set_next(page, blocks->last, mi_tf_list(word));
   size_t count = mi_tf_count(word) + blocks->count;
   uintptr_t state = mi_tf_state(word);
-  if (state == MI_TF_FULL && count >= mi_page_quota(page)) state = MI_TF_NOTIFYING;
+  if (state == MI_TF_FULL && count >= mi_page_quota(page)) state = MI_TF_BUSY;
   if (count == page->reserved && page->bin != MI_BIN_HUGE) state |= MI_TF_WHOLE;
   return mi_tf_make(blocks->first, count, state);
 }
 
-/* Puts a page that was FULL, and that our push made NOTIFYING, on its heap's delayed list: so the
+/* Puts a page that was FULL, and that our push made BUSY, on its heap's delayed list: so the
    owner looks at it. */
 static void notify(mi_page_t* page) {
   mi_race_window();
   push_delayed(atomic_load_explicit(&page->heap, memory_order_acquire), page);
   mi_race_window();
-  /* NOTIFYING -> NORMAL, keeping what other threads pushed meanwhile. Release: pairs with the
-     acquire in mi_page_is_notifying; our use of the heap is over. After this the page may be
+  /* BUSY -> NORMAL, keeping what other threads pushed meanwhile. Release: pairs with the
+     acquire in mi_page_is_busy; our use of the heap is over. After this the page may be
      gone. */
   atomic_fetch_and_explicit(&page->thread_free, ~(uintptr_t)MI_TF_STATE_MASK, memory_order_release);
 }
@@ -65,7 +65,7 @@ static mi_noinline void free_huge_mt(mi_page_t* page, mi_block_t* block) {
   size_t size = page->block_size;
   uintptr_t word = atomic_load_explicit(&page->thread_free, memory_order_relaxed);
   if (slot.chunk == NULL && mi_tf_state(word) == MI_TF_FULL) {
-    /* This may take a while, so not while NOTIFYING: other threads wait for that to end. */
+    /* This may take a while, so not while BUSY: other threads wait for that to end. */
     purge_mapping(page);
   }
   /* Acquire: pairs with the release in abandon_huge (heap/reclaim.c); we see the header of an
@@ -117,7 +117,7 @@ mi_inline size_t push(mi_page_t* page, blocks_t blocks) {
     mi_race_window();
     /* Release: pairs with the acquire with which the list is taken (page/collect.c,
        page/scavenge.c): that thread sees the links, and our last writes to the blocks are over.
-       Acquire: pairs with the release in mi_page_set_full; with NOTIFYING, we see page->heap. */
+       Acquire: pairs with the release in mi_page_set_full; with BUSY, we see page->heap. */
   } while (!atomic_compare_exchange_weak_explicit(&page->thread_free, &word, wanted,
                                                   memory_order_acq_rel, memory_order_relaxed));
   if (mi_unlikely(mi_tf_state(word) != mi_tf_state(wanted))) notify(page);
@@ -129,7 +129,7 @@ void mi_page_free_block_mt(mi_page_t* page, mi_block_t* block) {
   if (mi_unlikely(page->bin == MI_BIN_HUGE)) {
     free_huge_mt(page, block);
   } else {
-    if (mi_unlikely(page->reserved == 1)) mi_communal_learn();
+    if (mi_unlikely(page->reserved == 1)) mi_communal_note_foreign_free();
     push(page, only(block));
   }
 }
@@ -143,7 +143,7 @@ static void collect_and_retire(mi_page_t* page) {
 static void take_back(mi_page_t* page) {
   if (page->in_full) {
     mi_heap_delayed_free(atomic_load_explicit(&page->heap, memory_order_relaxed));
-  } else if (!mi_page_is_notifying(page)) {
+  } else if (!mi_page_is_busy(page)) {
     collect_and_retire(page);
   }
 }
@@ -198,10 +198,10 @@ static bool complete_single(mi_page_t* page) {
 /* Completes the frees in a page that was on the delayed list: it is an ordinary page again. False
    if that must wait. */
 static bool complete(mi_heap_t* heap, mi_page_t* page) {
-  if (mi_page_is_notifying(page)) return false; /* the page may not end yet */
+  if (mi_page_is_busy(page)) return false; /* the page may not end yet */
   mi_race_window();
   if (page->reserved == 1) return complete_single(page);
-  if (mi_page_others_freed(page) > page->owner_shared) mi_heap_others_free(heap);
+  if (mi_page_thread_free_count(page) > page->owner_shared) mi_heap_others_free(heap);
   mi_page_leave_full(heap, page);
   if (mi_page_has_come_back(page)) {
     collect_and_retire(page);

@@ -22,7 +22,7 @@ void mi_heap_extend_page(mi_heap_t* heap, mi_page_t* page) {
   mi_page_extend(page, ahead ? AHEAD : 0);
 }
 
-static mi_page_t* adopt_fresh(mi_heap_t* heap, mi_page_t* page, unsigned bin) {
+static mi_page_t* init_for_heap(mi_heap_t* heap, mi_page_t* page, unsigned bin) {
   page->bin = (uint8_t)bin;
   page->tag = heap->tag;
   /* Relaxed: published by the release in mi_page_set_full or mi_heap_add_single. */
@@ -64,7 +64,7 @@ static mi_page_t* page_fresh(mi_heap_t* heap, unsigned bin) {
   if (block_size <= MI_UNIT_SIZE) page = page_in_resident(heap, block_size);
   if (page == NULL) page = mi_segment_page_alloc(heap->segments, block_size);
   if (page == NULL) return NULL;
-  adopt_fresh(heap, page, bin);
+  init_for_heap(heap, page, bin);
   if (page->reserved == 1) {
     mi_heap_add_single(heap, page);
   } else {
@@ -88,7 +88,7 @@ static bool make_available(mi_heap_t* heap, mi_page_t* page) {
     if (mi_page_to_full(heap, page)) return false;
     /* Either a block was freed just now, and we look again; or a thread is at work on the page, and
        we look another time. */
-    if (mi_page_is_notifying(page)) return false;
+    if (mi_page_is_busy(page)) return false;
   }
 }
 
@@ -207,7 +207,7 @@ static mi_page_t* page_of_lender(mi_heap_t* heap, unsigned bin, unsigned last) {
 static void count_loan(mi_heap_t* heap, unsigned bin) {
   heap->loans[bin]++;
   /* Else the next round, and so more loans, would come the sooner the more loans are made. */
-  heap->tld->until_round++;
+  heap->until_round++;
 }
 
 static mi_page_t* borrow(mi_heap_t* heap, unsigned bin) {
@@ -271,7 +271,7 @@ mi_page_t* mi_heap_huge_page(mi_heap_t* heap, const mi_request_t* request) {
   mi_arena_t* arena = heap->segments->arena;
   mi_page_t* page = mi_huge_page_alloc(arena, request->size, request->align, request->offset);
   if (page == NULL) return NULL;
-  adopt_fresh(heap, page, MI_BIN_HUGE);
+  init_for_heap(heap, page, MI_BIN_HUGE);
   mi_heap_add_single(heap, page);
   return page;
 }

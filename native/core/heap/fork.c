@@ -2,7 +2,6 @@
 
 #include "heap/delayed.h"
 #include "heap/magazine_sweep.h"
-#include "heap/purge.h"
 #include "heap/reclaim.h"
 #include "heap/retire.h"
 #include "heap/thread.h"

@@ -3,7 +3,6 @@
 #ifndef MI_HEAP_H
 #define MI_HEAP_H
 
-#include "os/rare.h"
 #include "page/page.h"
 #include "segment/huge.h"
 #include "segment/subproc.h"
@@ -49,7 +48,8 @@ void mi_heap_for_each_page(mi_heap_t* heap, unsigned bins, mi_page_fun* fn, void
 bool mi_heap_is_valid(mi_heap_t* heap);
 
 /* Gives back the empty pages of the heap. `force`: also empties the magazine, moves every full page
-   with a free block back to the queue of its bin, and keeps no retired page. Misuse that is found
+   with a free block back to the queue of its bin, keeps no retired page, and
+   shares coarse pages, so that any thread can purge what is free in them. Misuse that is found
    is reported by the public function that began this, when it is done with its heaps: the program's
    error function may delete them. */
 void mi_heap_collect_pages(mi_heap_t* heap, bool force);

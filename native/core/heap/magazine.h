@@ -65,8 +65,8 @@ mi_inline void mi_magazine_end(mi_heap_t* heap) {
   if (heap->magazine != NULL) mi_magazine_end_slow(heap);
 }
 
-/* The heap's stack for blocks of a bin above that of MI_SMALL_SIZE_MAX and below MI_BIN_LARGE. NULL:
-   the heap has no magazine. */
+/* The heap's stack for blocks of a bin above that of MI_SMALL_SIZE_MAX and below MI_BIN_LARGE.
+   NULL: the heap has no magazine. */
 mi_inline mi_magazine_stack_t* mi_magazine_stack(const mi_heap_t* heap, size_t bin) {
   return heap->stacks[bin - (mi_bin_of(MI_SMALL_SIZE_MAX) + 1)];
 }
@@ -143,8 +143,8 @@ mi_inline uintptr_t mi_magazine_empty_slot(mi_magazine_t* magazine, _Atomic(uint
   return word;
 }
 
-/* Takes the block in the uppermost slot, or NULL: another thread took it. `in_use`: the stack's slots
-   in use, at least one. */
+/* Takes the block in the uppermost slot, or NULL: another thread took it. `in_use`: the stack's
+   slots in use, at least one. */
 mi_inline mi_block_t*
 mi_magazine_pop_top(mi_magazine_t* magazine, mi_magazine_stack_t* stack, size_t in_use) {
   _Atomic(uintptr_t)* slot = mi_magazine_lower(stack, in_use);

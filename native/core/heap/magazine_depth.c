@@ -27,7 +27,7 @@ void mi_magazine_start_anew(mi_magazine_t* magazine) {
     mi_magazine_tell_beyond(stack, 0);
   }
   magazine->extra = 0;
-  magazine->fits = 0;
+  magazine->least_pages = 0;
 }
 
 void mi_magazine_deepen(mi_heap_t* heap, mi_magazine_stack_t* stack) {
@@ -46,7 +46,7 @@ void mi_magazine_deepen(mi_heap_t* heap, mi_magazine_stack_t* stack) {
   int64_t most = (int64_t)(heap->page_count * (MI_UNIT_SIZE / SHARE));
   if (magazine->extra + more > most) return;
   set_depth(magazine, stack, wanted);
-  magazine->fits = heap->page_count / 2;
+  magazine->least_pages = heap->page_count / 2;
 }
 
 void mi_magazine_close(mi_magazine_t* magazine, mi_magazine_stack_t* stack) {
@@ -70,6 +70,6 @@ void mi_magazine_overflow(mi_magazine_t* magazine, mi_magazine_stack_t* stack) {
 }
 
 void mi_magazine_shrink(mi_magazine_t* magazine) {
-  magazine->fits = 0;
+  magazine->least_pages = 0;
   for (unsigned i = 0; i < MI_MAGAZINE_CLASSES; i++) shrink_stack(magazine, &magazine->stacks[i]);
 }

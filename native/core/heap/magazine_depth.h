@@ -6,8 +6,9 @@
 
 #include "types.h"
 
-/* malloc finds no block of the class, of which some had no room before: twice as many do from now
-   on. Of a closed class eight, and where there were not too many to fit, those that had none. */
+/* To be called when malloc finds no block of the class, and some found no room before. Doubles the
+   depth, if the magazine may hold that. A closed class gets eight, or eight and as many as found no
+   room. */
 mi_noinline void mi_magazine_deepen(mi_heap_t* heap, mi_magazine_stack_t* stack);
 
 /* A block of the class finds no room. May free others of the class, and so end pages. */
@@ -23,7 +24,8 @@ void mi_magazine_shrink(mi_magazine_t* magazine);
 /* Gives the magazine of the heap, which must have one, the least depths if the heap has become much
    smaller since they grew. May free blocks, and so end pages. */
 mi_inline void mi_magazine_fit(mi_heap_t* heap) {
-  if (mi_unlikely(heap->page_count < heap->magazine->fits)) mi_magazine_shrink(heap->magazine);
+  if (mi_unlikely(heap->page_count < heap->magazine->least_pages))
+    mi_magazine_shrink(heap->magazine);
 }
 
 #endif

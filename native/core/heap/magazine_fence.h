@@ -13,9 +13,9 @@ void mi_magazine_prepare_fence_early(void);
 /* Lets owners of watched magazines pop without an exchange, if the system can fence all threads;
    from the next sweep on. May take 50 ms, so the purger does it. */
 void mi_magazine_prepare_fence(void);
-/* Whether that would be of use. */
+/* Whether a fence was asked for, and not prepared yet. */
 bool mi_magazine_wants_fence(void);
-/* Whether it was done. */
+/* Whether sweeps can fence all threads. */
 bool mi_magazine_has_fence(void);
 
 /* For the owner of a magazine that no thread has looked into yet, before any may. */

@@ -14,8 +14,8 @@ typedef struct mi_request_s {
   size_t spare;  /* bytes of `size` that may be left out where memory is short */
 } mi_request_t;
 
-/* What slow paths do now and then for the heap, its thread and the process. Like mi_deferred_free, it
-   may end any heap but this one. The heap is not mi_heap_empty. */
+/* What slow paths do now and then for the heap, its thread and the process. Like mi_deferred_free,
+   it may end any heap but this one. The heap is not mi_heap_empty. */
 void mi_heap_heartbeat(mi_heap_t* heap);
 
 /* A page from which a block for the request can be popped, or, if it is a page of one block, taken

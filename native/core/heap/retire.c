@@ -11,9 +11,9 @@
 #include "segment/huge.h"
 #include "stats/stats.h"
 
-/* A retired page is given back after so many rounds, with one round in SLOW_PATHS_PER_ROUND slow
-   paths of its thread. A page that is given back too soon has to be laid out again. */
-enum { RETIRE_SMALL = 16, RETIRE_OTHER = 4, SLOW_PATHS_PER_ROUND = 64 };
+/* A retired page is given back after so many rounds, with one round in HEARTBEATS_PER_ROUND
+   heartbeats of its heap. A page that is given back too soon has to be laid out again. */
+enum { RETIRE_SMALL = 16, RETIRE_OTHER = 4, HEARTBEATS_PER_ROUND = 64 };
 
 /* Bounds on the bytes in retired pages, so that threads which fall asleep hold little. A heap may
    have up to MOST_OF_HEAP as long as all heaps together have no more than MOST_OF_ALL of pages of
@@ -36,7 +36,7 @@ static _Atomic(size_t) single_room_of_all;
 /* What the page counts for, once it is retired. A page that starts anew keeps its memory. */
 static size_t counts_for(const mi_page_t* page) {
   size_t bytes = page->capacity * page->block_size;
-  return bytes > page->retired_bytes ? bytes : page->retired_bytes;
+  return bytes > page->touched_bytes ? bytes : page->touched_bytes;
 }
 
 static bool has_budget(const mi_heap_t* heap, size_t bytes) {
@@ -51,15 +51,15 @@ bool mi_heap_retired_is_valid(const mi_heap_t* heap) {
     for (const mi_page_t* page = heap->pages[bin].first; page != NULL; page = page->next) {
       if (page->retire_expire == 0) continue;
       if (page->next != NULL || bin < heap->retired_min || bin > heap->retired_max) return false;
-      if (mi_page_is_watched(page) || page->retired_bytes < counts_for(page)) return false;
-      bytes += page->retired_bytes;
+      if (mi_page_is_watched(page) || page->touched_bytes < counts_for(page)) return false;
+      bytes += page->touched_bytes;
     }
   }
   size_t single_bytes = 0;
   for (unsigned i = 0; i < heap->single_count; i++) {
     const mi_page_t* page = heap->singles[i];
-    if (page->retire_expire == 0 || page->retired_bytes < counts_for(page)) return false;
-    single_bytes += page->retired_bytes;
+    if (page->retire_expire == 0 || page->touched_bytes < counts_for(page)) return false;
+    single_bytes += page->touched_bytes;
   }
   /* Every heap adds to the sums before it takes away, so these are never less than what one heap
      has. */
@@ -70,7 +70,7 @@ bool mi_heap_retired_is_valid(const mi_heap_t* heap) {
 }
 
 void mi_heap_free_page(mi_heap_t* heap, mi_page_t* page) {
-  mi_assert(mi_page_is_empty(page) && !mi_page_is_notifying(page));
+  mi_assert(mi_page_is_empty(page) && !mi_page_is_busy(page));
   if (mi_unlikely(heap->visiting)) return;
   mi_heap_remove_page(heap, page);
   if (page->bin == MI_BIN_HUGE) {
@@ -96,15 +96,15 @@ void mi_heap_leave_single_room(mi_heap_t* heap) {
 void mi_heap_unretire(mi_heap_t* heap, mi_page_t* page) {
   if (mi_likely(page->retire_expire == 0)) return;
   page->retire_expire = 0;
-  heap->retired_bytes -= page->retired_bytes;
+  heap->retired_bytes -= page->touched_bytes;
   if (page->reserved == 1) {
     mi_heap_leave_single_room(heap);
     mi_heap_forget_single(heap, page);
-    heap->single_bytes -= page->retired_bytes;
+    heap->single_bytes -= page->touched_bytes;
     /* A thread that falls asleep now would have the room for ever. */
     if (mi_unlikely(is_single_room_scarce())) mi_heap_leave_single_room(heap);
   } else {
-    atomic_fetch_sub_explicit(&retired_by_all, page->retired_bytes, memory_order_relaxed);
+    atomic_fetch_sub_explicit(&retired_by_all, page->touched_bytes, memory_order_relaxed);
   }
 }
 
@@ -135,7 +135,7 @@ static bool others_told(mi_heap_t* heap) {
   enum { MOST = 8 };
   const mi_page_t* page = atomic_load_explicit(&heap->delayed, memory_order_acquire);
   for (unsigned i = 0; page != NULL && i < MOST; i++, page = mi_page_delayed_next(page)) {
-    if (mi_page_others_freed(page) > page->owner_shared) return true;
+    if (mi_page_thread_free_count(page) > page->owner_shared) return true;
   }
   return false;
 }
@@ -145,7 +145,7 @@ bool mi_page_watch(mi_heap_t* heap, mi_page_t* page) {
   /* A page that was retired is in use again: else it would be given back when `used` becomes 0. */
   mi_heap_unretire(heap, page);
   mi_page_count_all(page);
-  size_t others = mi_page_others_freed(page);
+  size_t others = mi_page_thread_free_count(page);
   size_t alive = page->used > others ? page->used - others : 0;
   if (alive == 0 && others > 0 && !page->in_full) mi_page_free_collect(page);
   if (alive == 0) return mi_page_is_empty(page);
@@ -170,9 +170,9 @@ static bool leave_full(mi_heap_t* heap, mi_page_t* page) {
 }
 
 static void count_retired(mi_heap_t* heap, mi_page_t* page) {
-  page->retired_bytes = (uint32_t)counts_for(page);
+  page->touched_bytes = (uint32_t)counts_for(page);
   page->retire_expire = page->block_size <= MI_SMALL_BLOCK_MAX ? RETIRE_SMALL : RETIRE_OTHER;
-  heap->retired_bytes += page->retired_bytes;
+  heap->retired_bytes += page->touched_bytes;
   heap->tld->stats.pages_retire++;
 }
 
@@ -208,7 +208,7 @@ static void retire_single(mi_heap_t* heap, mi_page_t* page) {
   }
   mi_heap_keep_single(heap, page);
   count_retired(heap, page);
-  heap->single_bytes += page->retired_bytes;
+  heap->single_bytes += page->touched_bytes;
 }
 
 void mi_page_retire(mi_page_t* page) {
@@ -232,7 +232,7 @@ void mi_page_retire(mi_page_t* page) {
     mi_heap_add_page(heap, page, false);
   }
   count_retired(heap, page);
-  atomic_fetch_add_explicit(&retired_by_all, page->retired_bytes, memory_order_relaxed);
+  atomic_fetch_add_explicit(&retired_by_all, page->touched_bytes, memory_order_relaxed);
   if (is_worth_starting_anew(page)) mi_page_start_anew(page);
   if (page->bin < heap->retired_min) heap->retired_min = page->bin;
   if (page->bin > heap->retired_max) heap->retired_max = page->bin;
@@ -279,7 +279,7 @@ void mi_heap_collect_retired(mi_heap_t* heap, bool force) {
 static mi_page_t* sooner(mi_page_t* next, mi_page_t* page) {
   enum { WORTH_GIVING_UP = 12 << 10 };
   if (page == NULL || page->retire_expire == 0 || !mi_page_is_empty(page)) return next;
-  if (page->retired_bytes < WORTH_GIVING_UP) return next;
+  if (page->touched_bytes < WORTH_GIVING_UP) return next;
   if (mi_segment_of(page)->used == 1) return next; /* the segment would go with it */
   return next == NULL || page->retire_expire < next->retire_expire ? page : next;
 }
@@ -299,8 +299,8 @@ mi_segment_t* mi_heap_give_up_retired(mi_heap_t* heap) {
 }
 
 void mi_heap_age_retired(mi_heap_t* heap) {
-  if (mi_unlikely(heap->tld->until_round-- == 0)) {
-    heap->tld->until_round = SLOW_PATHS_PER_ROUND - 1;
+  if (mi_unlikely(heap->until_round-- == 0)) {
+    heap->until_round = HEARTBEATS_PER_ROUND - 1;
     mi_heap_collect_retired(heap, false);
     mi_heap_forget_loans(heap);
   }

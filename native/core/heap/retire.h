@@ -27,7 +27,7 @@ void mi_heap_unretire(mi_heap_t* heap, mi_page_t* page);
 /* Ages all retired pages by one round, and gives back those whose time is over; with `force`, all
    of them. */
 void mi_heap_collect_retired(mi_heap_t* heap, bool force);
-/* Calls mi_heap_collect_retired now and then. Once in each slow path. */
+/* Calls mi_heap_collect_retired now and then. To be called at each heartbeat of the heap. */
 void mi_heap_age_retired(mi_heap_t* heap);
 /* Gives back the retired page that would be next to go; not one of few bytes, nor one that is the
    last page of its segment. Returns its segment; NULL if there is no such page. */

@@ -7,7 +7,6 @@
 #include "heap/process.h"
 #include "heap/reclaim.h"
 #include "heap/thread.h"
-#include "segment/abandoned_visit.h"
 #include "segment/other_threads.h"
 #include "segment/page_map.h"
 #include "segment/purge.h"

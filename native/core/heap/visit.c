@@ -50,7 +50,7 @@ add_list(free_set_t* set, const mi_page_t* page, const mi_block_t* head, const m
 static uintptr_t settled_word(const mi_page_t* page) {
   /* Acquire: pairs with the release of each push, and of a purge; we see links and holes. */
   uintptr_t word = atomic_load_explicit(&page->thread_free, memory_order_acquire);
-  for (unsigned round = 0; mi_tf_state(word) == MI_TF_NOTIFYING; round++) {
+  for (unsigned round = 0; mi_tf_state(word) == MI_TF_BUSY; round++) {
     mi_os_yield(round);
     word = atomic_load_explicit(&page->thread_free, memory_order_acquire);
   }
@@ -74,7 +74,7 @@ static void add_others(free_set_t* set, mi_page_t* page, const mi_block_t* known
        which a purge takes the list. And if one has put the list back, the acquire shows its
        holes. */
     word = atomic_fetch_add_explicit(&page->thread_free, 0, memory_order_acq_rel);
-  } while (mi_tf_state(word) == MI_TF_NOTIFYING || mi_page_holes(page) != holes);
+  } while (mi_tf_state(word) == MI_TF_BUSY || mi_page_holes(page) != holes);
   if ((word & MI_TF_WHOLE) == 0) return;
   for (size_t i = 0; i < set->count; i += 64) {
     set->bits[i / 64] = mi_bits64(0, set->count - i < 64 ? (unsigned)(set->count - i) : 64);

@@ -1,4 +1,4 @@
-/* Threads on Linux: their end, their identity, and waiting for one another. */
+/* Threads on Linux: their end, their identity, waiting for one another, and fencing all of them. */
 #include <pthread.h>
 #include <time.h>
 
@@ -47,8 +47,7 @@ mi_os_identity_t mi_os_identity(void) {
   return who;
 }
 
-/* membarrier(2), since Linux 4.14; the names in the system's header are newer than some of
-   those. */
+/* membarrier(2), Linux 4.14. Named here, since older system headers lack the names. */
 enum { PRIVATE_EXPEDITED = 1 << 3, REGISTER_PRIVATE_EXPEDITED = 1 << 4 };
 
 bool mi_os_fence_threads_start(void) {

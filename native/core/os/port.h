@@ -5,7 +5,7 @@
 
      linux_memory.c   the mi_prim_ functions, and what the system may do with large pages
      linux_system.c   what the system says of itself and of the process: limits, NUMA nodes, usage
-     linux_thread.c   the end of a thread, its identity, waiting for another one
+     linux_thread.c   the end of a thread, its identity, waiting for another one, fencing all
      linux_helper.c   the helper thread, and sleeping until a word is woken
      linux_library.c  symbols, and the unloading of the library that we are part of
      linux_clock.c    the time

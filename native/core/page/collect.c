@@ -25,7 +25,7 @@ static mi_block_t* take_thread_free(mi_page_t* page, size_t* count) {
   if (mi_unlikely(mi_tf_list(word) == NULL)) {
     mi_pace_taken((size_t)page->reserved * page->block_size);
     /* Not if it is retired: malloc and free in it do not end that, and the heap counts it so. */
-    if (page->retire_expire == 0) page->retired_bytes = 0;
+    if (page->retire_expire == 0) page->touched_bytes = 0;
     mi_page_start_anew(page);
     return NULL;
   }
@@ -53,7 +53,7 @@ mi_block_t* mi_page_last_of(const mi_page_t* page, mi_block_t* list, size_t* cou
 /* Decides whether the page will be SHARED when it is full: it will if other threads free in it,
    until the owner has freed much more than they. `owner` and `others`: how many blocks each freed
    since the last look, which may be very few. */
-static void learn(mi_page_t* page, size_t owner, size_t others) {
+static void set_shared_credit(mi_page_t* page, size_t owner, size_t others) {
   enum { MOST = 7 };
   if (mi_page_others_prevail(owner, others)) {
     if (others > 0) page->shared_credit = MOST;
@@ -64,13 +64,13 @@ static void learn(mi_page_t* page, size_t owner, size_t others) {
   page->shared_credit = (uint8_t)(credit < against ? 0 : credit - against) & MOST;
 }
 
-static void learn_from(mi_page_t* page, size_t count) {
+static void update_shared_credit(mi_page_t* page, size_t count) {
   if (!mi_page_is_shared(page)) {
-    learn(page, page->capacity - page->used, count);
+    set_shared_credit(page, page->capacity - page->used, count);
     return;
   }
   size_t owner = page->owner_shared;
-  learn(page, owner, count > owner ? count - owner : 0);
+  set_shared_credit(page, owner, count > owner ? count - owner : 0);
 }
 
 /* Moves the blocks on thread_free to `free`, if that is empty, else to the front of local_free. */
@@ -78,10 +78,10 @@ static void collect_thread_free(mi_page_t* page) {
   page->collected = true;
   size_t count = 0;
   mi_block_t* list = take_thread_free(page, &count);
-  if (count > 0) learn_from(page, count);
+  if (count > 0) update_shared_credit(page, count);
   /* If another thread holds the list to purge it, the page stays SHARED as long as `free` is
      empty. What the owner has on that list is still the owner's then, not freed by others. */
-  bool held = mi_page_is_notifying(page);
+  bool held = mi_page_is_busy(page);
   size_t owner = held && page->owner_shared > count ? page->owner_shared - count : 0;
   if (mi_page_is_shared(page) && (count > 0 || !held)) mi_page_unshare(page);
   if (!mi_page_is_shared(page)) page->owner_shared = (uint16_t)owner;
@@ -121,7 +121,7 @@ bool mi_page_collect_single(mi_page_t* page) {
     if (mi_page_is_empty(page)) return true;
     /* Acquire: pairs with the release at the end of a purge (page/scavenge.c). */
     uintptr_t word = atomic_load_explicit(&page->thread_free, memory_order_acquire);
-    if (mi_tf_state(word) == MI_TF_NOTIFYING) return false;
+    if (mi_tf_state(word) == MI_TF_BUSY) return false;
     if (mi_tf_list(word) == NULL && !mi_tf_is_purged(word)) return true;
   }
 }

@@ -30,7 +30,7 @@ void mi_page_extend(mi_page_t* page, size_t ahead) {
 
 bool mi_page_set_full(mi_page_t* page) {
   uintptr_t expected = MI_TF_NORMAL;
-  /* Release: pairs with the acquire of the push that makes the page NOTIFYING (heap/delayed.c);
+  /* Release: pairs with the acquire of the push that makes the page BUSY (heap/delayed.c);
      that thread sees page->heap. */
   return atomic_compare_exchange_strong_explicit(&page->thread_free, &expected, MI_TF_FULL,
                                                  memory_order_release, memory_order_relaxed);
@@ -48,7 +48,7 @@ bool mi_page_clear_full(mi_page_t* page) {
 
 bool mi_page_settle(mi_page_t* page) {
   bool cleared = mi_page_clear_full(page);
-  for (unsigned round = 0; mi_page_is_notifying(page); round++) mi_os_yield(round);
+  for (unsigned round = 0; mi_page_is_busy(page); round++) mi_os_yield(round);
   return cleared;
 }
 
@@ -56,7 +56,7 @@ void mi_page_forget_frees(mi_page_t* page) {
   uintptr_t word = atomic_load_explicit(&page->thread_free, memory_order_relaxed);
   unsigned round = 0;
   do {
-    while (mi_tf_state(word) == MI_TF_NOTIFYING) {
+    while (mi_tf_state(word) == MI_TF_BUSY) {
       mi_os_yield(round++);
       word = atomic_load_explicit(&page->thread_free, memory_order_relaxed);
     }
@@ -68,7 +68,7 @@ void mi_page_forget_frees(mi_page_t* page) {
 
 void mi_page_forget_other_thread(mi_page_t* page, bool held) {
   uintptr_t word = atomic_load_explicit(&page->thread_free, memory_order_relaxed);
-  if (mi_tf_state(word) == MI_TF_NOTIFYING) {
+  if (mi_tf_state(word) == MI_TF_BUSY) {
     mi_page_forget_looks(page);
     mi_page_forget_holes(page);
     /* If the lost thread was purging the whole page, the word says that it is purged. If it was

@@ -227,16 +227,15 @@ void mi_page_forget_frees(mi_page_t* page);
    abandoned, and the lost thread that held it may have been about to free the page. */
 void mi_page_forget_other_thread(mi_page_t* page, bool held);
 /* Whether another thread is at work on the page. It will be done soon. */
-mi_inline bool mi_page_is_notifying(const mi_page_t* page) {
+mi_inline bool mi_page_is_busy(const mi_page_t* page) {
   /* Acquire: pairs with the releases in notify (heap/delayed.c) and in page/scavenge.c, with which
      that thread's work ends. */
-  return mi_tf_state(atomic_load_explicit(&page->thread_free, memory_order_acquire)) ==
-         MI_TF_NOTIFYING;
+  return mi_tf_state(atomic_load_explicit(&page->thread_free, memory_order_acquire)) == MI_TF_BUSY;
 }
 
 /* How many blocks are on thread_free: freed by other threads, or, if the page is SHARED, by the
    owner. Fewer while some are being purged. */
-mi_inline size_t mi_page_others_freed(const mi_page_t* page) {
+mi_inline size_t mi_page_thread_free_count(const mi_page_t* page) {
   uintptr_t word = atomic_load_explicit(&page->thread_free, memory_order_relaxed);
   return (word & MI_TF_WHOLE) != 0 ? page->reserved : mi_tf_count(word);
 }

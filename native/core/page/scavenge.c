@@ -76,14 +76,14 @@ static size_t count_due(const mi_page_t* page, size_t count, bool all) {
   return seen < count ? seen : count;
 }
 
-/* NOTIFYING -> NORMAL. Puts the list that was taken behind the blocks that were pushed
+/* BUSY -> NORMAL. Puts the list that was taken behind the blocks that were pushed
    meanwhile. */
 static void put_back(mi_page_t* page, mi_block_t* list, size_t count) {
   uintptr_t word = atomic_load_explicit(&page->thread_free, memory_order_relaxed);
   for (;;) {
     mi_block_t* pushed = mi_tf_list(word);
     uintptr_t whole = count == page->reserved && page->bin != MI_BIN_HUGE ? MI_TF_WHOLE : 0;
-    uintptr_t wanted = pushed != NULL ? MI_TF_NOTIFYING : mi_tf_make(list, count, whole);
+    uintptr_t wanted = pushed != NULL ? MI_TF_BUSY : mi_tf_make(list, count, whole);
     /* Release: pairs with the acquire with which the owner collects; it finds the purge over, and
        sees our links. Acquire: pairs with the release of each push; we see its link. */
     if (!atomic_compare_exchange_weak_explicit(&page->thread_free, &word, wanted,
@@ -99,7 +99,7 @@ static void put_back(mi_page_t* page, mi_block_t* list, size_t count) {
     }
     mi_block_set_next(page, last, list);
     list = pushed;
-    word = MI_TF_NOTIFYING;
+    word = MI_TF_BUSY;
   }
 }
 
@@ -147,9 +147,8 @@ static bool scavenge_page(mi_segment_t* segment, mi_page_t* page, const round_t*
     whole = word & MI_TF_WHOLE;
     /* Acquire: pairs with the release of each push; the threads that freed these blocks do not
        write to them any more. */
-  } while (!atomic_compare_exchange_weak_explicit(&page->thread_free, &word,
-                                                  whole | MI_TF_NOTIFYING, memory_order_acquire,
-                                                  memory_order_relaxed));
+  } while (!atomic_compare_exchange_weak_explicit(&page->thread_free, &word, whole | MI_TF_BUSY,
+                                                  memory_order_acquire, memory_order_relaxed));
   mi_race_window();
   if (whole != 0 && !(MI_CHECKED && is_broken(page, word))) {
     mi_purge_spend(round->budget, mi_units_for(page->block_size));

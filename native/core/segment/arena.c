@@ -1,9 +1,9 @@
 #include "segment/arena.h"
 
 #include "options/report.h"
+#include "os/os.h"
 #include "segment/chunk.h"
 #include "segment/map.h"
-#include "segment/memory.h"
 #include "segment/slot.h"
 #include "stats/stats.h"
 

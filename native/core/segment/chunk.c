@@ -1,6 +1,5 @@
 #include "segment/chunk.h"
 
-#include "options/report.h"
 #include "os/rare.h"
 #include "segment/arena.h"
 #include "segment/large_pages.h"

@@ -11,9 +11,10 @@
    address x with at least `size` bytes after it such that x + offset is a multiple of `align` (a
    power of two); x is the first such address in the block. The descriptor is as
    mi_segment_page_alloc returns it; mi_page_take_next lays the block out. The segment lies in
-   `arena`; if that is NULL, in a shared arena if it fits into one, else in a chunk, else in a
-   mapping. A block that is aligned to a whole segment or more goes into no slots: it would not
-   begin next to its header. NULL if there is no memory. */
+   `arena`. If that is NULL, a block above 32 MiB takes a kept mapping (segment/huge_cache.h) if one
+   fits; then any block a run in a shared arena or in a chunk, else a kept or a new mapping. A block
+   that is aligned to a whole segment or more goes into no slots: it would not begin next to its
+   header. NULL if there is no memory. */
 mi_page_t* mi_huge_page_alloc(mi_arena_t* arena, size_t size, size_t align, size_t offset);
 
 /* Has the block of a page that mi_huge_page_alloc has just made read as zero. Returns how many

@@ -3,9 +3,7 @@
 #include "bits.h"
 #include "os/os.h"
 #include "os/rare.h"
-#include "segment/memory.h"
 #include "segment/purger.h"
-#include "stats/stats.h"
 
 #define ENTRIES 16
 #define MOST ((size_t)256 << 20) /* bytes of all of them */

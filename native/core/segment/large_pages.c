@@ -1,6 +1,5 @@
 #include "segment/large_pages.h"
 
-#include "options/options.h"
 #include "os/rare.h"
 #include "os/track.h"
 #include "segment/arena.h"

@@ -18,7 +18,6 @@
 #include "bits.h"
 #include "os/os.h"
 #include "segment/slot_ref.h"
-#include "stats/stats.h"
 
 enum { MI_LARGE_PAGE_UNITS = MI_OS_LARGE_PAGE >> MI_UNIT_SHIFT };
 _Static_assert(2 * MI_LARGE_PAGE_UNITS == MI_UNITS_PER_SEGMENT, "a slot has two halves");

@@ -1,6 +1,5 @@
 #include "segment/mapping.h"
 
-#include "options/options.h"
 #include "os/track.h"
 #include "segment/memory.h"
 #include "stats/stats.h"

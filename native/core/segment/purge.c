@@ -218,14 +218,14 @@ static void purge_aged(mi_purge_budget_t* budget) {
 }
 
 /* The most memory that the process had since nothing waited, less what made room. */
-static _Atomic(int64_t) most;
+static _Atomic(int64_t) committed_peak;
 
 static mi_cold void answer_growth(bool for_huge_block) {
   enum { AT_ONCE = 1024 }; /* units */
-  int64_t before = atomic_load_explicit(&most, memory_order_relaxed);
+  int64_t before = atomic_load_explicit(&committed_peak, memory_order_relaxed);
   int64_t now = mi_stat_current(committed);
   if (now <= before || mi_option_get(mi_option_purge_delay) < 0 ||
-      !atomic_compare_exchange_strong_explicit(&most, &before, now, memory_order_relaxed,
+      !atomic_compare_exchange_strong_explicit(&committed_peak, &before, now, memory_order_relaxed,
                                                memory_order_relaxed)) {
     return; /* another thread answers for this growth */
   }
@@ -236,12 +236,12 @@ static mi_cold void answer_growth(bool for_huge_block) {
   mi_huge_cache_drop(&budget);
   if (for_huge_block) purge_aged(&budget);
   int64_t gone = (int64_t)((may - budget.units) << MI_UNIT_SHIFT);
-  atomic_fetch_sub_explicit(&most, gone, memory_order_relaxed);
+  atomic_fetch_sub_explicit(&committed_peak, gone, memory_order_relaxed);
 }
 
 void mi_purge_make_room(bool for_huge_block) {
   enum { WORTH_IT = 16 * MI_UNIT_SIZE };
-  int64_t before = atomic_load_explicit(&most, memory_order_relaxed);
+  int64_t before = atomic_load_explicit(&committed_peak, memory_order_relaxed);
   if (mi_stat_current(committed) - before >= WORTH_IT) answer_growth(for_huge_block);
 }
 
@@ -256,7 +256,7 @@ int64_t mi_purge_round(int64_t now, mi_purge_budget_t* budget) {
   if (waiting.all) mi_pace_decide(now, mi_os_cpu_ns, waiting.units << MI_UNIT_SHIFT);
   mi_purge_announce(mi_huge_cache_drop_due(now, budget));
   if (waiting.all && waiting.units == 0 && mi_huge_cache_size() == 0) {
-    atomic_store_explicit(&most, mi_stat_current(committed), memory_order_relaxed);
+    atomic_store_explicit(&committed_peak, mi_stat_current(committed), memory_order_relaxed);
   }
   /* The purger may have looked while next_due was 0, and gone to sleep. */
   mi_purger_count(MI_WAITING_UNITS, waiting.units + (mi_huge_cache_size() >> MI_UNIT_SHIFT));

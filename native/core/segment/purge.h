@@ -37,8 +37,8 @@ int64_t mi_purge_round(int64_t now, mi_purge_budget_t* budget);
    chunks. */
 void mi_purge_slot(mi_slot_ref_t ref, mi_purge_budget_t* budget);
 
-/* To be called when memory was taken. Where the process is larger than it was since nothing waited,
-   as much of what waits goes, 64 MiB of it at most: beside what is in use it would add to the peak.
+/* To be called when memory was taken. When committed memory passes the highest that it was since
+   nothing waited to be purged, as much of what waits is purged at once, 64 MiB at most.
    Kept mappings go; and, `for_huge_block`, units that were dirty at the last look. */
 void mi_purge_make_room(bool for_huge_block);
 

@@ -351,8 +351,8 @@ void mi_segment_forget_ended_pages(mi_segment_t* segment) {
       segment->used++;
     }
   }
-  /* The entries of pages that have ended, or become shorter. The slot may be another segment's soon,
-     and the descriptors the memory of a block. */
+  /* The entries of pages that have ended, or become shorter. The slot may be another segment's
+     soon, and the descriptors the memory of a block. */
   for (uint64_t left = ~segment->units_used; left != 0;) {
     mi_span_t span = mi_first_span(left);
     give_units(segment, span.first, span.first + span.count, NULL);

@@ -1,6 +1,5 @@
 #include "segment/units.h"
 
-#include "options/report.h"
 #include "os/rare.h"
 #include "segment/large_pages.h"
 #include "segment/pace.h"

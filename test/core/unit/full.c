@@ -136,10 +136,10 @@ static void shared(void) {
   free_own(quota);
   CHECK(!is_full());
   CHECK(mi_page_is_shared(page));
-  CHECK_EQ(mi_page_others_freed(page), 2 * quota - 1);
+  CHECK_EQ(mi_page_thread_free_count(page), 2 * quota - 1);
   void* again = blocks[count - 1];
   free_own(1);
-  CHECK_EQ(mi_page_others_freed(page), 2 * quota);
+  CHECK_EQ(mi_page_thread_free_count(page), 2 * quota);
   CHECK_EQ(page->used, page->reserved);
   if (MI_CHECKED) CHECK(mi_page_block_is_free(page, again));
   mi_collect(false);
@@ -240,7 +240,7 @@ static void collected_while_purged(void) {
   CHECK(mi_page_is_shared(page));
   mi_free(blocks[--count]);
   mi_heap_delayed_free(own);
-  uintptr_t list = atomic_exchange(&page->thread_free, MI_TF_NOTIFYING);
+  uintptr_t list = atomic_exchange(&page->thread_free, MI_TF_BUSY);
   CHECK_EQ(mi_tf_count(list), 1);
   mi_heap_collect(own, true);
   atomic_store(&page->thread_free, list);
@@ -319,7 +319,7 @@ static void others_free_few(size_t size, size_t one_in, size_t turns, collect_t 
   }
   for (size_t i = 0; i < PAGES; i++) {
     bool is_gone = pages[i]->block_size == 0 || mi_page_is_empty(pages[i]);
-    CHECK(is_gone || mi_page_others_freed(pages[i]) == pages[i]->reserved);
+    CHECK(is_gone || mi_page_thread_free_count(pages[i]) == pages[i]->reserved);
   }
   mi_heap_destroy(heap);
   heap = mi_heap_get_backing();

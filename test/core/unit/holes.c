@@ -101,7 +101,7 @@ static void run(size_t block_size) {
   size_t holes = mi_page_hole_count(page);
   CHECK_CMP(holes, >, 0);
   CHECK_CMP(holes, <, last - first); /* one block stays on the list */
-  CHECK_EQ(mi_page_others_freed(page), last - first);
+  CHECK_EQ(mi_page_thread_free_count(page), last - first);
   uint8_t* from = page->start + first * size;
   /* The link of that one, and the pages at both ends, which other blocks share. */
   CHECK_CMP(resident_in(from, (last - first) * size), <=, 3 * mi_os_page_size());

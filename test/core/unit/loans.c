@@ -139,7 +139,7 @@ static void spare(size_t size, size_t next, bool takes) {
   blocks_t borrowed = {.count = 0};
   fill_page(&others, next);
   fill_page(&mine, size);
-  heap->tld->until_round = 1000; /* no round ends here by itself */
+  heap->until_round = 1000; /* no round ends here by itself */
   mi_heap_forget_loans(heap);
   CHECK_EQ(block_size_of(add(&mine, size)), size); /* nothing was freed */
   CHECK_EQ(pages_of(size), 2);

@@ -630,7 +630,7 @@ _Noreturn static void child(void) {
   /* All that the sleeper had can be freed, and then its pages have come back whole. */
   mi_page_t* page = mi_page_of(of_sleeper[1]);
   for (int i = 0; i < OF_SLEEPER; i++) mi_free(of_sleeper[i]);
-  CHECK_EQ(mi_page_others_freed(page), page->reserved);
+  CHECK_EQ(mi_page_thread_free_count(page), page->reserved);
   heaps_check();
   _exit(0);
 }

@@ -169,11 +169,11 @@ static void full_states(void) {
   push_thread(page, b);
   CHECK(!mi_page_set_full(page)); /* a block has come back */
   mi_page_free_collect(page);
-  atomic_store(&page->thread_free, MI_TF_NOTIFYING);
+  atomic_store(&page->thread_free, MI_TF_BUSY);
   CHECK(!mi_page_set_full(page));
-  CHECK(mi_page_is_notifying(page));
+  CHECK(mi_page_is_busy(page));
   mi_page_clear_full(page);
-  CHECK(mi_page_is_notifying(page)); /* only who notifies ends that */
+  CHECK(mi_page_is_busy(page)); /* only who notifies ends that */
   atomic_store(&page->thread_free, MI_TF_NORMAL);
   drop(page);
 }
@@ -188,7 +188,7 @@ static void* end_notifying(void* arg) {
 static void settle_waits(void) {
   mi_page_t* page = new_page(64);
   pthread_t thread;
-  atomic_store(&page->thread_free, MI_TF_NOTIFYING);
+  atomic_store(&page->thread_free, MI_TF_BUSY);
   CHECK_EQ(pthread_create(&thread, NULL, end_notifying, page), 0);
   mi_page_settle(page);
   CHECK_EQ(atomic_load(&page->thread_free), MI_TF_NORMAL);
