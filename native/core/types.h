@@ -193,9 +193,9 @@ enum { MI_FREER_TO_MAGAZINE = 1 };
      `uncounted` is 0 if SHARED is set. It is 0 too if the owner freed enough blocks of a page in
        the full queue before it read the notice of other threads
      SHARED implies that `free` and `local_free` are empty, and that all blocks are laid out
-     `freer` is the segment's owner if the page is in use by one of the owner's heaps, has no flag,
-       and its blocks do not go to a magazine. It is the owner and MI_FREER_TO_MAGAZINE if they do,
-       and no flag but SHARED is set. Else it is 0 */
+     `freer` is the segment's owner if the page is in use by one of the owner's heaps, has no flag
+       and no `stack`. It is the owner and MI_FREER_TO_MAGAZINE if it has a `stack`, and no flag but
+       SHARED is set. Else it is 0 */
 typedef struct mi_page_s {
   _Alignas(64) mi_block_t* free; /* malloc pops here */
   mi_block_t* local_free;        /* the owner's free pushes here */

@@ -14,18 +14,6 @@ static bool stays(const mi_page_t* page, bool force) {
   return mi_page_is_shared(page) || mi_page_is_watched(page);
 }
 
-/* Puts all free blocks of a coarse page, which has been collected, where anyone may purge them one
-   by one (page/scavenge.h), until malloc looks for blocks in it. In a small heap, or one of the
-   program's own, its thread's frees do not go there by themselves: mi_heap_shares. */
-static void offer(mi_page_t* page) {
-  if (!mi_page_is_coarse(page) || page->reserved == 1 || page->capacity < page->reserved) return;
-  if (page->retire_expire != 0 || mi_page_is_shared(page)) return;
-  mi_assert(page->local_free == NULL);
-  page->local_free = page->free;
-  page->free = NULL;
-  mi_page_share(page);
-}
-
 /* Collects a page, and gives it back if it is empty. Without `force`, a retired page is kept. */
 static void collect_page(mi_heap_t* heap, mi_page_t* page, void* arg) {
   bool force = *(const bool*)arg;
@@ -40,7 +28,8 @@ static void collect_page(mi_heap_t* heap, mi_page_t* page, void* arg) {
   } else if (force && mi_page_watch(heap, page)) {
     mi_heap_free_page(heap, page); /* other threads have just freed the last of its blocks */
   } else if (force) {
-    offer(page);
+    mi_page_offer(
+        page); /* small heaps, and those of the program's own, do not share by themselves */
   }
 }
 

@@ -187,6 +187,20 @@ void mi_page_share(mi_page_t* page) {
   push(page, blocks);
 }
 
+void mi_page_offer(mi_page_t* page) {
+  if (!mi_page_is_coarse(page) || page->reserved == 1 || page->capacity < page->reserved) return;
+  if (page->retire_expire != 0 || mi_page_is_shared(page)) return;
+  if (page->free != NULL) {
+    size_t count;
+    mi_block_t* last = mi_page_last_of(page, page->free, &count);
+    if (mi_unlikely(last == NULL)) return; /* as in mi_page_share */
+    mi_block_set_next(page, last, page->local_free);
+    page->local_free = page->free;
+    page->free = NULL;
+  }
+  mi_page_share(page);
+}
+
 /* Like `complete`, for a page of one block. It stays in the full queue until it is given
    back, or kept. */
 static bool complete_single(mi_page_t* page) {

@@ -20,6 +20,10 @@ bool mi_page_free_block_unowned(mi_page_t* page, mi_block_t* block);
    thread_free, and from now on the owner frees onto it as well, until malloc looks for blocks in
    the page. That costs 6 ns for each free of the owner; other threads pay as much. */
 void mi_page_share(mi_page_t* page);
+/* Shares a coarse page that need not be full, but is laid out whole, so that anyone may purge what
+   is free in it, until malloc looks for blocks there. Does nothing to other pages, nor to one that
+   is retired. */
+void mi_page_offer(mi_page_t* page);
 
 /* Whether other threads have told the heap of blocks that they freed in its full pages. For the
    heap's thread, like the functions below. */

@@ -61,7 +61,8 @@ void mi_heap_settle(mi_heap_t* heap) {
 void mi_heap_take_page(mi_heap_t* heap, mi_page_t* page) {
   /* Relaxed: published by the release in mi_page_set_full. */
   atomic_store_explicit(&page->heap, heap, memory_order_relaxed);
-  mi_magazine_set_freer(heap, page);
+  page->stack = NULL;
+  mi_page_set_freer(page);
   mi_heap_add_page(heap, page, false);
   if (page->reserved > 1 || mi_page_set_full(page)) return;
   /* The page's block was freed just now, and a thread may be purging it. */
@@ -71,7 +72,9 @@ void mi_heap_take_page(mi_heap_t* heap, mi_page_t* page) {
 
 static void absorb_page(mi_heap_t* heap, mi_page_t* page, void* arg) {
   mi_heap_remove_page(heap, page);
+  bool single = page->reserved == 1; /* read now: it may end */
   mi_heap_take_page(arg, page);
+  if (!single) mi_magazine_begin_page(arg, page);
 }
 
 void mi_heap_absorb(mi_heap_t* target, mi_heap_t* heap) {

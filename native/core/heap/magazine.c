@@ -57,10 +57,14 @@ static mi_magazine_t* find_or_make(void) {
   return magazine != NULL ? magazine : make();
 }
 
+void mi_magazine_begin_page(mi_heap_t* heap, mi_page_t* page) {
+  if (mi_heap_shares(heap, page)) mi_page_offer(page);
+  if (mi_page_is_shared(page)) mi_magazine_set_freer(heap, page);
+}
+
 static void begin_page(mi_heap_t* heap, mi_page_t* page, void* arg) {
   (void)arg;
-  mi_magazine_set_freer(heap, page);
-  if (page->in_full && mi_heap_shares(heap, page)) mi_page_share(page);
+  mi_magazine_begin_page(heap, page);
 }
 
 void mi_magazine_start_slow(mi_heap_t* heap) {

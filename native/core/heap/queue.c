@@ -2,6 +2,7 @@
    blocks. */
 #include "heap/queue.h"
 
+#include "heap/magazine.h"
 #include "heap/retire.h"
 #include "heap/thread.h"
 #include "page/page.h"
@@ -94,6 +95,7 @@ bool mi_page_to_full(mi_heap_t* heap, mi_page_t* page) {
   if (!mi_page_set_full(page)) return false;
   mi_heap_remove_page(heap, page);
   page->in_full = true;
+  mi_magazine_set_freer(heap, page);
   if (will_be_shared(heap, page)) {
     mi_page_set_flag(page, MI_PAGE_SHARED, true);
   } else {

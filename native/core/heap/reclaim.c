@@ -102,6 +102,13 @@ static mi_heap_t* owner_for(mi_heap_t* heap, const mi_page_t* page) {
   return mi_heap_for_tag(heap->tld, page->tag);
 }
 
+/* Whether all that is free in a coarse page, in which some block is alive, can be had by others: it
+   stays so. */
+static bool is_offered(const mi_page_t* page) {
+  return mi_page_is_coarse(page) && page->reserved > 1 && page->capacity == page->reserved &&
+         page->free == NULL && page->local_free == NULL && !mi_page_has_come_back(page);
+}
+
 /* Takes the pages of a segment that this thread has just adopted: into the heap, or, if they have
    another tag, into the thread's heap for that tag. Returns a page of `bin` in the heap that has
    room, or NULL. If no block in the segment was alive, it is gone afterwards. */
@@ -110,7 +117,7 @@ static mi_page_t* take_pages(mi_heap_t* heap, mi_segment_t* segment, unsigned bi
   heap->tld->stats.segments_reclaimed++;
   for (uint64_t pages = mi_segment_pages(segment); pages != 0; pages &= pages - 1) {
     mi_page_t* page = &segment->pages[mi_ctz64(pages)];
-    mi_page_free_collect_all(page);
+    if (page->bin == bin || !is_offered(page)) mi_page_free_collect_all(page);
     if (mi_page_is_empty(page)) {
       mi_thread_stat_down(heap->tld, pages);
       mi_segment_page_free(heap->segments, page);
@@ -121,8 +128,13 @@ static mi_page_t* take_pages(mi_heap_t* heap, mi_segment_t* segment, unsigned bi
     page->adopted = !may_adopt(target);
     if (page->adopted) target->has_adopted = true;
     bool fits = target == heap && page->bin == bin && has_free_block(page);
+    bool single = page->reserved == 1; /* read now: it may end */
     mi_heap_take_page(target, page);
-    if (fits) found = page;
+    if (fits) {
+      found = page;
+    } else if (!single) {
+      mi_magazine_begin_page(target, page);
+    }
   }
   return found;
 }
