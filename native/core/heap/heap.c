@@ -74,7 +74,7 @@ static void absorb_page(mi_heap_t* heap, mi_page_t* page, void* arg) {
   mi_heap_remove_page(heap, page);
   bool single = page->reserved == 1; /* read now: it may end */
   mi_heap_take_page(arg, page);
-  if (!single) mi_magazine_begin_page(arg, page);
+  if (!single) mi_magazine_take_page(arg, page);
 }
 
 void mi_heap_absorb(mi_heap_t* target, mi_heap_t* heap) {

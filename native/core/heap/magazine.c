@@ -57,14 +57,18 @@ static mi_magazine_t* find_or_make(void) {
   return magazine != NULL ? magazine : make();
 }
 
-void mi_magazine_begin_page(mi_heap_t* heap, mi_page_t* page) {
+void mi_magazine_take_page(mi_heap_t* heap, mi_page_t* page) {
   if (mi_heap_shares(heap, page)) mi_page_offer(page);
   if (mi_page_is_shared(page)) mi_magazine_set_freer(heap, page);
 }
 
+/* Of the pages that are not laid out whole, one of each class is as good as a new one: that from
+   which malloc takes. */
 static void begin_page(mi_heap_t* heap, mi_page_t* page, void* arg) {
   (void)arg;
-  mi_magazine_begin_page(heap, page);
+  if (page->reserved == 1) return;
+  mi_magazine_take_page(heap, page);
+  if (page == heap->pages[page->bin].first) mi_magazine_set_freer(heap, page);
 }
 
 void mi_magazine_start_slow(mi_heap_t* heap) {

@@ -72,18 +72,18 @@ mi_inline mi_magazine_stack_t* mi_magazine_stack(const mi_heap_t* heap, size_t b
 }
 
 /* Decides whether the owner's frees in a page of the heap go to the magazine, or are plain pushes.
-   To be called when the page is new, or full. */
+   To be called when the page is new, or full, or when the heap gets a magazine. */
 mi_inline void mi_magazine_set_freer(const mi_heap_t* heap, mi_page_t* page) {
   bool fits = page->block_size > MI_SMALL_SIZE_MAX && page->reserved > 1;
   page->stack = fits ? mi_magazine_stack(heap, page->bin) : NULL;
   mi_page_set_freer(page);
 }
 
-/* For a page that was in use before the heap got it, or got its magazine. Its blocks may go to the
-   magazine if all that is free in it can be had by others, or else once it is full. If the owner
-   freed the last living one into the magazine, and fell asleep, a sweep would put that block where
-   others find it, but nobody would get at the rest of the page. */
-void mi_magazine_begin_page(mi_heap_t* heap, mi_page_t* page);
+/* For a page that was in use before the heap got it. Its blocks may go to the magazine if all that
+   is free in it can be had by others, or else once it is full. If the owner freed the last living
+   one into the magazine, and fell asleep, a sweep would put that block where others find it, but
+   nobody would get at the rest of the page. */
+void mi_magazine_take_page(mi_heap_t* heap, mi_page_t* page);
 
 /* Gives the block of the stack that was freed last back to its page. False if there is none. */
 bool mi_magazine_return_one(mi_magazine_t* magazine, mi_magazine_stack_t* stack);

@@ -133,7 +133,7 @@ static mi_page_t* take_pages(mi_heap_t* heap, mi_segment_t* segment, unsigned bi
     if (fits) {
       found = page;
     } else if (!single) {
-      mi_magazine_begin_page(target, page);
+      mi_magazine_take_page(target, page);
     }
   }
   return found;
