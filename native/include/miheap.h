@@ -25,11 +25,12 @@
                kin. To pass any other pointer, or the same one twice, or to write to a block that
                was freed, is misuse. If miheap notices it, it reports it on stderr in one line;
                hardened and debug builds then stop the process, others ignore the call.
-                 All builds notice a pointer that leads to no block of ours.
+                 All builds notice a pointer into memory that is not ours, or in which there is no
+               page of blocks.
                  Hardened and debug builds notice a double free, as long as the memory was not
                handed out again, and a pointer into the inside of a block, unless blocks of its
                size were aligned at an offset. Hardened builds notice a write after free, when
-               they next look at the memory.
+               they next look at the memory: at the latest when its page ends.
                  In other builds these are undefined. Some are noticed when a thread collects what
                it or others freed; blocks are then given up to keep the rest in order. */
 #ifndef MIHEAP_H
@@ -744,7 +745,8 @@ mi_decl_export void mi_register_error(mi_error_fun* fun, void* arg) mi_attr_noex
    programs do not read the environment.
 
    What mi_option_set changes holds for what happens from then on. Memory that already waits for its
-   purge waits as long as it would have; mi_collect(true) purges it.
+   purge waits as long as it would have, and so may what is freed beside it (in the same 4 MiB);
+   mi_collect(true) purges it.
 
    OPTION(name, kind, default, least, most, what it does)
 

@@ -2,6 +2,7 @@
 #include <errno.h>
 
 #include "api/alloc.h"
+#include "api/free.h"
 #include "bits.h"
 #include "heap/thread.h"
 #include "miheap.h"
@@ -43,6 +44,7 @@ int mi_reallocarr(void* p, size_t count, size_t size) mi_attr_noexcept {
   if (p == NULL) return EINVAL;
   void** place = p;
   if (count == 0 || size == 0) {
+    if (*place != NULL && mi_checked_page_of("reallocarr", *place) == NULL) return EINVAL;
     mi_free(*place);
     *place = NULL;
     return 0;

@@ -98,7 +98,7 @@ static void free_page(mi_heap_t* heap, mi_page_t* page, void* arg) {
   if (page->adopted) return;
   mi_page_forget_frees(page);
   page->used = page->uncounted = 0;
-  mi_heap_free_page(heap, page);
+  mi_heap_end_page(heap, page);
 }
 
 void mi_heap_free_pages(mi_heap_t* heap) {

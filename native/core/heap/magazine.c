@@ -62,13 +62,16 @@ void mi_magazine_take_page(mi_heap_t* heap, mi_page_t* page) {
   if (mi_page_is_shared(page)) mi_magazine_set_freer(heap, page);
 }
 
-/* Of the pages that are not laid out whole, one of each class is as good as a new one: that from
-   which malloc takes. */
+/* One page of each class is as good as a new one: that from which malloc takes, or is just about to
+   take. */
 static void begin_page(mi_heap_t* heap, mi_page_t* page, void* arg) {
   (void)arg;
   if (page->reserved == 1) return;
-  mi_magazine_take_page(heap, page);
-  if (page == heap->pages[page->bin].first) mi_magazine_set_freer(heap, page);
+  if (page == heap->pages[page->bin].first) {
+    mi_magazine_set_freer(heap, page);
+  } else {
+    mi_magazine_take_page(heap, page);
+  }
 }
 
 void mi_magazine_start_slow(mi_heap_t* heap) {

@@ -119,6 +119,7 @@ static mi_page_t* take_pages(mi_heap_t* heap, mi_segment_t* segment, unsigned bi
     mi_page_t* page = &segment->pages[mi_ctz64(pages)];
     if (page->bin == bin || !is_offered(page)) mi_page_free_collect_all(page);
     if (mi_page_is_empty(page)) {
+      mi_page_check_end(page, atomic_load_explicit(&page->thread_free, memory_order_relaxed));
       mi_thread_stat_down(heap->tld, pages);
       mi_segment_page_free(heap->segments, page);
       continue;
@@ -183,7 +184,7 @@ static bool free_empty(mi_subproc_t* subproc, mi_segment_t* segment, uint64_t pa
     if (!mi_page_abandoned_has_come_back(page)) continue;
     /* First, so that the page is empty for a forked child, too: see mi_page_forget_other_thread. */
     atomic_store_explicit(&page->link, 0, memory_order_relaxed);
-    mi_page_forget_frees(page);
+    mi_page_end_frees(page);
     page->used = 0;
     count_page_down(subproc);
     bool last = segment->used == 1;

@@ -70,8 +70,14 @@ bool mi_heap_retired_is_valid(const mi_heap_t* heap) {
 }
 
 void mi_heap_free_page(mi_heap_t* heap, mi_page_t* page) {
-  mi_assert(mi_page_is_empty(page) && !mi_page_is_busy(page));
+  mi_assert(mi_page_is_empty(page));
   if (mi_unlikely(heap->visiting)) return;
+  mi_page_check_end(page, atomic_load_explicit(&page->thread_free, memory_order_relaxed));
+  mi_heap_end_page(heap, page);
+}
+
+void mi_heap_end_page(mi_heap_t* heap, mi_page_t* page) {
+  mi_assert(!mi_page_is_busy(page));
   mi_heap_remove_page(heap, page);
   if (page->bin == MI_BIN_HUGE) {
     mi_huge_page_free(page);

@@ -1,4 +1,7 @@
-/* The walker of a page's invariants, and the test for double frees. */
+/* The walker of a page's invariants, and the tests for double frees. */
+#include <string.h>
+
+#include "options/report.h"
 #include "page/holes.h"
 #include "page/page.h"
 
@@ -89,4 +92,38 @@ bool mi_page_block_is_free(const mi_page_t* page, const mi_block_t* block) {
   }
   return contains(page, page->free, block) || contains(page, page->local_free, block) ||
          is_with_others(page, block);
+}
+
+/* The blocks of a page that were found on its lists. */
+typedef struct found_s {
+  uint64_t numbers[MI_UNIT_SIZE / sizeof(mi_block_t) / 64]; /* bit per block */
+  size_t count;
+} found_t;
+
+/* False if the list leads to what is no block, or to one that was found before. */
+static bool find_all(const mi_page_t* page, const mi_block_t* list, found_t* found) {
+  for (; list != NULL; list = mi_block_peek_next(page, list)) {
+    size_t offset = (size_t)((const uint8_t*)list - page->start);
+    if (offset >= page->capacity * page->block_size || offset % page->block_size != 0) return false;
+    size_t number = offset / page->block_size;
+    uint64_t bit = (uint64_t)1 << number % 64;
+    if ((found->numbers[number / 64] & bit) != 0) return false;
+    found->numbers[number / 64] |= bit;
+    found->count++;
+  }
+  return true;
+}
+
+void mi_page_check_end_slow(const mi_page_t* page, uintptr_t word) {
+  if (page->reserved == 1 || mi_tf_is_purged(word)) return;
+  found_t found;
+  memset(&found, 0, sizeof(found));
+  found.numbers[0] = mi_page_holes(page);
+  found.count = mi_page_hole_count(page);
+  if (find_all(page, page->free, &found) && find_all(page, page->local_free, &found) &&
+      find_all(page, mi_tf_list(word), &found) && found.count == page->capacity) {
+    return;
+  }
+  mi_misuse_later(EFAULT, "a block of it was freed twice, or written to after it was freed",
+                  page->start);
 }

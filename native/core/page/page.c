@@ -52,7 +52,9 @@ bool mi_page_settle(mi_page_t* page) {
   return cleared;
 }
 
-void mi_page_forget_frees(mi_page_t* page) {
+/* Waits until no other thread is at work on the page, and empties thread_free. Returns what it
+   was. */
+static uintptr_t take_frees(mi_page_t* page) {
   uintptr_t word = atomic_load_explicit(&page->thread_free, memory_order_relaxed);
   unsigned round = 0;
   do {
@@ -63,6 +65,16 @@ void mi_page_forget_frees(mi_page_t* page) {
     /* Acquire: pairs with the release with which another thread's work on the page ended. */
   } while (!atomic_compare_exchange_weak_explicit(&page->thread_free, &word, MI_TF_NORMAL,
                                                   memory_order_acquire, memory_order_relaxed));
+  return word;
+}
+
+void mi_page_forget_frees(mi_page_t* page) {
+  (void)take_frees(page);
+  mi_page_forget_holes(page);
+}
+
+void mi_page_end_frees(mi_page_t* page) {
+  mi_page_check_end(page, take_frees(page));
   mi_page_forget_holes(page);
 }
 

@@ -223,6 +223,9 @@ bool mi_page_settle(mi_page_t* page);
 /* For a page whose blocks all die now: waits until no other thread is at work on the page, and
    empties thread_free. */
 void mi_page_forget_frees(mi_page_t* page);
+/* Like mi_page_forget_frees, for an abandoned page whose blocks are all free, and which the caller
+   holds: calls mi_page_check_end. */
+void mi_page_end_frees(mi_page_t* page);
 /* In a forked child: completes what a lost thread was doing to the page. `held`: the segment is
    abandoned, and the lost thread that held it may have been about to free the page. */
 void mi_page_forget_other_thread(mi_page_t* page, bool held);
@@ -283,5 +286,14 @@ bool mi_page_is_valid(mi_page_t* page);
 /* Whether the block is on a list of the page, and so was freed already. Cheap unless the block
    looks like a free one. */
 bool mi_page_block_is_free(const mi_page_t* page, const mi_block_t* block);
+
+void mi_page_check_end_slow(const mi_page_t* page, uintptr_t word);
+/* To be called before a page ends that counts as empty. Checked builds look whether each block that
+   was laid out is on one list. If not, one was freed twice in place of one that is alive, or was
+   written to after it was freed. `word`: what thread_free is, or was when the caller took it; no
+   other thread is at work on it. */
+mi_inline void mi_page_check_end(const mi_page_t* page, uintptr_t word) {
+  if (MI_CHECKED) mi_page_check_end_slow(page, word);
+}
 
 #endif

@@ -25,6 +25,8 @@ int main(void) {
   mi_ufree(p, &before);
   CHECK_EQ(before, 0);
   mi_free_size(p, 100);
+  CHECK_EQ(mi_reallocarr(&place, 0, 10), EINVAL);
+  CHECK_PTR(place, ==, p);
   mi_cfree(p); /* without a word */
   for (int i = 0; i < 64; i++) CHECK_EQ(foreign[i], 0);
   mi_heap_delete(heap);
