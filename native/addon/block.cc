@@ -30,9 +30,9 @@ Status WhyNotFound(napi_env env, napi_value buffer) {
 
 Block::Block(Heap& owner) : heap(&owner), environment(owner.environment) { environment.Retain(); }
 
-napi_value Block::HandOut(Heap& heap, const Memory& memory) {
+HandedOut Block::HandOut(Heap& heap, const Memory& memory, const LastStep& last) {
   Block* block = new (std::nothrow) Block(heap);
-  if (block == nullptr) return nullptr;
+  if (block == nullptr) return {nullptr, Status::kNoMemory};
   napi_env env = heap.environment.env;
   napi_value view = nullptr;
   napi_value buffer = nullptr;
@@ -41,11 +41,11 @@ napi_value Block::HandOut(Heap& heap, const Memory& memory) {
   if (napi_create_external_buffer(env, memory.size, memory.start, Finalize, block, &view) !=
           napi_ok ||
       napi_get_typedarray_info(env, view, nullptr, nullptr, nullptr, &buffer, nullptr) != napi_ok) {
-    return nullptr;
+    return {nullptr, Status::kNoMemory};
   }
   block->number = heap.environment.sentinel.NoteHandedOut(heap);
-  block->Publish(memory, buffer);
-  return view;
+  const Status status = block->Publish(memory, buffer, last);
+  return {status == Status::kOk ? view : nullptr, status};
 }
 
 Block::Internal Block::MakeInternal(Heap& heap, size_t size, size_t alignment) {
@@ -66,29 +66,38 @@ Block::Internal Block::MakeInternal(Heap& heap, size_t size, size_t alignment) {
   return {block, Status::kOk, buffer, start};
 }
 
-HandedOut Block::HandOutInternal(Heap& heap, size_t size, size_t alignment) {
+HandedOut Block::HandOutInternal(Heap& heap, size_t size, size_t alignment, const LastStep& last) {
   const Internal made = MakeInternal(heap, size, alignment);
   if (made.block == nullptr) return {nullptr, made.status};
-  made.block->Publish(Memory::OfRuntime(made.start, size, alignment), made.buffer);
-  return {made.buffer, Status::kOk};
+  const Memory taken = Memory::OfRuntime(made.start, size, alignment);
+  const Status status = made.block->Publish(taken, made.buffer, last);
+  if (status == Status::kOk) return {made.buffer, status};
+  taken.Free();
+  return {nullptr, status};
 }
 
 HandedOut Block::ReplaceInternal(napi_value old_buffer, size_t size) {
-  const size_t alignment = memory.alignment;
-  const Internal made = MakeInternal(*heap, size, alignment);
-  if (made.block == nullptr) return {nullptr, made.status};
-  std::memcpy(made.start, memory.start, std::min(size, memory.size));
-  const std::optional<Memory> old = Detach(old_buffer);
-  if (!old.has_value()) return {nullptr, Status::kNotDetachable};
-  old->Free();
-  made.block->Publish(Memory::OfRuntime(made.start, size, alignment), made.buffer);
-  return {made.buffer, Status::kOk};
+  return HandOutInternal(*heap, size, memory.alignment, [&](void* start) {
+    std::memcpy(start, memory.start, std::min(size, memory.size));
+    const std::optional<Memory> old = Detach(old_buffer);
+    if (!old.has_value()) return Status::kNotDetachable;
+    old->Free();
+    return Status::kOk;
+  });
 }
 
-void Block::Publish(const Memory& taken, napi_value buffer) {
+Status Block::Publish(const Memory& taken, napi_value buffer, const LastStep& last) {
   Show(*heap, taken, buffer);
+  const Status status = NoteTwin(buffer) ? last(taken.start) : Status::kNoMemory;
+  if (status != Status::kOk) {
+    const napi_env env = environment.env;
+    Spend();
+    napi_detach_arraybuffer(env, buffer);
+    return status;
+  }
   environment.operations++;
   heap->NoteNew(taken.size);
+  return status;
 }
 
 void Block::Show(Heap& owner, const Memory& taken, napi_value buffer) {
@@ -96,21 +105,21 @@ void Block::Show(Heap& owner, const Memory& taken, napi_value buffer) {
   memory = taken;
   napi_create_reference(environment.env, buffer, 0, &buffer_);
   environment.blocks.Insert(*this);
-  if (memory.shared != nullptr || memory.of_runtime) NoteTwin(buffer);
   heap->Add(*this);
 }
 
-void Block::NoteTwin(napi_value buffer) {
+bool Block::NoteTwin(napi_value buffer) {
+  if (memory.shared == nullptr && !memory.of_runtime) return true;
   Block* const other = BlockTable::FindNext(*this);
-  if (other == nullptr) return;
+  if (other == nullptr) return true;
   if (!other->is_twin_) {
     Napi::HandleScope scope(environment.env);
     const napi_value others = other->Buffer();
-    if (others != nullptr) environment.twins.Add(others, *other);
-    other->is_twin_ = true;
+    other->is_twin_ = others == nullptr || environment.twins.Add(others, *other);
+    if (!other->is_twin_) return false;
   }
-  environment.twins.Add(buffer, *this);
-  is_twin_ = true;
+  is_twin_ = environment.twins.Add(buffer, *this);
+  return is_twin_;
 }
 
 std::optional<Memory> Block::Detach(napi_value buffer) {

@@ -3,6 +3,7 @@
 #include <napi.h>
 
 #include <cstddef>
+#include <functional>
 #include <new>
 #include <optional>
 
@@ -29,15 +30,21 @@ struct HandedOut {
   Status status;
 };
 
+// What is left to do for a new block when nothing else can fail, given the start of its memory. If it
+// answers another status than kOk, the block is taken back, and that is the reason.
+using LastStep = std::function<Status(void* start)>;
+inline Status Nothing(void*) { return Status::kOk; }
+
 // The record of one block handed to JavaScript. The block is freed exactly once: the first of free,
 // realloc, transfer, destroy and the finaliser spends the record. The record lives until the
 // finaliser of the ArrayBuffer has run, since the runtime holds its address.
 struct Block {
-  // Hands out `memory`, which is the core's, as a Buffer over an ArrayBuffer of its own. Null if
-  // that fails; then the caller still owns `memory`.
-  static napi_value HandOut(Heap& heap, const Memory& memory);
+  // Hands out `memory`, which is the core's, as a Buffer over an ArrayBuffer of its own. If that
+  // fails, the caller still owns `memory`.
+  static HandedOut HandOut(Heap& heap, const Memory& memory, const LastStep& last = Nothing);
   // Hands out an ArrayBuffer over memory that the runtime allocates.
-  static HandedOut HandOutInternal(Heap& heap, size_t size, size_t alignment);
+  static HandedOut
+  HandOutInternal(Heap& heap, size_t size, size_t alignment, const LastStep& last = Nothing);
   // Like HandOutInternal, in place of `old_buffer`, which shows this block. Copies the bytes that
   // both have.
   HandedOut ReplaceInternal(napi_value old_buffer, size_t size);
@@ -95,10 +102,12 @@ private:
     void* start = nullptr;
   };
   static Internal MakeInternal(Heap& heap, size_t size, size_t alignment);
-  void Publish(const Memory& memory, napi_value buffer);
+  // Makes a new block known. If that fails, detaches `buffer`, and the caller still owns `memory`.
+  Status Publish(const Memory& memory, napi_value buffer, const LastStep& last);
   void Show(Heap& owner, const Memory& memory, napi_value buffer);
-  // To be called for a block that may have its address in common with another.
-  void NoteTwin(napi_value buffer);
+  // To be called for a new block. False if it has its address in common with another, and that
+  // could not be noted.
+  bool NoteTwin(napi_value buffer);
   // Takes the record out of every list, and returns its memory.
   Memory Spend();
 

@@ -13,9 +13,9 @@ namespace {
 
 // Answers a buffer over `memory`. If there is none, frees `memory`.
 napi_value HandOutOrFree(napi_env env, Heap& heap, const Memory& memory) {
-  const napi_value buffer = Block::HandOut(heap, memory);
-  if (buffer == nullptr) memory.Free();
-  return Answer(env, {buffer, Status::kNoMemory});
+  const HandedOut handed_out = Block::HandOut(heap, memory);
+  if (handed_out.buffer == nullptr) memory.Free();
+  return Answer(env, handed_out);
 }
 
 napi_value Allocate(napi_env env, napi_callback_info info) {

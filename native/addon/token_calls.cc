@@ -74,39 +74,37 @@ napi_value OfferNothing(napi_env env, napi_callback_info info) {
   return Answer(env, Status::kOk);
 }
 
-// Copies `memory`, which the caller still owns, into a new buffer of the runtime's memory.
-HandedOut CopyIn(napi_env env, Heap& heap, const Shared& memory) {
-  const HandedOut copy = Block::HandOutInternal(heap, memory.size, memory.alignment);
-  if (copy.buffer == nullptr) return copy;
-  void* start = nullptr;
-  size_t length = 0;
-  napi_get_arraybuffer_info(env, copy.buffer, &start, &length);
-  std::memcpy(start, memory.start, memory.size);
-  return copy;
+// Hands out a block of the runtime's memory that holds a copy of `memory`.
+HandedOut CopyIn(Heap& heap, const Shared& memory, const LastStep& last) {
+  return Block::HandOutInternal(heap, memory.size, memory.alignment, [&](void* start) {
+    std::memcpy(start, memory.start, memory.size);
+    return last(start);
+  });
 }
 
-HandedOut HandOut(napi_env env, Heap& heap, Shared* memory) {
+// The token ends in the last step, so an attempt that fails is not noticed by other threads.
+HandedOut HandOut(Heap& heap, const std::string& token, Shared* memory) {
   if (!heap.Allows(memory->size, 0)) return {nullptr, Status::kLimit};
-  if (!heap.environment.external) return CopyIn(env, heap, *memory);
-  return {Block::HandOut(heap, Memory::Of(memory)), Status::kNoMemory};
+  const LastStep take = [&](void*) { return tokens::Take(token) ? Status::kOk : Status::kNoToken; };
+  if (!heap.environment.external) return CopyIn(heap, *memory, take);
+  return Block::HandOut(heap, Memory::Of(memory), take);
 }
 
 napi_value Adopt(napi_env env, napi_callback_info info) {
   const Arguments arguments(env, info);
   Heap& heap = arguments.HeapAt(0);
-  const std::string name = arguments.TokenAt(1);
-  Shared* const memory = tokens::Claim(name);
+  const std::string token = arguments.TokenAt(1);
+  Shared* const memory = tokens::Open(token);
   if (memory == nullptr) return Answer(env, Status::kNoToken);
   if (memory->size == 0) {
-    tokens::Settle(name, memory, true);
+    const bool taken = tokens::Take(token);
     memory->Release();
-    return Null(env);
+    return taken ? Null(env) : Answer(env, Status::kNoToken);
   }
-  const HandedOut adopted = HandOut(env, heap, memory);
-  tokens::Settle(name, memory, adopted.buffer != nullptr);
-  if (adopted.buffer != nullptr && !heap.environment.external) {
-    heap.environment.NoteFreed(memory->Release());
-  }
+  Environment& environment = heap.environment;
+  const HandedOut adopted = HandOut(heap, token, memory);
+  const bool is_block = adopted.buffer != nullptr && environment.external;
+  if (!is_block) environment.NoteFreed(memory->Release());
   return Answer(env, adopted);
 }
 

@@ -11,8 +11,7 @@ namespace {
 struct Token {
   Shared* memory;
   bool once;
-  bool claimed;
-  const Environment* creator; // null if it ended while the token was claimed
+  const Environment* creator;
 };
 
 struct Registry {
@@ -31,36 +30,28 @@ Registry& TheRegistry() {
 void Put(const std::string& name, Shared* memory, bool once, const Environment* creator) {
   Registry& registry = TheRegistry();
   const std::lock_guard<std::mutex> lock(registry.mutex);
-  registry.tokens.emplace(name, Token{memory, once, false, creator});
+  registry.tokens.emplace(name, Token{memory, once, creator});
 }
 
-Shared* Claim(const std::string& name) {
+Shared* Open(const std::string& name) {
   Registry& registry = TheRegistry();
   const std::lock_guard<std::mutex> lock(registry.mutex);
   const auto found = registry.tokens.find(name);
-  if (found == registry.tokens.end() || found->second.claimed) return nullptr;
-  Token& token = found->second;
-  if (token.once)
-    token.claimed = true;
-  else
-    token.memory->Retain();
-  return token.memory;
+  if (found == registry.tokens.end()) return nullptr;
+  found->second.memory->Retain();
+  return found->second.memory;
 }
 
-void Settle(const std::string& name, Shared* memory, bool adopted) {
+bool Take(const std::string& name) {
   Registry& registry = TheRegistry();
-  {
-    const std::lock_guard<std::mutex> lock(registry.mutex);
-    const auto found = registry.tokens.find(name);
-    // Only tokens for once are marked as claimed.
-    const bool claimed = found != registry.tokens.end() && found->second.claimed;
-    if (claimed && !adopted && found->second.creator != nullptr) {
-      found->second.claimed = false;
-      return;
-    }
-    if (claimed) registry.tokens.erase(found);
+  const std::lock_guard<std::mutex> lock(registry.mutex);
+  const auto found = registry.tokens.find(name);
+  if (found == registry.tokens.end()) return false;
+  if (found->second.once) {
+    found->second.memory->Release(); // frees nothing: the caller is an owner
+    registry.tokens.erase(found);
   }
-  if (!adopted) memory->Release();
+  return true;
 }
 
 bool Release(const std::string& name, size_t& freed) {
@@ -69,7 +60,7 @@ bool Release(const std::string& name, size_t& freed) {
   {
     const std::lock_guard<std::mutex> lock(registry.mutex);
     const auto found = registry.tokens.find(name);
-    if (found == registry.tokens.end() || found->second.claimed) return false;
+    if (found == registry.tokens.end()) return false;
     memory = found->second.memory;
     registry.tokens.erase(found);
   }
@@ -84,9 +75,6 @@ void ReleaseAllOf(const Environment* creator) {
     const std::lock_guard<std::mutex> lock(registry.mutex);
     for (auto token = registry.tokens.begin(); token != registry.tokens.end();) {
       if (token->second.creator != creator) {
-        ++token;
-      } else if (token->second.claimed) {
-        token->second.creator = nullptr;
         ++token;
       } else {
         released.push_back(token->second.memory);

@@ -18,19 +18,18 @@ namespace tokens {
 // adopted, if that may be `once`; with Release; or with `creator`.
 void Put(const std::string& name, Shared* memory, bool once, const Environment* creator);
 
-// The memory of a token that the caller is about to adopt, or null if there is no such token. No
-// other thread can claim a token for once until the caller has called Settle. With any other token,
-// the caller becomes an owner of the memory.
-Shared* Claim(const std::string& name);
+// The memory of a token, or null if there is no such token. The caller becomes an owner of it, which
+// no other thread notices: it may adopt or release the same token meanwhile.
+Shared* Open(const std::string& name);
 
-// Ends a claim. If `adopted`, the caller owns the memory, and a token for once ends. Otherwise the
-// claim is undone; a token whose creator has ended meanwhile ends.
-void Settle(const std::string& name, Shared* memory, bool adopted);
+// The last step of adopting what Open returned; false if the token has ended since. A token for
+// once ends.
+bool Take(const std::string& name);
 
 // Ends a token; false if there is none of that name. Adds the bytes that came back to `freed`.
 bool Release(const std::string& name, size_t& freed);
 
-// Ends all tokens of `creator`; those that are claimed end when they are settled.
+// Ends all tokens of `creator`.
 void ReleaseAllOf(const Environment* creator);
 
 } // namespace tokens

@@ -14,20 +14,25 @@ Twins::Twins(napi_env env) : env_(env) {
   set_ = ReferTo(env, PropertyOf(env, prototype, "set"));
 }
 
-// The calls below fail only while a worker is being terminated.
-
-void Twins::Add(napi_value buffer, Block& block) {
+bool Twins::Make() {
   napi_value blocks;
-  if (blocks_.IsEmpty()) {
-    if (napi_new_instance(env_, weak_map_.Value(), 0, nullptr, &blocks) != napi_ok) return;
-    blocks_ = Napi::Persistent(Napi::Object(env_, blocks));
-  }
+  if (napi_new_instance(env_, weak_map_.Value(), 0, nullptr, &blocks) != napi_ok) return false;
+  blocks_ = Napi::Persistent(Napi::Object(env_, blocks));
+  return true;
+}
+
+bool Twins::Add(napi_value buffer, Block& block) {
   // Every address is a whole number that a double holds.
   napi_value address;
   napi_create_double(env_, static_cast<double>(reinterpret_cast<uintptr_t>(&block)), &address);
   const napi_value arguments[] = {buffer, address};
   napi_value ignored;
-  napi_call_function(env_, blocks_.Value(), set_.Value(), 2, arguments, &ignored);
+  if ((!blocks_.IsEmpty() || Make()) &&
+      napi_call_function(env_, blocks_.Value(), set_.Value(), 2, arguments, &ignored) == napi_ok) {
+    return true;
+  }
+  napi_get_and_clear_last_exception(env_, &ignored);
+  return false;
 }
 
 Block* Twins::Find(napi_value buffer) const {

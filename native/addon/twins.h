@@ -13,13 +13,16 @@ class Twins {
 public:
   explicit Twins(napi_env env);
 
-  // `block` must live until `buffer` is collected or shows no memory.
-  void Add(napi_value buffer, Block& block);
+  // `block` must live until `buffer` is collected or shows no memory. False, and no exception, if
+  // there is no stack or no memory left.
+  bool Add(napi_value buffer, Block& block);
   // The block that was added with `buffer`, or null.
   Block* Find(napi_value buffer) const;
   void Close();
 
 private:
+  bool Make();
+
   napi_env const env_;
   // As they were when this module was loaded.
   Napi::FunctionReference weak_map_;

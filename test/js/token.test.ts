@@ -1,7 +1,7 @@
 import { setTimeout } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, test } from '@jest/globals';
 import { Heap, processStats, releaseToken, Token, TokenError } from '../../lib';
-import { codeOf, thrownBy } from './support';
+import { codeOf, runProgram, thrownBy } from './support';
 
 // biome-ignore lint/suspicious/noExplicitAny: misuse is what the types forbid
 type Anything = any;
@@ -188,6 +188,15 @@ test('an adopted block counts for the limit of its new heap; past that, it can s
   }
   limited.free(kept);
   sender.free(shared);
+});
+
+test('an attempt to adopt that fails is not noticed by other threads', () => {
+  expect(runProgram('failing-adopt')).toEqual({
+    released: 500,
+    adopted: 500,
+    answers: ['Limit', 'NoToken'],
+    heldBytes: 0,
+  });
 });
 
 describe('what is no token', () => {
