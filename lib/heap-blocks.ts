@@ -4,6 +4,7 @@ import { failure } from './failure';
 import type { AllocOptions, HeapStats, OffHeapBuffer } from './heap-types';
 import { limitReached } from './limit';
 import { type HandedOut, type HeapHandle, native, type Shown, Status } from './native';
+import { checkStack } from './stack';
 import { idOf, newTokenId, sizeOf, Token, type TokenClone } from './token';
 import { bufferIn, transferableEmpty } from './transfer';
 import { checkAlign, checkOptions, shownBy } from './validate';
@@ -51,6 +52,7 @@ export class HeapBlocks {
 
   reallocate(old: Shown, size: number): OffHeapBuffer {
     const handle = this.#live();
+    checkStack();
     if (size === 0 || isEmptyOf(this, old)) return this.#replace(handle, old, size);
     let block = native.reallocate(handle, old, size);
     if (this.#hasRecovered(block)) block = native.reallocate(this.#live(), old, size);
@@ -82,6 +84,7 @@ export class HeapBlocks {
     const shown = shownBy(given);
     const id = newTokenId(); // first: hooks of the program may run, and destroy the heap
     const handle = this.#live();
+    checkStack();
     const size = native.find(handle, shown) === Status.Ok ? lengthOf(shown as ArrayBuffer) : 0;
     let status = once ? native.transfer(handle, shown, id) : native.share(handle, shown, id);
     if (mayBeEmpty(status) && isEmptyOf(this, shown)) {
@@ -94,6 +97,7 @@ export class HeapBlocks {
 
   adopt(token: TokenClone): OffHeapBuffer {
     const id = idOf(token);
+    checkStack();
     let block = native.adopt(this.#live(), id);
     if (this.#hasRecovered(block)) block = native.adopt(this.#live(), id);
     if (block === null) return Buffer.from(transferableEmpty(this));
@@ -120,6 +124,7 @@ export class HeapBlocks {
   destroy(): void {
     const handle = this.#handle;
     if (handle === undefined) return;
+    checkStack();
     // First: the addon may run an async hook of the program, which must find the heap destroyed.
     this.#handle = undefined;
     native.destroyHeap(handle);

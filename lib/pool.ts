@@ -16,6 +16,7 @@ import { inspect, shownAs } from './inspect';
 import { Status } from './native';
 import { firstWrite, poison } from './poison';
 import type { PoolOptions, PoolStats } from './pool-types';
+import { checkStack } from './stack';
 import {
   checkAlign,
   checkBoolean,
@@ -144,12 +145,16 @@ export class Pool {
    * ```
    */
   acquire(): OffHeapBuffer {
-    const block = this.#free.pop();
-    if (block !== undefined && this.#simple && showsMemory(block)) {
-      Block.take(block);
-      return block;
+    const { length } = this.#free;
+    if (length > 0 && this.#simple) {
+      const block = this.#free[length - 1] as OffHeapBuffer;
+      if (showsMemory(block)) {
+        Block.take(block);
+        this.#free.pop(); // last: the stack may be too short for the calls above
+        return block;
+      }
     }
-    return this.#acquire(block);
+    return this.#acquire();
   }
 
   /**
@@ -215,9 +220,13 @@ export class Pool {
    * ```
    */
   release(buffer: BufferLike): void {
-    if (this.#simple && ArrayBuffer.isView(buffer) && Block.release(buffer, this)) {
-      if (showsMemory(buffer as OffHeapBuffer)) this.#free.push(buffer as OffHeapBuffer);
-      else this.#letGo(buffer as OffHeapBuffer);
+    if (
+      this.#simple &&
+      ArrayBuffer.isView(buffer) &&
+      showsMemory(buffer as OffHeapBuffer) &&
+      Block.release(buffer, this)
+    ) {
+      this.#free[this.#free.length] = buffer as OffHeapBuffer; // no call, which may need more stack
     } else {
       this.#release(buffer);
     }
@@ -272,6 +281,7 @@ export class Pool {
   destroy(): void {
     const heap = this.#heap;
     if (heap === undefined) return;
+    checkStack();
     const spoilt = this.#firstSpoilt();
     this.#heap = undefined;
     this.#free = [];
@@ -299,14 +309,14 @@ export class Pool {
     return this.#heap;
   }
 
-  /**
-   * Acquires `block`, or another one if that shows no memory any more. `block` was popped from the free
-   * blocks; it is undefined if there was none.
-   */
-  #acquire(block: OffHeapBuffer | undefined): OffHeapBuffer {
-    for (; block !== undefined; block = this.#free.pop()) {
+  /** Acquires a free block that still shows memory, or makes one. */
+  #acquire(): OffHeapBuffer {
+    checkStack();
+    for (let block = this.#free.at(-1); block !== undefined; block = this.#free.at(-1)) {
+      const offset = this.#poison && showsMemory(block) ? firstWrite(block) : -1;
+      this.#free.pop();
+      if (offset >= 0) this.#giveUp(block, offset);
       if (showsMemory(block)) {
-        this.#giveUpIfSpoilt(block);
         Block.take(block);
         return block;
       }
@@ -321,6 +331,7 @@ export class Pool {
     const shown = shownBy(buffer);
     if (!types.isArrayBuffer(shown)) throw failure(Status.NoBuffer, buffer);
     this.#live();
+    checkStack();
     const block = this.#buffers.get(shown);
     if (block === undefined) throw new NotOwnedError('the buffer is not from this pool');
     if (!Block.release(block, this)) throw new AlreadyReleasedError(this.#name);
@@ -391,9 +402,7 @@ export class Pool {
     this.#simple = !this.#poison && this.#waiters.count === 0;
   }
 
-  #giveUpIfSpoilt(block: OffHeapBuffer): void {
-    const offset = this.#poison ? firstWrite(block) : -1;
-    if (offset < 0) return;
+  #giveUp(block: OffHeapBuffer, offset: number): never {
     freeOrLeave(this.#live(), block);
     this.#letGo(block);
     throw new WriteAfterReleaseError(this.#name, offset);

@@ -15,6 +15,7 @@ import { regionLimitReached } from './limit';
 import { type Place, RegionMark } from './mark';
 import { native } from './native';
 import type { RegionOptions, RegionStats } from './region-types';
+import { checkStack } from './stack';
 import {
   checkAlign,
   checkInteger,
@@ -248,6 +249,7 @@ export class Region {
     if (place.resets !== this.#resets || place.last !== this.#chunks[place.chunks - 1]) {
       throw new StaleMarkError(this.#name);
     }
+    checkStack();
     this.#releaseAfter(place);
   }
 
@@ -267,6 +269,7 @@ export class Region {
    */
   reset(): void {
     this.#live();
+    checkStack();
     this.#resets++;
     this.#releaseAfter({ resets: this.#resets, chunks: 0, last: undefined, bytes: 0, used: 0 });
   }

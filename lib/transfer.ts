@@ -2,6 +2,7 @@ import { types } from 'node:util';
 import { emptyBuffer, ownerOf } from './empty';
 import type { OffHeapBuffer } from './heap-types';
 import { type HandedOut, native } from './native';
+import { checkStack } from './stack';
 import { lengthOf } from './views';
 
 /** What V8 makes of a length, which may be anything. Whole, so that V8 makes the same of the result. */
@@ -28,6 +29,7 @@ for (const name of ['transfer', 'transferToFixedLength'] as const) {
       const newLength = given === undefined ? undefined : toIndex(given);
       const sameLength =
         newLength === undefined || (types.isArrayBuffer(this) && newLength === lengthOf(this));
+      checkStack();
       const moved = sameLength ? native.move(this) : undefined;
       if (typeof moved === 'object') return arrayBufferIn(moved);
       // V8 copies to another length, and owns the copy. V8 also judges a buffer that is detached or not ours.

@@ -92,7 +92,7 @@ const ctest = await runCtest();
 const jest = await runJest([]);
 // The façades once more, as if the runtime forbade external buffers.
 const internal = await runJest(
-  ['test/js/(heap|token|limit|misuse|lifetime|ends|pool|region|undetachable)'],
+  ['test/js/(heap|token|limit|misuse|lifetime|ends|pool|region|stack|undetachable)'],
   {
     MIHEAP_EXTERNAL_BUFFERS: '0',
   },

@@ -31,6 +31,7 @@ const modules = [
   'region',
   'region-types',
   'shipped',
+  'stack',
   'token',
   'transfer',
   'validate',
