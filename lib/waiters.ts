@@ -23,7 +23,8 @@ function optionsOfAddAbortListener(): object {
   } catch {
     // This Node has no addAbortListener, or one that takes nothing but a signal.
   }
-  return options;
+  // An event that only looks like an abort must not use up the listener.
+  return Object.assign(Object.create(null), options, { once: false });
 }
 
 /** A promise that waits. It is settled once, after it has left the queue and the group of its signal. */
@@ -97,7 +98,8 @@ export class Waiters<T> {
   }
 
   #abort(signal: AbortSignal): void {
-    const { reason } = signal;
+    const { aborted, reason } = signal;
+    if (!aborted) return; // the program dispatched such an event itself
     for (const waiter of this.#groups.get(signal)?.waiters ?? []) {
       this.#leave(waiter);
       waiter.reject(reason);

@@ -336,6 +336,24 @@ describe('acquireAsync', () => {
     });
   }
 
+  test('an abort event of a signal that has not aborted ends no wait', async () => {
+    const blocks = pool({ blockSize: 64, max: 1 });
+    const held = blocks.acquire();
+    const controller = new AbortController();
+    const { signal } = controller;
+    const ends = Promise.allSettled([blocks.acquireAsync(signal), blocks.acquireAsync(signal)]);
+    signal.dispatchEvent(new Event('abort'));
+    expect(blocks.stats().waiting).toBe(2);
+    blocks.release(held);
+    controller.abort('why');
+    expect(blocks.stats().waiting).toBe(0);
+    expect(getEventListeners(signal, 'abort')).toEqual([]);
+    expect(await ends).toEqual([
+      { status: 'fulfilled', value: held },
+      { status: 'rejected', reason: 'why' },
+    ]);
+  });
+
   test('signals may do anything to the pool as they abort', async () => {
     const blocks = new Pool({ blockSize: 10, max: 1 });
     const block = blocks.acquire();
