@@ -1,3 +1,4 @@
+import { types } from 'node:util';
 import type { LimitMessage } from './limit';
 
 /** An argument has the wrong type. */
@@ -271,6 +272,7 @@ function called(kind: 'heap' | 'pool' | 'region', name: string): string {
 
 function describe(value: unknown): string {
   if (value === null || /^(?:undefined|boolean|number)$/.test(typeof value)) return String(value);
+  if (types.isProxy(value)) return 'a Proxy';
   if (typeof value === 'bigint') return `${value}n`;
   if (typeof value === 'string') return `the string ${JSON.stringify(value.slice(0, 40))}`;
   if (typeof value === 'object') {

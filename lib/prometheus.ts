@@ -253,7 +253,7 @@ function checkAll(name: string, value: unknown, type: typeof Heap | typeof Pool)
   }
   for (const one of value) {
     if (!(one instanceof type && isUsable(one))) {
-      throw new InvalidTypeError(name, `made of ${name}`, one);
+      throw new InvalidTypeError(name, `made of ${name} of this copy of miheap`, one);
     }
   }
 }

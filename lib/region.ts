@@ -102,7 +102,7 @@ export class Region {
     checkInteger('chunkSize', chunkSize, 1, MAX_CHUNK);
     checkLimit(limit);
     if (heap !== undefined && !(heap instanceof Heap && isUsable(heap))) {
-      throw new InvalidTypeError('heap', 'a Heap', heap);
+      throw new InvalidTypeError('heap', 'a Heap of this copy of miheap', heap);
     }
     if (heap?.destroyed) throw new HeapDestroyedError(heap.name);
     this.#name = name;

@@ -44,6 +44,13 @@ const badSizes = [
   -0.5,
 ];
 
+test('a Proxy of a buffer is called a Proxy', () => {
+  const buffer = new Proxy(Buffer.alloc(1), {});
+  expect(thrownBy(() => heap.free(buffer))?.message).toBe(
+    '"buffer" must be an ArrayBuffer, or a Buffer or view of one; got a Proxy',
+  );
+});
+
 describe('sizes', () => {
   test.each(notNumbers.map((size) => [size]))('%p is not a number', (size) => {
     for (const action of [
@@ -298,6 +305,7 @@ test.each<[unknown, string]>([
   [[1], 'an instance of Array'],
   [Object.create(null), 'an instance of Object'],
   [new (class {})(), 'an instance of Object'],
+  [new Proxy(DataView, {}), 'a Proxy'],
 ])('an error says what it got: %p', (value, shown) => {
   expect(thrownBy(() => heap.allocTyped(value as Anything, 1))?.message).toBe(
     `"type" must be the constructor of a typed array; got ${shown}`,

@@ -3,7 +3,7 @@ import { type Counter, Gauge, Registry, register } from 'prom-client';
 import { Heap, Pool, processStats } from '../../lib';
 import { collectMiheapMetrics } from '../../lib/prometheus';
 import { preloadLibrary } from '../../lib/shipped';
-import { codeOf, runProgram } from './support';
+import { codeOf, runProgram, thrownBy } from './support';
 
 interface Metric {
   name: string;
@@ -170,6 +170,13 @@ describe('mistakes', () => {
     [{ heaps: [new Proxy(new Heap(), {})] }, 'ERR_INVALID_ARG_TYPE'],
   ])('%j: %s', (options, expected) => {
     expect(code(options)).toBe(expected);
+  });
+
+  test('a heap of another copy of the package is called that', () => {
+    const heaps = [new (class Heap {})()] as Heap[];
+    expect(thrownBy(() => collectMiheapMetrics({ heaps }))?.message).toBe(
+      '"heaps" must be made of heaps of this copy of miheap; got an instance of Heap',
+    );
   });
 
   test('the same metrics twice in one registry', async () => {

@@ -191,6 +191,10 @@ describe('misuse', () => {
     for (const options of types) {
       expect(codeOf(() => new Region(options))).toBe('ERR_INVALID_ARG_TYPE');
     }
+    const foreign: Anything = new (class Heap {})(); // as of another copy of the package
+    expect(thrownBy(() => new Region({ heap: foreign }))?.message).toBe(
+      '"heap" must be a Heap of this copy of miheap; got an instance of Heap',
+    );
     for (const chunkSize of [0, -1, 1.5, Number.NaN, 2 ** 30 + 1]) {
       expect(codeOf(() => new Region({ chunkSize }))).toBe('ERR_OUT_OF_RANGE');
     }
