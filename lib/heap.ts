@@ -26,6 +26,7 @@ import {
   checkString,
   elementSizeOf,
   isLengthKnown,
+  NO_OPTIONS,
   shownBy,
 } from './validate';
 import { zeroFills } from './zero-fill';
@@ -71,7 +72,7 @@ export class Heap {
    * @throws {@link InvalidTypeError}, {@link InvalidValueError} or {@link OutOfRangeError} if an option
    *   is wrong; {@link OutOfMemoryError}.
    */
-  constructor(options: HeapOptions = {}) {
+  constructor(options: HeapOptions = NO_OPTIONS) {
     checkOptions(options);
     const { name = '', limit = Number.POSITIVE_INFINITY, align } = options;
     checkString('name', name);
@@ -179,7 +180,7 @@ export class Heap {
    */
   allocFrom(
     data: string | ArrayBufferLike | NodeJS.ArrayBufferView,
-    options: AllocFromOptions = {},
+    options: AllocFromOptions = NO_OPTIONS,
   ): OffHeapBuffer {
     checkOptions(options);
     const { encoding = 'utf8', align } = options;

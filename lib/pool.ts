@@ -96,7 +96,7 @@ export class Pool {
     this.#align = align;
     this.#poison = poisons;
     this.#simple = !poisons;
-    this.#heap = new Heap({ name });
+    this.#heap = new Heap({ name, limit: undefined, align: undefined });
     this.#prefill(prefill);
   }
 

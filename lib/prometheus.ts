@@ -5,7 +5,7 @@ import type { HeapStats } from './heap-types';
 import { Pool } from './pool';
 import type { PoolStats } from './pool-types';
 import { type AllocatorStats, type Level, type ProcessStats, processStats } from './process-stats';
-import { checkOptions, checkString, isUsable } from './validate';
+import { checkOptions, checkString, isUsable, NO_OPTIONS } from './validate';
 
 /** Options of {@link collectMiheapMetrics}. */
 export interface MetricsOptions {
@@ -130,7 +130,7 @@ const POOL_ROWS: Row<PoolStats>[] = [
  * createServer(async (request, response) => response.end(await register.metrics())).listen(9090);
  * ```
  */
-export function collectMiheapMetrics(options: MetricsOptions = {}): void {
+export function collectMiheapMetrics(options: MetricsOptions = NO_OPTIONS): void {
   checkOptions(options);
   const { prefix = 'miheap_', register: given, heaps, pools } = options;
   checkPrefix(prefix);

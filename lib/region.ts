@@ -25,6 +25,7 @@ import {
   checkString,
   elementSizeOf,
   isUsable,
+  NO_OPTIONS,
 } from './validate';
 import { BufferView, memoryOf, setBytes } from './views';
 
@@ -95,7 +96,7 @@ export class Region {
    * @throws {@link InvalidTypeError} or {@link OutOfRangeError} if an option is wrong;
    *   {@link HeapDestroyedError} if `heap` was destroyed; {@link OutOfMemoryError}.
    */
-  constructor(options: RegionOptions = {}) {
+  constructor(options: RegionOptions = NO_OPTIONS) {
     checkOptions(options);
     const { name = '', chunkSize = CHUNK, limit = Number.POSITIVE_INFINITY, heap } = options;
     checkString('name', name);

@@ -30,6 +30,9 @@ export function checkAlign(value: unknown): asserts value is number {
   if ((value & (value - 1)) !== 0) throw new InvalidValueError('align', 'a power of two', value);
 }
 
+/** The options of a call that gets none. They inherit nothing that a program may have put into Object.prototype. */
+export const NO_OPTIONS: Readonly<Record<never, never>> = Object.freeze(Object.create(null));
+
 export function checkOptions(value: unknown): asserts value is object {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {
     throw new InvalidTypeError('options', 'an object', value);

@@ -1,5 +1,6 @@
 import { addAbortListener } from 'node:events';
 import { InvalidTypeError } from './errors';
+import { NO_OPTIONS } from './validate';
 
 // Taken once, so that no method that a program gave a signal runs while a waiter joins or leaves.
 const { addEventListener, removeEventListener } = EventTarget.prototype;
@@ -11,7 +12,7 @@ const { addEventListener, removeEventListener } = EventTarget.prototype;
 const unstoppable = optionsOfAddAbortListener();
 
 function optionsOfAddAbortListener(): object {
-  let options: object = {};
+  let options: object = NO_OPTIONS;
   const signal = {
     aborted: false,
     addEventListener: (_type: string, _listener: unknown, given: object) => {

@@ -116,6 +116,24 @@ describe('options', () => {
   });
 });
 
+test('calls that get no options take none from Object.prototype', () => {
+  const poison = { align: 'x', chunkSize: 'x', encoding: 'hex', heap: {}, limit: 1, name: 5 };
+  const names = Object.keys(poison);
+  const poolOptions = Object.assign(Object.create(null), { blockSize: 100 });
+  Object.assign(Object.prototype, poison);
+  let made: [number, number, number] | undefined;
+  try {
+    const own = new Heap();
+    const pool = new Pool(poolOptions);
+    const region = new Region();
+    made = [own.allocFrom('beef').length, pool.acquire().length, region.alloc(10).length];
+    for (const one of [own, pool, region]) one.destroy();
+  } finally {
+    for (const name of names) Reflect.deleteProperty(Object.prototype, name);
+  }
+  expect(made).toEqual([4, 100, 10]);
+});
+
 test('what an object was made with cannot be assigned', () => {
   const own = new Heap({ limit: 1000 });
   const pool = new Pool({ blockSize: 100, max: 2 });

@@ -172,6 +172,16 @@ describe('mistakes', () => {
     expect(code(options)).toBe(expected);
   });
 
+  test('without options, none are taken from Object.prototype', () => {
+    Object.assign(Object.prototype, { prefix: 5 });
+    try {
+      expect(codeOf(() => collectMiheapMetrics())).toBeUndefined();
+    } finally {
+      Reflect.deleteProperty(Object.prototype, 'prefix');
+      register.clear();
+    }
+  });
+
   test('a heap of another copy of the package is called that', () => {
     const heaps = [new (class Heap {})()] as Heap[];
     expect(thrownBy(() => collectMiheapMetrics({ heaps }))?.message).toBe(
