@@ -16,7 +16,7 @@ import { inspect, shownAs } from './inspect';
 import { Status } from './native';
 import { firstWrite, poison } from './poison';
 import type { PoolOptions, PoolStats } from './pool-types';
-import { checkStack } from './stack';
+import { checkMoreStack, checkStack } from './stack';
 import {
   checkAlign,
   checkBoolean,
@@ -281,7 +281,7 @@ export class Pool {
   destroy(): void {
     const heap = this.#heap;
     if (heap === undefined) return;
-    checkStack();
+    checkMoreStack();
     const spoilt = this.#firstSpoilt();
     this.#heap = undefined;
     this.#free = [];

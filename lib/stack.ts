@@ -1,5 +1,6 @@
-/** What is needed after the checks below, and more: about 4 kB. */
+/** About 4 kB: more than what follows a check needs. */
 const ROOM: readonly number[] = new Array(512).fill(0);
+const MORE_ROOM: readonly number[] = new Array(1024).fill(0);
 
 function nothing(): void {}
 
@@ -9,4 +10,9 @@ function nothing(): void {}
  */
 export function checkStack(): void {
   nothing.apply(undefined, ROOM as []);
+}
+
+/** Like `checkStack`, for what calls that itself. */
+export function checkMoreStack(): void {
+  nothing.apply(undefined, MORE_ROOM as []);
 }

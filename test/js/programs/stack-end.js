@@ -135,6 +135,11 @@ const cases = {
     ({ heap }) => heap.destroy(),
     ({ heap, buffer }) => !heap.destroyed && heap.owns(buffer),
   ],
+  destroyPool: [
+    () => pool(false),
+    ({ pool }) => pool.destroy(),
+    ({ pool, block }) => !pool.destroyed && block.length === 100,
+  ],
 };
 if (ArrayBuffer.prototype.transfer !== undefined) {
   cases.transferArrayBuffer = [
