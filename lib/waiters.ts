@@ -1,6 +1,5 @@
 import { addAbortListener } from 'node:events';
 import { InvalidTypeError } from './errors';
-import { NO_OPTIONS } from './validate';
 
 // Taken once, so that no method that a program gave a signal runs while a waiter joins or leaves.
 const { addEventListener, removeEventListener } = EventTarget.prototype;
@@ -12,7 +11,7 @@ const { addEventListener, removeEventListener } = EventTarget.prototype;
 const unstoppable = optionsOfAddAbortListener();
 
 function optionsOfAddAbortListener(): object {
-  let options: object = NO_OPTIONS;
+  let options: object = {};
   const signal = {
     aborted: false,
     addEventListener: (_type: string, _listener: unknown, given: object) => {

@@ -132,7 +132,7 @@ std::optional<Memory> Block::DetachMutable(napi_value buffer) {
   // Spent first: Bun and Deno finalise a buffer as it is detached, which deletes the record.
   const Memory taken = Spend();
   if (napi_detach_arraybuffer(owner.environment.env, buffer) == napi_ok) return taken;
-  Show(owner, taken, buffer);
+  Show(owner, taken, buffer); // a twin is still noted as one
   return std::nullopt;
 }
 

@@ -103,8 +103,8 @@ napi_value Adopt(napi_env env, napi_callback_info info) {
   }
   Environment& environment = heap.environment;
   const HandedOut adopted = HandOut(heap, token, memory);
-  const bool is_block = adopted.buffer != nullptr && environment.external;
-  if (!is_block) environment.NoteFreed(memory->Release());
+  const bool block_owns = adopted.buffer != nullptr && environment.external;
+  if (!block_owns) environment.NoteFreed(memory->Release());
   return Answer(env, adopted);
 }
 
