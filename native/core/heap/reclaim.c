@@ -175,6 +175,19 @@ static void count_page_down(const mi_subproc_t* subproc) {
   }
 }
 
+/* Takes the blocks of a page that has come back. A lost thread of a forked process may have begun
+   that: then `link` is 0, and they are gone. */
+static void empty_page(mi_page_t* page) {
+  bool was_begun = atomic_load_explicit(&page->link, memory_order_relaxed) == 0;
+  /* First, so that the page is empty for a forked child, too: see mi_page_forget_other_thread. */
+  atomic_store_explicit(&page->link, 0, memory_order_relaxed);
+  if (was_begun) {
+    mi_page_forget_frees(page);
+  } else {
+    mi_page_end_frees(page);
+  }
+}
+
 /* Frees the empty ones among these pages of an abandoned segment, which the caller holds. False if
    the segment is gone. */
 static bool free_empty(mi_subproc_t* subproc, mi_segment_t* segment, uint64_t pages) {
@@ -182,9 +195,7 @@ static bool free_empty(mi_subproc_t* subproc, mi_segment_t* segment, uint64_t pa
   for (pages &= mi_segment_pages(segment); pages != 0; pages &= pages - 1) {
     mi_page_t* page = &segment->pages[mi_ctz64(pages)];
     if (!mi_page_abandoned_has_come_back(page)) continue;
-    /* First, so that the page is empty for a forked child, too: see mi_page_forget_other_thread. */
-    atomic_store_explicit(&page->link, 0, memory_order_relaxed);
-    mi_page_end_frees(page);
+    empty_page(page);
     page->used = 0;
     count_page_down(subproc);
     bool last = segment->used == 1;
