@@ -4,8 +4,11 @@
 #include "rss.h"
 
 enum { SIZES = 8, PAGES = 64, OF_PAGE = 12, LEAST = 18000, STEP = 2000 };
-enum { FRESH = 100, FRESH_SIZE = 1500000 }; /* blocks for which a thread takes over what others left */
-enum { DEEP = 90 };                         /* blocks that come and go, for which a magazine becomes deep */
+enum {
+  FRESH = 100,
+  FRESH_SIZE = 1500000
+};                  /* blocks for which a thread takes over what others left */
+enum { DEEP = 90 }; /* blocks that come and go, for which a magazine becomes deep */
 
 typedef enum source_e { ENDED_THREAD, DELETED_HEAP } source_t;
 typedef enum freer_e { ITSELF, ANOTHER } freer_t;
