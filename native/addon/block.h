@@ -3,7 +3,6 @@
 #include <napi.h>
 
 #include <cstddef>
-#include <functional>
 #include <new>
 #include <optional>
 
@@ -31,9 +30,22 @@ struct HandedOut {
 };
 
 // What is left to do for a new block when nothing else can fail, given the start of its memory. If it
-// answers another status than kOk, the block is taken back, and that is the reason.
-using LastStep = std::function<Status(void* start)>;
-inline Status Nothing(void*) { return Status::kOk; }
+// answers another status than kOk, the block is taken back, and that is the reason. A reference to
+// what is called, so that nothing is allocated.
+class LastStep {
+public:
+  template <typename Step>
+  LastStep(const Step& step)
+      : step_(&step), run_([](const void* called, void* start) {
+          return (*static_cast<const Step*>(called))(start);
+        }) {}
+  Status operator()(void* start) const { return run_(step_, start); }
+
+private:
+  const void* const step_;
+  Status (*const run_)(const void* called, void* start);
+};
+inline constexpr auto kNothing = [](void*) { return Status::kOk; };
 
 // The record of one block handed to JavaScript. The block is freed exactly once: the first of free,
 // realloc, transfer, destroy and the finaliser spends the record. The record lives until the
@@ -41,10 +53,10 @@ inline Status Nothing(void*) { return Status::kOk; }
 struct Block {
   // Hands out `memory`, which is the core's, as a Buffer over an ArrayBuffer of its own. If that
   // fails, the caller still owns `memory`.
-  static HandedOut HandOut(Heap& heap, const Memory& memory, const LastStep& last = Nothing);
+  static HandedOut HandOut(Heap& heap, const Memory& memory, const LastStep& last = kNothing);
   // Hands out an ArrayBuffer over memory that the runtime allocates.
   static HandedOut
-  HandOutInternal(Heap& heap, size_t size, size_t alignment, const LastStep& last = Nothing);
+  HandOutInternal(Heap& heap, size_t size, size_t alignment, const LastStep& last = kNothing);
   // Like HandOutInternal, in place of `old_buffer`, which shows this block. Copies the bytes that
   // both have.
   HandedOut ReplaceInternal(napi_value old_buffer, size_t size);

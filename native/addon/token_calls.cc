@@ -85,7 +85,7 @@ HandedOut CopyIn(Heap& heap, const Shared& memory, const LastStep& last) {
 // The token ends in the last step, so an attempt that fails is not noticed by other threads.
 HandedOut HandOut(Heap& heap, const std::string& token, Shared* memory) {
   if (!heap.Allows(memory->size, 0)) return {nullptr, Status::kLimit};
-  const LastStep take = [&](void*) { return tokens::Take(token) ? Status::kOk : Status::kNoToken; };
+  const auto take = [&](void*) { return tokens::Take(token) ? Status::kOk : Status::kNoToken; };
   if (!heap.environment.external) return CopyIn(heap, *memory, take);
   return Block::HandOut(heap, Memory::Of(memory), take);
 }

@@ -102,8 +102,7 @@ static mi_heap_t* owner_for(mi_heap_t* heap, const mi_page_t* page) {
   return mi_heap_for_tag(heap->tld, page->tag);
 }
 
-/* Whether all that is free in a coarse page, in which some block is alive, can be had by others: it
-   stays so. */
+/* Whether all that is free in a coarse page, in which some block is alive, can be had by others. */
 static bool is_offered(const mi_page_t* page) {
   return mi_page_is_coarse(page) && page->reserved > 1 && page->capacity == page->reserved &&
          page->free == NULL && page->local_free == NULL && !mi_page_has_come_back(page);
@@ -117,21 +116,23 @@ static mi_page_t* take_pages(mi_heap_t* heap, mi_segment_t* segment, unsigned bi
   heap->tld->stats.segments_reclaimed++;
   for (uint64_t pages = mi_segment_pages(segment); pages != 0; pages &= pages - 1) {
     mi_page_t* page = &segment->pages[mi_ctz64(pages)];
-    if (page->bin == bin || !is_offered(page)) mi_page_free_collect_all(page);
+    mi_heap_t* target = owner_for(heap, page);
+    /* As a page that the heap shares is left when it is no longer full. */
+    bool stays = page->bin != bin && mi_heap_shares(target, page) && is_offered(page);
+    if (!stays) mi_page_free_collect_all(page);
     if (mi_page_is_empty(page)) {
       mi_page_check_end(page, atomic_load_explicit(&page->thread_free, memory_order_relaxed));
       mi_thread_stat_down(heap->tld, pages);
       mi_segment_page_free(heap->segments, page);
       continue;
     }
-    mi_heap_t* target = owner_for(heap, page);
     page->tag = target->tag;
     page->adopted = !may_adopt(target);
     if (page->adopted) target->has_adopted = true;
     bool fits = target == heap && page->bin == bin && has_free_block(page);
     bool single = page->reserved == 1; /* read now: it may end */
     mi_heap_take_page(target, page);
-    if (fits) {
+    if (fits && found == NULL) {
       found = page;
     } else if (!single) {
       mi_magazine_take_page(target, page);
