@@ -28,8 +28,8 @@ static void collect_page(mi_heap_t* heap, mi_page_t* page, void* arg) {
   } else if (force && mi_page_watch(heap, page)) {
     mi_heap_free_page(heap, page); /* other threads have just freed the last of its blocks */
   } else if (force) {
-    mi_page_offer(
-        page); /* small heaps, and those of the program's own, do not share by themselves */
+    /* Small heaps, and those of the program's own, do not share by themselves. */
+    mi_page_offer(page);
   }
 }
 

@@ -70,11 +70,15 @@ void mi_heap_take_page(mi_heap_t* heap, mi_page_t* page) {
   if (mi_page_is_empty(page)) mi_heap_free_page(heap, page);
 }
 
+void mi_heap_take_used_page(mi_heap_t* heap, mi_page_t* page) {
+  bool single = page->reserved == 1; /* read now: it may end */
+  mi_heap_take_page(heap, page);
+  if (!single) mi_magazine_take_page(heap, page);
+}
+
 static void absorb_page(mi_heap_t* heap, mi_page_t* page, void* arg) {
   mi_heap_remove_page(heap, page);
-  bool single = page->reserved == 1; /* read now: it may end */
-  mi_heap_take_page(arg, page);
-  if (!single) mi_magazine_take_page(arg, page);
+  mi_heap_take_used_page(arg, page);
 }
 
 void mi_heap_absorb(mi_heap_t* target, mi_heap_t* heap) {

@@ -19,6 +19,9 @@ mi_inline bool mi_heap_is_restricted(const mi_heap_t* heap) {
 /* Takes over a page that is settled and in no queue. A page of one block may be gone afterwards, if
    its block was freed. */
 void mi_heap_take_page(mi_heap_t* heap, mi_page_t* page);
+/* Like mi_heap_take_page, for a page from which malloc does not take just now: what is free in it
+   may go where other threads can have it (mi_magazine_take_page). */
+void mi_heap_take_used_page(mi_heap_t* heap, mi_page_t* page);
 
 /* Brings every page to NORMAL and, unless it has one block, out of the full queue, and completes
    the delayed frees. From then on no other thread can reach the heap through a page, until a page
@@ -48,10 +51,10 @@ void mi_heap_for_each_page(mi_heap_t* heap, unsigned bins, mi_page_fun* fn, void
 bool mi_heap_is_valid(mi_heap_t* heap);
 
 /* Gives back the empty pages of the heap. `force`: also empties the magazine, moves every full page
-   with a free block back to the queue of its bin, keeps no retired page, and
-   shares coarse pages, so that any thread can purge what is free in them. Misuse that is found
-   is reported by the public function that began this, when it is done with its heaps: the program's
-   error function may delete them. */
+   with a free block back to the queue of its bin, keeps no retired page, and shares coarse pages, so
+   that any thread can purge what is free in them. Misuse that is found is reported by the public
+   function that began this, when it is done with its heaps: the program's error function may delete
+   them. */
 void mi_heap_collect_pages(mi_heap_t* heap, bool force);
 /* Calls mi_heap_collect_pages for all heaps of the thread. */
 void mi_heaps_collect_pages(mi_tld_t* tld, bool force);

@@ -130,12 +130,11 @@ static mi_page_t* take_pages(mi_heap_t* heap, mi_segment_t* segment, unsigned bi
     page->adopted = !may_adopt(target);
     if (page->adopted) target->has_adopted = true;
     bool fits = target == heap && page->bin == bin && has_free_block(page);
-    bool single = page->reserved == 1; /* read now: it may end */
-    mi_heap_take_page(target, page);
     if (fits && found == NULL) {
+      mi_heap_take_page(target, page); /* its free blocks stay: malloc takes one now */
       found = page;
-    } else if (!single) {
-      mi_magazine_take_page(target, page);
+    } else {
+      mi_heap_take_used_page(target, page);
     }
   }
   return found;

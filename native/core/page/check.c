@@ -1,6 +1,4 @@
 /* The walker of a page's invariants, and the tests for double frees. */
-#include <string.h>
-
 #include "options/report.h"
 #include "page/holes.h"
 #include "page/page.h"
@@ -94,36 +92,47 @@ bool mi_page_block_is_free(const mi_page_t* page, const mi_block_t* block) {
          is_with_others(page, block);
 }
 
-/* The blocks of a page that were found on its lists. */
+/* Blocks of a page, by number, that are known to be free. */
 typedef struct found_s {
-  uint64_t numbers[MI_UNIT_SIZE / sizeof(mi_block_t) / 64]; /* bit per block */
+  uint64_t blocks[MI_UNIT_SIZE / MI_WORD_SIZE / 64];
   size_t count;
 } found_t;
 
-/* False if the list leads to what is no block, or to one that was found before. */
-static bool find_all(const mi_page_t* page, const mi_block_t* list, found_t* found) {
-  for (; list != NULL; list = mi_block_peek_next(page, list)) {
-    size_t offset = (size_t)((const uint8_t*)list - page->start);
+/* False if the block was found before. */
+static bool find(found_t* found, size_t number) {
+  uint64_t bit = (uint64_t)1 << number % 64;
+  if ((found->blocks[number / 64] & bit) != 0) return false;
+  found->blocks[number / 64] |= bit;
+  found->count++;
+  return true;
+}
+
+/* False if the list has what is no block, or was found before. */
+static bool find_list(found_t* found, const mi_page_t* page, const mi_block_t* block) {
+  for (; block != NULL; block = mi_block_peek_next(page, block)) {
+    size_t offset = (size_t)((const uint8_t*)block - page->start);
     if (offset >= page->capacity * page->block_size || offset % page->block_size != 0) return false;
-    size_t number = offset / page->block_size;
-    uint64_t bit = (uint64_t)1 << number % 64;
-    if ((found->numbers[number / 64] & bit) != 0) return false;
-    found->numbers[number / 64] |= bit;
-    found->count++;
+    if (!find(found, offset / page->block_size)) return false;
   }
   return true;
 }
 
-void mi_page_check_end_slow(const mi_page_t* page, uintptr_t word) {
-  if (page->reserved == 1 || mi_tf_is_purged(word)) return;
-  found_t found;
-  memset(&found, 0, sizeof(found));
-  found.numbers[0] = mi_page_holes(page);
-  found.count = mi_page_hole_count(page);
-  if (find_all(page, page->free, &found) && find_all(page, page->local_free, &found) &&
-      find_all(page, mi_tf_list(word), &found) && found.count == page->capacity) {
-    return;
+static bool find_holes(found_t* found, uint64_t holes) {
+  for (; holes != 0; holes &= holes - 1) {
+    if (!find(found, mi_ctz64(holes))) return false;
   }
+  return true;
+}
+
+bool mi_page_lists_have_all(const mi_page_t* page, uintptr_t word) {
+  found_t found = {{0}, 0};
+  return find_list(&found, page, page->free) && find_list(&found, page, page->local_free) &&
+         find_list(&found, page, mi_tf_list(word)) && find_holes(&found, mi_page_holes(page)) &&
+         found.count == page->capacity;
+}
+
+void mi_page_check_end_slow(const mi_page_t* page, uintptr_t word) {
+  if (page->reserved == 1 || mi_tf_is_purged(word) || mi_page_lists_have_all(page, word)) return;
   mi_misuse_later(EFAULT, "a block of it was freed twice, or written to after it was freed",
                   page->start);
 }

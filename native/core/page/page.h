@@ -287,11 +287,15 @@ bool mi_page_is_valid(mi_page_t* page);
    looks like a free one. */
 bool mi_page_block_is_free(const mi_page_t* page, const mi_block_t* block);
 
+/* Whether each block that was laid out is on one list of the page, or is a hole, and so free for
+   certain. `word`: what thread_free is, or was when the caller took it; no other thread is at work
+   on it. */
+bool mi_page_lists_have_all(const mi_page_t* page, uintptr_t word);
+
 void mi_page_check_end_slow(const mi_page_t* page, uintptr_t word);
-/* To be called before a page ends that counts as empty. Checked builds look whether each block that
-   was laid out is on one list. If not, one was freed twice in place of one that is alive, or was
-   written to after it was freed. `word`: what thread_free is, or was when the caller took it; no
-   other thread is at work on it. */
+/* To be called before a page ends that counts as empty. Checked builds ask mi_page_lists_have_all.
+   If not, a block was freed twice in place of one that is alive, or was written to after it was
+   freed. */
 mi_inline void mi_page_check_end(const mi_page_t* page, uintptr_t word) {
   if (MI_CHECKED) mi_page_check_end_slow(page, word);
 }

@@ -102,10 +102,7 @@ static void measure(const char* what, source_t source, freer_t freer, size_t sta
   start_thread(&thread, inherit_and_sleep, &run);
   pthread_barrier_wait(&step);
   for (size_t i = 0; i < SIZES && freer == ANOTHER; i++) free_kept(i);
-  for (int i = 0; i < 100; i++) {
-    sleep_ms(10);
-    mi_collect(false);
-  }
+  collect_for(1000);
   require_rss(what, start, 8 * MIB);
   pthread_barrier_wait(&step);
   pthread_join(thread, NULL);

@@ -17,6 +17,14 @@ static inline void sleep_ms(long ms) {
   nanosleep(&t, NULL);
 }
 
+/* Waits, while this thread gives the others' memory back. */
+static inline void collect_for(long ms) {
+  for (long waited = 0; waited < ms; waited += 10) {
+    sleep_ms(10);
+    mi_collect(false);
+  }
+}
+
 /* Prints what was measured, and requires that it is at most `most` bytes above `start`. */
 static inline void require_rss(const char* what, size_t start, size_t most) {
   size_t now = memory_resident();

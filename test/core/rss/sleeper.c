@@ -38,10 +38,7 @@ static void run(size_t start, size_t first, size_t second) {
   CHECK_CMP(memory_resident(), >=, start + BYTES / first * first);
   free_all(theirs, first);
   /* Free memory waits for up to four times purge_delay, and for a look at it. */
-  for (int i = 0; i < 60; i++) {
-    sleep_ms(10);
-    mi_collect(false);
-  }
+  collect_for(600);
   void** mine = fill(second);
   char name[100];
   snprintf(name, sizeof(name), "%zu bytes each in the sleeper, then %zu here", first, second);
