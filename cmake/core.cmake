@@ -64,6 +64,8 @@ set(MI_CORE_SOURCES
     native/core/segment/abandoned.c
     native/core/segment/abandoned_visit.c
     native/core/segment/orphan.c
+    native/core/segment/owner_lock.c
+    native/core/os/fence.c
     native/core/segment/other_threads.c
     native/core/heap/fork.c
     native/core/segment/subproc.c

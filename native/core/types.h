@@ -170,8 +170,8 @@ enum { MI_FREER_TO_MAGAZINE = 1 };
 /* A page: a run of blocks of one size. The descriptor lies in the header of the segment. Its owner
    is the owner of the segment or, while the segment is abandoned, the thread that holds it.
 
-   The first cache line is what malloc and the owner's free write; only the owner touches it, but
-   for `communal_id` and `guarded`. The second is what any free reads, and what seldom changes. The
+   The first cache line is what malloc and the owner's free write; only the owner touches it, or who
+   has its lock (segment/owner_lock.h), but for `communal_id` and `guarded`. The second is what any free reads, and what seldom changes. The
    third is what other threads write: when it lay in the line that any free reads, each free by
    another thread took that line from the owner, which cost 5 to 20 % of the time of programs whose
    threads free each other's blocks (bench/NOTES.md).
@@ -188,8 +188,8 @@ enum { MI_FREER_TO_MAGAZINE = 1 };
        (mi_segment_page_resize)
      thread_free is FULL only if in_full is set
      a page that is in_full but not FULL is in heap->singles; or on its heap's delayed list, or
-       about to be. Until the owner drains that list it takes nothing from thread_free, so the page cannot
-       become empty
+       about to be. Until the owner drains that list it takes nothing from thread_free, so the page
+       cannot become empty
      `uncounted` is 0 if SHARED is set. It is 0 too if the owner freed enough blocks of a page in
        the full queue before it read the notice of other threads
      SHARED implies that `free` and `local_free` are empty, and that all blocks are laid out
@@ -335,6 +335,7 @@ typedef struct mi_arena_s {
 
 struct mi_chunk_s;
 struct mi_subproc_s;
+struct mi_owner_lock_s;
 
 /* The header of a segment, at the start of its slot (huge: of its run or mapping). The cookie is 0
    once the segment has ended, so that a stale pointer into it is recognised.
@@ -382,9 +383,12 @@ typedef struct mi_segment_s {
   struct mi_segment_s* next; /* in the owner's queue of segments that have free units */
   struct mi_segment_s* prev; /* of the first segment of the queue: the last one */
   uintptr_t cookie;          /* mi_segment_cookie(segment): tells a segment from other memory */
-  size_t huge_size;          /* bytes of the run's units or of the mapping; 0: not huge */
-  size_t huge_written;       /* huge: from its start, bytes that may not have read as zero */
-  bool first_page_zero;      /* page 0 was never in use, and its memory reads as zero */
+  /* The owner's lock (segment/owner_lock.h); NULL: no owner, or huge. Written by the owner; read by
+     threads that have pinned the segment. */
+  _Atomic(struct mi_owner_lock_s*) lock;
+  size_t huge_size;     /* bytes of the run's units or of the mapping; 0: not huge */
+  size_t huge_written;  /* huge: from its start, bytes that may not have read as zero */
+  bool first_page_zero; /* page 0 was never in use, and its memory reads as zero */
   /* Huge and abandoned: the sub-process of the thread that left it. Communal:
      mi_subproc_communal. */
   _Atomic(struct mi_subproc_s*) subproc;
@@ -432,6 +436,7 @@ typedef struct mi_segments_tld_s {
                             dirty; 0: none */
   mi_arena_t* arena;     /* where all of them are; NULL: anywhere but in exclusive arenas */
   struct mi_subproc_s* subproc; /* the sub-process of the thread; NULL: the first one */
+  struct mi_owner_lock_s* lock; /* the thread's (segment/owner_lock.h) */
 } mi_segments_tld_t;
 
 /* What a thread counts for itself: the rows of MI_STATS (miheap.h) that are for threads. */

@@ -282,6 +282,13 @@ static void check_chunk_map(void) {
   CHECK_EQ(mapped, whole);
 }
 
+void collect_page(mi_page_t* page) {
+  mi_owner_lock_t* lock = mi_heap_get()->segments->lock;
+  mi_owner_enter(lock);
+  mi_page_free_collect(page);
+  mi_owner_leave(lock);
+}
+
 size_t memory_communal(void) { return atomic_load(&mi_subproc_communal.abandoned); }
 
 void memory_check(void) {

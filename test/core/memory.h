@@ -35,6 +35,9 @@ void memory_check_pages(void);
    counted and queued. Not for a visitor or a callback. */
 void heaps_check(void);
 
+/* mi_page_free_collect, for a page of this thread. */
+void collect_page(mi_page_t* page);
+
 /* The number of segments with communal pages, as the library counts them. */
 size_t memory_communal(void);
 

@@ -10,6 +10,7 @@
 #include "heap/reclaim.h"
 #include "heap/thread.h"
 #include "os/rare.h"
+#include "segment/owner_lock.h"
 
 /* A stale pointer leads to a segment without a cookie, or to a page that contains no block. */
 mi_page_t* mi_living_page_of(const void* p) {
@@ -33,6 +34,15 @@ static bool is_block_address(const mi_page_t* page, const void* p, bool mine) {
   if (offset >= count * page->block_size) return false;
   return offset % page->block_size == 0 || (mi_page_flags(page) & MI_PAGE_HAS_ALIGNED) != 0;
 }
+
+/* Whether the block, of a page of this thread, was freed before. */
+static bool is_free(const mi_page_t* page, const mi_block_t* block) {
+  mi_owner_lock_t* lock = mi_segment_lock(mi_segment_of(page));
+  if (lock != NULL) mi_owner_enter(lock); /* a huge block has none */
+  bool free = mi_page_block_is_free(page, block) || mi_magazine_holds(page, block);
+  if (lock != NULL) mi_owner_leave(lock);
+  return free;
+}
 #endif
 
 mi_page_t* mi_checked_page_of(const char* function, const void* p) {
@@ -54,7 +64,7 @@ mi_page_t* mi_checked_page_of(const char* function, const void* p) {
     return NULL;
   }
   const mi_block_t* block = mi_page_block_of(page, p);
-  if (mine && (mi_page_block_is_free(page, block) || mi_magazine_holds(page, block))) {
+  if (mine && is_free(page, block)) {
     mi_misuse(EAGAIN, "%s: %p was freed before\n", function, p);
     return NULL;
   }
@@ -146,7 +156,10 @@ static void abandon_all(void) {
   mi_heap_t* heap = mi_heap_default;
   if (!mi_heap_is_initialized(heap) || heap->tld->callback_heap != NULL) return;
   heap = &heap->tld->backing;
-  if (heap->tld->heaps == heap && !heap->visiting) mi_heap_abandon(heap);
+  if (heap->tld->heaps != heap || heap->visiting) return;
+  mi_owner_enter(heap->segments->lock);
+  mi_heap_abandon(heap);
+  mi_owner_leave(heap->segments->lock);
 }
 
 mi_hot void mi_free(void* p) mi_attr_noexcept {

@@ -10,6 +10,7 @@
 #include "heap/sample.h"
 #include "heap/thread.h"
 #include "segment/arena.h"
+#include "segment/owner_lock.h"
 
 mi_heap_t* mi_heap_new_ex(int heap_tag, bool allow_destroy, mi_arena_id_t arena_id) {
   mi_arena_t* arena = mi_arena_with_id(arena_id);
@@ -59,6 +60,8 @@ static bool unlink_heap(mi_heap_t* heap, const char* function) {
 
 /* Ends a heap that is off its thread's list: its blocks die with it, or live on elsewhere. */
 static void end_heap(mi_heap_t* heap, bool with_blocks) {
+  mi_owner_lock_t* lock = heap->segments->lock;
+  mi_owner_enter(lock);
   if (with_blocks) {
     mi_heap_free_pages(heap);
   } else if (mi_heap_is_restricted(heap)) {
@@ -71,6 +74,7 @@ static void end_heap(mi_heap_t* heap, bool with_blocks) {
     mi_heap_absorb(target, heap);
   }
   mi_heap_free_memory(heap);
+  mi_owner_leave(lock);
   mi_deliver_misuse();
 }
 
@@ -108,8 +112,11 @@ mi_heap_t* mi_heap_set_default(mi_heap_t* heap) mi_attr_noexcept {
 
 void mi_heap_collect(mi_heap_t* heap, bool force) mi_attr_noexcept {
   if (!mi_heap_accept("heap_collect", heap)) return;
+  mi_owner_lock_t* lock = heap->segments->lock;
+  mi_owner_enter(lock);
   mi_deferred_free(heap, force);
   mi_heap_collect_pages(heap, force);
+  mi_owner_leave(lock);
   if (force) mi_process_purge_all();
   mi_deliver_misuse();
 }

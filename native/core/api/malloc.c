@@ -20,6 +20,7 @@
 #include "heap/single.h"
 #include "heap/thread.h"
 #include "segment/huge.h"
+#include "segment/owner_lock.h"
 
 /* Takes the next block that was never laid out, without a list: the program is the first to touch
    its memory. */
@@ -32,8 +33,9 @@ mi_inline void* take_next(mi_page_t* page, bool zero) {
   return mi_block_hand_out(block, page->block_size, zero, written);
 }
 
+/* `heap` may be NULL: there is no memory. */
 static void* alloc_generic(mi_heap_t* heap, const mi_request_t* request, bool zero) {
-  mi_page_t* page = mi_heap_page_for(&heap, request);
+  mi_page_t* page = heap == NULL ? NULL : mi_heap_page_for(heap, request);
   if (mi_unlikely(page == NULL)) {
     int before = mi_errno_before; /* the program's error function may find no memory either */
     mi_deliver_misuse();
@@ -48,17 +50,26 @@ static void* alloc_generic(mi_heap_t* heap, const mi_request_t* request, bool ze
   return p;
 }
 
-/* Surrounds what may run the heartbeat. */
-static void begin_slow_call(void) { mi_thread_calls++; }
-static void end_slow_call(void) {
+/* Surrounds what may run the heartbeat, and look for pages. Makes the thread's heap if it has none.
+   Returns the lock of the heap's thread; NULL, and *heap is NULL: there is no memory for a heap. */
+static mi_owner_lock_t* begin_slow_call(mi_heap_t** heap) {
+  mi_thread_calls++;
+  if (mi_unlikely(!mi_heap_is_initialized(*heap))) *heap = mi_heap_get();
+  if (mi_unlikely(*heap == NULL)) return NULL;
+  mi_owner_lock_t* lock = (*heap)->segments->lock;
+  mi_owner_enter(lock);
+  return lock;
+}
+static void end_slow_call(mi_owner_lock_t* lock) {
+  if (mi_likely(lock != NULL)) mi_owner_leave(lock);
   mi_thread_calls--;
   if (mi_unlikely(mi_thread_is_unwatched()) && mi_thread_calls == 0) mi_thread_detach();
 }
 
 void* mi_malloc_generic(mi_heap_t* heap, const mi_request_t* request, bool zero) {
-  begin_slow_call();
+  mi_owner_lock_t* lock = begin_slow_call(&heap);
   void* p = alloc_generic(heap, request, zero);
-  end_slow_call();
+  end_slow_call(lock);
   return p;
 }
 
@@ -143,12 +154,12 @@ mi_inline void* alloc_medium(size_t size, mi_heap_t* heap, size_t bin, bool zero
    give one back to a page first, in a heap whose pages are full: a tenth of the instructions where
    blocks of 1 to 16 KiB are replaced at random. */
 static void* alloc_at_heartbeat(size_t size, mi_heap_t* heap, size_t bin, bool zero) {
-  begin_slow_call();
+  mi_owner_lock_t* lock = begin_slow_call(&heap);
   mi_heap_heartbeat(heap);
   mi_block_t* block = mi_magazine_pop(heap->magazine, mi_magazine_stack(heap, bin));
   void* p = block != NULL ? hand_out_again(block, bin, zero) : alloc_medium(size, heap, bin, zero);
   mi_deliver_misuse();
-  end_slow_call();
+  end_slow_call(lock);
   return p;
 }
 

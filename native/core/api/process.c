@@ -11,6 +11,7 @@
 #include "os/os.h"
 #include "segment/abandoned.h"
 #include "segment/abandoned_visit.h"
+#include "segment/owner_lock.h"
 #include "stats/stats.h"
 
 int mi_version(void) mi_attr_noexcept { return MI_MALLOC_VERSION; }
@@ -76,9 +77,12 @@ void mi_collect(bool force) mi_attr_noexcept {
   /* Only a heap can adopt what ended threads left. */
   if (force && mi_abandoned_total() > 0) heap = mi_heap_get_default();
   if (heap != NULL && mi_heap_is_initialized(heap)) {
+    mi_owner_lock_t* lock = heap->segments->lock;
+    mi_owner_enter(lock);
     mi_deferred_free(heap, force);
     if (force) mi_heap_reclaim_all(heap);
     mi_heaps_collect_pages(heap->tld, force);
+    mi_owner_leave(lock);
   }
   if (force) {
     mi_process_purge_all();
@@ -96,7 +100,11 @@ void mi_collect_reduce(size_t target_thread_owned) mi_attr_noexcept {
   if (!mi_heap_is_initialized(heap)) return;
   mi_tld_t* tld = heap->tld;
   if (tld->segments.count <= target_thread_owned / MI_SEGMENT_SIZE) return;
-  if (tld->heaps == &tld->backing && !in_callback(tld)) mi_heap_abandon(&tld->backing);
+  if (tld->heaps == &tld->backing && !in_callback(tld)) {
+    mi_owner_enter(tld->segments.lock);
+    mi_heap_abandon(&tld->backing);
+    mi_owner_leave(tld->segments.lock);
+  }
   mi_deliver_misuse();
 }
 

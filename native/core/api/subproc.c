@@ -8,6 +8,7 @@
 #include "heap/reclaim.h"
 #include "options/report.h"
 #include "segment/abandoned_visit.h"
+#include "segment/owner_lock.h"
 #include "segment/subproc.h"
 
 mi_subproc_t* mi_subproc_accept(const char* function, mi_subproc_id_t id) {
@@ -37,12 +38,16 @@ void mi_subproc_delete(mi_subproc_id_t id) {
 /* Whether no block of the thread is alive. Gives back its empty pages. */
 static bool is_unused(mi_tld_t* tld) {
   size_t pages = 0;
+  bool unused = true;
+  mi_owner_enter(tld->segments.lock);
   for (mi_heap_t* heap = tld->heaps; heap != NULL; heap = heap->next) {
-    if (heap->visiting || mi_communal_has(heap)) return false;
+    if (heap->visiting || mi_communal_has(heap)) unused = false;
+    if (!unused) break;
     mi_heap_collect_pages(heap, true);
     pages += heap->page_count;
   }
-  return pages == 0;
+  mi_owner_leave(tld->segments.lock);
+  return unused && pages == 0;
 }
 
 void mi_subproc_add_current_thread(mi_subproc_id_t id) {

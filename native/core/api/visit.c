@@ -6,6 +6,7 @@
 #include "api/subproc.h"
 #include "heap/communal.h"
 #include "heap/thread.h"
+#include "segment/owner_lock.h"
 
 bool mi_heap_visit_blocks(const mi_heap_t* heap, bool visit_blocks, mi_block_visit_fun* visitor,
                           void* arg) {
@@ -14,8 +15,11 @@ bool mi_heap_visit_blocks(const mi_heap_t* heap, bool visit_blocks, mi_block_vis
     mi_misuse(EINVAL, "heap_visit_blocks: heap %p is being visited\n", (const void*)heap);
     return false;
   }
+  mi_owner_lock_t* lock = heap->segments->lock;
+  mi_owner_enter(lock);
   /* Cast away: the caller does not see what a visit changes in the heap. */
   bool all = mi_heap_visit((mi_heap_t*)heap, &(mi_visit_t){visitor, arg, visit_blocks});
+  mi_owner_leave(lock);
   mi_deliver_misuse();
   return all;
 }
@@ -23,7 +27,11 @@ bool mi_heap_visit_blocks(const mi_heap_t* heap, bool visit_blocks, mi_block_vis
 bool mi_heap_contains_block(mi_heap_t* heap, const void* p) {
   if (!mi_heap_accept("heap_contains_block", heap)) return false;
   mi_page_t* page = mi_living_page_of(p);
-  return page != NULL && mi_heap_has_page(heap, page) && mi_page_holds(page, p);
+  if (page == NULL || !mi_heap_has_page(heap, page)) return false;
+  mi_owner_enter(heap->segments->lock);
+  bool holds = mi_page_holds(page, p);
+  mi_owner_leave(heap->segments->lock);
+  return holds;
 }
 
 bool mi_heap_check_owned(mi_heap_t* heap, const void* p) {

@@ -6,6 +6,7 @@
 #include "heap/queue.h"
 #include "heap/retire.h"
 #include "heap/thread.h"
+#include "segment/owner_lock.h"
 
 static bool direct_is_valid(mi_heap_t* heap) {
   for (size_t words = 0; words < MI_DIRECT_COUNT; words++) {
@@ -97,7 +98,7 @@ static bool singles_are_valid(const mi_heap_t* heap) {
   return true;
 }
 
-bool mi_heap_is_valid(mi_heap_t* heap) {
+static bool is_valid(mi_heap_t* heap) {
   size_t count = 0;
   uint32_t pages_of[MI_PAGE_QUEUES] = {0};
   for (unsigned queue = 0; queue < MI_PAGE_QUEUES; queue++) {
@@ -116,4 +117,11 @@ bool mi_heap_is_valid(mi_heap_t* heap) {
   return count == heap->page_count && memcmp(pages_of, heap->pages_of, sizeof(pages_of)) == 0 &&
          direct_is_valid(heap) && delayed_is_valid(heap) && mi_heap_retired_is_valid(heap) &&
          magazine_is_valid(heap);
+}
+
+bool mi_heap_is_valid(mi_heap_t* heap) {
+  mi_owner_enter(heap->segments->lock);
+  bool valid = is_valid(heap);
+  mi_owner_leave(heap->segments->lock);
+  return valid;
 }

@@ -11,6 +11,7 @@
 #include "page/page.h"
 #include "page/scavenge.h"
 #include "segment/huge.h"
+#include "segment/owner_lock.h"
 
 static void push_delayed(mi_heap_t* heap, mi_page_t* page) {
   mi_page_t* head = atomic_load_explicit(&heap->delayed, memory_order_relaxed);
@@ -86,21 +87,11 @@ static mi_noinline void free_huge_mt(mi_page_t* page, mi_block_t* block) {
   if (slot.chunk != NULL) mi_scavenge_announce(slot, size);
 }
 
-/* What is to be told of a push that makes thread_free this word, in bytes: what is free, if that is
-   all of the page, or just half of a coarse one; 1 for any other push in a coarse page. A push of
-   several blocks (mi_page_share) may leap over the half: then it is told like any other. */
-mi_inline size_t worth_telling(const mi_page_t* page, uintptr_t word) {
-  bool coarse = mi_page_is_coarse(page);
-  bool much = (word & MI_TF_WHOLE) != 0 || (coarse && mi_tf_count(word) == page->reserved / 2u);
-  return mi_unlikely(much) ? mi_tf_count(word) * page->block_size : coarse;
-}
-
-static mi_noinline void tell(mi_slot_ref_t slot, size_t bytes) {
-  if (bytes > 1) {
-    mi_scavenge_announce(slot, bytes);
-  } else {
-    mi_scavenge_hint(slot);
-  }
+/* Whether a push that makes thread_free this word is worth announcing: all of the page is free, or
+   just half of a coarse one. A push of several blocks (mi_page_share) may leap over the half. */
+mi_inline bool is_much(const mi_page_t* page, uintptr_t word) {
+  return (word & MI_TF_WHOLE) != 0 ||
+         (mi_page_is_coarse(page) && mi_tf_count(word) == page->reserved / 2u);
 }
 
 /* Pushes blocks on thread_free of a page that is not huge. Returns how many blocks are on it
@@ -110,10 +101,10 @@ mi_inline size_t push(mi_page_t* page, blocks_t blocks) {
   mi_slot_ref_t slot = mi_segment_slot(mi_segment_of(page));
   uintptr_t word = atomic_load_explicit(&page->thread_free, memory_order_relaxed);
   uintptr_t wanted;
-  size_t bytes;
+  size_t bytes; /* that are free now, if they are worth announcing */
   do {
     wanted = pushed(page, &blocks, word);
-    bytes = worth_telling(page, wanted);
+    bytes = mi_unlikely(is_much(page, wanted)) ? mi_tf_count(wanted) * page->block_size : 0;
     mi_race_window();
     /* Release: pairs with the acquire with which the list is taken (page/collect.c,
        page/scavenge.c): that thread sees the links, and our last writes to the blocks are over.
@@ -121,7 +112,11 @@ mi_inline size_t push(mi_page_t* page, blocks_t blocks) {
   } while (!atomic_compare_exchange_weak_explicit(&page->thread_free, &word, wanted,
                                                   memory_order_acq_rel, memory_order_relaxed));
   if (mi_unlikely(mi_tf_state(word) != mi_tf_state(wanted))) notify(page);
-  if (mi_unlikely(bytes != 0)) tell(slot, bytes);
+  if (mi_unlikely(bytes != 0)) {
+    mi_scavenge_announce(slot, bytes);
+  } else if (mi_tf_state(wanted) != MI_TF_FULL && mi_unlikely(!mi_scavenge_is_marked(slot))) {
+    mi_scavenge_hint(slot);
+  }
   return mi_tf_count(wanted);
 }
 
@@ -141,11 +136,15 @@ static void collect_and_retire(mi_page_t* page) {
 
 /* For a SHARED page of which all blocks were freed, the last one by its owner. */
 static void take_back(mi_page_t* page) {
+  mi_heap_t* heap = atomic_load_explicit(&page->heap, memory_order_relaxed);
+  mi_owner_lock_t* lock = heap->segments->lock;
+  mi_owner_enter(lock);
   if (page->in_full) {
-    mi_heap_delayed_free(atomic_load_explicit(&page->heap, memory_order_relaxed));
+    mi_heap_delayed_free(heap);
   } else if (!mi_page_is_busy(page)) {
     collect_and_retire(page);
   }
+  mi_owner_leave(lock);
 }
 
 void mi_page_free_block(mi_page_t* page, mi_block_t* block) {

@@ -5,6 +5,7 @@
 #include "heap/reclaim.h"
 #include "heap/retire.h"
 #include "heap/thread.h"
+#include "os/fence.h"
 #include "page/orphan.h"
 #include "page/scavenge.h"
 #include "segment/abandoned.h"
@@ -12,6 +13,7 @@
 #include "segment/arena.h"
 #include "segment/huge_cache.h"
 #include "segment/orphan.h"
+#include "segment/owner_lock.h"
 #include "segment/page_key.h"
 #include "segment/pin.h"
 #include "segment/purge.h"
@@ -29,12 +31,12 @@ static void forget_pins(const mi_tld_t* tld) {
   mi_pins_forget(mine, count);
 }
 
-/* Each step relies on what earlier steps have repaired. */
-void mi_process_in_forked_child(void) {
-  mi_tld_t* tld = mi_heap_is_initialized(mi_heap_default) ? mi_heap_default->tld : NULL;
+/* Each step relies on what earlier steps have repaired. `tld`: this thread's; NULL: it has none. */
+static void repair(mi_tld_t* tld) {
   bool others = mi_stat_current(threads) > (tld == NULL ? 0 : 1);
   mi_purger_hold(); /* no purger starts in the middle of this */
   mi_page_keys_forked();
+  mi_fence_forked();
 
   /* Pins of lost threads: with them no segment would ever end. */
   forget_pins(tld);
@@ -73,4 +75,13 @@ void mi_process_in_forked_child(void) {
   mi_purge_forked();
   mi_scavenge_forked();
   mi_purger_forked();
+}
+
+void mi_process_in_forked_child(void) {
+  mi_tld_t* tld = mi_heap_is_initialized(mi_heap_default) ? mi_heap_default->tld : NULL;
+  mi_owner_lock_t* lock = tld == NULL ? NULL : tld->segments.lock;
+  mi_owner_locks_forked(lock);
+  if (lock != NULL) mi_owner_enter(lock);
+  repair(tld);
+  if (lock != NULL) mi_owner_leave(lock);
 }

@@ -123,20 +123,16 @@ static mi_cold mi_page_t* find_at_last(mi_heap_t* heap, const mi_request_t* requ
   return page;
 }
 
-mi_page_t* mi_heap_page_for(mi_heap_t** heap, const mi_request_t* request) {
+mi_page_t* mi_heap_page_for(mi_heap_t* heap, const mi_request_t* request) {
   if (mi_unlikely(request->size > MI_MAX_ALLOC_SIZE)) {
     mi_set_no_memory();
     return NULL;
   }
-  if (mi_unlikely(!mi_heap_is_initialized(*heap))) {
-    *heap = mi_heap_get();
-    if (*heap == NULL) return NULL;
-  }
-  mi_heap_heartbeat(*heap);
-  mi_page_t* page = find(*heap, request);
+  mi_heap_heartbeat(heap);
+  mi_page_t* page = find(heap, request);
   if (mi_likely(page != NULL)) return page;
   mi_request_t least = *request;
   least.size -= request->spare;
-  if (request->spare > 0) page = find(*heap, &least);
-  return page != NULL ? page : find_at_last(*heap, &least);
+  if (request->spare > 0) page = find(heap, &least);
+  return page != NULL ? page : find_at_last(heap, &least);
 }

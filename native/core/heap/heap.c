@@ -26,6 +26,7 @@ void mi_heap_init(mi_heap_t* heap, mi_tld_t* tld, uint8_t tag, bool allow_destro
     heap->segments = &heap->own_segments;
     heap->own_segments.arena = arena;
     heap->own_segments.subproc = tld->segments.subproc;
+    heap->own_segments.lock = tld->segments.lock;
   }
   heap->retired_min = MI_BIN_LARGE;
   heap->tag = tag;

@@ -1,44 +1,14 @@
 #include "heap/magazine_fence.h"
 
+#include "os/fence.h"
 #include "os/os.h"
 #include "os/rare.h"
 
-/* Whether sweeps can have all threads fenced.
-
-     UNASKED -> WANTED   by the first thread whose magazine is watched, or as the process starts
-     WANTED -> ASKED     by the purger, or then; it stays so if the system has no such fence
-     ASKED -> USABLE     by the same
-     USABLE -> ASKED     when the system refuses one after all
-     ASKED -> WANTED     in a forked child */
-enum { UNASKED, WANTED, ASKED, USABLE };
-static _Atomic(uint32_t) fence;
-
-static bool fence_changes(uint32_t from, uint32_t to) {
-  return atomic_compare_exchange_strong(&fence, &from, to);
-}
-
-bool mi_magazine_wants_fence(void) {
-  return atomic_load_explicit(&fence, memory_order_relaxed) == WANTED;
-}
-
-bool mi_magazine_has_fence(void) { return atomic_load(&fence) == USABLE; }
-
-void mi_magazine_prepare_fence(void) {
-  if (!fence_changes(WANTED, ASKED)) return;
-  if (mi_os_fence_threads_start()) atomic_store(&fence, USABLE);
-}
-
-void mi_magazine_prepare_fence_early(void) {
-  if (fence_changes(UNASKED, WANTED)) mi_magazine_prepare_fence();
-}
-
-void mi_magazine_fence_forked(void) { fence_changes(ASKED, WANTED); }
-
 void mi_magazine_expect_takers(mi_magazine_t* magazine) {
-  if (mi_magazine_has_fence()) return;
+  if (mi_fence_is_usable()) return;
   atomic_store_explicit(&magazine->by_exchange, true, memory_order_relaxed);
   atomic_fetch_add_explicit(&magazine->takers, 1, memory_order_relaxed);
-  fence_changes(UNASKED, WANTED);
+  mi_fence_want();
 }
 
 /* When an owner was last made to use exchanges again; 0: never. */
@@ -59,11 +29,7 @@ bool mi_magazines_begin_taking(mi_magazine_t* first, const mi_magazine_t* end) {
     atomic_fetch_add(&magazine->takers, 1);
   }
   mi_race_window();
-  if (!mi_magazine_has_fence()) return false;
-  if (mi_os_fence_threads()) return true;
-  /* The process gave up the right to a fence, as by a filter of system calls. */
-  fence_changes(USABLE, ASKED);
-  return false;
+  return mi_fence_threads();
 }
 
 void mi_magazines_end_taking(mi_magazine_t* first, const mi_magazine_t* end) {

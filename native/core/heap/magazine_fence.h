@@ -1,22 +1,10 @@
 /* How other threads may take blocks out of a magazine whose owner pops by plain loads and stores
-   (mi_magazine_empty_slot): who takes has all threads fenced first. Where the system has no such
-   fence (membarrier(2)), or was not asked for it yet, owners pop by exchanges. Any thread may call
-   these functions. */
+   (mi_magazine_empty_slot): who takes has all threads fenced first (os/fence.h). Where there is no
+   such fence owners pop by exchanges. Any thread may call these functions. */
 #ifndef MI_MAGAZINE_FENCE_H
 #define MI_MAGAZINE_FENCE_H
 
 #include "types.h"
-
-/* As the process starts and has one thread, which makes it cheap: mi_magazine_prepare_fence, wanted
-   or not. */
-void mi_magazine_prepare_fence_early(void);
-/* Lets owners of watched magazines pop without an exchange, if the system can fence all threads;
-   from the next sweep on. May take 50 ms, so the purger does it. */
-void mi_magazine_prepare_fence(void);
-/* Whether a fence was asked for, and not prepared yet. */
-bool mi_magazine_wants_fence(void);
-/* Whether sweeps can fence all threads. */
-bool mi_magazine_has_fence(void);
 
 /* For the owner of a magazine that no thread has looked into yet, before any may. */
 void mi_magazine_expect_takers(mi_magazine_t* magazine);
@@ -30,8 +18,5 @@ bool mi_magazines_begin_taking(mi_magazine_t* first, const mi_magazine_t* end);
    may once it has done so for a while. */
 bool mi_magazine_may_take(mi_magazine_t* magazine, bool fenced);
 void mi_magazines_end_taking(mi_magazine_t* first, const mi_magazine_t* end);
-
-/* In a forked child: a lost thread may have asked for the fence, which then is the parent's. */
-void mi_magazine_fence_forked(void);
 
 #endif

@@ -4,6 +4,7 @@
 #include "heap/magazine.h"
 #include "heap/magazine_depth.h"
 #include "heap/magazine_fence.h"
+#include "os/fence.h"
 #include "os/rare.h"
 #include "segment/memory.h"
 #include "segment/purger.h"
@@ -113,8 +114,7 @@ static bool stack_has_wanted(const mi_magazine_stack_t* stack, wish_t wish) {
    need not use exchanges any more. */
 static bool has_wanted(const mi_magazine_t* magazine, wish_t wish) {
   if (!mi_magazine_is_watched(magazine) || is_mine(magazine)) return false;
-  if (atomic_load_explicit(&magazine->by_exchange, memory_order_relaxed) &&
-      mi_magazine_has_fence()) {
+  if (atomic_load_explicit(&magazine->by_exchange, memory_order_relaxed) && mi_fence_is_usable()) {
     return true;
   }
   for (unsigned i = 0; i < MI_MAGAZINE_CLASSES; i++) {
@@ -266,7 +266,6 @@ void mi_magazines_forked(const mi_heap_t* heap) {
   sweep.under_way = false;
   atomic_store_explicit(&mi_magazine_announced, at != 0, memory_order_relaxed);
   atomic_store_explicit(&mi_magazine_due, at, memory_order_relaxed);
-  mi_magazine_fence_forked();
   mi_magazine_t* mine = heap == NULL ? NULL : heap->magazine;
   mi_magazine_t* magazine = atomic_load_explicit(&mi_magazines, memory_order_relaxed);
   for (; magazine != NULL; magazine = magazine->next) {

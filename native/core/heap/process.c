@@ -5,11 +5,12 @@
 #include "heap/fork.h"
 #include "heap/heap.h"
 #include "heap/heaps.h"
-#include "heap/magazine_fence.h"
 #include "heap/purge.h"
 #include "heap/sample.h"
 #include "heap/thread.h"
 #include "options/options.h"
+#include "os/fence.h"
+#include "segment/owner_lock.h"
 #include "segment/page_map.h"
 #include "segment/purge.h"
 #include "segment/purger.h"
@@ -67,7 +68,7 @@ __attribute__((constructor(101))) static void at_process_start(void) {
   mi_os_register_fork_child(mi_process_in_forked_child);
 #if defined(MI_OVERRIDE) /* else we may be loaded late, into a process with many threads */
   /* Programs that are killed for membarrier forbid the purger. */
-  if (mi_option_is_enabled(mi_option_background_purge)) mi_magazine_prepare_fence_early();
+  if (mi_option_is_enabled(mi_option_background_purge)) mi_fence_prepare_early();
 #endif
   if (mi_option_is_enabled(mi_option_show_stats)) mi_os_keep_stderr();
 }
@@ -79,6 +80,7 @@ static void destroy_heaps(void) {
   if (!mi_heap_is_initialized(mi_heap_default)) return;
   mi_tld_t* tld = mi_heap_default->tld;
   mi_heap_default = &tld->backing;
+  mi_owner_enter(tld->segments.lock);
   while (tld->heaps != &tld->backing) {
     mi_heap_t* heap = tld->heaps;
     mi_heap_unlink(heap);
@@ -90,6 +92,7 @@ static void destroy_heaps(void) {
   mi_communal_free_pages(&tld->backing);
 #endif
   mi_heap_collect_pages(&tld->backing, true);
+  mi_owner_leave(tld->segments.lock);
   mi_purge_all();
   mi_deliver_misuse();
 }

@@ -1,12 +1,13 @@
 #include "heap/purge.h"
 
 #include "heap/heap.h"
-#include "heap/magazine_fence.h"
 #include "heap/magazine_sweep.h"
 #include "heap/thread.h"
+#include "os/fence.h"
 #include "os/rare.h"
 #include "page/scavenge.h"
 #include "segment/huge_cache.h"
+#include "segment/owner_lock.h"
 #include "segment/purger.h"
 
 static int64_t earlier(int64_t a, int64_t b) { return a == 0 || (b != 0 && b < a) ? b : a; }
@@ -45,7 +46,7 @@ static int64_t purge_due(bool some, bool* more) {
 
 int64_t mi_process_purge_due(void) {
   bool more;
-  if (mi_os_is_helper() && mi_magazine_wants_fence()) mi_magazine_prepare_fence();
+  if (mi_os_is_helper() && mi_fence_is_wanted()) mi_fence_prepare();
   return purge_due(false, &more);
 }
 
@@ -56,7 +57,11 @@ bool mi_process_purge_some(void) {
 }
 
 mi_cold void mi_process_purge_offer(void) {
-  if (mi_heap_is_initialized(mi_heap_default)) mi_heaps_collect_pages(mi_heap_default->tld, true);
+  if (!mi_heap_is_initialized(mi_heap_default)) return;
+  mi_tld_t* tld = mi_heap_default->tld;
+  mi_owner_enter(tld->segments.lock);
+  mi_heaps_collect_pages(tld, true);
+  mi_owner_leave(tld->segments.lock);
 }
 
 mi_cold bool mi_process_purge_part(size_t* place) {

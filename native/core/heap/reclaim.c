@@ -14,6 +14,7 @@
 #include "segment/abandoned_visit.h"
 #include "segment/arena.h"
 #include "segment/mark.h"
+#include "segment/owner_lock.h"
 #include "segment/segment_queue.h"
 #include "stats/stats.h"
 
@@ -284,9 +285,10 @@ bool mi_heap_reclaim_segment_of(mi_heap_t* heap, const mi_page_t* page) {
   heap = open ? &tld->backing : mi_heap_for_arena(tld, mi_arena_of(segment->chunk));
   if (heap == NULL) return false;
   bool can_spare = mi_segment_has_free_page(heap->segments, page->block_size);
-  if ((can_spare && !mi_rare(mi_rare_reclaim)) || !mi_segment_try_adopt(heap->segments, segment)) {
-    return false;
-  }
-  take_pages(heap, segment, MI_BIN_NONE);
-  return true;
+  if (can_spare && !mi_rare(mi_rare_reclaim)) return false;
+  mi_owner_enter(tld->segments.lock);
+  bool adopted = mi_segment_try_adopt(heap->segments, segment);
+  if (adopted) take_pages(heap, segment, MI_BIN_NONE);
+  mi_owner_leave(tld->segments.lock);
+  return adopted;
 }

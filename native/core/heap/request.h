@@ -19,9 +19,9 @@ typedef struct mi_request_s {
 void mi_heap_heartbeat(mi_heap_t* heap);
 
 /* A page from which a block for the request can be popped, or, if it is a page of one block, taken
-   next. Runs the heartbeat. NULL and ENOMEM if there is no memory. The heap may be mi_heap_empty;
-   it is then made first, and *heap changes. */
-mi_page_t* mi_heap_page_for(mi_heap_t** heap, const mi_request_t* request);
+   next. Runs the heartbeat. NULL and ENOMEM if there is no memory. The heap is not
+   mi_heap_empty. */
+mi_page_t* mi_heap_page_for(mi_heap_t* heap, const mi_request_t* request);
 
 /* Whether so many blocks may be handed out without a heartbeat. Their number is bounded, so a
    heartbeat is certain to come. The heap is not mi_heap_empty. */

@@ -9,6 +9,7 @@
 #include "os/rare.h"
 #include "page/page.h"
 #include "segment/huge.h"
+#include "segment/owner_lock.h"
 #include "stats/stats.h"
 
 /* A retired page is given back after so many rounds, with one round in HEARTBEATS_PER_ROUND
@@ -217,9 +218,7 @@ static void retire_single(mi_heap_t* heap, mi_page_t* page) {
   heap->single_bytes += page->touched_bytes;
 }
 
-void mi_page_retire(mi_page_t* page) {
-  if (mi_likely(page->retire_expire != 0)) return; /* it is retired already */
-  mi_heap_t* heap = atomic_load_explicit(&page->heap, memory_order_relaxed);
+static void retire(mi_heap_t* heap, mi_page_t* page) {
   if (page->reserved == 1) {
     retire_single(heap, page);
     return;
@@ -229,6 +228,8 @@ void mi_page_retire(mi_page_t* page) {
   } else if (mi_page_is_watched(page) && !mi_page_watch(heap, page)) {
     return;
   }
+  /* Another thread has just emptied its lists, since all of its blocks are free. */
+  if (mi_unlikely(!mi_page_is_empty(page))) return;
   if (!may_retire(heap, page)) {
     mi_heap_free_page(heap, page);
     return;
@@ -242,6 +243,15 @@ void mi_page_retire(mi_page_t* page) {
   if (is_worth_starting_anew(page)) mi_page_start_anew(page);
   if (page->bin < heap->retired_min) heap->retired_min = page->bin;
   if (page->bin > heap->retired_max) heap->retired_max = page->bin;
+}
+
+void mi_page_retire(mi_page_t* page) {
+  if (mi_likely(page->retire_expire != 0)) return; /* it is retired already */
+  mi_heap_t* heap = atomic_load_explicit(&page->heap, memory_order_relaxed);
+  mi_owner_lock_t* lock = heap->segments->lock;
+  mi_owner_enter(lock);
+  retire(heap, page);
+  mi_owner_leave(lock);
 }
 
 /* Ages a retired, empty page by one round. Whether it is still there. */

@@ -12,6 +12,7 @@
 #include "heap/reclaim.h"
 #include "segment/abandoned_visit.h"
 #include "segment/memory.h"
+#include "segment/owner_lock.h"
 #include "segment/purge.h"
 #include "segment/subproc.h"
 #include "stats/stats.h"
@@ -81,6 +82,20 @@ static void tld_free(mi_tld_t* tld) {
 
 /* ---- Attach and detach ---- */
 
+static mi_tld_t* tld_begin(void) {
+  mi_tld_t* tld = tld_alloc();
+  if (tld == NULL) return NULL;
+  tld->segments.lock = mi_owner_lock_begin();
+  if (mi_likely(tld->segments.lock != NULL)) return tld;
+  tld_free(tld);
+  return NULL;
+}
+
+static void tld_end(mi_tld_t* tld) {
+  mi_owner_lock_end(tld->segments.lock);
+  tld_free(tld);
+}
+
 /* Asks for the next round even if nothing may be left to do: only so it knows which round is the
    last. */
 void mi_thread_at_exit(void) {
@@ -98,7 +113,7 @@ mi_heap_t* mi_heap_get(void) {
   if (mi_likely(mi_heap_is_initialized(mi_heap_default))) return mi_heap_default;
   mi_process_attach();
   if (mi_heap_is_initialized(mi_heap_default)) return mi_heap_default; /* a callback allocated */
-  mi_tld_t* tld = tld_alloc();
+  mi_tld_t* tld = tld_begin();
   if (tld == NULL) {
     mi_set_no_memory();
     return NULL;
@@ -113,6 +128,7 @@ mi_heap_t* mi_heap_get(void) {
 }
 
 static void end_heaps(mi_tld_t* tld) {
+  mi_owner_enter(tld->segments.lock); /* until the lock ends */
   /* A visitor that ends its thread does not return. */
   tld->backing.visiting = false;
   if (mi_abandoned_is_visiting()) mi_abandoned_break_off();
@@ -142,13 +158,13 @@ void mi_thread_detach(void) {
   mi_heap_default = &tld->backing;
   end_heaps(tld);
   mi_heap_default = (mi_heap_t*)&mi_heap_empty;
-  tld_free(tld);
+  tld_end(tld);
   if (mi_option_is_enabled(mi_option_abandoned_page_purge)) mi_purge_all();
 }
 
 void mi_thread_detach_other(mi_tld_t* tld) {
   end_heaps(tld);
-  tld_free(tld);
+  tld_end(tld);
 }
 
 void mi_thread_cache_unmap(void) {

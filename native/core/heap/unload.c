@@ -8,6 +8,7 @@
 #include "heap/reclaim.h"
 #include "heap/thread.h"
 #include "segment/other_threads.h"
+#include "segment/owner_lock.h"
 #include "segment/page_map.h"
 #include "segment/purge.h"
 #include "segment/purger.h"
@@ -37,9 +38,11 @@ void mi_process_unload(void) {
   mi_heap_hand_over(&mi_subproc_communal);
   mi_heap_t* heap = mi_heap_get();
   if (heap != NULL) {
+    mi_owner_enter(heap->segments->lock);
     mi_heap_reclaim_all(heap);
     if (destroy) mi_heap_free_pages(heap);
     mi_heap_collect_pages(heap, true);
+    mi_owner_leave(heap->segments->lock);
     mi_thread_detach();
     mi_deliver_misuse();
   }
@@ -47,6 +50,7 @@ void mi_process_unload(void) {
   mi_purge_all();
   mi_thread_cache_unmap();
   mi_magazines_unmap();
+  mi_owner_locks_unmap();
   mi_segment_table_unmap();
   mi_chunk_directory_unmap();
   mi_page_map_unmap();

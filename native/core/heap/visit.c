@@ -9,6 +9,7 @@
 #include "heap/retire.h"
 #include "page/holes.h"
 #include "segment/guard.h"
+#include "segment/owner_lock.h"
 #include "segment/track.h"
 
 #define MOST_BLOCKS (MI_UNIT_SIZE / MI_WORD_SIZE)
@@ -257,6 +258,8 @@ static void search_page(mi_heap_t* heap, mi_page_t* page, void* arg) {
 
 bool mi_heap_holds(mi_heap_t* heap, const void* p) {
   search_t search = {p, false};
+  mi_owner_enter(heap->segments->lock);
   mi_heap_for_each_page(heap, MI_PAGE_QUEUES, search_page, &search);
+  mi_owner_leave(heap->segments->lock);
   return search.found || mi_communal_holds(heap, p);
 }

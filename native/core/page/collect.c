@@ -75,6 +75,7 @@ static void update_shared_credit(mi_page_t* page, size_t count) {
 
 /* Moves the blocks on thread_free to `free`, if that is empty, else to the front of local_free. */
 static void collect_thread_free(mi_page_t* page) {
+  mi_assert(mi_page_is_locked(page));
   page->collected = true;
   size_t count = 0;
   mi_block_t* list = take_thread_free(page, &count);

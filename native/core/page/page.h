@@ -5,6 +5,7 @@
 
 #include "page/block.h"
 #include "page/size_class.h"
+#include "segment/owner_lock.h"
 #include "segment/segment.h"
 
 /* ---- The word thread_free ---- */
@@ -84,6 +85,13 @@ mi_inline void mi_page_set_flag(mi_page_t* page, uint8_t flag, bool on) {
 mi_inline void mi_page_unshare(mi_page_t* page) {
   page->owner_shared = 0;
   mi_page_set_flag(page, MI_PAGE_SHARED, false);
+}
+
+/* Whether the calling thread, the page's owner, has the lock that it must have to touch the lists
+   of any of its pages. Nobody else touches those of pages that have no owner, or one block. */
+mi_inline bool mi_page_is_locked(const mi_page_t* page) {
+  const mi_owner_lock_t* lock = mi_segment_lock(mi_segment_of(page));
+  return lock == NULL || mi_owner_is_inside(lock);
 }
 
 /* ---- Blocks ---- */

@@ -1,5 +1,6 @@
 #include "page/scavenge.h"
 
+#include "os/fence.h"
 #include "os/rare.h"
 #include "page/holes.h"
 #include "segment/pin.h"
@@ -37,13 +38,7 @@ void mi_scavenge_announce(mi_slot_ref_t ref, size_t bytes) {
   announce(ref, units == 0 ? 1 : units);
 }
 
-void mi_scavenge_hint(mi_slot_ref_t ref) {
-  /* A round takes the mark away, and then (mi_purge_begin and pinning are fences in between) looks
-     at the lists: either it sees the push that comes before this, or we see that the mark is
-     gone. */
-  uint32_t marks = atomic_load(&ref.chunk->to_scavenge);
-  if ((marks >> ref.index & 1) == 0) announce(ref, SOME_UNITS);
-}
+void mi_scavenge_hint(mi_slot_ref_t ref) { announce(ref, SOME_UNITS); }
 
 static void purge_page(const mi_segment_t* segment, mi_page_t* page) {
   size_t size;
@@ -125,6 +120,93 @@ is_worth_it(mi_segment_t* segment, const mi_page_t* page, uintptr_t word, bool a
   return *due > count_purged(page);
 }
 
+/* ---- Pages at rest ---- Pages whose blocks are all free, some on thread_free and the others on
+   the owner's lists, and from which malloc does not take just now. Here these lists are read, and
+   emptied, which their owner writes by plain stores. ThreadSanitizer knows nothing of the fence
+   that makes that right (segment/owner_lock.h), so it is told to look away. */
+
+#define mi_fenced __attribute__((noinline, no_sanitize("thread")))
+
+/* A guess, unless the caller has the owner's lock. */
+mi_fenced static bool is_at_rest(const mi_page_t* page) {
+  uintptr_t word = atomic_load_explicit(&page->thread_free, memory_order_relaxed);
+  size_t used = (size_t)page->used + page->uncounted;
+  return mi_tf_list(word) != NULL && mi_tf_state(word) == MI_TF_NORMAL &&
+         (word & MI_TF_WHOLE) == 0 && mi_tf_count(word) == used && page->reserved > 1 &&
+         (page->in_full || page->prev != NULL) && page->retire_expire == 0;
+}
+
+/* Empties the owner's lists of a page at rest, so that all of its blocks are with other threads,
+   and makes it BUSY. False, and nothing has happened, if it is none after all. The caller has the
+   owner's lock. */
+mi_fenced static bool take_at_rest(mi_page_t* page) {
+  if (!is_at_rest(page)) return false;
+  /* Acquire: pairs with the release of each push. */
+  uintptr_t word = atomic_load_explicit(&page->thread_free, memory_order_acquire);
+  /* If the program has freed a block twice, one that is alive may seem free. The owner will report
+     it. */
+  if (MI_CHECKED && !mi_page_lists_have_all(page, word)) return false;
+  /* First, since a forked child goes by this word. */
+  if (!atomic_compare_exchange_strong_explicit(&page->thread_free, &word, MI_TF_WHOLE | MI_TF_BUSY,
+                                               memory_order_acquire, memory_order_relaxed)) {
+    return false;
+  }
+  page->free = page->local_free = NULL;
+  page->owner_shared = (uint16_t)(page->reserved - mi_tf_count(word));
+  page->used = page->capacity = page->reserved;
+  page->uncounted = 0;
+  atomic_store_explicit(&page->flags, mi_page_flags(page) | MI_PAGE_SHARED, memory_order_relaxed);
+  if (page->stack == NULL) mi_page_clear_freer(page);
+  return true;
+}
+
+/* Takes those of the `pages` that are at rest. *taken: which. False if their owner must be asked
+   again. */
+static bool take_pages_at_rest(mi_segment_t* segment, uint64_t pages, uint64_t* taken) {
+  mi_owner_lock_t* lock = mi_segment_lock(segment);
+  if (lock == NULL) return true; /* it has no owner any more */
+  bool mine = mi_segment_is_mine(segment);
+  if (mine) {
+    mi_owner_enter(lock);
+  } else if (!mi_owner_try_lock(lock)) {
+    return !mi_fence_is_usable();
+  }
+  if (mi_segment_lock(segment) == lock) {
+    for (pages &= mi_segment_pages_of_other(segment); pages != 0; pages &= pages - 1) {
+      unsigned index = mi_ctz64(pages);
+      if (take_at_rest(&segment->pages[index])) *taken |= (uint64_t)1 << index;
+    }
+  }
+  if (mine) {
+    mi_owner_leave(lock);
+  } else {
+    mi_owner_unlock(lock);
+  }
+  return true;
+}
+
+/* Purges those of the `pages` that are at rest. False if they must be looked at again. */
+static bool scavenge_at_rest(mi_segment_t* segment, uint64_t pages, const round_t* round) {
+  uint64_t taken = 0;
+  bool done = take_pages_at_rest(segment, pages, &taken);
+  mi_race_window();
+  for (; taken != 0; taken &= taken - 1) {
+    mi_page_t* page = &segment->pages[mi_ctz64(taken)];
+    mi_purge_spend(round->budget, mi_units_for(page->block_size));
+    purge_page(segment, page);
+  }
+  return done;
+}
+
+/* Whether a page at rest was so at the last look, too: else its owner may be at work in it. */
+static bool has_rested(mi_page_t* page, const round_t* round) {
+  if (round->all || atomic_load_explicit(&page->seen, memory_order_relaxed) != 0) return true;
+  atomic_store_explicit(&page->seen, 1, memory_order_relaxed);
+  return false;
+}
+
+/* ---- Rounds ---- */
+
 /* Notes how many blocks the list has. False if the page must be looked at again. */
 static bool note_seen(mi_segment_t* segment, mi_page_t* page, uintptr_t word) {
   size_t count = mi_tf_count(word);
@@ -170,9 +252,19 @@ static bool scavenge_page(mi_segment_t* segment, mi_page_t* page, const round_t*
 
 static bool scavenge_segment(mi_segment_t* segment, const round_t* round) {
   bool done = true;
+  uint64_t at_rest = 0;
   for (uint64_t pages = mi_segment_pages_of_other(segment); pages != 0; pages &= pages - 1) {
-    if (!scavenge_page(segment, &segment->pages[mi_ctz64(pages)], round)) done = false;
+    unsigned index = mi_ctz64(pages);
+    mi_page_t* page = &segment->pages[index];
+    if (!is_at_rest(page)) {
+      if (!scavenge_page(segment, page, round)) done = false;
+    } else if (has_rested(page, round)) {
+      at_rest |= (uint64_t)1 << index;
+    } else {
+      done = false;
+    }
   }
+  if (at_rest != 0 && !scavenge_at_rest(segment, at_rest, round)) done = false;
   return done;
 }
 
@@ -189,14 +281,10 @@ static void scavenge_slot(mi_slot_ref_t ref, const round_t* round) {
   if (!done) announce(ref, SOME_UNITS);
 }
 
-static bool is_marked(mi_slot_ref_t ref) {
-  return (atomic_load(&ref.chunk->to_scavenge) >> ref.index & 1) != 0;
-}
-
 /* Visits the slot if it is marked. */
 static void scavenge_if_marked(mi_slot_ref_t ref, const round_t* round) {
   uint32_t mark = 1u << ref.index;
-  if (!is_marked(ref)) return;
+  if (!mi_scavenge_is_marked(ref)) return;
   if ((atomic_fetch_and(&ref.chunk->to_scavenge, ~mark) & mark) != 0) scavenge_slot(ref, round);
 }
 

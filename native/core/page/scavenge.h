@@ -4,13 +4,16 @@
 
      if all blocks of the page are on the list, the page is purged, and thread_free becomes WHOLE
        without a list
+     if they are on this list and on the owner's, and malloc does not take from the page just now,
+       the owner's lists are emptied, with its lock (segment/owner_lock.h), and the page is purged
      if only some are, in a page of blocks above MI_SMALL_SIZE_MAX, the system pages that lie in
        these are purged, with the links there (page/holes.h), and the rest is put back. Only for
        blocks that were on the list at the last look, too
      of the block of a huge page all is purged but the system page that holds the link
 
-   Smaller blocks are not worth that one by one. So of pages of these that were not exhausted, about
-   one of each size class, a thread that sleeps keeps the free blocks. */
+   Smaller blocks are not worth that one by one. So of pages of these in which some block is alive,
+   and of those from which malloc takes, one of each size class, a thread that sleeps keeps the free
+   blocks. */
 #ifndef MI_SCAVENGE_H
 #define MI_SCAVENGE_H
 
@@ -21,8 +24,15 @@
    owner collects them before. */
 void mi_scavenge_announce(mi_slot_ref_t ref, size_t bytes);
 
-/* A block above MI_SMALL_SIZE_MAX in this slot was freed. */
+/* A block in this slot was freed, and a round may find something to purge there: the rest of its
+   page may be on the owner's lists. To be called unless a round will look there anyway
+   (mi_scavenge_is_marked). */
 void mi_scavenge_hint(mi_slot_ref_t ref);
+/* A round takes the mark away, and then (mi_purge_begin and pinning are fences in between) looks at
+   the lists: either it sees the push that comes before this, or we see that the mark is gone. */
+mi_inline bool mi_scavenge_is_marked(mi_slot_ref_t ref) {
+  return (atomic_load(&ref.chunk->to_scavenge) >> ref.index & 1) != 0;
+}
 
 /* When the next round is due; 0: nothing is announced. */
 int64_t mi_scavenge_next(void);

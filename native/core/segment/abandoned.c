@@ -3,6 +3,7 @@
 #include "os/rare.h"
 #include "segment/arena.h"
 #include "segment/mark.h"
+#include "segment/owner_lock.h"
 #include "segment/segment_queue.h"
 #include "stats/stats.h"
 
@@ -47,6 +48,7 @@ void mi_segment_abandon(mi_segments_tld_t* tld, mi_segment_t* segment) {
   mi_subproc_t* subproc = mi_subproc_of(tld);
   mi_slot_ref_t ref = mi_segment_slot(segment);
   segment->abandoned_pages = 0;
+  mi_segment_set_lock(segment, NULL);
   tld->count--;
   atomic_store_explicit(&segment->subproc, subproc, memory_order_relaxed);
   mi_mark_set(ref, mi_mark_held(subproc));
@@ -62,6 +64,7 @@ static void own(mi_segments_tld_t* tld, mi_segment_t* segment) {
   mi_race_window();
   count_down(segment->chunk, mi_subproc_of(tld));
   atomic_store_explicit(&segment->thread_id, mi_os_thread_id(), memory_order_relaxed);
+  mi_segment_set_lock(segment, tld->lock);
   mi_mark_set(mi_segment_slot(segment), NULL);
   tld->count++;
   mi_segment_queue_update(tld, segment);

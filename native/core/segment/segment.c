@@ -5,6 +5,7 @@
 #include "os/rare.h"
 #include "segment/guard.h"
 #include "segment/mark.h"
+#include "segment/owner_lock.h"
 #include "segment/page_key.h"
 #include "segment/page_map.h"
 #include "segment/pin.h"
@@ -54,6 +55,7 @@ static mi_segment_t* segment_begin(mi_segments_tld_t* tld, mi_slot_ref_t ref, bo
   mi_segment_init_header(segment, ref, MI_UNITS_PER_SEGMENT, sizeof(mi_segment_t), zero);
   segment->cleared = zero ? ~(uint64_t)0 : 1;
   segment->first_page_zero = zero;
+  mi_segment_set_lock(segment, tld->lock);
   mi_segment_go_live(ref);
   tld->count++;
   mi_stat_up(segments, 1);
@@ -104,6 +106,7 @@ static void segment_free(mi_segments_tld_t* tld, mi_segment_t* segment) {
   remember_left(tld, ref);
   mi_stat_down(segments, 1); /* a forked child counts again if it finds no cookie, or no segment */
   segment->cookie = 0;
+  mi_segment_set_lock(segment, NULL);
   atomic_store_explicit(&segment->thread_id, 0, memory_order_relaxed);
   /* The caller may hold the segment as an abandoned one. Then a forked child finds the mark still
      held, or no cookie. */

@@ -4,6 +4,7 @@
 
 #include "check.h"
 #include "memory.h"
+#include "os/fence.h"
 #include "os/os.h"
 #include "page/scavenge.h"
 #include "random.h"
@@ -57,15 +58,20 @@ static void* consume(void* seed) {
   }
 }
 
+/* At times with blocks in between that this thread frees itself: then only some of what is free is on its own lists. */
 static batch_t* fill(random_t* random) {
   static const size_t sizes[] = {16, 32, 100, 640, 5000, 20000};
   batch_t* batch = mi_malloc(sizeof(batch_t));
   batch->size = sizes[random_below(random, sizeof(sizes) / sizeof(sizes[0]))];
+  uint64_t every = random_below(random, 2) == 0 ? 0 : 1 + random_below(random, 20);
+  void* between[BATCH] = {0};
   for (int i = 0; i < BATCH; i++) {
     uint8_t* p = mi_malloc(batch->size);
     p[0] = p[batch->size - 1] = (uint8_t)i;
     batch->blocks[i] = p;
+    if (every > 0 && (uint64_t)i % every == 0) between[i] = mi_malloc(batch->size);
   }
+  for (int i = 0; i < BATCH; i++) mi_free(between[i]);
   return batch;
 }
 
@@ -77,6 +83,7 @@ static void* produce(void* seed) {
     batch_t* batch = fill(&random);
     batch = atomic_exchange(&places[random_below(&random, PLACES)], batch);
     if (batch != NULL) check_and_free(batch);
+    if (random_below(&random, 4) == 0) mi_os_yield(100); /* asleep */
   }
   if (random_below(&random, 2) == 0) mi_heap_delete(heap);
   heaps_check();
@@ -107,6 +114,7 @@ int main(void) {
   random_t random = {test_seed()};
   for (int i = 0; i < PRODUCERS + CONSUMERS; i++) seeds[i] = random_next(&random);
   atomic_store(&producing, PRODUCERS);
+  mi_fence_prepare_early();
   CHECK_EQ(pthread_create(&scavenger, NULL, scavenge, NULL), 0);
   for (int i = 0; i < CONSUMERS; i++)
     CHECK_EQ(pthread_create(&consumers[i], NULL, consume, &seeds[PRODUCERS + i]), 0);

@@ -156,7 +156,7 @@ static void beside_own_frees(size_t block_size, bool some_on_free, bool collect)
       mi_free(blocks[i]);
       blocks[i] = NULL;
     }
-    mi_page_free_collect(page);
+    collect_page(page);
     CHECK(page->free != NULL);
   }
   for (size_t i = quarter; i < 2 * quarter; i++) {

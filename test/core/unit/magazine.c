@@ -10,6 +10,7 @@
 #include "heap/magazine_sweep.h"
 #include "heap/queue.h"
 #include "memory.h"
+#include "os/fence.h"
 #include "os/rare.h"
 #include "random.h"
 #include "segment/purge.h"
@@ -610,7 +611,7 @@ static void counted_when_shared(void) {
     in_magazine++;
   }
   CHECK_CMP(held(), >=, IN_MAGAZINE);
-  mi_page_free_collect(page);
+  collect_page(page);
   CHECK(!mi_page_is_shared(page));
   heaps_check();
   for (int i = 0; i < OF_SLEEPER; i++) {
@@ -725,12 +726,12 @@ static void blocks_come_and_go_under_looks(void) {
    exchange are sure to be over. */
 static void taken_once_the_fence_is_refused(void) {
   if (!mi_os_fence_threads_start()) return; /* the system has none */
-  CHECK(mi_magazine_has_fence());
+  CHECK(mi_fence_is_usable());
   pthread_t thread = start_sleeper();
   mi_os_fail_from(1);
   mi_magazine_take_all(&(mi_purge_budget_t){SIZE_MAX});
   CHECK_EQ(mi_os_fail_from(0), 1);
-  CHECK(!mi_magazine_has_fence());
+  CHECK(!mi_fence_is_usable());
   CHECK_EQ(held_in(magazine_of_sleeper), IN_MAGAZINE);
   usleep(150 * 1000);
   mi_magazine_take_all(&(mi_purge_budget_t){SIZE_MAX});
@@ -781,7 +782,7 @@ int main(void) {
   emptied_by_force();
   empty_at_the_end_of_its_thread();
   with_others();
-  mi_magazine_prepare_fence();
+  mi_fence_prepare();
   taken_from_many();
   with_others();
   counted_when_shared();

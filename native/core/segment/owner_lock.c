@@ -1,0 +1,109 @@
+#include "segment/owner_lock.h"
+
+#include "os/fence.h"
+#include "os/os.h"
+#include "os/rare.h"
+#include "segment/memory.h"
+
+/* Locks in one piece. The first ones are static: most programs need no others. */
+enum { FEW = 4, MANY = 63 };
+typedef struct group_s {
+  mi_owner_lock_t locks[MANY];
+  struct group_s* next;
+} group_t;
+
+static mi_owner_lock_t few[FEW];
+static _Atomic(group_t*) groups;
+
+static bool take(mi_owner_lock_t* lock) {
+  if (atomic_load_explicit(&lock->taken, memory_order_relaxed)) return false;
+  /* Acquire: pairs with the release in mi_owner_lock_end. */
+  return !atomic_exchange_explicit(&lock->taken, true, memory_order_acquire);
+}
+
+/* Acquire: pairs with the release in lock_from_groups. */
+static group_t* first_group(void) { return atomic_load_explicit(&groups, memory_order_acquire); }
+
+static mi_noinline mi_owner_lock_t* lock_from_groups(void) {
+  for (group_t* group = first_group(); group != NULL; group = group->next) {
+    for (int i = 0; i < MANY; i++) {
+      if (take(&group->locks[i])) return &group->locks[i];
+    }
+  }
+  group_t* group = mi_memory_map(sizeof(*group), MI_WORD_SIZE, MI_MAP_MEMORY);
+  if (group == NULL) return NULL;
+  atomic_store_explicit(&group->locks[0].taken, true, memory_order_relaxed);
+  group->next = atomic_load_explicit(&groups, memory_order_relaxed);
+  while (!atomic_compare_exchange_weak_explicit(&groups, &group->next, group, memory_order_release,
+                                                memory_order_relaxed)) {
+  }
+  return &group->locks[0];
+}
+
+mi_owner_lock_t* mi_owner_lock_begin(void) {
+  for (int i = 0; i < FEW; i++) {
+    if (take(&few[i])) return &few[i];
+  }
+  return lock_from_groups();
+}
+
+void mi_owner_lock_end(mi_owner_lock_t* lock) {
+  atomic_store_explicit(&lock->inside, 0, memory_order_relaxed);
+  atomic_store_explicit(&lock->taken, false, memory_order_release);
+}
+
+/* The system can only end a thread in a system call: here that is the fence, before the thread has
+   touched any list. */
+static void forget_lost_purger(mi_owner_lock_t* lock) {
+  uint8_t purger = MI_OTHER_PURGER;
+  if (!mi_os_helper_lives()) atomic_compare_exchange_strong(&lock->other, &purger, MI_OTHER_NONE);
+}
+
+void mi_owner_lock_wait(mi_owner_lock_t* lock) {
+  enum { LONG = 100 };
+  uint8_t other;
+  unsigned round = 0;
+  while ((other = atomic_load_explicit(&lock->other, memory_order_acquire)) != MI_OTHER_NONE) {
+    mi_os_yield(round++);
+    if (mi_unlikely(round > LONG && other == MI_OTHER_PURGER)) forget_lost_purger(lock);
+  }
+}
+
+bool mi_owner_try_lock(mi_owner_lock_t* lock) {
+  if (mi_owner_is_inside(lock) || !mi_fence_is_usable()) return false;
+  uint8_t none = MI_OTHER_NONE;
+  uint8_t us = mi_os_is_helper() ? MI_OTHER_PURGER : MI_OTHER_THREAD;
+  if (!atomic_compare_exchange_strong(&lock->other, &none, us)) return false;
+  mi_race_window();
+  /* An owner that did not see `other` had its fence after it looked; we see it inside. */
+  if (mi_fence_threads() && atomic_load_explicit(&lock->inside, memory_order_acquire) == 0) {
+    return true;
+  }
+  mi_owner_unlock(lock);
+  return false;
+}
+
+void mi_owner_unlock(mi_owner_lock_t* lock) {
+  atomic_store_explicit(&lock->other, MI_OTHER_NONE, memory_order_release);
+}
+
+static void forget(mi_owner_lock_t* lock, const mi_owner_lock_t* mine) {
+  atomic_store_explicit(&lock->other, MI_OTHER_NONE, memory_order_relaxed);
+  if (lock != mine) mi_owner_lock_end(lock);
+}
+
+void mi_owner_locks_forked(const mi_owner_lock_t* mine) {
+  for (int i = 0; i < FEW; i++) forget(&few[i], mine);
+  for (group_t* group = first_group(); group != NULL; group = group->next) {
+    for (int i = 0; i < MANY; i++) forget(&group->locks[i], mine);
+  }
+}
+
+void mi_owner_locks_unmap(void) {
+  group_t* group = atomic_exchange_explicit(&groups, NULL, memory_order_acquire);
+  while (group != NULL) {
+    group_t* next = group->next;
+    mi_memory_unmap(group, sizeof(*group));
+    group = next;
+  }
+}
