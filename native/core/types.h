@@ -260,8 +260,8 @@ typedef struct mi_page_s {
      with the link (page/holes.h). Written by the thread that has taken the list, or that ends the
      page. */
   _Atomic(uint64_t) holes;
-  /* Both count from the end of thread_free's list, with the holes last, and are 0 in a page of
-     blocks of up to MI_SMALL_SIZE_MAX. */
+  /* Both count from the end of thread_free's list, with the holes last. Of a page of blocks of up to
+     MI_SMALL_SIZE_MAX `purged` is 0, and `seen` only tells whether the list has changed. */
   _Atomic(uint8_t) seen;   /* how long the list was when page/scavenge.c last looked */
   _Atomic(uint8_t) purged; /* how many of these were purged, as far as they can be */
 } mi_page_t;

@@ -120,11 +120,71 @@ is_worth_it(mi_segment_t* segment, const mi_page_t* page, uintptr_t word, bool a
   return *due > count_purged(page);
 }
 
-/* ---- Pages at rest ---- Pages whose blocks are all free, some on thread_free and the others on
-   the owner's lists, and from which malloc does not take just now. Here these lists are read, and
-   emptied, which their owner writes by plain stores. ThreadSanitizer knows nothing of the fence
-   that makes that right (segment/owner_lock.h), so it is told to look away. */
+/* What page->seen is for a list of so many blocks: their number if the page is coarse, else most
+   likely another number than for any that the next look may find. */
+static uint8_t seen_for(mi_segment_t* segment, const mi_page_t* page, size_t count) {
+  return (uint8_t)(mi_segment_page_is_coarse(segment, page) ? count : count | 0x80);
+}
 
+/* Whether the list has as many blocks as at the last look: else threads are at work in the page.
+   Notes how many it has. */
+static bool has_rested(mi_segment_t* segment, mi_page_t* page, uintptr_t word) {
+  uint8_t seen = seen_for(segment, page, mi_tf_count(word));
+  if (atomic_load_explicit(&page->seen, memory_order_relaxed) == seen) return true;
+  atomic_store_explicit(&page->seen, seen, memory_order_relaxed);
+  return false;
+}
+
+/* Notes how many blocks the list has. False if the page must be looked at again: there is more to
+   purge in it, or its owner may be about to free the last block. */
+static bool note_seen(mi_segment_t* segment, mi_page_t* page, uintptr_t word) {
+  if (mi_tf_list(word) == NULL) return true;
+  bool rested = has_rested(segment, page, word);
+  return mi_segment_page_is_coarse(segment, page) ? mi_tf_count(word) <= count_purged(page)
+                                                  : rested;
+}
+
+/* Purges the page, or blocks of it, if that is due. False if the page must be looked at again. */
+static bool scavenge_page(mi_segment_t* segment, mi_page_t* page, const round_t* round) {
+  uintptr_t word = atomic_load_explicit(&page->thread_free, memory_order_relaxed);
+  uintptr_t whole;
+  size_t due = 0;
+  do {
+    /* The push that lets the page leave the full queue announces it again; the few blocks until
+       then have no whole system page inside. */
+    if (mi_tf_state(word) == MI_TF_FULL) return true;
+    if (!is_worth_it(segment, page, word, round->all, &due)) return note_seen(segment, page, word);
+    if (mi_tf_state(word) != MI_TF_NORMAL) return false;
+    whole = word & MI_TF_WHOLE;
+    /* Acquire: pairs with the release of each push; the threads that freed these blocks do not
+       write to them any more. */
+  } while (!atomic_compare_exchange_weak_explicit(&page->thread_free, &word, whole | MI_TF_BUSY,
+                                                  memory_order_acquire, memory_order_relaxed));
+  mi_race_window();
+  if (whole != 0 && !(MI_CHECKED && is_broken(page, word))) {
+    mi_purge_spend(round->budget, mi_units_for(page->block_size));
+    purge_page(segment, page);
+    return true;
+  }
+  mi_block_t* list = mi_tf_list(word);
+  size_t count = mi_tf_count(word);
+  if (whole == 0) {
+    size_t bytes = (due - count_purged(page)) * page->block_size;
+    mi_purge_spend(round->budget, 1 + (bytes >> MI_UNIT_SHIFT));
+    list = mi_page_make_holes(page, list, count, due);
+  }
+  mi_race_window();
+  bool done = note_seen(segment, page, word);
+  put_back(page, list, count);
+  return done || whole != 0;
+}
+
+/* ---- Pages at rest ----
+   Their blocks are all free, some on thread_free and the others on the owner's lists, and malloc
+   does not take from them just now. */
+
+/* These functions read, and empty, lists that the owner writes by plain stores. ThreadSanitizer
+   knows nothing of the fence that makes that right (segment/owner_lock.h), and looks away. */
 #define mi_fenced __attribute__((noinline, no_sanitize("thread")))
 
 /* A guess, unless the caller has the owner's lock. */
@@ -134,6 +194,12 @@ mi_fenced static bool is_at_rest(const mi_page_t* page) {
   return mi_tf_list(word) != NULL && mi_tf_state(word) == MI_TF_NORMAL &&
          (word & MI_TF_WHOLE) == 0 && mi_tf_count(word) == used && page->reserved > 1 &&
          (page->in_full || page->prev != NULL) && page->retire_expire == 0;
+}
+
+/* Whether a page at rest was so at the last look, too. */
+static bool was_at_rest(mi_segment_t* segment, mi_page_t* page) {
+  uintptr_t word = atomic_load_explicit(&page->thread_free, memory_order_relaxed);
+  return has_rested(segment, page, word);
 }
 
 /* Empties the owner's lists of a page at rest, so that all of its blocks are with other threads,
@@ -190,65 +256,20 @@ static bool scavenge_at_rest(mi_segment_t* segment, uint64_t pages, const round_
   uint64_t taken = 0;
   bool done = take_pages_at_rest(segment, pages, &taken);
   mi_race_window();
-  for (; taken != 0; taken &= taken - 1) {
-    mi_page_t* page = &segment->pages[mi_ctz64(taken)];
-    mi_purge_spend(round->budget, mi_units_for(page->block_size));
-    purge_page(segment, page);
+  for (; pages != 0; pages &= pages - 1) {
+    unsigned index = mi_ctz64(pages);
+    mi_page_t* page = &segment->pages[index];
+    if ((taken >> index & 1) != 0) {
+      mi_purge_spend(round->budget, mi_units_for(page->block_size));
+      purge_page(segment, page);
+    } else if (!scavenge_page(segment, page, round)) {
+      done = false;
+    }
   }
   return done;
 }
 
-/* Whether a page at rest was so at the last look, too: else its owner may be at work in it. */
-static bool has_rested(mi_page_t* page, const round_t* round) {
-  if (round->all || atomic_load_explicit(&page->seen, memory_order_relaxed) != 0) return true;
-  atomic_store_explicit(&page->seen, 1, memory_order_relaxed);
-  return false;
-}
-
 /* ---- Rounds ---- */
-
-/* Notes how many blocks the list has. False if the page must be looked at again. */
-static bool note_seen(mi_segment_t* segment, mi_page_t* page, uintptr_t word) {
-  size_t count = mi_tf_count(word);
-  if (mi_tf_list(word) == NULL || !mi_segment_page_is_coarse(segment, page)) return true;
-  atomic_store_explicit(&page->seen, (uint8_t)count, memory_order_relaxed);
-  return count <= count_purged(page);
-}
-
-/* Purges the page, or blocks of it, if that is due. False if the page must be looked at again. */
-static bool scavenge_page(mi_segment_t* segment, mi_page_t* page, const round_t* round) {
-  uintptr_t word = atomic_load_explicit(&page->thread_free, memory_order_relaxed);
-  uintptr_t whole;
-  size_t due = 0;
-  do {
-    /* The push that lets the page leave the full queue announces it again; the few blocks until
-       then have no whole system page inside. */
-    if (mi_tf_state(word) == MI_TF_FULL) return true;
-    if (!is_worth_it(segment, page, word, round->all, &due)) return note_seen(segment, page, word);
-    if (mi_tf_state(word) != MI_TF_NORMAL) return false;
-    whole = word & MI_TF_WHOLE;
-    /* Acquire: pairs with the release of each push; the threads that freed these blocks do not
-       write to them any more. */
-  } while (!atomic_compare_exchange_weak_explicit(&page->thread_free, &word, whole | MI_TF_BUSY,
-                                                  memory_order_acquire, memory_order_relaxed));
-  mi_race_window();
-  if (whole != 0 && !(MI_CHECKED && is_broken(page, word))) {
-    mi_purge_spend(round->budget, mi_units_for(page->block_size));
-    purge_page(segment, page);
-    return true;
-  }
-  mi_block_t* list = mi_tf_list(word);
-  size_t count = mi_tf_count(word);
-  if (whole == 0) {
-    size_t bytes = (due - count_purged(page)) * page->block_size;
-    mi_purge_spend(round->budget, 1 + (bytes >> MI_UNIT_SHIFT));
-    list = mi_page_make_holes(page, list, count, due);
-  }
-  mi_race_window();
-  bool done = note_seen(segment, page, word);
-  put_back(page, list, count);
-  return done || whole != 0;
-}
 
 static bool scavenge_segment(mi_segment_t* segment, const round_t* round) {
   bool done = true;
@@ -258,7 +279,7 @@ static bool scavenge_segment(mi_segment_t* segment, const round_t* round) {
     mi_page_t* page = &segment->pages[index];
     if (!is_at_rest(page)) {
       if (!scavenge_page(segment, page, round)) done = false;
-    } else if (has_rested(page, round)) {
+    } else if (was_at_rest(segment, page) || round->all) {
       at_rest |= (uint64_t)1 << index;
     } else {
       done = false;

@@ -1,0 +1,207 @@
+/* Model 6: one page, its owner, OTHERS threads that free blocks of it, and PURGERS that purge it: segment/owner_lock.h
+   and page/scavenge.c, one atomic operation to one step. The owner takes STEPS steps in any order: it allocates and
+   frees without its lock, or, with it, collects the page and has malloc take from the page or not. Then it sleeps. If
+   another thread then frees the last block, the page must be purged. Not modelled: the second look, the full queue,
+   holes, and the delayed list (model 1). */
+
+#ifndef BLOCKS
+#define BLOCKS 2
+#endif
+#ifndef OTHERS
+#define OTHERS 1
+#endif
+#ifndef PURGERS
+#define PURGERS 2
+#endif
+#ifndef STEPS
+#define STEPS 6
+#endif
+
+byte list;       /* blocks on the owner's lists */
+byte used;       /* as the page counts: alive, or on thread_free */
+bit front;       /* malloc takes from the page, without the lock */
+byte count;      /* blocks on thread_free */
+bit busy, whole; /* the bits of that word; whole without blocks: the page was purged */
+bit marked;      /* a round is to look at the page */
+
+byte inside;
+bit other;
+bit on_its_way; /* the owner has looked at `other`, and its store to `inside` is still on the way */
+
+/* What the model knows and the program does not. */
+byte alive = BLOCKS;
+bit last_by_other; /* the last step but for those of purgers was a push of the last block */
+byte in_hands; /* blocks that a thread has just taken from a list, or is about to put on one */
+bit purging;
+bit holds_lock; /* a purger */
+
+#define HOLDS(name, x) assert(name || (x))
+hidden byte all_dead, one_place, one_holder, no_loss;
+
+/* mi_owner_enter */
+inline enter() {
+  if
+  :: inside++;
+     seen = other
+  :: /* as a processor does, until it executes a fence */
+     atomic { seen = other; on_its_way = 1 }
+     atomic { inside++; on_its_way = 0 }
+  fi;
+  if
+#ifndef ENTER_BLINDLY
+  :: seen -> other == 0
+#endif
+  :: else
+  fi;
+  seen = 0;
+  HOLDS(one_holder, !holds_lock)
+}
+
+/* mi_page_free_collect */
+inline collect() {
+  if
+  :: !busy && (count > 0 || whole) ->
+     atomic {
+       if
+       :: busy
+       :: else -> taken = count; anew = whole && count == 0; count = 0; whole = 0
+       fi
+     }
+     if
+     :: anew -> list = BLOCKS; used = 0 /* to be laid out anew */
+     :: else -> list = list + taken; used = used - taken
+     fi;
+     atomic { taken = 0; anew = 0 }
+  :: else
+  fi
+}
+
+active proctype owner() {
+  byte steps, taken;
+  bit seen, anew;
+  used = BLOCKS;
+  do
+  :: steps == STEPS -> break
+  :: else ->
+     atomic { steps++; last_by_other = 0 }
+     if
+     :: front && list > 0 -> /* malloc */
+        list--; in_hands++;
+        used++;
+        atomic { HOLDS(all_dead, !purging); in_hands--; alive++ }
+     :: atomic { alive > 0 -> alive--; in_hands++ } /* free */
+        list++;
+        atomic { used--; in_hands-- }
+     :: enter();
+        collect();
+        if
+        :: front = 0
+        :: front = 1
+        fi;
+        inside--
+     fi
+  od;
+  enter();
+  atomic { front = 0; last_by_other = 0 }
+  inside--
+}
+
+active [OTHERS] proctype freer() {
+  do
+  :: atomic { alive > 0 -> alive--; in_hands++ }
+     atomic { count++; whole = count == BLOCKS; in_hands--; last_by_other = alive + in_hands == 0 }
+     if
+     :: !marked -> marked = 1
+     :: else
+     fi
+  :: timeout -> break
+  od
+}
+
+#ifdef ANY_PAGE
+#define AT_REST (count > 0 && !busy && !whole && used == count)
+#else
+#define AT_REST (count > 0 && !busy && !whole && used == count && !front)
+#endif
+
+/* mi_owner_try_lock */
+inline try_lock() {
+  atomic {
+    if
+    :: inside == 0 && !other -> other = 1; locked = 1
+    :: else
+    fi
+  }
+  if
+  :: locked ->
+#ifndef NO_FENCE
+     !on_its_way;
+#endif
+     if
+#ifndef LOOK_BLINDLY
+     :: inside > 0 -> other = 0; locked = 0
+#endif
+     :: else -> holds_lock = 1
+     fi
+  :: else
+  fi
+}
+
+inline take_at_rest() {
+  if
+  :: AT_REST ->
+     seen = count;
+     atomic {
+       if
+       :: count == seen && !busy && !whole -> count = 0; whole = 1; busy = 1; taken = 1
+       :: else
+       fi
+     }
+     if
+     :: taken -> list = 0; used = BLOCKS
+     :: else
+     fi;
+     seen = 0
+  :: else
+  fi
+}
+
+active [PURGERS] proctype purger() {
+  byte seen;
+  bit locked, taken;
+  do
+  :: marked ->
+     marked = 0;
+     if
+     :: AT_REST ->
+        try_lock();
+        if
+        :: locked ->
+           take_at_rest();
+           atomic { holds_lock = 0; locked = 0 }
+           other = 0
+        :: else ->
+#ifndef ASK_ONCE
+           marked = 1
+#endif
+        fi
+     :: else -> /* all blocks of the page may be on thread_free */
+        atomic {
+          if
+          :: count == BLOCKS && !busy -> count = 0; whole = 1; busy = 1; taken = 1
+          :: else
+          fi
+        }
+     fi;
+     if
+     :: taken ->
+        purging = 1;
+        HOLDS(all_dead, alive == 0 && in_hands == 0);
+        atomic { HOLDS(one_place, list == 0 && count == 0); purging = 0; taken = 0 }
+        busy = 0
+     :: else
+     fi
+  :: timeout -> break
+  od;
+  HOLDS(no_loss, !(last_by_other && AT_REST))
+}
