@@ -40,7 +40,7 @@ add_list(free_set_t* set, const mi_page_t* page, const mi_block_t* head, const m
   for (const mi_block_t* block = head;
        block != NULL && block != known && mi_page_contains(page, block) && steps < page->reserved;
        block = mi_block_peek_next(page, block), steps++) {
-    size_t index = (size_t)((const uint8_t*)block - page->start) / page->block_size;
+    size_t index = mi_page_block_number(page, block);
     if (index < set->count) set->bits[index / 64] |= (uint64_t)1 << (index % 64);
   }
   return head;
@@ -237,9 +237,8 @@ bool mi_abandoned_visit(mi_subproc_t* subproc, int tag, const mi_visit_t* visit)
 /* ---- Which block holds an address ---- */
 
 bool mi_page_holds(mi_page_t* page, const void* p) {
-  uintptr_t offset = (uintptr_t)p - (uintptr_t)page->start;
-  if (offset >= page->capacity * page->block_size) return false;
-  size_t index = offset / page->block_size;
+  if ((uintptr_t)p - (uintptr_t)page->start >= page->capacity * page->block_size) return false;
+  size_t index = mi_page_block_number(page, p);
   free_set_t set;
   start_set(&set, page);
   return !is_free(&set, index) && !mi_magazine_holds(page, mi_page_block_of(page, p));

@@ -9,8 +9,7 @@ static size_t checked_length(const mi_page_t* page, const mi_block_t* block) {
   size_t bad = (size_t)page->capacity + 1;
   size_t length = 0;
   for (; block != NULL; block = mi_block_next(page, block)) {
-    size_t offset = (size_t)((const uint8_t*)block - page->start);
-    if (offset >= page->capacity * page->block_size || offset % page->block_size != 0) return bad;
+    if (!mi_page_begins_block(page, block, page->capacity)) return bad;
     if (++length > page->capacity) return bad;
   }
   return length;
@@ -83,11 +82,8 @@ bool mi_page_block_is_free(const mi_page_t* page, const mi_block_t* block) {
     return true;
   if (mi_page_is_hole(page, block)) return true; /* it has no link */
   /* A free block begins with a link: NULL, or a block of this page. Few live blocks do. */
-  uintptr_t next = (uintptr_t)mi_block_peek_next(page, block);
-  if (next != 0) {
-    size_t offset = next - (uintptr_t)page->start;
-    if (offset >= page->capacity * page->block_size || offset % page->block_size != 0) return false;
-  }
+  const mi_block_t* next = mi_block_peek_next(page, block);
+  if (next != NULL && !mi_page_begins_block(page, next, page->capacity)) return false;
   return contains(page, page->free, block) || contains(page, page->local_free, block) ||
          is_with_others(page, block);
 }
@@ -110,9 +106,8 @@ static bool find(found_t* found, size_t number) {
 /* False if the list has what is no block, or was found before. */
 static bool find_list(found_t* found, const mi_page_t* page, const mi_block_t* block) {
   for (; block != NULL; block = mi_block_peek_next(page, block)) {
-    size_t offset = (size_t)((const uint8_t*)block - page->start);
-    if (offset >= page->capacity * page->block_size || offset % page->block_size != 0) return false;
-    if (!find(found, offset / page->block_size)) return false;
+    if (!mi_page_begins_block(page, block, page->capacity)) return false;
+    if (!find(found, mi_page_block_number(page, block))) return false;
   }
   return true;
 }

@@ -22,10 +22,9 @@ read_list(const mi_page_t* page, const mi_block_t* list, size_t count, uint8_t* 
   size_t length = count - mi_popcount64(found);
   if (length > MI_HOLES_MOST) return 0;
   for (size_t i = 0; i < length; i++, list = mi_block_peek_next(page, list)) {
-    if (!mi_page_contains(page, list)) return 0;
-    size_t offset = (size_t)((const uint8_t*)list - page->start);
-    size_t number = offset / page->block_size;
-    if (offset % page->block_size != 0 || (found & bit(number)) != 0) return 0;
+    if (!mi_page_begins_block(page, list, page->reserved)) return 0;
+    size_t number = mi_page_block_number(page, list);
+    if ((found & bit(number)) != 0) return 0;
     found |= bit(number);
     numbers[i] = (uint8_t)number;
   }

@@ -23,7 +23,7 @@ mi_inline size_t mi_page_hole_count(const mi_page_t* page) {
 
 /* Whether the block is a hole. */
 mi_inline bool mi_page_is_hole(const mi_page_t* page, const mi_block_t* block) {
-  size_t number = (size_t)((const uint8_t*)block - page->start) / page->block_size;
+  size_t number = mi_page_block_number(page, block);
   return number < MI_HOLES_MOST && (mi_page_holes(page) >> number & 1) != 0;
 }
 

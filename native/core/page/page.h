@@ -116,6 +116,17 @@ mi_inline mi_block_t* mi_page_block_of(const mi_page_t* page, const void* p) {
   return (mi_block_t*)(page->start + offset - offset % page->block_size);
 }
 
+/* The number of the block that contains p, an address in the page's blocks. As above. */
+mi_inline size_t mi_page_block_number(const mi_page_t* page, const void* p) {
+  return (size_t)((const uint8_t*)p - page->start) / page->block_size;
+}
+
+/* Whether one of the first `count` blocks of the page begins at p, which may be any address. */
+mi_inline bool mi_page_begins_block(const mi_page_t* page, const void* p, size_t count) {
+  size_t offset = (uintptr_t)p - (uintptr_t)page->start;
+  return offset < count * page->block_size && offset % page->block_size == 0;
+}
+
 /* Lays out more blocks: as many as lie in the system pages that the first of them touches, so that
    memory is touched no sooner than needed. If the memory behind the page's blocks was never
    touched, and it has some blocks already, also as many as lie in the next `ahead` system pages,

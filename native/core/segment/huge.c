@@ -367,13 +367,9 @@ mi_page_t* mi_huge_page_resize(mi_page_t* page, size_t size, bool zero) {
 }
 
 void mi_huge_for_each(void (*fn)(mi_segment_t* segment, void* arg), void* arg) {
-  size_t chunks = mi_chunk_count();
-  for (size_t i = 0; i < chunks; i++) {
-    mi_chunk_t* chunk = mi_chunk_at(i);
-    for (unsigned index = 0; index < chunk->slot_count; index++) {
-      mi_slot_ref_t slot = {chunk, index};
-      if (mi_slot_state(slot)->run_units != 0) fn((mi_segment_t*)mi_slot_start(slot), arg);
-    }
+  for (mi_slot_walk_t walk = mi_walk_slots(); mi_next_slot(&walk);) {
+    bool is_run = mi_slot_state(walk.slot)->run_units != 0;
+    if (is_run) fn((mi_segment_t*)mi_slot_start(walk.slot), arg);
   }
   mi_segment_table_for_each(fn, arg);
 }

@@ -111,12 +111,8 @@ void mi_slot_release(mi_slot_ref_t ref) {
 }
 
 void mi_free_slots_restore(void) {
-  size_t count = mi_chunk_count();
-  for (size_t i = 0; i < count; i++) {
-    mi_chunk_t* chunk = mi_chunk_at(i);
-    uint32_t free = atomic_load(&chunk->free);
-    for (; free != 0; free &= free - 1) {
-      mi_units_restore((mi_slot_ref_t){chunk, mi_ctz64(free)}, 0);
-    }
+  for (mi_slot_walk_t walk = mi_walk_slots(); mi_next_slot(&walk);) {
+    uint32_t free = atomic_load(&walk.slot.chunk->free);
+    if ((free >> walk.slot.index & 1) != 0) mi_units_restore(walk.slot, 0);
   }
 }
