@@ -419,6 +419,7 @@ typedef struct mi_chunk_s {
   _Atomic(struct mi_subproc_s*) abandoned[MI_SLOTS_PER_CHUNK];
   _Atomic(bool) has_large;       /* a large page was asked for in it (segment/large_pages.h) */
   _Atomic(uint32_t) to_scavenge; /* bit per slot in which page/scavenge.c has to look */
+  _Atomic(uint32_t) to_purger;   /* the same, where only the purger can do something */
   /* Bit per slot: while a thread held the abandoned segment, another thread wanted to. */
   _Atomic(uint32_t) missed;
   mi_slot_t slots[MI_SLOTS_PER_CHUNK];

@@ -249,6 +249,7 @@ void mi_page_retire(mi_page_t* page) {
   if (mi_likely(page->retire_expire != 0)) return; /* it is retired already */
   mi_heap_t* heap = atomic_load_explicit(&page->heap, memory_order_relaxed);
   mi_owner_lock_t* lock = heap->segments->lock;
+  mi_race_window();
   mi_owner_enter(lock);
   retire(heap, page);
   mi_owner_leave(lock);

@@ -83,8 +83,10 @@ void mi_page_forget_other_thread(mi_page_t* page, bool held) {
   if (mi_tf_state(word) == MI_TF_BUSY) {
     mi_page_forget_looks(page);
     mi_page_forget_holes(page);
-    /* If the lost thread was purging the whole page, the word says that it is purged. If it was
-       purging some blocks, these are lost. */
+    /* If the lost thread was purging the whole page, the word says that it is purged; it may have
+       been about to empty the owner's lists (page/scavenge.c). If it was purging some blocks, these
+       are lost. */
+    if ((word & MI_TF_WHOLE) != 0 && page->reserved > 1) mi_page_leave_lists(page);
     atomic_store_explicit(&page->thread_free, word & ~(uintptr_t)MI_TF_STATE_MASK,
                           memory_order_relaxed);
   }

@@ -81,6 +81,14 @@ mi_inline void mi_page_set_flag(mi_page_t* page, uint8_t flag, bool on) {
   mi_page_set_freer(page);
 }
 
+/* Empties the owner's lists of a page of which all blocks are free: from now on other threads have
+   them. For the owner, and for a thread that stands in for it. */
+mi_inline void mi_page_leave_lists(mi_page_t* page) {
+  page->free = page->local_free = NULL;
+  page->used = page->capacity = page->reserved;
+  page->uncounted = 0;
+}
+
 /* Ends SHARED: from now on the owner does not free on thread_free. */
 mi_inline void mi_page_unshare(mi_page_t* page) {
   page->owner_shared = 0;

@@ -7,11 +7,22 @@
 #include "segment/place.h"
 #include "segment/purger.h"
 
-/* When the next round is due; 0: nothing was announced. */
+/* When the next round is due; 0: nothing was announced. And when the purger is to look at what only
+   it can take. */
 static _Atomic(int64_t) next_due;
+static _Atomic(int64_t) purger_due;
 
 /* How many units an announcement counts for where nobody knows. */
 enum { SOME_UNITS = 16 };
+
+/* After so many looks at a slot its blocks are purged, if all is well. */
+enum { LOOKS = 2 };
+
+/* How many rounds in a row found nothing, at most MOST_VAIN. Hints then are followed up later, by
+   up to 2^MOST_VAIN times as long: in a program in which threads free each other's blocks now and
+   then, and their owners look, there never is anything to be had. */
+enum { MOST_VAIN = 4 };
+static _Atomic(uint32_t) vain_rounds;
 
 /* A visit to the marked slots. */
 typedef struct round_s {
@@ -19,26 +30,50 @@ typedef struct round_s {
   mi_purge_budget_t* budget;
 } round_t;
 
-/* Sequentially consistent, like a round's accesses to these two words: the announcer marks the
-   chunk and then reads next_due; a round clears next_due and then reads the marks. So one of the
-   two sees the other. */
-static void announce(mi_slot_ref_t ref, size_t units) {
-  atomic_fetch_or(&ref.chunk->to_scavenge, 1u << ref.index);
-  if (atomic_load(&next_due) == 0) {
-    int64_t at = mi_purge_time(2);
-    int64_t nothing = 0;
-    atomic_compare_exchange_strong(&next_due, &nothing, at);
-    if (at == 0) return;
+/* What a visit to a slot leaves: it is to be visited again; or, for the sake of so many pages, by
+   the purger. */
+typedef struct rest_s {
+  bool again;
+  size_t for_purger;
+} rest_t;
+
+/* Makes `due` no later than `at`, unless that is 0: nothing is ever purged. Sequentially
+   consistent, like the marks and what a round does with both: the announcer marks the chunk and
+   then reads the time; a round clears the time and then reads the marks. So one of the two sees the
+   other. */
+static bool make_due(_Atomic(int64_t)* due, int64_t at) {
+  int64_t present = atomic_load(due);
+  while (at != 0 && (present == 0 || at < present) &&
+         !atomic_compare_exchange_weak(due, &present, at)) {
   }
-  mi_purger_count(MI_WAITING_BLOCKS, units);
+  return at != 0;
+}
+
+static void announce(mi_slot_ref_t ref, int64_t at, size_t units) {
+  atomic_fetch_or(&ref.chunk->to_scavenge, 1u << ref.index);
+  if (make_due(&next_due, at)) mi_purger_count(MI_WAITING_BLOCKS, units);
+}
+
+static void announce_to_purger(mi_slot_ref_t ref, size_t units) {
+  atomic_fetch_or(&ref.chunk->to_purger, 1u << ref.index);
+  if (make_due(&purger_due, mi_purge_time(LOOKS))) mi_purger_count(MI_WAITING_PAGES, units);
 }
 
 void mi_scavenge_announce(mi_slot_ref_t ref, size_t bytes) {
   size_t units = bytes >> MI_UNIT_SHIFT;
-  announce(ref, units == 0 ? 1 : units);
+  announce(ref, mi_purge_time(LOOKS), units == 0 ? 1 : units);
 }
 
-void mi_scavenge_hint(mi_slot_ref_t ref) { announce(ref, SOME_UNITS); }
+void mi_scavenge_hint(mi_slot_ref_t ref) {
+  uint32_t vain = atomic_load_explicit(&vain_rounds, memory_order_relaxed);
+  announce(ref, mi_purge_time((unsigned)LOOKS << vain), SOME_UNITS);
+}
+
+/* Says that this round has found something. */
+static void is_not_in_vain(void) {
+  if (atomic_load_explicit(&vain_rounds, memory_order_relaxed) == 0) return;
+  atomic_store_explicit(&vain_rounds, 0, memory_order_relaxed);
+}
 
 static void purge_page(const mi_segment_t* segment, mi_page_t* page) {
   size_t size;
@@ -140,8 +175,10 @@ static bool has_rested(mi_segment_t* segment, mi_page_t* page, uintptr_t word) {
 static bool note_seen(mi_segment_t* segment, mi_page_t* page, uintptr_t word) {
   if (mi_tf_list(word) == NULL) return true;
   bool rested = has_rested(segment, page, word);
-  return mi_segment_page_is_coarse(segment, page) ? mi_tf_count(word) <= count_purged(page)
-                                                  : rested;
+  if (!mi_segment_page_is_coarse(segment, page)) return rested;
+  if (mi_tf_count(word) <= count_purged(page)) return true;
+  is_not_in_vain();
+  return false;
 }
 
 /* Purges the page, or blocks of it, if that is due. False if the page must be looked at again. */
@@ -160,6 +197,7 @@ static bool scavenge_page(mi_segment_t* segment, mi_page_t* page, const round_t*
        write to them any more. */
   } while (!atomic_compare_exchange_weak_explicit(&page->thread_free, &word, whole | MI_TF_BUSY,
                                                   memory_order_acquire, memory_order_relaxed));
+  is_not_in_vain();
   mi_race_window();
   if (whole != 0 && !(MI_CHECKED && is_broken(page, word))) {
     mi_purge_spend(round->budget, mi_units_for(page->block_size));
@@ -217,25 +255,25 @@ mi_fenced static bool take_at_rest(mi_page_t* page) {
                                                memory_order_acquire, memory_order_relaxed)) {
     return false;
   }
-  page->free = page->local_free = NULL;
+  mi_race_window();
+  mi_page_leave_lists(page);
   page->owner_shared = (uint16_t)(page->reserved - mi_tf_count(word));
-  page->used = page->capacity = page->reserved;
-  page->uncounted = 0;
   atomic_store_explicit(&page->flags, mi_page_flags(page) | MI_PAGE_SHARED, memory_order_relaxed);
   if (page->stack == NULL) mi_page_clear_freer(page);
   return true;
 }
 
-/* Takes those of the `pages` that are at rest. *taken: which. False if their owner must be asked
-   again. */
+/* Takes those of the `pages` that are at rest, which they were before the call, too: so the fence
+   in mi_owner_try_lock comes after the owner's stores. *taken: which. False if that cannot be done,
+   now or here. */
 static bool take_pages_at_rest(mi_segment_t* segment, uint64_t pages, uint64_t* taken) {
   mi_owner_lock_t* lock = mi_segment_lock(segment);
   if (lock == NULL) return true; /* it has no owner any more */
   bool mine = mi_segment_is_mine(segment);
   if (mine) {
     mi_owner_enter(lock);
-  } else if (!mi_owner_try_lock(lock)) {
-    return !mi_fence_is_usable();
+  } else if (!mi_os_is_helper() || !mi_owner_try_lock(lock)) {
+    return false;
   }
   if (mi_segment_lock(segment) == lock) {
     for (pages &= mi_segment_pages_of_other(segment); pages != 0; pages &= pages - 1) {
@@ -251,10 +289,19 @@ static bool take_pages_at_rest(mi_segment_t* segment, uint64_t pages, uint64_t* 
   return true;
 }
 
-/* Purges those of the `pages` that are at rest. False if they must be looked at again. */
-static bool scavenge_at_rest(mi_segment_t* segment, uint64_t pages, const round_t* round) {
+/* Whether it is worth while that the purger tries to take pages of this segment. */
+static bool may_be_taken(const mi_segment_t* segment) {
+  const mi_owner_lock_t* lock = mi_segment_lock(segment);
+  return lock != NULL && mi_owner_may_leave(lock);
+}
+
+/* Purges those of the `pages` that are at rest. */
+static void
+scavenge_at_rest(mi_segment_t* segment, uint64_t pages, const round_t* round, rest_t* rest) {
   uint64_t taken = 0;
-  bool done = take_pages_at_rest(segment, pages, &taken);
+  if (!take_pages_at_rest(segment, pages, &taken) && may_be_taken(segment)) {
+    rest->for_purger += mi_popcount64(pages);
+  }
   mi_race_window();
   for (; pages != 0; pages &= pages - 1) {
     unsigned index = mi_ctz64(pages);
@@ -263,50 +310,56 @@ static bool scavenge_at_rest(mi_segment_t* segment, uint64_t pages, const round_
       mi_purge_spend(round->budget, mi_units_for(page->block_size));
       purge_page(segment, page);
     } else if (!scavenge_page(segment, page, round)) {
-      done = false;
+      rest->again = true;
     }
   }
-  return done;
 }
 
 /* ---- Rounds ---- */
 
-static bool scavenge_segment(mi_segment_t* segment, const round_t* round) {
-  bool done = true;
+static rest_t scavenge_segment(mi_segment_t* segment, const round_t* round) {
+  rest_t rest = {false, 0};
   uint64_t at_rest = 0;
   for (uint64_t pages = mi_segment_pages_of_other(segment); pages != 0; pages &= pages - 1) {
     unsigned index = mi_ctz64(pages);
     mi_page_t* page = &segment->pages[index];
     if (!is_at_rest(page)) {
-      if (!scavenge_page(segment, page, round)) done = false;
+      if (!scavenge_page(segment, page, round)) rest.again = true;
     } else if (was_at_rest(segment, page) || round->all) {
       at_rest |= (uint64_t)1 << index;
-    } else {
-      done = false;
+    } else if (may_be_taken(segment)) {
+      rest.for_purger++;
     }
   }
-  if (at_rest != 0 && !scavenge_at_rest(segment, at_rest, round)) done = false;
-  return done;
+  if (at_rest != 0) scavenge_at_rest(segment, at_rest, round, &rest);
+  return rest;
 }
 
 static void scavenge_slot(mi_slot_ref_t ref, const round_t* round) {
-  bool done = true;
+  rest_t rest = {false, 0};
   mi_purge_begin();
   mi_segment_t* segment = mi_segment_pin(ref);
   if (segment != NULL) {
     /* Asked here and not at the announcement: the chunk of a pinned segment stays as it is. */
-    if (!ref.chunk->resident) done = scavenge_segment(segment, round);
+    if (!ref.chunk->resident) rest = scavenge_segment(segment, round);
     mi_segment_unpin(ref);
   }
   mi_purge_end();
-  if (!done) announce(ref, SOME_UNITS);
+  if (rest.again) mi_scavenge_hint(ref);
+  if (rest.for_purger > 0) {
+    is_not_in_vain();
+    announce_to_purger(ref, rest.for_purger);
+  }
+}
+
+static bool take_mark(_Atomic(uint32_t)* marks, mi_slot_ref_t ref) {
+  uint32_t mark = 1u << ref.index;
+  return (atomic_load(marks) & mark) != 0 && (atomic_fetch_and(marks, ~mark) & mark) != 0;
 }
 
 /* Visits the slot if it is marked. */
 static void scavenge_if_marked(mi_slot_ref_t ref, const round_t* round) {
-  uint32_t mark = 1u << ref.index;
-  if (!mi_scavenge_is_marked(ref)) return;
-  if ((atomic_fetch_and(&ref.chunk->to_scavenge, ~mark) & mark) != 0) scavenge_slot(ref, round);
+  if (take_mark(&ref.chunk->to_scavenge, ref)) scavenge_slot(ref, round);
 }
 
 void mi_scavenge_slot(mi_slot_ref_t ref, mi_purge_budget_t* budget) {
@@ -329,19 +382,36 @@ void mi_scavenge_all(void) {
   (void)scavenge(&(round_t){true, &all});
 }
 
-int64_t mi_scavenge_next(void) { return atomic_load(&next_due); }
+int64_t mi_scavenge_next(void) {
+  int64_t next = atomic_load(&next_due);
+  int64_t other = mi_os_is_helper() ? atomic_load(&purger_due) : 0;
+  return next == 0 || (other != 0 && other < next) ? other : next;
+}
+
+/* The purger visits the slots in which only it can do something. */
+static void look_for_purger(int64_t now, const round_t* round) {
+  int64_t due = atomic_load(&purger_due);
+  if (due == 0 || now < due || !atomic_compare_exchange_strong(&purger_due, &due, 0)) return;
+  mi_purger_forget_count(MI_WAITING_PAGES);
+  for (mi_slot_walk_t walk = mi_walk_slots(); mi_next_slot(&walk);) {
+    if (take_mark(&walk.slot.chunk->to_purger, walk.slot)) scavenge_slot(walk.slot, round);
+  }
+}
 
 int64_t mi_scavenge_round(int64_t now, mi_purge_budget_t* budget) {
-  int64_t due = atomic_load(&next_due);
-  if (due == 0 || (now < due && !mi_rare(mi_rare_purge))) return due;
-  if (!atomic_compare_exchange_strong(&next_due, &due, 0)) return due;
-  mi_purger_forget_count(MI_WAITING_BLOCKS);
   round_t round = {mi_option_get(mi_option_purge_delay) == 0, budget};
+  if (mi_os_is_helper()) look_for_purger(now, &round);
+  int64_t due = atomic_load(&next_due);
+  if (due == 0 || (now < due && !mi_rare(mi_rare_purge))) return mi_scavenge_next();
+  if (!atomic_compare_exchange_strong(&next_due, &due, 0)) return mi_scavenge_next();
+  mi_purger_forget_count(MI_WAITING_BLOCKS);
+  uint32_t vain = atomic_load_explicit(&vain_rounds, memory_order_relaxed);
+  if (vain < MOST_VAIN) atomic_store_explicit(&vain_rounds, vain + 1, memory_order_relaxed);
   if (!scavenge(&round)) {
-    atomic_store(&next_due, mi_purge_later(now));
+    make_due(&next_due, mi_purge_later(now));
     mi_purger_count(MI_WAITING_BLOCKS, MI_UNITS_PER_SEGMENT);
   }
-  return atomic_load(&next_due);
+  return mi_scavenge_next();
 }
 
 mi_cold void mi_scavenge_forked(void) {

@@ -5,7 +5,8 @@
      if all blocks of the page are on the list, the page is purged, and thread_free becomes WHOLE
        without a list
      if they are on this list and on the owner's, and malloc does not take from the page just now,
-       the owner's lists are emptied, with its lock (segment/owner_lock.h), and the page is purged
+       the purger empties the owner's lists, with its lock (segment/owner_lock.h), and purges the
+       page
      if only some are, in a page of blocks above MI_SMALL_SIZE_MAX, the system pages that lie in
        these are purged, with the links there (page/holes.h), and the rest is put back. Only for
        blocks that were on the list at the last look, too
@@ -34,10 +35,11 @@ mi_inline bool mi_scavenge_is_marked(mi_slot_ref_t ref) {
   return (atomic_load(&ref.chunk->to_scavenge) >> ref.index & 1) != 0;
 }
 
-/* When the next round is due; 0: nothing is announced. */
+/* When the next round of the calling thread is due; 0: nothing is announced. The purger has rounds
+   of its own, for what only it can take. */
 int64_t mi_scavenge_next(void);
 /* Purges what was announced, if that is due at `now`, as long as the budget lasts; the rest is due
-   again in a moment. Returns when the next round is due; 0: nothing is announced. */
+   again in a moment. Returns mi_scavenge_next(). */
 int64_t mi_scavenge_round(int64_t now, mi_purge_budget_t* budget);
 
 /* In a forked child, like mi_purge_forked: all slots are marked, since a lost thread may have taken

@@ -4,6 +4,7 @@
 #include "segment/huge_cache.h"
 #include "segment/mark.h"
 #include "segment/other_threads.h"
+#include "segment/owner_lock.h"
 #include "segment/pin.h"
 #include "segment/run.h"
 #include "segment/segment_queue.h"
@@ -32,6 +33,8 @@ static void make_orphan(mi_segment_t* segment, void* arg) {
   (void)arg;
   if (!mi_segment_is_of_another(segment)) return;
   atomic_store_explicit(&segment->thread_id, MI_ORPHAN, memory_order_relaxed);
+  /* Another thread may get it; and what the lost one counted proves nothing. */
+  mi_segment_set_lock(segment, NULL);
   for (uint64_t pages = mi_segment_pages(segment); pages != 0; pages &= pages - 1) {
     atomic_store_explicit(&segment->pages[mi_ctz64(pages)].freer, 0, memory_order_relaxed);
   }

@@ -1,5 +1,6 @@
 #include "segment/owner_lock.h"
 
+#include "options/report.h"
 #include "os/fence.h"
 #include "os/os.h"
 #include "os/rare.h"
@@ -48,47 +49,62 @@ mi_owner_lock_t* mi_owner_lock_begin(void) {
 }
 
 void mi_owner_lock_end(mi_owner_lock_t* lock) {
-  atomic_store_explicit(&lock->inside, 0, memory_order_relaxed);
+  /* Release: as in mi_owner_leave. */
+  atomic_store_explicit(&lock->inside, 0, memory_order_release);
+  atomic_store_explicit(&lock->inside_since, 0, memory_order_relaxed);
   atomic_store_explicit(&lock->taken, false, memory_order_release);
 }
 
-/* The system can only end a thread in a system call: here that is the fence, before the thread has
+/* The system can only end a thread in a system call: here that is the fence, before the purger has
    touched any list. */
 static void forget_lost_purger(mi_owner_lock_t* lock) {
-  uint8_t purger = MI_OTHER_PURGER;
-  if (!mi_os_helper_lives()) atomic_compare_exchange_strong(&lock->other, &purger, MI_OTHER_NONE);
+  if (!mi_os_helper_lives()) atomic_store_explicit(&lock->purger, false, memory_order_relaxed);
 }
 
 void mi_owner_lock_wait(mi_owner_lock_t* lock) {
   enum { LONG = 100 };
-  uint8_t other;
-  unsigned round = 0;
-  while ((other = atomic_load_explicit(&lock->other, memory_order_acquire)) != MI_OTHER_NONE) {
-    mi_os_yield(round++);
-    if (mi_unlikely(round > LONG && other == MI_OTHER_PURGER)) forget_lost_purger(lock);
+  for (unsigned round = 0; atomic_load_explicit(&lock->purger, memory_order_acquire); round++) {
+    mi_os_yield(round);
+    if (mi_unlikely(round > LONG)) forget_lost_purger(lock);
   }
+}
+
+static void note_inside(mi_owner_lock_t* lock, bool inside) {
+  uint32_t since = atomic_load_explicit(&lock->inside_since, memory_order_relaxed);
+  if ((since != 0) == inside) return;
+  since = inside ? (uint32_t)mi_os_now() | 1 : 0;
+  atomic_store_explicit(&lock->inside_since, since, memory_order_relaxed);
 }
 
 bool mi_owner_try_lock(mi_owner_lock_t* lock) {
-  if (mi_owner_is_inside(lock) || !mi_fence_is_usable()) return false;
-  uint8_t none = MI_OTHER_NONE;
-  uint8_t us = mi_os_is_helper() ? MI_OTHER_PURGER : MI_OTHER_THREAD;
-  if (!atomic_compare_exchange_strong(&lock->other, &none, us)) return false;
-  mi_race_window();
-  /* An owner that did not see `other` had its fence after it looked; we see it inside. */
-  if (mi_fence_threads() && atomic_load_explicit(&lock->inside, memory_order_acquire) == 0) {
-    return true;
+  mi_assert(mi_os_is_helper());
+  if (!mi_fence_is_usable()) return false;
+  if (mi_owner_is_inside(lock)) {
+    note_inside(lock, true);
+    return false;
   }
-  mi_owner_unlock(lock);
-  return false;
+  if (atomic_exchange(&lock->purger, true)) return false; /* another purger's, in its last round */
+  mi_race_window();
+  /* An owner that did not see `purger` had its fence after it looked; we see it inside. */
+  bool locked =
+      mi_fence_threads() && atomic_load_explicit(&lock->inside, memory_order_acquire) == 0;
+  note_inside(lock, !locked);
+  if (!locked) mi_owner_unlock(lock);
+  return locked;
 }
 
 void mi_owner_unlock(mi_owner_lock_t* lock) {
-  atomic_store_explicit(&lock->other, MI_OTHER_NONE, memory_order_release);
+  atomic_store_explicit(&lock->purger, false, memory_order_release);
+}
+
+bool mi_owner_may_leave(const mi_owner_lock_t* lock) {
+  enum { LONG_MS = 1000 };
+  uint32_t since = atomic_load_explicit(&lock->inside_since, memory_order_relaxed);
+  return mi_fence_is_usable() && (since == 0 || (uint32_t)mi_os_now() - since < LONG_MS);
 }
 
 static void forget(mi_owner_lock_t* lock, const mi_owner_lock_t* mine) {
-  atomic_store_explicit(&lock->other, MI_OTHER_NONE, memory_order_relaxed);
+  atomic_store_explicit(&lock->purger, false, memory_order_relaxed);
   if (lock != mine) mi_owner_lock_end(lock);
 }
 

@@ -1,12 +1,13 @@
 /* The lock on the pages of one owner. The owner has it in each call in which it may touch the lists
    of any of its pages; without it only those of the pages that malloc pops (the first ones of their
-   queues), and of pages with a block that it frees. So another thread that has the lock may empty
+   queues), and of pages with a block that it frees. So the purger, which has the lock, may empty
    the lists of a page whose blocks are all free, if malloc does not pop it (page/scavenge.c).
 
-   The owner takes it by a store and a load, and gives it back by a store. Another thread only tries
-   to: it says so, has all threads fenced (os/fence.h), and then sees whether the owner is inside.
-   If the owner comes later, it sees the other thread, and waits: that has the lock for some
-   microseconds, unless it loses its processor. */
+   The owner takes it by a store and a load, and gives it back by a store. The purger only tries to:
+   it says so, has all threads fenced (os/fence.h), and then sees whether the owner is inside. If
+   the owner comes later, it sees the purger, and waits: that has the lock for some microseconds,
+   unless it loses its processor. No thread of the program may be in the purger's place: a signal
+   handler could keep it there, while the owner waits in malloc. The purger gets no signals. */
 #ifndef MI_OWNER_LOCK_H
 #define MI_OWNER_LOCK_H
 
@@ -16,12 +17,12 @@
    its owner ends, another one may have it. */
 typedef struct mi_owner_lock_s {
   _Alignas(64) _Atomic(uint32_t) inside; /* calls of the owner that are under way; written by it */
-  _Atomic(uint8_t) other; /* MI_OTHER_…: who else has the lock, or tries to get it */
-  _Atomic(bool) taken;    /* it is some thread's */
+  _Atomic(bool) purger;                  /* a purger has the lock, or tries to get it */
+  _Atomic(bool) taken;                   /* it is some thread's */
+  /* When a purger found the owner inside, as it has been at each look since; a time, its low 32
+     bits. 0: it was not. */
+  _Atomic(uint32_t) inside_since;
 } mi_owner_lock_t;
-
-/* The purger counts apart, since the system may end it in the middle of that (os/os.h). */
-enum { MI_OTHER_NONE, MI_OTHER_THREAD, MI_OTHER_PURGER };
 
 /* A lock for the calling thread. NULL if there is no memory. */
 mi_owner_lock_t* mi_owner_lock_begin(void);
@@ -34,9 +35,9 @@ mi_noinline void mi_owner_lock_wait(mi_owner_lock_t* lock);
 mi_inline void mi_owner_enter(mi_owner_lock_t* lock) {
   uint32_t inside = atomic_load_explicit(&lock->inside, memory_order_relaxed);
   atomic_store_explicit(&lock->inside, inside + 1, memory_order_relaxed);
-  atomic_signal_fence(memory_order_seq_cst); /* a thread that tries has all others fenced */
+  atomic_signal_fence(memory_order_seq_cst); /* the purger has all threads fenced */
   /* Acquire: pairs with the release in mi_owner_unlock. */
-  if (mi_unlikely(atomic_load_explicit(&lock->other, memory_order_acquire) != MI_OTHER_NONE)) {
+  if (mi_unlikely(atomic_load_explicit(&lock->purger, memory_order_acquire))) {
     mi_owner_lock_wait(lock);
   }
 }
@@ -49,10 +50,14 @@ mi_inline bool mi_owner_is_inside(const mi_owner_lock_t* lock) {
   return atomic_load_explicit(&lock->inside, memory_order_relaxed) != 0;
 }
 
-/* For other threads: whether the caller has the lock. If so, it must not wait for anything until it
-   gives it back. False where threads cannot be fenced. */
+/* For the purger: whether it has the lock. If so, it must neither wait nor call the system until it
+   gives the lock back. False where threads cannot be fenced. */
 bool mi_owner_try_lock(mi_owner_lock_t* lock);
 void mi_owner_unlock(mi_owner_lock_t* lock);
+/* Whether it is worth while to try again some time later. Not where threads cannot be fenced; nor
+   if the owner has been inside for so long that it must be asleep there, in a function of the
+   program that miheap has called. */
+bool mi_owner_may_leave(const mi_owner_lock_t* lock);
 
 /* The lock of a segment's owner, for a thread that has pinned the segment. If the caller has that
    lock, and the segment still has it, then it has its owner until the lock is given back. */

@@ -13,10 +13,12 @@
 void mi_purger_set_round(int64_t (*round)(void));
 
 /* What waits to be purged: dirty units, and mappings that nobody uses; blocks in pages of threads
-   that may sleep; and those in their magazines. */
+   that may sleep, and pages of these that only the purger can take; and blocks in their
+   magazines. */
 typedef enum mi_waiting_e {
   MI_WAITING_UNITS,
   MI_WAITING_BLOCKS,
+  MI_WAITING_PAGES,
   MI_WAITING_MAGAZINES,
   MI_WAITING_KINDS
 } mi_waiting_t;

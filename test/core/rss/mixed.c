@@ -1,6 +1,7 @@
 /* A thread frees some of its blocks itself, and falls asleep; another thread frees the rest. What was free in the same
    pages on both sides comes back, though their owner never looks. */
 #include "os/fence.h"
+#include "os/rare.h"
 #include "rss.h"
 
 enum { BYTES = 100 << 20 };
@@ -48,6 +49,7 @@ static void run(size_t size, size_t nth) {
 int main(void) {
   mi_free(mi_malloc(1));
   mi_fence_prepare_early(); /* as where malloc is ours */
+  mi_rare_set(mi_rare_purger, 1);
   pthread_barrier_init(&step, NULL, 2);
   run(16, 2);
   run(64, 20);

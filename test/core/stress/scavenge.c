@@ -6,6 +6,7 @@
 #include "memory.h"
 #include "os/fence.h"
 #include "os/os.h"
+#include "os/rare.h"
 #include "page/scavenge.h"
 #include "random.h"
 #include "segment/purger.h"
@@ -95,6 +96,15 @@ static void* scavenge(void* arg) {
   return arg;
 }
 
+/* Like the purger, which takes pages at rest, too. It may neither allocate nor call the C library. */
+static void scavenge_as_purger(void) {
+  while (!atomic_load(&over)) {
+    mi_scavenge_all();
+    mi_purge_budget_t budget = {SIZE_MAX};
+    (void)mi_scavenge_round(INT64_MAX, &budget);
+  }
+}
+
 static void* generations(void* seed) {
   for (int n = 0; n < GENERATIONS; n++) {
     pthread_t thread;
@@ -116,6 +126,7 @@ int main(void) {
   atomic_store(&producing, PRODUCERS);
   mi_fence_prepare_early();
   CHECK_EQ(pthread_create(&scavenger, NULL, scavenge, NULL), 0);
+  if (mi_rare_get(mi_rare_purger) == 0) CHECK(mi_os_helper_start(scavenge_as_purger));
   for (int i = 0; i < CONSUMERS; i++)
     CHECK_EQ(pthread_create(&consumers[i], NULL, consume, &seeds[PRODUCERS + i]), 0);
   for (int i = 0; i < PRODUCERS; i++)
@@ -124,6 +135,7 @@ int main(void) {
   for (int i = 0; i < CONSUMERS; i++) pthread_join(consumers[i], NULL);
   atomic_store(&over, true);
   pthread_join(scavenger, NULL);
+  if (mi_rare_get(mi_rare_purger) == 0) mi_os_helper_join();
   for (int i = 0; i < PLACES; i++) CHECK_EQ((uintptr_t)places[i], 0);
   mi_thread_init(); /* who has a heap adopts what the others left */
   mi_purger_end();  /* units that it is purging are nowhere */

@@ -1,4 +1,4 @@
-/* Pages whose blocks are all free, some on the lists of an owner that sleeps, the others on thread_free: who purges has
+/* Pages whose blocks are all free, some on the lists of an owner that sleeps, the others on thread_free: the purger has
    the owner's lock, and empties these lists. */
 #include <pthread.h>
 #include <sys/wait.h>
@@ -23,10 +23,29 @@ static mi_heap_t* sleepers_heap;
 
 static void wait_for_other(void) { pthread_barrier_wait(&step); }
 
+static void* allocs(void* arg) {
+  for (int i = 0; i < COUNT; i++) blocks[i] = mi_malloc(SIZE);
+  return arg;
+}
+
+static void in_another_thread(void* (*fn)(void*)) {
+  pthread_t thread;
+  CHECK_EQ(pthread_create(&thread, NULL, fn, NULL), 0);
+  pthread_join(thread, NULL);
+}
+
+static bool adopts; /* the sleeper takes over the blocks of a thread that has ended */
+
 /* Frees one block in eight itself. */
 static void* sleep_with_some(void* arg) {
   sleepers_heap = mi_heap_get_backing();
-  for (int i = 0; i < COUNT; i++) blocks[i] = mi_malloc(SIZE);
+  if (adopts) {
+    in_another_thread(allocs);
+    mi_collect(true);
+    CHECK(mi_segment_is_mine(mi_segment_of(mi_page_of(blocks[0]))));
+  } else {
+    allocs(NULL);
+  }
   for (int i = 0; i < COUNT; i += 8) mi_free(blocks[i]);
   wait_for_other();
   wait_for_other(); /* asleep */
@@ -76,6 +95,26 @@ static counts_t look(void) {
   return counts;
 }
 
+/* ---- As the purger: in a helper thread, which may neither allocate nor call the C library ---- */
+
+static void in_helper(void (*fn)(void)) {
+  CHECK(mi_os_helper_start(fn));
+  mi_os_helper_join();
+}
+
+static int64_t purgers_next;
+static int64_t rounds_time; /* later than all that was announced */
+
+static void make_round(void) {
+  mi_purge_budget_t budget = {SIZE_MAX};
+  purgers_next = mi_scavenge_round(rounds_time, &budget);
+}
+
+static void purger_looks(void) {
+  rounds_time = mi_os_now() + 100000;
+  in_helper(make_round);
+}
+
 static void does_nothing(void) {}
 
 static void allocs_again(void) {
@@ -103,17 +142,19 @@ static void abandons(void) { mi_collect_reduce(0); }
 static void all_are_purged(void (*then)(void)) {
   pthread_t thread = begin(then);
   free_rest(0, COUNT);
-  CHECK_EQ(look().purged, 0);
   mi_scavenge_all();
+  CHECK_EQ(look().purged, 0); /* no thread of the program takes the lock of another one */
+  purger_looks();
   counts_t counts = look();
   CHECK_CMP(counts.purged, >=, counts.pages - 1);
+  CHECK_EQ(purgers_next, 0);
   end(thread);
 }
 
 static void not_with_a_living_block(void) {
   pthread_t thread = begin(does_nothing);
   free_rest(1, COUNT / 2);
-  mi_scavenge_all();
+  in_helper(mi_scavenge_all);
   counts_t counts = look();
   CHECK_CMP(counts.purged, >, 0);
   CHECK_CMP(counts.purged, <=, counts.pages / 2);
@@ -124,57 +165,80 @@ static void not_with_a_living_block(void) {
 /* A round comes by, and another one: only the second one purges. */
 static void at_the_second_look(void) {
   pthread_t thread = begin(does_nothing);
-  mi_option_set(mi_option_purge_delay, 1);
   free_rest(0, COUNT);
-  mi_purge_budget_t budget = {SIZE_MAX};
-  int64_t later = mi_os_now() + 1000;
-  CHECK_CMP(mi_scavenge_round(later, &budget), >, 0);
+  purger_looks();
   CHECK_EQ(look().purged, 0);
-  (void)mi_scavenge_round(later + 1000, &budget);
+  CHECK_CMP(purgers_next, >, 0);
+  purger_looks();
   CHECK_CMP(look().purged, >, 0);
-  mi_option_set(mi_option_purge_delay, 100);
   end(thread);
 }
 
-/* As if the owner were in the middle of a call. */
+/* As if the owner were in the middle of a call: it is asked again, but not for ever. */
 static void not_while_the_owner_is_inside(void) {
   pthread_t thread = begin(does_nothing);
   mi_owner_lock_t* lock = sleepers_heap->segments->lock;
-  free_rest(0, COUNT);
+  free_rest(0, COUNT - 1);
   mi_owner_enter(lock);
-  CHECK(!mi_owner_try_lock(lock));
-  mi_scavenge_all();
+  for (int i = 0; i < 3; i++) {
+    purger_looks();
+    CHECK_EQ(look().purged, 0);
+    CHECK_CMP(purgers_next, >, 0);
+  }
+  atomic_store(&lock->inside_since, (uint32_t)mi_os_now() - 1000);
+  purger_looks();
   CHECK_EQ(look().purged, 0);
+  CHECK_EQ(purgers_next, 0);
   mi_owner_leave(lock);
-  CHECK_CMP(mi_scavenge_next(), >, 0); /* they are looked at again */
-  mi_scavenge_all();
+  free_rest(COUNT - 1, COUNT); /* so the slot is looked at again */
+  in_helper(mi_scavenge_all);
   CHECK_CMP(look().purged, >, 0);
+  CHECK_EQ(atomic_load(&lock->inside_since), 0);
   end(thread);
 }
 
-static void* enters(void* lock) {
+static mi_owner_lock_t* some_lock;
+static _Atomic(int) tries;
+static _Atomic(bool) to_unlock;
+
+static void locks_until_told(void) {
+  atomic_fetch_add(&tries, mi_owner_try_lock(some_lock));
+  atomic_fetch_add(&tries, mi_owner_try_lock(some_lock));
+  while (!atomic_load(&to_unlock)) mi_os_yield(100);
+  mi_owner_unlock(some_lock);
+}
+
+static void* enters(void* arg) {
+  mi_owner_enter(some_lock);
   wait_for_other();
-  mi_owner_enter(lock);
-  wait_for_other();
-  mi_owner_leave(lock);
-  return NULL;
+  mi_owner_leave(some_lock);
+  return arg;
 }
 
 static void owner_waits(void) {
-  mi_owner_lock_t* lock = mi_owner_lock_begin();
-  CHECK(mi_owner_try_lock(lock));
-  CHECK(!mi_owner_try_lock(lock));
+  some_lock = mi_owner_lock_begin();
+  CHECK(mi_os_helper_start(locks_until_told));
+  while (atomic_load(&tries) == 0) mi_os_yield(100);
   pthread_t thread;
-  CHECK_EQ(pthread_create(&thread, NULL, enters, lock), 0);
-  wait_for_other();
+  CHECK_EQ(pthread_create(&thread, NULL, enters, NULL), 0);
+  while (!mi_owner_is_inside(some_lock)) mi_os_yield(100); /* it says so, and waits */
   usleep(20 * 1000);
-  atomic_thread_fence(memory_order_seq_cst);
-  CHECK(mi_owner_is_inside(lock)); /* it says so, and waits */
-  mi_owner_unlock(lock);
+  CHECK(atomic_load(&some_lock->purger));
+  atomic_store(&to_unlock, true);
   wait_for_other();
   pthread_join(thread, NULL);
-  CHECK(!mi_owner_is_inside(lock));
-  mi_owner_lock_end(lock);
+  mi_os_helper_join();
+  CHECK_EQ(atomic_load(&tries), 1);
+  CHECK(!mi_owner_is_inside(some_lock) && !atomic_load(&some_lock->purger));
+  mi_owner_lock_end(some_lock);
+}
+
+/* A purger that the system has ended, in the call in which it could. */
+static void owner_does_not_wait_for_a_lost_purger(void) {
+  mi_owner_lock_t* lock = mi_heap_get_backing()->segments->lock;
+  atomic_store(&lock->purger, true);
+  mi_collect(false);
+  CHECK(!atomic_load(&lock->purger));
 }
 
 /* There are as many as threads at a time, and each is one thread's. */
@@ -209,20 +273,100 @@ static void end_child(pid_t child) {
   CHECK_EQ(status, 0);
 }
 
+/* ---- Forks ---- */
+
+static void allocs_and_frees(void) {
+  void* all[COUNT];
+  for (int i = 0; i < COUNT; i++) {
+    all[i] = mi_malloc(SIZE);
+    memset(all[i], i, SIZE);
+  }
+  heaps_check();
+  for (int i = 0; i < COUNT; i++) {
+    for (int j = 0; j < SIZE; j++) CHECK_EQ(((uint8_t*)all[i])[j], (uint8_t)i);
+    mi_free(all[i]);
+  }
+  mi_collect(true);
+}
+
 /* The thread that forks was just about to lose its lists to a thread that is lost. */
 static void forked_while_locked(void) {
   mi_owner_lock_t* lock = mi_heap_get_backing()->segments->lock;
-  atomic_store(&lock->other, MI_OTHER_THREAD);
-  pid_t child = fork_and(allocs_again);
-  atomic_store(&lock->other, MI_OTHER_NONE);
+  atomic_store(&lock->purger, true);
+  pid_t child = fork_and(allocs_and_frees);
+  atomic_store(&lock->purger, false);
   end_child(child);
+}
+
+static void* frees_rest(void* arg) {
+  free_rest(0, COUNT);
+  return arg;
+}
+
+/* All blocks of a page of this thread are free, and a lost thread has said so, but has not yet emptied the owner's
+   lists. */
+static void forked_while_a_page_was_taken(void) {
+  for (int i = 0; i < COUNT; i++) blocks[i] = mi_malloc(SIZE);
+  mi_page_t* page = mi_page_of(blocks[COUNT / 2]);
+  for (int i = 0; i < COUNT; i += 8) mi_free(blocks[i]);
+  in_another_thread(frees_rest);
+  uintptr_t word = atomic_load(&page->thread_free);
+  CHECK_EQ(mi_tf_count(word), page->used + page->uncounted);
+  CHECK(page->local_free != NULL);
+  atomic_store(&page->thread_free, MI_TF_WHOLE | MI_TF_BUSY);
+  pid_t child = fork_and(allocs_and_frees);
+  atomic_store(&page->thread_free, word);
+  end_child(child);
+  mi_collect(true);
+}
+
+static void frees_and_looks(void) {
+  mi_page_t* page = mi_page_of(blocks[COUNT / 2]);
+  size_t left = page->used;
+  for (int i = 0; i < COUNT && left > 0; i++) {
+    if (i % 8 == 0 || mi_page_of(blocks[i]) != page) continue;
+    mi_free(blocks[i]);
+    blocks[i] = NULL;
+    left--;
+  }
+  in_helper(mi_scavenge_all);
+  purger_looks();
+  size_t alive = 0;
+  for (int i = 0; i < COUNT; i++) {
+    if (i % 8 == 0 || blocks[i] == NULL) continue;
+    alive++;
+    for (int j = 0; j < SIZE; j++) CHECK_EQ(((uint8_t*)blocks[i])[j], (uint8_t)i);
+  }
+  CHECK_CMP(alive, >, COUNT / 2);
+}
+
+/* The lost owner was changing what it counts. */
+static void forked_while_the_owner_counted(void) {
+  pthread_t thread = begin(does_nothing);
+  for (int i = 0; i < COUNT; i++) {
+    if (i % 8 != 0) memset(blocks[i], i, SIZE);
+  }
+  mi_page_t* page = mi_page_of(blocks[COUNT / 2]);
+  uint16_t used = page->used;
+  uint16_t uncounted = page->uncounted;
+  CHECK_CMP(used + uncounted, >, 20);
+  page->used = 20;
+  page->uncounted = 0;
+  pid_t child = fork_and(frees_and_looks);
+  page->used = used;
+  page->uncounted = uncounted;
+  end_child(child);
+  free_rest(0, COUNT);
+  end(thread);
 }
 
 static void without_a_fence(void) {
   pthread_t thread = begin(does_nothing);
   free_rest(0, COUNT);
-  mi_scavenge_all();
+  in_helper(mi_scavenge_all);
+  purger_looks();
   CHECK_EQ(look().purged, 0);
+  CHECK_EQ(purgers_next, 0);
   end(thread);
 }
 
@@ -237,10 +381,16 @@ int main(void) {
   all_are_purged(allocs_again);
   all_are_purged(visits);
   all_are_purged(abandons);
+  adopts = true;
+  all_are_purged(allocs_again);
+  adopts = false;
   not_with_a_living_block();
   at_the_second_look();
   not_while_the_owner_is_inside();
+  owner_does_not_wait_for_a_lost_purger();
   forked_while_locked();
+  forked_while_a_page_was_taken();
+  forked_while_the_owner_counted();
   mi_collect(true);
   memory_check();
   return 0;
