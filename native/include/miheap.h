@@ -25,12 +25,13 @@
                kin. To pass any other pointer, or the same one twice, or to write to a block that
                was freed, is misuse. If miheap notices it, it reports it on stderr in one line;
                hardened and debug builds then stop the process, others ignore the call.
-                 All builds notice a pointer into memory that is not ours, or in which there is no
-               page of blocks.
+                 All builds notice a pointer into memory that is not ours, and one into 64 KiB, at a
+               multiple of that, in which no blocks are.
                  Hardened and debug builds notice a double free, as long as the memory was not
                handed out again, and a pointer into the inside of a block, unless blocks of its
-               size were aligned at an offset. Hardened builds notice a write after free, when
-               they next look at the memory: at the latest when its page ends.
+               size were aligned at an offset. Hardened builds notice a write to the first
+               word of a freed block of up to 32 KiB, when they next look at it: at the latest when
+               its page ends.
                  In other builds these are undefined. Some are noticed when a thread collects what
                it or others freed; blocks are then given up to keep the rest in order. */
 #ifndef MIHEAP_H
@@ -156,7 +157,8 @@ mi_decl_nodiscard mi_decl_export char* mi_realpath(const char* fname, char* reso
 mi_decl_nodiscard mi_decl_export size_t mi_usable_size(const void* p) mi_attr_noexcept;
 
 /* The usable size of a block from mi_malloc(size). If the thread seldom asks for such a size, its
-   block may have up to twice as much. */
+   block may have up to twice as much. In builds with guarded or tracked blocks, these have no more
+   than was asked for. */
 mi_decl_nodiscard mi_decl_export size_t mi_good_size(size_t size) mi_attr_noexcept;
 
 /* ---- Blocks at an alignment ----
@@ -278,7 +280,8 @@ mi_decl_nodiscard mi_decl_export void* mi_reallocarray(void* p, size_t count, si
     mi_attr_noexcept mi_attr_alloc_size2(2, 3);
 /* Like reallocarr(3) of NetBSD. `p` is the address of the pointer to the block. The pointer changes
    on success only. A count or size of 0 frees the block and makes the pointer NULL. Returns 0,
-   EINVAL (also for a block that is not ours) or ENOMEM; errno is left alone. */
+   EINVAL (also for a block that is not ours, unless count * size overflows) or ENOMEM; errno is
+   left alone. */
 mi_decl_export int mi_reallocarr(void* p, size_t count, size_t size) mi_attr_noexcept;
 
 /* The Windows names of mi_recalloc_aligned, mi_recalloc_aligned_at and mi_expand. mi__expand sets
@@ -721,9 +724,9 @@ mi_decl_export void mi_register_deferred_free(mi_deferred_free_fun* deferred_fre
 /* Receives every line that miheap would write to stderr. */
 typedef void(mi_cdecl mi_output_fun)(const char* msg, void* arg);
 mi_decl_export void mi_register_output(mi_output_fun* out, void* arg) mi_attr_noexcept;
-/* Called for every error but a bad alignment or a NULL argument, which only errno or the result
-   tells of; after its line if one is printed (for a failed allocation only with
-   `verbose`). `err` is
+/* Called for misuse, and for blocks that cannot be had; not for a bad alignment or a NULL argument,
+   nor for heaps, sub-processes and reserved memory, of which only errno or the result tells. After
+   its line if one is printed (for a block that cannot be had only with `verbose`). `err` is
      EINVAL     misuse, such as a pointer that is not ours
      EAGAIN     a double free, if the build notices it: see "Ownership" at the top
      EFAULT     a broken free list, if the build notices it: written to after a free, or freed twice

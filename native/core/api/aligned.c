@@ -30,14 +30,7 @@ alloc_huge(mi_heap_t* heap, size_t size, size_t align, size_t offset, bool zero)
 }
 
 /* Allocates enough to move the address within the block. */
-static mi_noinline void*
-alloc_at_offset(mi_heap_t* heap, size_t size, size_t align, size_t offset, bool zero) {
-  if (mi_unlikely(!mi_heap_is_initialized(heap))) heap = mi_heap_get_default();
-  /* The page of an unwatched thread is abandoned before we could flag it. */
-  if (mi_unlikely(heap == NULL || mi_thread_is_unwatched())) {
-    errno = ENOMEM;
-    return NULL;
-  }
+static void* alloc_more(mi_heap_t* heap, size_t size, size_t align, size_t offset, bool zero) {
   if (size > MI_LARGE_BLOCK_MAX || align > MI_LARGE_BLOCK_MAX ||
       size + align - 1 > MI_LARGE_BLOCK_MAX) {
     return alloc_huge(heap, size, align, offset, zero);
@@ -46,11 +39,17 @@ alloc_at_offset(mi_heap_t* heap, size_t size, size_t align, size_t offset, bool 
   return block == NULL ? NULL : hand_out_inside(block, align, offset);
 }
 
+/* One call, so that an unwatched thread keeps the page until it is flagged. */
+static mi_noinline void*
+alloc_at_offset(mi_heap_t* heap, size_t size, size_t align, size_t offset, bool zero) {
+  mi_thread_begin_call();
+  void* p = alloc_more(heap, size, align, offset, zero);
+  mi_thread_end_call();
+  return p;
+}
+
 void* mi_alloc_aligned(mi_heap_t* heap, size_t size, size_t align, size_t offset, bool zero) {
-  if (mi_unlikely(!mi_is_power_of_two(align))) {
-    errno = EINVAL;
-    return NULL;
-  }
+  if (mi_unlikely(!mi_is_valid_alignment(align))) return NULL;
   if (MI_TRACK) return mi_alloc_tracked(heap, size, align, offset & (align - 1), zero);
   if (MI_GUARDED) {
     void* p = mi_alloc_guarded(heap, size, align, offset & (align - 1), zero);
@@ -102,6 +101,7 @@ void* mi_zalloc_aligned(size_t size, size_t alignment) mi_attr_noexcept {
 void* mi_heap_calloc_aligned_at(mi_heap_t* heap, size_t count, size_t size, size_t alignment,
                                 size_t offset) mi_attr_noexcept {
   size_t total;
+  if (mi_unlikely(!mi_is_valid_alignment(alignment))) return NULL;
   return mi_count_bytes(count, size, &total)
              ? mi_alloc_aligned(heap, total, alignment, offset, true)
              : NULL;

@@ -11,6 +11,7 @@
 #ifndef MI_ALLOC_H
 #define MI_ALLOC_H
 
+#include <errno.h>
 #include <string.h>
 
 #include "heap/request.h"
@@ -130,6 +131,13 @@ mi_inline void* mi_malloc_aligned_quick(size_t size, size_t align) {
   }
   mi_page_t* page = mi_heap_small_page(mi_heap_default, rounded);
   return mi_likely(page->free != NULL) ? mi_page_alloc(page, false) : NULL;
+}
+
+/* Whether `align` is a power of two. If not, errno is EINVAL. */
+mi_inline bool mi_is_valid_alignment(size_t align) {
+  bool valid = mi_is_power_of_two(align);
+  if (mi_unlikely(!valid)) errno = EINVAL;
+  return valid;
 }
 
 /* A block at an address p such that p + offset is a multiple of `align`. NULL with EINVAL if

@@ -60,7 +60,8 @@ int mi_reserve_huge_os_pages_interleave(size_t pages, size_t numa_nodes, size_t 
 int mi_reserve_huge_os_pages(size_t pages, double max_secs, size_t* pages_reserved)
     mi_attr_noexcept {
   size_t reserved;
-  size_t timeout = max_secs > 0 && max_secs < 1e9 ? (size_t)(max_secs * 1000) : 0;
+  /* In ms, never 0: that would be for ever. */
+  size_t timeout = max_secs > 0 && max_secs < 1e9 ? (size_t)(max_secs * 1000) + 1 : 0;
   int error = mi_reserve_huge_pages_on(0, pages, timeout, &reserved);
   if (pages_reserved != NULL) *pages_reserved = reserved;
   return error;

@@ -53,7 +53,7 @@ static void* alloc_generic(mi_heap_t* heap, const mi_request_t* request, bool ze
 /* Surrounds what may run the heartbeat, and look for pages. Makes the thread's heap if it has none.
    Returns the lock of the heap's thread; NULL, and *heap is NULL: there is no memory for a heap. */
 static mi_owner_lock_t* begin_slow_call(mi_heap_t** heap) {
-  mi_thread_calls++;
+  mi_thread_begin_call();
   if (mi_unlikely(!mi_heap_is_initialized(*heap))) *heap = mi_heap_get();
   if (mi_unlikely(*heap == NULL)) return NULL;
   mi_owner_lock_t* lock = (*heap)->segments->lock;
@@ -62,8 +62,7 @@ static mi_owner_lock_t* begin_slow_call(mi_heap_t** heap) {
 }
 static void end_slow_call(mi_owner_lock_t* lock) {
   if (mi_likely(lock != NULL)) mi_owner_leave(lock);
-  mi_thread_calls--;
-  if (mi_unlikely(mi_thread_is_unwatched()) && mi_thread_calls == 0) mi_thread_detach();
+  mi_thread_end_call();
 }
 
 void* mi_malloc_generic(mi_heap_t* heap, const mi_request_t* request, bool zero) {

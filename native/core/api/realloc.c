@@ -111,10 +111,7 @@ resize_here(mi_page_t* page, void* p, size_t usable, const mi_request_t* wanted,
 
 void* mi_realloc_from(mi_heap_t* heap, void* p, size_t newsize, size_t align, size_t offset,
                       bool zero) {
-  if (mi_unlikely(!mi_is_power_of_two(align))) {
-    errno = EINVAL;
-    return NULL;
-  }
+  if (mi_unlikely(!mi_is_valid_alignment(align))) return NULL;
   mi_heap_t* target = heap == NULL ? mi_heap_default : heap;
   if (p == NULL) return mi_alloc_aligned(target, newsize, align, offset, zero);
   mi_page_t* page = mi_checked_page_of("realloc", p);

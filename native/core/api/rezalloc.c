@@ -4,6 +4,7 @@
 static void*
 recalloc(mi_heap_t* heap, void* p, size_t count, size_t size, size_t align, size_t offset) {
   size_t total;
+  if (mi_unlikely(!mi_is_valid_alignment(align))) return NULL;
   return mi_count_bytes(count, size, &total) ? mi_realloc_from(heap, p, total, align, offset, true)
                                              : NULL;
 }

@@ -4,6 +4,7 @@
 #include "heap/heap.h"
 #include "heap/magazine.h"
 #include "heap/thread.h"
+#include "segment/owner_lock.h"
 #include "stats/stats.h"
 
 void mi_stats_merge(void) mi_attr_noexcept { mi_thread_merge_stats(); }
@@ -71,10 +72,12 @@ void mi_thread_stats_print_out(mi_output_fun* out, void* arg) mi_attr_noexcept {
     return;
   }
   mi_tld_t* tld = heap->tld;
+  mi_owner_enter(tld->segments.lock);
   for (heap = tld->heaps; heap != NULL; heap = heap->next) {
     mi_magazine_flush(heap);
     mi_heap_for_each_page(heap, MI_PAGE_QUEUES, add_page, &held);
   }
+  mi_owner_leave(tld->segments.lock);
   mi_thread_stats_t stats = tld->stats; /* a copy, since printing may allocate */
   mi_stats_print_thread(&stats, held.blocks, held.bytes, out, arg);
 }

@@ -13,6 +13,7 @@ void* mi_alloc_tracked(mi_heap_t* heap, size_t size, size_t align, size_t offset
   size_t total;
   if (align < MI_MAX_ALIGN && offset == 0) align = MI_MAX_ALIGN;
   if (__builtin_add_overflow(size + (size_t)2 * MI_TRACK_GAP, align, &total)) {
+    mi_out_of_memory(ENOMEM, 1, size);
     errno = ENOMEM;
     return NULL;
   }

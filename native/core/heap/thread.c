@@ -45,6 +45,11 @@ void mi_set_no_memory(void) {
 
 bool mi_thread_is_unwatched(void) { return unwatched; }
 
+void mi_thread_end_call(void) {
+  mi_thread_calls--;
+  if (mi_unlikely(unwatched) && mi_thread_calls == 0) mi_thread_detach();
+}
+
 /* ---- Memory for mi_tld_t ----
    The first thread's is static. What ended threads had is kept for new threads. */
 

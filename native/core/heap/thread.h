@@ -15,6 +15,9 @@ mi_inline bool mi_heap_is_initialized(const mi_heap_t* heap) { return heap != &m
    thread keeps its heap until the outermost call returns; for good if it never does. */
 extern mi_hidden _Thread_local unsigned mi_thread_calls;
 
+mi_inline void mi_thread_begin_call(void) { mi_thread_calls++; }
+void mi_thread_end_call(void);
+
 /* Sets errno to ENOMEM. What it was before is kept in mi_errno_before, for who finds memory after
    all. */
 mi_cold void mi_set_no_memory(void);

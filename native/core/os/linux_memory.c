@@ -168,6 +168,11 @@ bool mi_os_resident(void* p, size_t size, unsigned char* pages) {
   return mi_linux_call(SYS_mincore, (long)p, (long)size, (long)pages, 0, 0, 0) == 0;
 }
 
+bool mi_os_is_mapped(void* p, size_t size) {
+  /* Does nothing but look at the mappings: see msync(2). */
+  return mi_linux_call(SYS_msync, (long)p, (long)size, MS_ASYNC, 0, 0, 0) != -ENOMEM;
+}
+
 /* ---- Large pages ---- */
 
 void mi_os_prefer_large_pages(void* p, size_t size) { advise(p, size, MADV_HUGEPAGE); }

@@ -92,6 +92,10 @@ bool mi_os_move_contents(void* p, size_t size, void* target);
    of this is mapped. */
 mi_cold bool mi_os_resident(void* p, size_t size, unsigned char* pages);
 
+/* Whether all of this is mapped, be it readable or not. True if the system does not say. `p` is the
+   start of a system page. */
+mi_cold bool mi_os_is_mapped(void* p, size_t size);
+
 /* Whether the system puts together large pages, and only where it is asked to. */
 mi_cold bool mi_os_gives_large_pages(void);
 

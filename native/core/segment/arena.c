@@ -59,14 +59,20 @@ static bool is_ours(const mi_arena_t* arena) {
 
 /* Prepares all of the arena but its free slots. Returns why that cannot be, or NULL. */
 static const char* set_up(mi_arena_t* arena) {
-  if (is_ours(arena)) return "some of it is miheap's already";
-  /* The first bytes of a slot are read when a thread frees a pointer into it, even before the slot
-     was ever used. */
-  if (arena->uncommitted && !mi_os_protect(arena->start, size_of(arena), MI_ACCESS_READ)) {
-    return "the system does not let us read it";
+  /* The chunk map goes no further. */
+  if (((uintptr_t)arena->start + size_of(arena) - 1) >> MI_ADDRESS_BITS != 0 ||
+      !mi_os_is_mapped(arena->start, size_of(arena))) {
+    return "the process has no memory there";
   }
+  if (is_ours(arena)) return "some of it is miheap's already";
   if (!mi_segment_table_prepare(arena->start, size_of(arena)) || !mi_chunks_reserve(arena)) {
     return "there is no memory for descriptors";
+  }
+  /* The first bytes of a slot are read when a thread frees a pointer into it, even before the slot
+     was ever used. At last, since the system may do a part of it, and then refuse. */
+  if (arena->uncommitted && !mi_os_protect(arena->start, size_of(arena), MI_ACCESS_READ)) {
+    mi_chunks_unreserve(arena);
+    return "the system does not let us read it";
   }
   return NULL;
 }

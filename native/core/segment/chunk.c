@@ -130,11 +130,15 @@ static unsigned slots_until_boundary(const mi_arena_t* arena, size_t slot) {
 
 bool mi_chunks_reserve(mi_arena_t* arena) {
   uint8_t* last = arena->start + (arena->slot_count << MI_SEGMENT_SHIFT) - 1;
-  /* The chunk map goes no further. */
-  if ((uintptr_t)last >> MI_ADDRESS_BITS != 0) return false;
   arena->chunk_count =
       ((uintptr_t)last >> MI_CHUNK_SHIFT) - ((uintptr_t)arena->start >> MI_CHUNK_SHIFT) + 1;
   return mi_chunk_descriptors_add(arena->chunk_count, &arena->first_chunk);
+}
+
+void mi_chunks_unreserve(const mi_arena_t* arena) {
+  for (size_t i = 0; i < arena->chunk_count; i++) {
+    mi_chunk_descriptor_leave(mi_chunk_at(arena->first_chunk + i));
+  }
 }
 
 void mi_chunks_publish(mi_arena_t* arena) {

@@ -19,9 +19,10 @@ bool mi_slots_take_new(unsigned count, mi_slot_ref_t* first);
 /* Unmaps every chunk from the system in which nothing is in use. */
 mi_cold void mi_chunks_unmap_free(void);
 
-/* Takes descriptors for the chunks of an arena. False if there is no memory for them, or the arena
-   lies too high. */
+/* Takes descriptors for the chunks of an arena. False if there is no memory for them. */
 mi_cold bool mi_chunks_reserve(mi_arena_t* arena);
+/* Gives them back, instead of mi_chunks_publish. */
+mi_cold void mi_chunks_unreserve(const mi_arena_t* arena);
 /* Makes the chunks of an arena, with all slots free. */
 mi_cold void mi_chunks_publish(mi_arena_t* arena);
 

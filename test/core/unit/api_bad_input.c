@@ -185,6 +185,7 @@ static void bad_alignments(void) {
       EACH(by_align, EINVAL, 0, sizes[s], bad[k], 0);
       EACH(by_align, EINVAL, 0, sizes[s], bad[k], 8);
       EACH(by_count_and_align, EINVAL, 1, sizes[s], bad[k], 8);
+      EACH(by_count_and_align, EINVAL, 16, sizes[s], bad[k], 8);
     }
   }
   /* Powers of two for which there are no addresses. */

@@ -50,13 +50,22 @@ static void refused(void) {
   expect_warning(size);
   CHECK(!manage((void*)(UINTPTR_MAX - 100), 50));
   expect_warning(size);
-  CHECK(!manage((void*)((uintptr_t)1 << 50), SLOT)); /* no address of ours */
-  expect_warning("there is no memory for descriptors");
-  /* Where nothing is mapped, nothing can be made readable. */
-  uint8_t* nothing = map(12 * MIB, PROT_NONE);
-  CHECK_EQ(munmap(nothing, 12 * MIB), 0);
-  CHECK(!mi_manage_os_memory(nothing, 12 * MIB, false, false, true, -1));
-  expect_warning("the system does not let us read it");
+  CHECK(!manage((void*)((uintptr_t)1 << 50), SLOT));
+  const char* nowhere = "the process has no memory there";
+  expect_warning(nowhere);
+  CHECK(!manage(slot, PTRDIFF_MAX));
+  expect_warning(nowhere);
+  CHECK(!manage((void*)(((uintptr_t)1 << 47) - 2 * SLOT),
+                4 * SLOT)); /* it ends where a process does */
+  expect_warning(nowhere);
+  /* A hole: what lies in front of it is as it was. */
+  uint8_t* most = map(12 * MIB, PROT_READ | PROT_WRITE);
+  CHECK_EQ(munmap(most + 11 * MIB, MIB), 0);
+  for (int committed = 0; committed < 2; committed++) {
+    CHECK(!mi_manage_os_memory(most, 12 * MIB, committed, false, true, -1));
+    expect_warning(nowhere);
+    memset(most, 1, 11 * MIB);
+  }
   CHECK_EQ(memory_gauges().reserved, before.reserved);
   CHECK(manage(slot, SLOT));
   /* It, and descriptors. */
