@@ -388,8 +388,9 @@ int64_t mi_scavenge_next(void) {
   return next == 0 || (other != 0 && other < next) ? other : next;
 }
 
-/* The purger visits the slots in which only it can do something. */
-static void look_for_purger(int64_t now, const round_t* round) {
+/* The purger visits the slots in which only it can do something. No other thread runs this, so it is
+   kept apart. */
+static mi_noinline void look_for_purger(int64_t now, const round_t* round) {
   int64_t due = atomic_load(&purger_due);
   if (due == 0 || now < due || !atomic_compare_exchange_strong(&purger_due, &due, 0)) return;
   mi_purger_forget_count(MI_WAITING_PAGES);
