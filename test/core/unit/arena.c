@@ -60,11 +60,11 @@ static void refused(void) {
   expect_warning(nowhere);
   /* A hole: what lies in front of it is as it was. */
   uint8_t* most = map(12 * MIB, PROT_READ | PROT_WRITE);
-  CHECK_EQ(munmap(most + 11 * MIB, MIB), 0);
+  CHECK_EQ(munmap(most + 5 * MIB, MIB), 0);
   for (int committed = 0; committed < 2; committed++) {
     CHECK(!mi_manage_os_memory(most, 12 * MIB, committed, false, true, -1));
     expect_warning(nowhere);
-    memset(most, 1, 11 * MIB);
+    memset(most, 1, 5 * MIB);
   }
   CHECK_EQ(memory_gauges().reserved, before.reserved);
   CHECK(manage(slot, SLOT));
