@@ -260,10 +260,10 @@ typedef struct mi_page_s {
      with the link (page/holes.h). Written by the thread that has taken the list, or that ends the
      page. */
   _Atomic(uint64_t) holes;
-  /* Both count from the end of thread_free's list, with the holes last. Of a page of blocks of up to
-     MI_SMALL_SIZE_MAX `purged` is 0, and `seen` only tells whether the list has changed. */
-  _Atomic(uint8_t) seen;   /* how long the list was when page/scavenge.c last looked */
-  _Atomic(uint8_t) purged; /* how many of these were purged, as far as they can be */
+  _Atomic(uint8_t) seen; /* by which page/scavenge.c knows the list of its last look; 0: none */
+  /* How many blocks were purged, as far as they can be, from the end of thread_free's list on, with
+     the holes last. 0 in a page of blocks of up to MI_SMALL_SIZE_MAX. */
+  _Atomic(uint8_t) purged;
 } mi_page_t;
 
 _Static_assert(sizeof(mi_page_t) == 192, "three cache lines");

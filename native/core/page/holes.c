@@ -66,9 +66,7 @@ bool mi_page_list_is_sound(const mi_page_t* page, const mi_block_t* list, size_t
   return read_list(page, list, count, numbers) > 0;
 }
 
-static size_t without(size_t blocks, size_t holes) { return blocks > holes ? blocks - holes : 0; }
-
-mi_block_t* mi_page_make_holes(mi_page_t* page, mi_block_t* list, size_t count, size_t due) {
+mi_block_t* mi_page_make_holes(mi_page_t* page, mi_block_t* list, size_t count) {
   uint8_t numbers[MI_HOLES_MOST];
   /* Asked again: the page may be another one than that which was found worth it. */
   if (!can_have_holes(page)) return list;
@@ -77,20 +75,18 @@ mi_block_t* mi_page_make_holes(mi_page_t* page, mi_block_t* list, size_t count, 
   if (length == 0) return list;
   /* Of the list itself: holes are older than all of it. */
   size_t before = count - length;
-  size_t due_here = without(due, before);
-  size_t purged_here = without(atomic_load_explicit(&page->purged, memory_order_relaxed), before);
+  size_t purged = atomic_load_explicit(&page->purged, memory_order_relaxed);
+  size_t purged_here = purged > before ? purged - before : 0;
   uint64_t blocks = mi_page_holes(page), fresh = 0;
   /* But for the first block, whose link must stay. */
   for (size_t i = 1; i < length; i++) {
-    if (length - i <= due_here) blocks |= bit(numbers[i]);
-    if (length - i <= due_here && length - i > purged_here) fresh |= bit(numbers[i]);
+    blocks |= bit(numbers[i]);
+    if (length - i > purged_here) fresh |= bit(numbers[i]);
   }
   uint64_t holes = purge_runs(page, blocks, fresh);
-  atomic_store_explicit(&page->purged, (uint8_t)due, memory_order_relaxed);
-  if (length <= due_here) {
-    mi_purge_inside(mi_segment_slot(mi_segment_of(page)), list + 1,
-                    (uint8_t*)list + page->block_size);
-  }
+  atomic_store_explicit(&page->purged, (uint8_t)count, memory_order_relaxed);
+  mi_purge_inside(mi_segment_slot(mi_segment_of(page)), list + 1,
+                  (uint8_t*)list + page->block_size);
   if (holes == mi_page_holes(page)) return list;
   mi_block_t* left = NULL;
   for (size_t i = length; i-- > 0;) {

@@ -32,11 +32,11 @@ mi_inline bool mi_page_is_hole(const mi_page_t* page, const mi_block_t* block) {
    taken. */
 bool mi_page_list_is_sound(const mi_page_t* page, const mi_block_t* list, size_t count);
 
-/* Purges the system pages that lie in the last `due` of the `count` blocks on thread_free, whose
-   `list` this thread has taken as a purge does (page/scavenge.h). The links go with them, and these
-   blocks are holes from now on. Returns the list that is left, with the same first block; the same
-   list if the program has broken it, or if the page has small blocks after all. */
-mi_block_t* mi_page_make_holes(mi_page_t* page, mi_block_t* list, size_t count, size_t due);
+/* Purges the system pages that lie in the `count` blocks on thread_free, whose `list` this thread
+   has taken as a purge does (page/scavenge.h). The links go with them, and these blocks are holes
+   from now on, but for the first one. Returns the list that is left, with the same first block; the
+   same list if the program has broken it, or if the page has small blocks after all. */
+mi_block_t* mi_page_make_holes(mi_page_t* page, mi_block_t* list, size_t count);
 
 mi_block_t* mi_page_fill_holes_slow(mi_page_t* page, mi_block_t* list, size_t count);
 /* Puts the holes at the end of the list, which the owner has taken from thread_free to keep, and

@@ -97,13 +97,22 @@ static size_t count_purged(const mi_page_t* page) {
   return atomic_load_explicit(&page->purged, memory_order_relaxed);
 }
 
-/* How many blocks, counted from the end of the list, are to be purged or were purged already. With
-   `all` every one, else those that were on the list at the last look: a block that was freed just
-   now is likely to be needed again. */
-static size_t count_due(const mi_page_t* page, size_t count, bool all) {
-  if (all) return count;
-  size_t seen = atomic_load_explicit(&page->seen, memory_order_relaxed);
-  return seen < count ? seen : count;
+/* What page->seen is for a list: most likely another number than for any that the next look may
+   find. */
+static uint8_t signature(uintptr_t word) {
+  return (uint8_t)(word * UINT64_C(0x9e3779b97f4a7c15) >> 56);
+}
+
+static bool was_seen(const mi_page_t* page, uintptr_t word) {
+  return atomic_load_explicit(&page->seen, memory_order_relaxed) == signature(word);
+}
+
+/* Whether the list is the one of the last look: else threads are at work in the page. Notes which
+   one it is. */
+static bool has_rested(mi_page_t* page, uintptr_t word) {
+  if (was_seen(page, word)) return true;
+  atomic_store_explicit(&page->seen, signature(word), memory_order_relaxed);
+  return false;
 }
 
 /* BUSY -> NORMAL. Puts the list that was taken behind the blocks that were pushed
@@ -144,37 +153,22 @@ static bool is_broken(const mi_page_t* page, uintptr_t word) {
   return block != NULL || left > 0;
 }
 
-/* Whether there is something to purge: the whole page, or the last *due blocks of the list, of
-   which some were not purged yet. */
-static bool
-is_worth_it(mi_segment_t* segment, const mi_page_t* page, uintptr_t word, bool all, size_t* due) {
+/* Whether there is something to purge: the whole page; or, unless threads are at work in it, the
+   blocks on the list, if some were not purged yet. Each of these is a call of the system, and
+   interrupts other processors. */
+static bool is_worth_it(mi_segment_t* segment, const mi_page_t* page, uintptr_t word, bool all) {
   if (mi_tf_list(word) == NULL) return false;
   if ((word & MI_TF_WHOLE) != 0) return true;
   if (!mi_segment_page_is_coarse(segment, page)) return false;
-  *due = count_due(page, mi_tf_count(word), all || mi_segment_is_huge(segment));
-  return *due > count_purged(page);
+  if (!all && !mi_segment_is_huge(segment) && !was_seen(page, word)) return false;
+  return mi_tf_count(word) > count_purged(page);
 }
 
-/* What page->seen is for a list of so many blocks: their number if the page is coarse, else most
-   likely another number than for any that the next look may find. */
-static uint8_t seen_for(mi_segment_t* segment, const mi_page_t* page, size_t count) {
-  return (uint8_t)(mi_segment_page_is_coarse(segment, page) ? count : count | 0x80);
-}
-
-/* Whether the list has as many blocks as at the last look: else threads are at work in the page.
-   Notes how many it has. */
-static bool has_rested(mi_segment_t* segment, mi_page_t* page, uintptr_t word) {
-  uint8_t seen = seen_for(segment, page, mi_tf_count(word));
-  if (atomic_load_explicit(&page->seen, memory_order_relaxed) == seen) return true;
-  atomic_store_explicit(&page->seen, seen, memory_order_relaxed);
-  return false;
-}
-
-/* Notes how many blocks the list has. False if the page must be looked at again: there is more to
-   purge in it, or its owner may be about to free the last block. */
+/* Notes which list it is. False if the page must be looked at again: there is more to purge in it,
+   or its owner may be about to free the last block. */
 static bool note_seen(mi_segment_t* segment, mi_page_t* page, uintptr_t word) {
   if (mi_tf_list(word) == NULL) return true;
-  bool rested = has_rested(segment, page, word);
+  bool rested = has_rested(page, word);
   if (!mi_segment_page_is_coarse(segment, page)) return rested;
   if (mi_tf_count(word) <= count_purged(page)) return true;
   is_not_in_vain();
@@ -185,12 +179,11 @@ static bool note_seen(mi_segment_t* segment, mi_page_t* page, uintptr_t word) {
 static bool scavenge_page(mi_segment_t* segment, mi_page_t* page, const round_t* round) {
   uintptr_t word = atomic_load_explicit(&page->thread_free, memory_order_relaxed);
   uintptr_t whole;
-  size_t due = 0;
   do {
     /* The push that lets the page leave the full queue announces it again; the few blocks until
        then have no whole system page inside. */
     if (mi_tf_state(word) == MI_TF_FULL) return true;
-    if (!is_worth_it(segment, page, word, round->all, &due)) return note_seen(segment, page, word);
+    if (!is_worth_it(segment, page, word, round->all)) return note_seen(segment, page, word);
     if (mi_tf_state(word) != MI_TF_NORMAL) return false;
     whole = word & MI_TF_WHOLE;
     /* Acquire: pairs with the release of each push; the threads that freed these blocks do not
@@ -207,9 +200,9 @@ static bool scavenge_page(mi_segment_t* segment, mi_page_t* page, const round_t*
   mi_block_t* list = mi_tf_list(word);
   size_t count = mi_tf_count(word);
   if (whole == 0) {
-    size_t bytes = (due - count_purged(page)) * page->block_size;
+    size_t bytes = (count - count_purged(page)) * page->block_size;
     mi_purge_spend(round->budget, 1 + (bytes >> MI_UNIT_SHIFT));
-    list = mi_page_make_holes(page, list, count, due);
+    list = mi_page_make_holes(page, list, count);
   }
   mi_race_window();
   bool done = note_seen(segment, page, word);
@@ -235,9 +228,9 @@ mi_fenced static bool is_at_rest(const mi_page_t* page) {
 }
 
 /* Whether a page at rest was so at the last look, too. */
-static bool was_at_rest(mi_segment_t* segment, mi_page_t* page) {
+static bool was_at_rest(mi_page_t* page) {
   uintptr_t word = atomic_load_explicit(&page->thread_free, memory_order_relaxed);
-  return has_rested(segment, page, word);
+  return has_rested(page, word);
 }
 
 /* Empties the owner's lists of a page at rest, so that all of its blocks are with other threads,
@@ -325,7 +318,7 @@ static rest_t scavenge_segment(mi_segment_t* segment, const round_t* round) {
     mi_page_t* page = &segment->pages[index];
     if (!is_at_rest(page)) {
       if (!scavenge_page(segment, page, round)) rest.again = true;
-    } else if (was_at_rest(segment, page) || round->all) {
+    } else if (was_at_rest(page) || round->all) {
       at_rest |= (uint64_t)1 << index;
     } else if (may_be_taken(segment)) {
       rest.for_purger++;

@@ -9,7 +9,7 @@
        page
      if only some are, in a page of blocks above MI_SMALL_SIZE_MAX, the system pages that lie in
        these are purged, with the links there (page/holes.h), and the rest is put back. Only for
-       blocks that were on the list at the last look, too
+       a list that has not changed since the last look
      of the block of a huge page all is purged but the system page that holds the link
 
    Smaller blocks are not worth that one by one. So of pages of these in which some block is alive,

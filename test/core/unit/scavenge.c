@@ -156,7 +156,7 @@ static int64_t look(size_t units) {
   return mi_scavenge_round(mi_scavenge_next(), &budget);
 }
 
-/* A block is purged at the second look: what was freed just before the first one may be needed again. */
+/* Blocks are purged at the second look, and not while others free more of the page: they may be needed again. */
 static void at_the_second_look(void) {
   enum { FREED = 3 };
   size = 30000;
@@ -170,10 +170,10 @@ static void at_the_second_look(void) {
     CHECK_EQ(pthread_create(&thread, NULL, free_it, blocks[freed]), 0);
     pthread_join(thread, NULL);
     CHECK_CMP(look(SIZE_MAX), >, 0);
-    for (size_t i = 0; i <= freed; i++) CHECK_EQ(is_purged(blocks[i]), i < freed);
+    for (size_t i = 0; i <= freed; i++) CHECK(!is_purged(blocks[i]));
   }
   CHECK_EQ(look(SIZE_MAX), 0);
-  CHECK(is_purged(blocks[FREED - 1]));
+  for (size_t i = 0; i < FREED; i++) CHECK(is_purged(blocks[i]));
   mi_heap_destroy(heap);
 }
 
