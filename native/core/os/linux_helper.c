@@ -52,6 +52,7 @@ typedef struct helper_s {
   /* The kernel makes it 0 when the thread will not touch its stack again. */
   _Alignas(64) _Atomic(uint32_t) alive;
   void (*fn)(void);
+  uint32_t number;
   /* The thread register points to the middle: there are the thread's id, and the guard of stack
      frames that compilers ask for. The C library would keep its own data of the thread here; the
      helper never asks for that. */
@@ -163,6 +164,9 @@ static long clone_helper(helper_t* helper, unsigned long flags) {
 #endif
 }
 
+/* Not among what is cleared in children: they go on with the next number. */
+static uint32_t last_number;
+
 bool mi_os_helper_start(void (*fn)(void)) {
   if (mi_os_fault()) return false;
   helper_t* helper = helpers.all;
@@ -174,6 +178,7 @@ bool mi_os_helper_start(void (*fn)(void)) {
   atomic_store_explicit(&helpers.starter, this_process(), memory_order_relaxed);
   uint64_t mask;
   helper->fn = fn;
+  helper->number = ++last_number;
   change_signals(&every_signal, &mask);
   atomic_store_explicit(&helper->alive, 1, memory_order_relaxed);
   long id = clone_helper(helper, CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_THREAD |
@@ -186,6 +191,20 @@ bool mi_os_helper_start(void (*fn)(void)) {
 }
 
 bool mi_os_is_helper(void) { return mi_os_thread_id() - (uintptr_t)&helpers < sizeof(helpers); }
+
+uint32_t mi_os_helper_number(void) {
+  size_t offset = mi_os_thread_id() - (uintptr_t)helpers.all;
+  return helpers.all[offset / sizeof(helper_t)].number;
+}
+
+bool mi_os_helper_lives_as(uint32_t number) {
+  for (helper_t* helper = helpers.all; helper < END; helper++) {
+    if (helper->number == number) {
+      return atomic_load_explicit(&helper->alive, memory_order_relaxed) != 0;
+    }
+  }
+  return false;
+}
 
 bool mi_os_helper_lives(void) {
   bool lives = false;
@@ -222,6 +241,9 @@ static _Atomic(uint32_t) alive;
 static _Thread_local bool is_helper;
 
 bool mi_os_is_helper(void) { return is_helper; }
+/* None of these is ever lost. */
+uint32_t mi_os_helper_number(void) { return 1; }
+bool mi_os_helper_lives_as(uint32_t number) { return number == 1 && mi_os_helper_lives(); }
 void mi_os_helper_prepare(void) {}
 bool mi_os_is_guest(void) { return false; } /* pthread_create works in no guest */
 

@@ -200,6 +200,9 @@ mi_os_identity_t mi_os_identity(void);
 
 /* Whether the calling thread is a helper. */
 bool mi_os_is_helper(void);
+/* The number of the calling thread, which is a helper. No other one has it, not in forked children
+   either. It is above 0. */
+uint32_t mi_os_helper_number(void);
 
 /* To be called once, as the process starts. */
 void mi_os_helper_prepare(void);
@@ -212,6 +215,8 @@ bool mi_os_helper_start(void (*fn)(void));
 bool mi_os_is_guest(void);
 /* Whether a helper is there, which the system may end at any time, though it seldom does. */
 bool mi_os_helper_lives(void);
+/* The same for the helper with this number. */
+bool mi_os_helper_lives_as(uint32_t number);
 /* Waits until every helper has ended. */
 void mi_os_helper_join(void);
 /* To be called in a forked child, which has no helper but those that it has started before this.

@@ -21,7 +21,7 @@ enum { LOOKS = 2 };
 /* How many rounds in a row found nothing, at most MOST_VAIN. Hints then are followed up later, by
    up to 2^MOST_VAIN times as long: in a program in which threads free each other's blocks now and
    then, and their owners look, there never is anything to be had. */
-enum { MOST_VAIN = 4 };
+enum { MOST_VAIN = 2 };
 static _Atomic(uint32_t) vain_rounds;
 
 /* A visit to the marked slots. */
@@ -37,36 +37,35 @@ typedef struct rest_s {
   size_t for_purger;
 } rest_t;
 
-/* Makes `due` no later than `at`, unless that is 0: nothing is ever purged. Sequentially
-   consistent, like the marks and what a round does with both: the announcer marks the chunk and
-   then reads the time; a round clears the time and then reads the marks. So one of the two sees the
-   other. */
-static bool make_due(_Atomic(int64_t)* due, int64_t at) {
-  int64_t present = atomic_load(due);
-  while (at != 0 && (present == 0 || at < present) &&
-         !atomic_compare_exchange_weak(due, &present, at)) {
-  }
+/* Says when a round is due, if none is. False if nothing is ever purged. Sequentially consistent,
+   like the marks and what a round does with both: the announcer marks the chunk and then reads the
+   time; a round clears the time and then reads the marks. So one of the two sees the other. */
+static bool make_due(_Atomic(int64_t)* due, unsigned looks) {
+  if (atomic_load(due) != 0) return true;
+  int64_t at = mi_purge_time(looks);
+  int64_t nothing = 0;
+  atomic_compare_exchange_strong(due, &nothing, at);
   return at != 0;
 }
 
-static void announce(mi_slot_ref_t ref, int64_t at, size_t units) {
+static void announce(mi_slot_ref_t ref, unsigned looks, size_t units) {
   atomic_fetch_or(&ref.chunk->to_scavenge, 1u << ref.index);
-  if (make_due(&next_due, at)) mi_purger_count(MI_WAITING_BLOCKS, units);
+  if (make_due(&next_due, looks)) mi_purger_count(MI_WAITING_BLOCKS, units);
 }
 
 static void announce_to_purger(mi_slot_ref_t ref, size_t units) {
   atomic_fetch_or(&ref.chunk->to_purger, 1u << ref.index);
-  if (make_due(&purger_due, mi_purge_time(LOOKS))) mi_purger_count(MI_WAITING_PAGES, units);
+  if (make_due(&purger_due, LOOKS)) mi_purger_count(MI_WAITING_PAGES, units);
 }
 
 void mi_scavenge_announce(mi_slot_ref_t ref, size_t bytes) {
   size_t units = bytes >> MI_UNIT_SHIFT;
-  announce(ref, mi_purge_time(LOOKS), units == 0 ? 1 : units);
+  announce(ref, LOOKS, units == 0 ? 1 : units);
 }
 
 void mi_scavenge_hint(mi_slot_ref_t ref) {
   uint32_t vain = atomic_load_explicit(&vain_rounds, memory_order_relaxed);
-  announce(ref, mi_purge_time((unsigned)LOOKS << vain), SOME_UNITS);
+  announce(ref, (unsigned)LOOKS << vain, SOME_UNITS);
 }
 
 /* Says that this round has found something. */
@@ -256,45 +255,48 @@ mi_fenced static bool take_at_rest(mi_page_t* page) {
   return true;
 }
 
+/* Whether the calling thread may take pages at rest of that owner: its own, or as the purger. */
+static bool may_take(const mi_segment_t* segment) {
+  return mi_segment_is_mine(segment) || (mi_os_is_helper() && mi_fence_is_usable());
+}
+
+static bool get_lock(mi_owner_lock_t* lock, bool mine) {
+  if (!mine) return mi_owner_try_lock(lock);
+  mi_owner_enter(lock);
+  return true;
+}
+
+static void give_lock(mi_owner_lock_t* lock, bool mine) {
+  if (mine) {
+    mi_owner_leave(lock);
+  } else {
+    mi_owner_unlock(lock);
+  }
+}
+
 /* Takes those of the `pages` that are at rest, which they were before the call, too: so the fence
-   in mi_owner_try_lock comes after the owner's stores. *taken: which. False if that cannot be done,
-   now or here. */
+   in mi_owner_try_lock comes after the owner's stores. *taken: which. False if the owner is to be
+   asked again. */
 static bool take_pages_at_rest(mi_segment_t* segment, uint64_t pages, uint64_t* taken) {
   mi_owner_lock_t* lock = mi_segment_lock(segment);
   if (lock == NULL) return true; /* it has no owner any more */
   bool mine = mi_segment_is_mine(segment);
-  if (mine) {
-    mi_owner_enter(lock);
-  } else if (!mi_os_is_helper() || !mi_owner_try_lock(lock)) {
-    return false;
-  }
+  if (!get_lock(lock, mine)) return !mi_owner_may_leave(lock);
   if (mi_segment_lock(segment) == lock) {
     for (pages &= mi_segment_pages_of_other(segment); pages != 0; pages &= pages - 1) {
       unsigned index = mi_ctz64(pages);
       if (take_at_rest(&segment->pages[index])) *taken |= (uint64_t)1 << index;
     }
   }
-  if (mine) {
-    mi_owner_leave(lock);
-  } else {
-    mi_owner_unlock(lock);
-  }
+  give_lock(lock, mine);
   return true;
-}
-
-/* Whether it is worth while that the purger tries to take pages of this segment. */
-static bool may_be_taken(const mi_segment_t* segment) {
-  const mi_owner_lock_t* lock = mi_segment_lock(segment);
-  return lock != NULL && mi_owner_may_leave(lock);
 }
 
 /* Purges those of the `pages` that are at rest. */
 static void
 scavenge_at_rest(mi_segment_t* segment, uint64_t pages, const round_t* round, rest_t* rest) {
   uint64_t taken = 0;
-  if (!take_pages_at_rest(segment, pages, &taken) && may_be_taken(segment)) {
-    rest->for_purger += mi_popcount64(pages);
-  }
+  if (!take_pages_at_rest(segment, pages, &taken)) rest->for_purger += mi_popcount64(pages);
   mi_race_window();
   for (; pages != 0; pages &= pages - 1) {
     unsigned index = mi_ctz64(pages);
@@ -313,16 +315,22 @@ scavenge_at_rest(mi_segment_t* segment, uint64_t pages, const round_t* round, re
 static rest_t scavenge_segment(mi_segment_t* segment, const round_t* round) {
   rest_t rest = {false, 0};
   uint64_t at_rest = 0;
+  bool takes = may_take(segment);
+  bool has_lock = mi_segment_lock(segment) != NULL;
   for (uint64_t pages = mi_segment_pages_of_other(segment); pages != 0; pages &= pages - 1) {
     unsigned index = mi_ctz64(pages);
     mi_page_t* page = &segment->pages[index];
-    if (!is_at_rest(page)) {
-      if (!scavenge_page(segment, page, round)) rest.again = true;
-    } else if (was_at_rest(page) || round->all) {
+    bool rests = has_lock && is_at_rest(page);
+    if (rests && takes && (was_at_rest(page) || round->all)) {
       at_rest |= (uint64_t)1 << index;
-    } else if (may_be_taken(segment)) {
-      rest.for_purger++;
+      continue;
     }
+    if (rests && mi_fence_is_usable()) {
+      rest.for_purger++;
+    } else if (rests && takes) {
+      rest.again = true;
+    }
+    if ((!rests || !takes) && !scavenge_page(segment, page, round)) rest.again = true;
   }
   if (at_rest != 0) scavenge_at_rest(segment, at_rest, round, &rest);
   return rest;
@@ -402,7 +410,7 @@ int64_t mi_scavenge_round(int64_t now, mi_purge_budget_t* budget) {
   uint32_t vain = atomic_load_explicit(&vain_rounds, memory_order_relaxed);
   if (vain < MOST_VAIN) atomic_store_explicit(&vain_rounds, vain + 1, memory_order_relaxed);
   if (!scavenge(&round)) {
-    make_due(&next_due, mi_purge_later(now));
+    atomic_store(&next_due, mi_purge_later(now));
     mi_purger_count(MI_WAITING_BLOCKS, MI_UNITS_PER_SEGMENT);
   }
   return mi_scavenge_next();

@@ -136,9 +136,7 @@ bool mi_chunks_reserve(mi_arena_t* arena) {
 }
 
 void mi_chunks_unreserve(const mi_arena_t* arena) {
-  for (size_t i = 0; i < arena->chunk_count; i++) {
-    mi_chunk_descriptor_leave(mi_chunk_at(arena->first_chunk + i));
-  }
+  mi_chunk_descriptors_remove(arena->first_chunk, arena->chunk_count);
 }
 
 void mi_chunks_publish(mi_arena_t* arena) {

@@ -60,6 +60,15 @@ bool mi_chunk_descriptors_add(size_t count, size_t* first) {
   return true;
 }
 
+void mi_chunk_descriptors_remove(size_t first, size_t count) {
+  size_t end = first + count;
+  if (atomic_compare_exchange_strong_explicit(&chunk_count, &end, first, memory_order_relaxed,
+                                              memory_order_relaxed)) {
+    return;
+  }
+  for (size_t i = 0; i < count; i++) mi_chunk_descriptor_leave(mi_chunk_at(first + i));
+}
+
 /* Descriptors that are vacant, or are about to be. */
 static _Atomic(size_t) vacant_count;
 

@@ -22,6 +22,10 @@ void mi_chunk_descriptor_leave(mi_chunk_t* chunk);
    mi_chunk_descriptor_take. */
 bool mi_chunk_descriptors_add(size_t count, size_t* first);
 
+/* Takes back what mi_chunk_descriptors_add did; if others have been added since, they stay, and are
+   vacant. */
+mi_cold void mi_chunk_descriptors_remove(size_t first, size_t count);
+
 /* Unmaps the descriptors. From then on there are no chunks, whatever memory is still mapped. */
 mi_cold void mi_chunk_directory_unmap(void);
 

@@ -51,60 +51,80 @@ mi_owner_lock_t* mi_owner_lock_begin(void) {
 void mi_owner_lock_end(mi_owner_lock_t* lock) {
   /* Release: as in mi_owner_leave. */
   atomic_store_explicit(&lock->inside, 0, memory_order_release);
-  atomic_store_explicit(&lock->inside_since, 0, memory_order_relaxed);
   atomic_store_explicit(&lock->taken, false, memory_order_release);
 }
 
-/* The system can only end a thread in a system call: here that is the fence, before the purger has
-   touched any list. */
-static void forget_lost_purger(mi_owner_lock_t* lock) {
-  if (!mi_os_helper_lives()) atomic_store_explicit(&lock->purger, false, memory_order_relaxed);
-}
+/* Whether that purger is lost. The system can only end a thread in a system call: here that is the
+   fence, before the purger has touched any list. */
+static bool is_lost(uint32_t purger) { return purger != 0 && !mi_os_helper_lives_as(purger); }
 
 void mi_owner_lock_wait(mi_owner_lock_t* lock) {
   enum { LONG = 100 };
-  for (unsigned round = 0; atomic_load_explicit(&lock->purger, memory_order_acquire); round++) {
-    mi_os_yield(round);
-    if (mi_unlikely(round > LONG)) forget_lost_purger(lock);
+  uint32_t purger;
+  unsigned round = 0;
+  while ((purger = atomic_load_explicit(&lock->purger, memory_order_acquire)) != 0) {
+    mi_os_yield(round++);
+    if (mi_unlikely(round > LONG && is_lost(purger))) {
+      atomic_compare_exchange_strong(&lock->purger, &purger, 0);
+    }
   }
 }
 
-static void note_inside(mi_owner_lock_t* lock, bool inside) {
+/* Takes the place of the purger, also from one that is lost. */
+static bool claim(mi_owner_lock_t* lock) {
+  uint32_t purger = atomic_load_explicit(&lock->purger, memory_order_relaxed);
+  if (purger != 0 && !is_lost(purger)) return false; /* another one, in its last round */
+  return atomic_compare_exchange_strong(&lock->purger, &purger, mi_os_helper_number());
+}
+
+enum { LONG_MS = 1000 };
+
+static void note_inside(mi_owner_lock_t* lock) {
+  uint32_t now = (uint32_t)mi_os_now();
+  uint32_t last = atomic_load_explicit(&lock->inside_until, memory_order_relaxed);
+  if (now - last >= LONG_MS) {
+    atomic_store_explicit(&lock->inside_since, now, memory_order_relaxed);
+  }
+  atomic_store_explicit(&lock->inside_until, now, memory_order_relaxed);
+}
+
+/* Begins a new row of looks. */
+static void note_outside(mi_owner_lock_t* lock) {
+  uint32_t last = atomic_load_explicit(&lock->inside_until, memory_order_relaxed);
+  atomic_store_explicit(&lock->inside_since, last, memory_order_relaxed);
+}
+
+bool mi_owner_may_leave(const mi_owner_lock_t* lock) {
   uint32_t since = atomic_load_explicit(&lock->inside_since, memory_order_relaxed);
-  if ((since != 0) == inside) return;
-  since = inside ? (uint32_t)mi_os_now() | 1 : 0;
-  atomic_store_explicit(&lock->inside_since, since, memory_order_relaxed);
+  uint32_t until = atomic_load_explicit(&lock->inside_until, memory_order_relaxed);
+  return mi_fence_is_usable() && until - since < LONG_MS;
 }
 
 bool mi_owner_try_lock(mi_owner_lock_t* lock) {
   mi_assert(mi_os_is_helper());
   if (!mi_fence_is_usable()) return false;
   if (mi_owner_is_inside(lock)) {
-    note_inside(lock, true);
+    note_inside(lock);
     return false;
   }
-  if (atomic_exchange(&lock->purger, true)) return false; /* another purger's, in its last round */
+  if (!claim(lock)) return false;
   mi_race_window();
   /* An owner that did not see `purger` had its fence after it looked; we see it inside. */
-  bool locked =
-      mi_fence_threads() && atomic_load_explicit(&lock->inside, memory_order_acquire) == 0;
-  note_inside(lock, !locked);
-  if (!locked) mi_owner_unlock(lock);
-  return locked;
+  if (mi_fence_threads() && atomic_load_explicit(&lock->inside, memory_order_acquire) == 0) {
+    note_outside(lock);
+    return true;
+  }
+  mi_owner_unlock(lock);
+  note_inside(lock);
+  return false;
 }
 
 void mi_owner_unlock(mi_owner_lock_t* lock) {
-  atomic_store_explicit(&lock->purger, false, memory_order_release);
-}
-
-bool mi_owner_may_leave(const mi_owner_lock_t* lock) {
-  enum { LONG_MS = 1000 };
-  uint32_t since = atomic_load_explicit(&lock->inside_since, memory_order_relaxed);
-  return mi_fence_is_usable() && (since == 0 || (uint32_t)mi_os_now() - since < LONG_MS);
+  atomic_store_explicit(&lock->purger, 0, memory_order_release);
 }
 
 static void forget(mi_owner_lock_t* lock, const mi_owner_lock_t* mine) {
-  atomic_store_explicit(&lock->purger, false, memory_order_relaxed);
+  atomic_store_explicit(&lock->purger, 0, memory_order_relaxed);
   if (lock != mine) mi_owner_lock_end(lock);
 }
 

@@ -17,11 +17,12 @@
    its owner ends, another one may have it. */
 typedef struct mi_owner_lock_s {
   _Alignas(64) _Atomic(uint32_t) inside; /* calls of the owner that are under way; written by it */
-  _Atomic(bool) purger;                  /* a purger has the lock, or tries to get it */
-  _Atomic(bool) taken;                   /* it is some thread's */
-  /* When a purger found the owner inside, as it has been at each look since; a time, its low 32
-     bits. 0: it was not. */
+  _Atomic(uint32_t) purger; /* the number of the helper that has the lock, or tries to; or 0 */
+  _Atomic(bool) taken;      /* it is some thread's */
+  /* When a purger first found the owner inside, and last, in a row of looks that were less than a
+     second apart; times, their low 32 bits. */
   _Atomic(uint32_t) inside_since;
+  _Atomic(uint32_t) inside_until;
 } mi_owner_lock_t;
 
 /* A lock for the calling thread. NULL if there is no memory. */
@@ -37,7 +38,7 @@ mi_inline void mi_owner_enter(mi_owner_lock_t* lock) {
   atomic_store_explicit(&lock->inside, inside + 1, memory_order_relaxed);
   atomic_signal_fence(memory_order_seq_cst); /* the purger has all threads fenced */
   /* Acquire: pairs with the release in mi_owner_unlock. */
-  if (mi_unlikely(atomic_load_explicit(&lock->purger, memory_order_acquire))) {
+  if (mi_unlikely(atomic_load_explicit(&lock->purger, memory_order_acquire) != 0)) {
     mi_owner_lock_wait(lock);
   }
 }
@@ -54,9 +55,9 @@ mi_inline bool mi_owner_is_inside(const mi_owner_lock_t* lock) {
    gives the lock back. False where threads cannot be fenced. */
 bool mi_owner_try_lock(mi_owner_lock_t* lock);
 void mi_owner_unlock(mi_owner_lock_t* lock);
-/* Whether it is worth while to try again some time later. Not where threads cannot be fenced; nor
-   if the owner has been inside for so long that it must be asleep there, in a function of the
-   program that miheap has called. */
+/* After a try that failed: whether it is worth while to try again some time later. Not where threads
+   cannot be fenced; nor if the owner has been inside for a second: then it must be asleep there, in
+   a function of the program that miheap has called. */
 bool mi_owner_may_leave(const mi_owner_lock_t* lock);
 
 /* The lock of a segment's owner, for a thread that has pinned the segment. If the caller has that

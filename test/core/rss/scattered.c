@@ -28,7 +28,7 @@ static void run(when_t when, size_t start, size_t least, size_t most, size_t all
   if (when != LATER) {
     mi_collect(true);
   } else {
-    for (int ms = 0; ms < 1000; ms += 10) {
+    for (int ms = 0; ms < 2000; ms += 10) {
       mi_free(mi_malloc(100));
       sleep_ms(10);
     }

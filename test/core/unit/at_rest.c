@@ -185,7 +185,8 @@ static void not_while_the_owner_is_inside(void) {
     CHECK_EQ(look().purged, 0);
     CHECK_CMP(purgers_next, >, 0);
   }
-  atomic_store(&lock->inside_since, (uint32_t)mi_os_now() - 1000);
+  atomic_store(&lock->inside_since,
+               (uint32_t)mi_os_now() - 1000); /* as if it was so at each look since then */
   purger_looks();
   CHECK_EQ(look().purged, 0);
   CHECK_EQ(purgers_next, 0);
@@ -193,7 +194,6 @@ static void not_while_the_owner_is_inside(void) {
   free_rest(COUNT - 1, COUNT); /* so the slot is looked at again */
   in_helper(mi_scavenge_all);
   CHECK_CMP(look().purged, >, 0);
-  CHECK_EQ(atomic_load(&lock->inside_since), 0);
   end(thread);
 }
 
@@ -223,22 +223,62 @@ static void owner_waits(void) {
   CHECK_EQ(pthread_create(&thread, NULL, enters, NULL), 0);
   while (!mi_owner_is_inside(some_lock)) mi_os_yield(100); /* it says so, and waits */
   usleep(20 * 1000);
-  CHECK(atomic_load(&some_lock->purger));
+  CHECK_CMP(atomic_load(&some_lock->purger), >, 0);
   atomic_store(&to_unlock, true);
   wait_for_other();
   pthread_join(thread, NULL);
   mi_os_helper_join();
   CHECK_EQ(atomic_load(&tries), 1);
-  CHECK(!mi_owner_is_inside(some_lock) && !atomic_load(&some_lock->purger));
+  CHECK(!mi_owner_is_inside(some_lock));
+  CHECK_EQ(atomic_load(&some_lock->purger), 0);
   mi_owner_lock_end(some_lock);
 }
 
-/* A purger that the system has ended, in the call in which it could. */
+static void waits_until_told(void) {
+  while (!atomic_load(&to_unlock)) mi_os_yield(100);
+}
+
+/* A purger that the system has ended, in the call in which it could, while there is another one. */
 static void owner_does_not_wait_for_a_lost_purger(void) {
+  enum { LOST = 1000000 };
   mi_owner_lock_t* lock = mi_heap_get_backing()->segments->lock;
-  atomic_store(&lock->purger, true);
+  atomic_store(&to_unlock, false);
+  CHECK(mi_os_helper_start(waits_until_told));
+  atomic_store(&lock->purger, LOST);
   mi_collect(false);
-  CHECK(!atomic_load(&lock->purger));
+  CHECK_EQ(atomic_load(&lock->purger), 0);
+  atomic_store(&to_unlock, true);
+  mi_os_helper_join();
+}
+
+/* Neither does the next purger. */
+static void purger_takes_the_place_of_a_lost_one(void) {
+  enum { LOST = 1000000 };
+  some_lock = mi_owner_lock_begin();
+  atomic_store(&some_lock->purger, LOST);
+  atomic_store(&tries, 0);
+  atomic_store(&to_unlock, true);
+  in_helper(locks_until_told);
+  CHECK_EQ(atomic_load(&tries), 1);
+  mi_owner_lock_end(some_lock);
+}
+
+/* Long ago the owner was inside for long, at the look that was the last one then. */
+static void what_was_long_ago_does_not_count(void) {
+  pthread_t thread = begin(does_nothing);
+  mi_owner_lock_t* lock = sleepers_heap->segments->lock;
+  uint32_t now = (uint32_t)mi_os_now();
+  atomic_store(&lock->inside_since, now - 10000);
+  atomic_store(&lock->inside_until, now - 5000);
+  free_rest(0, COUNT);
+  mi_scavenge_all();
+  mi_owner_enter(lock);
+  purger_looks();
+  CHECK_CMP(purgers_next, >, 0); /* it has been inside for one look only */
+  mi_owner_leave(lock);
+  purger_looks();
+  CHECK_CMP(look().purged, >, 0);
+  end(thread);
 }
 
 /* There are as many as threads at a time, and each is one thread's. */
@@ -292,9 +332,9 @@ static void allocs_and_frees(void) {
 /* The thread that forks was just about to lose its lists to a thread that is lost. */
 static void forked_while_locked(void) {
   mi_owner_lock_t* lock = mi_heap_get_backing()->segments->lock;
-  atomic_store(&lock->purger, true);
+  atomic_store(&lock->purger, 1000000);
   pid_t child = fork_and(allocs_and_frees);
-  atomic_store(&lock->purger, false);
+  atomic_store(&lock->purger, 0);
   end_child(child);
 }
 
@@ -387,7 +427,9 @@ int main(void) {
   not_with_a_living_block();
   at_the_second_look();
   not_while_the_owner_is_inside();
+  what_was_long_ago_does_not_count();
   owner_does_not_wait_for_a_lost_purger();
+  purger_takes_the_place_of_a_lost_one();
   forked_while_locked();
   forked_while_a_page_was_taken();
   /* It cannot follow threads that start in a child of a threaded process. */
