@@ -27,6 +27,7 @@ bit marked;      /* a round is to look at the page */
 byte inside;
 bit other;
 bit on_its_way; /* the owner has looked at `other`, and its store to `inside` is still on the way */
+bit late;       /* the owner has freed a block, and its store to the list is still on the way */
 
 /* What the model knows and the program does not. */
 byte alive = BLOCKS;
@@ -90,8 +91,13 @@ active proctype owner() {
         used++;
         atomic { HOLDS(all_dead, !purging); in_hands--; alive++ }
      :: atomic { alive > 0 -> alive--; in_hands++ } /* free */
-        list++;
-        atomic { used--; in_hands-- }
+        if
+        :: list++;
+           atomic { used--; in_hands-- }
+        :: /* as some processors do, until they execute a fence */
+           atomic { used--; late = 1 }
+           atomic { list++; late = 0; in_hands-- }
+        fi
      :: enter();
         collect();
         if
@@ -135,7 +141,7 @@ inline try_lock() {
   if
   :: locked ->
 #ifndef NO_FENCE
-     !on_its_way;
+     !on_its_way && !late;
 #endif
      if
 #ifndef LOOK_BLINDLY
@@ -148,8 +154,15 @@ inline try_lock() {
 }
 
 inline take_at_rest() {
+  rests = AT_REST;
+#ifndef FENCE_ONCE
   if
-  :: AT_REST ->
+  :: rests -> !late
+  :: else
+  fi;
+#endif
+  if
+  :: rests && AT_REST ->
      seen = count;
      atomic {
        if
@@ -163,12 +176,13 @@ inline take_at_rest() {
      fi;
      seen = 0
   :: else
-  fi
+  fi;
+  rests = 0
 }
 
 active [PURGERS] proctype purger() {
   byte seen;
-  bit locked, taken;
+  bit locked, taken, rests;
   do
   :: marked ->
      marked = 0;

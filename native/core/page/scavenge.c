@@ -274,16 +274,32 @@ static void give_lock(mi_owner_lock_t* lock, bool mine) {
   }
 }
 
-/* Takes those of the `pages` that are at rest, which they were before the call, too: so the fence
-   in mi_owner_try_lock comes after the owner's stores. *taken: which. False if the owner is to be
-   asked again. */
+static uint64_t pages_at_rest(mi_segment_t* segment, uint64_t pages) {
+  uint64_t found = 0;
+  for (pages &= mi_segment_pages_of_other(segment); pages != 0; pages &= pages - 1) {
+    unsigned index = mi_ctz64(pages);
+    if (is_at_rest(&segment->pages[index])) found |= (uint64_t)1 << index;
+  }
+  return found;
+}
+
+/* Those of the `pages` that are at rest, and with which the owner is done. It may have freed a block
+   just now, without its lock: some processors let others see sooner that it counted the block than
+   that it put it on a list. The fence is after both. The caller has the lock. */
+static uint64_t settled_pages(mi_segment_t* segment, uint64_t pages, bool mine) {
+  uint64_t found = pages_at_rest(segment, pages);
+  return found == 0 || mine || mi_fence_threads() ? found : 0;
+}
+
+/* Takes those of the `pages` that are at rest. *taken: which. False if the owner is to be asked
+   again. */
 static bool take_pages_at_rest(mi_segment_t* segment, uint64_t pages, uint64_t* taken) {
   mi_owner_lock_t* lock = mi_segment_lock(segment);
   if (lock == NULL) return true; /* it has no owner any more */
   bool mine = mi_segment_is_mine(segment);
   if (!get_lock(lock, mine)) return !mi_owner_may_leave(lock);
   if (mi_segment_lock(segment) == lock) {
-    for (pages &= mi_segment_pages_of_other(segment); pages != 0; pages &= pages - 1) {
+    for (pages = settled_pages(segment, pages, mine); pages != 0; pages &= pages - 1) {
       unsigned index = mi_ctz64(pages);
       if (take_at_rest(&segment->pages[index])) *taken |= (uint64_t)1 << index;
     }

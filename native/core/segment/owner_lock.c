@@ -54,7 +54,7 @@ void mi_owner_lock_end(mi_owner_lock_t* lock) {
   atomic_store_explicit(&lock->taken, false, memory_order_release);
 }
 
-/* Whether that purger is lost. The system can only end a thread in a system call: here that is the
+/* Whether that purger is lost. The system can only end a thread in a system call: here that is a
    fence, before the purger has touched any list. */
 static bool is_lost(uint32_t purger) { return purger != 0 && !mi_os_helper_lives_as(purger); }
 

@@ -51,8 +51,9 @@ mi_inline bool mi_owner_is_inside(const mi_owner_lock_t* lock) {
   return atomic_load_explicit(&lock->inside, memory_order_relaxed) != 0;
 }
 
-/* For the purger: whether it has the lock. If so, it must neither wait nor call the system until it
-   gives the lock back. False where threads cannot be fenced. */
+/* For the purger: whether it has the lock. If so, it must neither wait, nor call the system but for
+   a fence before it touches any list, until it gives the lock back. False where threads cannot be
+   fenced. */
 bool mi_owner_try_lock(mi_owner_lock_t* lock);
 void mi_owner_unlock(mi_owner_lock_t* lock);
 /* After a try that failed: whether it is worth while to try again some time later. Not where threads
