@@ -138,7 +138,11 @@ static bool show_block(const mi_visit_t* visit, const mi_heap_t* heap, const mi_
   return visit->visitor(heap, area, block, area->block_size, visit->arg);
 }
 
-bool mi_page_visit(const mi_visit_t* visit, const mi_heap_t* heap, mi_page_t* page) {
+/* Shows the page and, if visit->blocks is set, its live blocks. `heap` is what the visitor gets,
+   NULL for an abandoned page. The page must neither end nor change owners meanwhile; its lists may
+   change, also by the visitor. A block is shown if it is alive from the start until its turn. False
+   if the visitor returned false. */
+static bool visit_page(const mi_visit_t* visit, const mi_heap_t* heap, mi_page_t* page) {
   free_set_t set;
   page->began_anew = page->collected = false;
   start_set(&set, page);
@@ -204,7 +208,7 @@ bool mi_heap_visit(mi_heap_t* heap, const mi_visit_t* visit) {
   heap->visiting = true;
   bool all = true;
   for (mi_page_t* page = first; page != NULL && all; page = page->visit_next) {
-    all = mi_page_visit(visit, heap, page);
+    all = visit_page(visit, heap, page);
   }
   all = all && mi_communal_for_each(heap, visit_communal, (void*)visit);
   heap->visiting = false;
@@ -224,7 +228,7 @@ static bool visit_segment(mi_segment_t* segment, void* arg) {
   for (uint64_t pages = mi_segment_pages(segment); pages != 0; pages &= pages - 1) {
     mi_page_t* page = &segment->pages[mi_ctz64(pages)];
     if (visit->tag >= 0 && page->tag != visit->tag) continue;
-    if (!mi_page_visit(visit->visit, NULL, page)) return false;
+    if (!visit_page(visit->visit, NULL, page)) return false;
   }
   return true;
 }

@@ -12,12 +12,6 @@ typedef struct mi_visit_s {
   bool blocks; /* also the live blocks, not only areas */
 } mi_visit_t;
 
-/* Shows the page and, if visit->blocks is set, its live blocks. `heap` is what the visitor gets,
-   NULL for an abandoned page. The page must neither end nor change owners meanwhile; its lists may
-   change, also by the visitor. A block is shown if it is alive from the start until its turn. False
-   if the visitor returned false. */
-bool mi_page_visit(const mi_visit_t* visit, const mi_heap_t* heap, mi_page_t* page);
-
 /* Shows every page that the heap has now, and its communal blocks. The visitor may allocate and
    free: until the visit ends no page of the heap is given back, and pages that the heap gets
    meanwhile are not shown. Not to be called while the heap is being visited. False if the visitor
