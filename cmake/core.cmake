@@ -3,7 +3,7 @@
 if(CMAKE_SYSTEM_NAME STREQUAL "Linux")
   set(MI_OS_SOURCES native/core/os/linux_memory.c native/core/os/linux_system.c native/core/os/linux_thread.c
                     native/core/os/linux_library.c native/core/os/linux_process.c native/core/os/linux_clock.c
-                    native/core/os/linux_elf.c native/core/os/linux_helper.c)
+                    native/core/os/linux_elf.c native/core/os/linux_helper.c native/core/os/linux_alone.c)
 else()
   message(FATAL_ERROR "miheap has no platform layer for ${CMAKE_SYSTEM_NAME} yet: see native/core/os/port.h")
 endif()

@@ -11,7 +11,7 @@
 #include <sys/prctl.h>
 #include <time.h>
 
-#include "os/linux.h"
+#include "os/linux_helper.h"
 #include "os/rare.h"
 
 static const char name[] = "miheap-purge"; /* 15 characters at most */
@@ -53,6 +53,7 @@ typedef struct helper_s {
   _Alignas(64) _Atomic(uint32_t) alive;
   void (*fn)(void);
   uint32_t number;
+  uintptr_t first_thread_word; /* of mi_linux_first_thread_word */
   /* The thread register points to the middle: there are the thread's id, and the guard of stack
      frames that compilers ask for. The C library would keep its own data of the thread here; the
      helper never asks for that. */
@@ -114,6 +115,7 @@ __attribute__((used)) static _Noreturn void begin(helper_t* helper) {
   give_up_priority();
   mi_linux_call(SYS_prctl, PR_SET_NAME, (long)name, 0, 0, 0, 0);
   helper->fn();
+  mi_linux_end_if_alone(helper->first_thread_word);
   leave();
 }
 
@@ -179,6 +181,7 @@ bool mi_os_helper_start(void (*fn)(void)) {
   uint64_t mask;
   helper->fn = fn;
   helper->number = ++last_number;
+  helper->first_thread_word = mi_linux_first_thread_word();
   change_signals(&every_signal, &mask);
   atomic_store_explicit(&helper->alive, 1, memory_order_relaxed);
   long id = clone_helper(helper, CLONE_VM | CLONE_FS | CLONE_FILES | CLONE_SIGHAND | CLONE_THREAD |
@@ -192,10 +195,14 @@ bool mi_os_helper_start(void (*fn)(void)) {
 
 bool mi_os_is_helper(void) { return mi_os_thread_id() - (uintptr_t)&helpers < sizeof(helpers); }
 
-uint32_t mi_os_helper_number(void) {
+static const helper_t* this_helper(void) {
   size_t offset = mi_os_thread_id() - (uintptr_t)helpers.all;
-  return helpers.all[offset / sizeof(helper_t)].number;
+  return &helpers.all[offset / sizeof(helper_t)];
 }
+
+uint32_t mi_os_helper_number(void) { return this_helper()->number; }
+
+void mi_os_helper_end_if_alone(void) { mi_linux_end_if_alone(this_helper()->first_thread_word); }
 
 bool mi_os_helper_lives_as(uint32_t number) {
   for (helper_t* helper = helpers.all; helper < END; helper++) {
@@ -241,6 +248,7 @@ static _Atomic(uint32_t) alive;
 static _Thread_local bool is_helper;
 
 bool mi_os_is_helper(void) { return is_helper; }
+void mi_os_helper_end_if_alone(void) {}
 /* None of these is ever lost. */
 uint32_t mi_os_helper_number(void) { return 1; }
 bool mi_os_helper_lives_as(uint32_t number) { return number == 1 && mi_os_helper_lives(); }

@@ -203,6 +203,10 @@ bool mi_os_is_helper(void);
 /* The number of the calling thread, which is a helper. No other one has it, not in forked children
    either. It is above 0. */
 uint32_t mi_os_helper_number(void);
+/* For a helper, now and then: if all threads of the program have ended, but not the process, ends it
+   with the exit status of the first one, as it would have without a helper. Only if that one has
+   started the helper. */
+void mi_os_helper_end_if_alone(void);
 
 /* To be called once, as the process starts. */
 void mi_os_helper_prepare(void);

@@ -76,6 +76,7 @@ static bool change(uint32_t from, uint32_t to) {
    word. */
 static bool sleep_until_woken(uint32_t awake) {
   uint32_t asleep = with_state(awake, ASLEEP);
+  mi_os_helper_end_if_alone();
   change(with_state(awake, STALE), awake);
   if (!change(awake, asleep)) return false;
   mi_race_window();
@@ -96,6 +97,7 @@ static bool is_at_work(uint32_t word, uint32_t awake) {
 static bool wait_until(int64_t due, uint32_t awake) {
   uint32_t word = atomic_load(&state);
   if (!is_at_work(word, awake)) return false;
+  mi_os_helper_end_if_alone();
   mi_os_wait(&state, word, due - mi_os_now() + GRACE_MS);
   return is_at_work(atomic_load(&state), awake);
 }
