@@ -218,10 +218,8 @@ static bool complete(mi_heap_t* heap, mi_page_t* page) {
   mi_page_leave_full(heap, page);
   if (mi_page_has_come_back(page)) {
     collect_and_retire(page);
-  } else if (mi_page_is_worth_sharing(page)) {
+  } else {
     mi_page_share(page);
-  } else if (mi_page_watch(heap, page)) {
-    mi_page_retire(page);
   }
   return true;
 }

@@ -87,8 +87,7 @@ bool mi_heap_shares(const mi_heap_t* heap, const mi_page_t* page) {
 }
 
 static bool will_be_shared(const mi_heap_t* heap, const mi_page_t* page) {
-  bool wanted = (page->shared_credit > 0 && page->reserved > 1) || mi_heap_shares(heap, page);
-  return wanted && mi_page_is_worth_sharing(page);
+  return (page->shared_credit > 0 && page->reserved > 1) || mi_heap_shares(heap, page);
 }
 
 bool mi_page_to_full(mi_heap_t* heap, mi_page_t* page) {

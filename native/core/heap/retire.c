@@ -159,8 +159,7 @@ bool mi_page_watch(mi_heap_t* heap, mi_page_t* page) {
   if (others > 0 || others_told(heap)) mi_heap_others_free(heap);
   bool some =
       others > 0 && (alive <= FEW || mi_page_others_prevail(page->capacity - page->used, others));
-  bool can_share =
-      page->free == NULL && page->capacity == page->reserved && mi_page_is_worth_sharing(page);
+  bool can_share = page->free == NULL && page->capacity == page->reserved;
   if (can_share && (some || mi_heap_shares(heap, page))) {
     mi_page_share(page);
   } else if ((others > 0 || alive > FEW) && !mi_page_is_shared(page)) {

@@ -3,7 +3,6 @@
 #ifndef MI_PAGE_H
 #define MI_PAGE_H
 
-#include "os/fence.h"
 #include "page/block.h"
 #include "page/size_class.h"
 #include "segment/owner_lock.h"
@@ -40,12 +39,6 @@ mi_inline uint8_t mi_page_flags(const mi_page_t* page) {
 }
 mi_inline bool mi_page_is_shared(const mi_page_t* page) {
   return (mi_page_flags(page) & MI_PAGE_SHARED) != 0;
-}
-
-/* Whether it is of use that the page is SHARED while others free in it. Not where the purger takes
-   what the owner freed, too (page/scavenge.h), which it does only if all of the page is free. */
-mi_inline bool mi_page_is_worth_sharing(const mi_page_t* page) {
-  return mi_page_is_coarse(page) || !mi_fence_is_usable();
 }
 
 /* Whether other threads free so much that the page should be SHARED: each free by the owner then
