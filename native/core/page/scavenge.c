@@ -37,15 +37,17 @@ typedef struct rest_s {
   size_t for_purger;
 } rest_t;
 
-/* Says when a round is due, if none is. False if nothing is ever purged. Sequentially consistent,
-   like the marks and what a round does with both: the announcer marks the chunk and then reads the
-   time; a round clears the time and then reads the marks. So one of the two sees the other. */
+/* Says when a round is due, unless one is sooner. False if nothing is ever purged. Sequentially
+   consistent, like the marks and what a round does with both: the announcer marks the chunk and then
+   reads the time; a round clears the time and then reads the marks. So one of the two sees the
+   other. */
 static bool make_due(_Atomic(int64_t)* due, unsigned looks) {
-  if (atomic_load(due) != 0) return true;
   int64_t at = mi_purge_time(looks);
-  int64_t nothing = 0;
-  atomic_compare_exchange_strong(due, &nothing, at);
-  return at != 0;
+  int64_t found = atomic_load(due);
+  while (at != 0 && (found == 0 || at < found) &&
+         !atomic_compare_exchange_strong(due, &found, at)) {
+  }
+  return found != 0 || at != 0;
 }
 
 static void announce(mi_slot_ref_t ref, unsigned looks, size_t units) {
@@ -96,10 +98,10 @@ static size_t count_purged(const mi_page_t* page) {
   return atomic_load_explicit(&page->purged, memory_order_relaxed);
 }
 
-/* What page->seen is for a list: most likely another number than for any that the next look may
-   find. */
+/* What page->seen is for a list: not 0, and most likely another number than for any that the next
+   look may find. */
 static uint8_t signature(uintptr_t word) {
-  return (uint8_t)(word * UINT64_C(0x9e3779b97f4a7c15) >> 56);
+  return (uint8_t)(word * UINT64_C(0x9e3779b97f4a7c15) >> 56) | 1;
 }
 
 static bool was_seen(const mi_page_t* page, uintptr_t word) {

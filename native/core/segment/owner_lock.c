@@ -5,6 +5,7 @@
 #include "os/os.h"
 #include "os/rare.h"
 #include "segment/memory.h"
+#include "segment/purge.h"
 
 /* Locks in one piece. The first ones are static: most programs need no others. */
 enum { FEW = 4, MANY = 63 };
@@ -49,6 +50,7 @@ mi_owner_lock_t* mi_owner_lock_begin(void) {
 }
 
 void mi_owner_lock_end(mi_owner_lock_t* lock) {
+  atomic_store_explicit(&lock->inside_since, 0, memory_order_relaxed);
   /* Release: as in mi_owner_leave. */
   atomic_store_explicit(&lock->inside, 0, memory_order_release);
   atomic_store_explicit(&lock->taken, false, memory_order_release);
@@ -79,25 +81,33 @@ static bool claim(mi_owner_lock_t* lock) {
 
 enum { LONG_MS = 1000 };
 
+/* Never 0. */
+static uint32_t time_now(void) { return (uint32_t)mi_os_now() | 1; }
+
+/* How long after a look the next one still belongs to the same row: the next round comes by then. */
+static uint32_t gap_in_row(void) {
+  int64_t next = mi_purge_time(MI_PURGE_LOOKS);
+  return LONG_MS + (next == 0 ? 0 : (uint32_t)(next - mi_os_now()));
+}
+
 static void note_inside(mi_owner_lock_t* lock) {
-  uint32_t now = (uint32_t)mi_os_now();
+  uint32_t now = time_now();
+  uint32_t since = atomic_load_explicit(&lock->inside_since, memory_order_relaxed);
   uint32_t last = atomic_load_explicit(&lock->inside_until, memory_order_relaxed);
-  if (now - last >= LONG_MS) {
+  if (since == 0 || now - last >= gap_in_row()) {
     atomic_store_explicit(&lock->inside_since, now, memory_order_relaxed);
   }
   atomic_store_explicit(&lock->inside_until, now, memory_order_relaxed);
 }
 
-/* Begins a new row of looks. */
 static void note_outside(mi_owner_lock_t* lock) {
-  uint32_t last = atomic_load_explicit(&lock->inside_until, memory_order_relaxed);
-  atomic_store_explicit(&lock->inside_since, last, memory_order_relaxed);
+  atomic_store_explicit(&lock->inside_since, 0, memory_order_relaxed);
 }
 
 bool mi_owner_may_leave(const mi_owner_lock_t* lock) {
   uint32_t since = atomic_load_explicit(&lock->inside_since, memory_order_relaxed);
   uint32_t until = atomic_load_explicit(&lock->inside_until, memory_order_relaxed);
-  return mi_fence_is_usable() && until - since < LONG_MS;
+  return mi_fence_is_usable() && (since == 0 || until - since < LONG_MS);
 }
 
 bool mi_owner_try_lock(mi_owner_lock_t* lock) {

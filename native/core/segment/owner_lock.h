@@ -19,8 +19,8 @@ typedef struct mi_owner_lock_s {
   _Alignas(64) _Atomic(uint32_t) inside; /* calls of the owner that are under way; written by it */
   _Atomic(uint32_t) purger; /* the number of the helper that has the lock, or tries to; or 0 */
   _Atomic(bool) taken;      /* it is some thread's */
-  /* When a purger first found the owner inside, and last, in a row of looks that were less than a
-     second apart; times, their low 32 bits. */
+  /* When a purger first found the owner inside, and last, in a row of looks; 0: at its last look it
+     did not. Times, their low 32 bits. */
   _Atomic(uint32_t) inside_since;
   _Atomic(uint32_t) inside_until;
 } mi_owner_lock_t;
