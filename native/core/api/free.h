@@ -55,6 +55,8 @@ mi_inline void mi_free_inline(void* p) {
     mi_block_t* block = p;
     mi_block_set_next(page, block, page->local_free);
     page->local_free = block;
+    /* The purger, after a fence of all threads, goes by `used` (page/scavenge.c). */
+    atomic_signal_fence(memory_order_release);
     if (mi_unlikely(--page->used == 0) && page->retire_expire == 0) mi_page_retire(page);
     return;
   }

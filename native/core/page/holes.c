@@ -70,9 +70,13 @@ mi_block_t* mi_page_make_holes(mi_page_t* page, mi_block_t* list, size_t count) 
   uint8_t numbers[MI_HOLES_MOST];
   /* Asked again: the page may be another one than that which was found worth it. */
   if (!can_have_holes(page)) return list;
-  /* 0, too, if the owner is about to fill the holes of the list before. */
   size_t length = read_list(page, list, count, numbers);
-  if (length == 0) return list;
+  if (length == 0) {
+    /* The program has broken the list, or the owner is about to fill the holes of the one before.
+       The page is not looked at again before there is more on it. */
+    atomic_store_explicit(&page->purged, (uint8_t)count, memory_order_relaxed);
+    return list;
+  }
   /* Of the list itself: holes are older than all of it. */
   size_t before = count - length;
   size_t purged = atomic_load_explicit(&page->purged, memory_order_relaxed);

@@ -262,10 +262,10 @@ static bool may_take(const mi_segment_t* segment) {
   return mi_segment_is_mine(segment) || (mi_os_is_helper() && mi_fence_is_usable());
 }
 
-static bool get_lock(mi_owner_lock_t* lock, bool mine) {
+static mi_owner_try_t get_lock(mi_owner_lock_t* lock, bool mine) {
   if (!mine) return mi_owner_try_lock(lock);
   mi_owner_enter(lock);
-  return true;
+  return MI_OWNER_LOCKED;
 }
 
 static void give_lock(mi_owner_lock_t* lock, bool mine) {
@@ -299,7 +299,8 @@ static bool take_pages_at_rest(mi_segment_t* segment, uint64_t pages, uint64_t* 
   mi_owner_lock_t* lock = mi_segment_lock(segment);
   if (lock == NULL) return true; /* it has no owner any more */
   bool mine = mi_segment_is_mine(segment);
-  if (!get_lock(lock, mine)) return !mi_owner_may_leave(lock);
+  mi_owner_try_t got = get_lock(lock, mine);
+  if (got != MI_OWNER_LOCKED) return got == MI_OWNER_GIVEN_UP;
   if (mi_segment_lock(segment) == lock) {
     for (pages = settled_pages(segment, pages, mine); pages != 0; pages &= pages - 1) {
       unsigned index = mi_ctz64(pages);

@@ -5,7 +5,6 @@
 #include "os/os.h"
 #include "os/rare.h"
 #include "segment/memory.h"
-#include "segment/purge.h"
 
 /* Locks in one piece. The first ones are static: most programs need no others. */
 enum { FEW = 4, MANY = 63 };
@@ -50,7 +49,7 @@ mi_owner_lock_t* mi_owner_lock_begin(void) {
 }
 
 void mi_owner_lock_end(mi_owner_lock_t* lock) {
-  atomic_store_explicit(&lock->inside_since, 0, memory_order_relaxed);
+  atomic_store_explicit(&lock->seen_inside, 0, memory_order_relaxed);
   /* Release: as in mi_owner_leave. */
   atomic_store_explicit(&lock->inside, 0, memory_order_release);
   atomic_store_explicit(&lock->taken, false, memory_order_release);
@@ -79,54 +78,31 @@ static bool claim(mi_owner_lock_t* lock) {
   return atomic_compare_exchange_strong(&lock->purger, &purger, mi_os_helper_number());
 }
 
-enum { LONG_MS = 1000 };
-
-/* Never 0. */
-static uint32_t time_now(void) { return (uint32_t)mi_os_now() | 1; }
-
-/* How long after a look the next one still belongs to the same row: the next round comes by then. */
-static uint32_t gap_in_row(void) {
-  int64_t next = mi_purge_time(MI_PURGE_LOOKS);
-  return LONG_MS + (next == 0 ? 0 : (uint32_t)(next - mi_os_now()));
-}
-
-static void note_inside(mi_owner_lock_t* lock) {
-  uint32_t now = time_now();
-  uint32_t since = atomic_load_explicit(&lock->inside_since, memory_order_relaxed);
-  uint32_t last = atomic_load_explicit(&lock->inside_until, memory_order_relaxed);
-  if (since == 0 || now - last >= gap_in_row()) {
-    atomic_store_explicit(&lock->inside_since, now, memory_order_relaxed);
+/* The owner was found inside: what to do about that. */
+static mi_owner_try_t note_inside(mi_owner_lock_t* lock, uint32_t inside) {
+  enum { LONG_MS = 1000 };
+  uint32_t now = (uint32_t)mi_os_now();
+  if (atomic_load_explicit(&lock->seen_inside, memory_order_relaxed) != inside) {
+    atomic_store_explicit(&lock->seen_inside, inside, memory_order_relaxed);
+    atomic_store_explicit(&lock->seen_since, now, memory_order_relaxed);
   }
-  atomic_store_explicit(&lock->inside_until, now, memory_order_relaxed);
+  uint32_t since = atomic_load_explicit(&lock->seen_since, memory_order_relaxed);
+  return now - since < LONG_MS ? MI_OWNER_LATER : MI_OWNER_GIVEN_UP;
 }
 
-static void note_outside(mi_owner_lock_t* lock) {
-  atomic_store_explicit(&lock->inside_since, 0, memory_order_relaxed);
-}
-
-bool mi_owner_may_leave(const mi_owner_lock_t* lock) {
-  uint32_t since = atomic_load_explicit(&lock->inside_since, memory_order_relaxed);
-  uint32_t until = atomic_load_explicit(&lock->inside_until, memory_order_relaxed);
-  return mi_fence_is_usable() && (since == 0 || until - since < LONG_MS);
-}
-
-bool mi_owner_try_lock(mi_owner_lock_t* lock) {
+mi_owner_try_t mi_owner_try_lock(mi_owner_lock_t* lock) {
   mi_assert(mi_os_is_helper());
-  if (!mi_fence_is_usable()) return false;
-  if (mi_owner_is_inside(lock)) {
-    note_inside(lock);
-    return false;
-  }
-  if (!claim(lock)) return false;
+  if (!mi_fence_is_usable()) return MI_OWNER_GIVEN_UP;
+  uint32_t inside = atomic_load_explicit(&lock->inside, memory_order_relaxed);
+  if ((inside & MI_OWNER_CALLS) != 0) return note_inside(lock, inside);
+  if (!claim(lock)) return MI_OWNER_LATER;
   mi_race_window();
   /* An owner that did not see `purger` had its fence after it looked; we see it inside. */
-  if (mi_fence_threads() && atomic_load_explicit(&lock->inside, memory_order_acquire) == 0) {
-    note_outside(lock);
-    return true;
-  }
+  bool fenced = mi_fence_threads();
+  inside = atomic_load_explicit(&lock->inside, memory_order_acquire);
+  if (fenced && (inside & MI_OWNER_CALLS) == 0) return MI_OWNER_LOCKED;
   mi_owner_unlock(lock);
-  note_inside(lock);
-  return false;
+  return fenced ? note_inside(lock, inside) : MI_OWNER_GIVEN_UP;
 }
 
 void mi_owner_unlock(mi_owner_lock_t* lock) {

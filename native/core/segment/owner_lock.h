@@ -16,14 +16,27 @@
 /* A lock. It is not unmapped before the library ends, so any thread may read it at any time; when
    its owner ends, another one may have it. */
 typedef struct mi_owner_lock_s {
-  _Alignas(64) _Atomic(uint32_t) inside; /* calls of the owner that are under way; written by it */
+  /* Written by the owner: its calls that are under way (MI_OWNER_CALLS), and above these bits how
+     many have ended. So two looks that find the same number, and a call, find the same call. */
+  _Alignas(64) _Atomic(uint32_t) inside;
   _Atomic(uint32_t) purger; /* the number of the helper that has the lock, or tries to; or 0 */
   _Atomic(bool) taken;      /* it is some thread's */
-  /* When a purger first found the owner inside, and last, in a row of looks; 0: at its last look it
-     did not. Times, their low 32 bits. */
-  _Atomic(uint32_t) inside_since;
-  _Atomic(uint32_t) inside_until;
+  /* What `inside` was when a purger last found the owner there, and the time at which it first found
+     that, in milliseconds, its low 32 bits. Purgers write both. */
+  _Atomic(uint32_t) seen_inside;
+  _Atomic(uint32_t) seen_since;
 } mi_owner_lock_t;
+
+enum { MI_OWNER_CALLS = (1 << 20) - 1 };
+
+/* What a try of the purger to take a lock comes to. */
+typedef enum mi_owner_try_e {
+  MI_OWNER_LOCKED,
+  MI_OWNER_LATER, /* it is worth while to try again some time later */
+  /* Threads cannot be fenced; or the owner has been in one call for a second: then it must be asleep
+     there, in a function of the program that miheap has called. */
+  MI_OWNER_GIVEN_UP,
+} mi_owner_try_t;
 
 /* A lock for the calling thread. NULL if there is no memory. */
 mi_owner_lock_t* mi_owner_lock_begin(void);
@@ -45,21 +58,16 @@ mi_inline void mi_owner_enter(mi_owner_lock_t* lock) {
 mi_inline void mi_owner_leave(mi_owner_lock_t* lock) {
   uint32_t inside = atomic_load_explicit(&lock->inside, memory_order_relaxed);
   /* Release: pairs with the acquire in mi_owner_try_lock. */
-  atomic_store_explicit(&lock->inside, inside - 1, memory_order_release);
+  atomic_store_explicit(&lock->inside, inside + MI_OWNER_CALLS, memory_order_release);
 }
 mi_inline bool mi_owner_is_inside(const mi_owner_lock_t* lock) {
-  return atomic_load_explicit(&lock->inside, memory_order_relaxed) != 0;
+  return (atomic_load_explicit(&lock->inside, memory_order_relaxed) & MI_OWNER_CALLS) != 0;
 }
 
-/* For the purger: whether it has the lock. If so, it must neither wait, nor call the system but for
-   a fence before it touches any list, until it gives the lock back. False where threads cannot be
-   fenced. */
-bool mi_owner_try_lock(mi_owner_lock_t* lock);
+/* For the purger. With the lock it must neither wait, nor call the system but for a fence before it
+   touches any list, until it gives the lock back. */
+mi_owner_try_t mi_owner_try_lock(mi_owner_lock_t* lock);
 void mi_owner_unlock(mi_owner_lock_t* lock);
-/* After a try that failed: whether it is worth while to try again some time later. Not where threads
-   cannot be fenced; nor if the owner has been inside for a second: then it must be asleep there, in
-   a function of the program that miheap has called. */
-bool mi_owner_may_leave(const mi_owner_lock_t* lock);
 
 /* The lock of a segment's owner, for a thread that has pinned the segment. If the caller has that
    lock, and the segment still has it, then it has its owner until the lock is given back. */

@@ -174,6 +174,12 @@ static void at_the_second_look(void) {
   end(thread);
 }
 
+/* As if the purger had found the owner in its present call for more than a second. */
+static void found_inside_long_ago(mi_owner_lock_t* lock) {
+  atomic_store(&lock->seen_inside, atomic_load(&lock->inside));
+  atomic_store(&lock->seen_since, (uint32_t)mi_os_now() - 1000);
+}
+
 /* As if the owner were in the middle of a call: it is asked again, but not for ever. */
 static void not_while_the_owner_is_inside(void) {
   pthread_t thread = begin(does_nothing);
@@ -185,8 +191,7 @@ static void not_while_the_owner_is_inside(void) {
     CHECK_EQ(look().purged, 0);
     CHECK_CMP(purgers_next, >, 0);
   }
-  atomic_store(&lock->inside_since,
-               (uint32_t)mi_os_now() - 1000); /* as if it was so at each look since then */
+  found_inside_long_ago(lock);
   purger_looks();
   CHECK_EQ(look().purged, 0);
   CHECK_EQ(purgers_next, 0);
@@ -198,12 +203,12 @@ static void not_while_the_owner_is_inside(void) {
 }
 
 static mi_owner_lock_t* some_lock;
-static _Atomic(int) tries;
-static _Atomic(bool) to_unlock;
+static mi_owner_try_t tries[2];
+static _Atomic(bool) has_tried, to_unlock;
 
 static void locks_until_told(void) {
-  atomic_fetch_add(&tries, mi_owner_try_lock(some_lock));
-  atomic_fetch_add(&tries, mi_owner_try_lock(some_lock));
+  for (int i = 0; i < 2; i++) tries[i] = mi_owner_try_lock(some_lock);
+  atomic_store(&has_tried, true);
   while (!atomic_load(&to_unlock)) mi_os_yield(100);
   mi_owner_unlock(some_lock);
 }
@@ -218,7 +223,7 @@ static void* enters(void* arg) {
 static void owner_waits(void) {
   some_lock = mi_owner_lock_begin();
   CHECK(mi_os_helper_start(locks_until_told));
-  while (atomic_load(&tries) == 0) mi_os_yield(100);
+  while (!atomic_load(&has_tried)) mi_os_yield(100);
   pthread_t thread;
   CHECK_EQ(pthread_create(&thread, NULL, enters, NULL), 0);
   while (!mi_owner_is_inside(some_lock)) mi_os_yield(100); /* it says so, and waits */
@@ -228,7 +233,8 @@ static void owner_waits(void) {
   wait_for_other();
   pthread_join(thread, NULL);
   mi_os_helper_join();
-  CHECK_EQ(atomic_load(&tries), 1);
+  CHECK_EQ(tries[0], MI_OWNER_LOCKED);
+  CHECK_EQ(tries[1], MI_OWNER_LATER);
   CHECK(!mi_owner_is_inside(some_lock));
   CHECK_EQ(atomic_load(&some_lock->purger), 0);
   mi_owner_lock_end(some_lock);
@@ -256,20 +262,20 @@ static void purger_takes_the_place_of_a_lost_one(void) {
   enum { LOST = 1000000 };
   some_lock = mi_owner_lock_begin();
   atomic_store(&some_lock->purger, LOST);
-  atomic_store(&tries, 0);
   atomic_store(&to_unlock, true);
   in_helper(locks_until_told);
-  CHECK_EQ(atomic_load(&tries), 1);
+  CHECK_EQ(tries[0], MI_OWNER_LOCKED);
+  CHECK_EQ(tries[1], MI_OWNER_LATER);
   mi_owner_lock_end(some_lock);
 }
 
-/* Long ago the owner was inside for long, at the look that was the last one then. */
-static void what_was_long_ago_does_not_count(void) {
+/* The owner was in a call for long, and is in another one now. */
+static void another_call_counts_from_its_own_start(void) {
   pthread_t thread = begin(does_nothing);
   mi_owner_lock_t* lock = sleepers_heap->segments->lock;
-  uint32_t now = (uint32_t)mi_os_now();
-  atomic_store(&lock->inside_since, now - 10000);
-  atomic_store(&lock->inside_until, now - 5000);
+  mi_owner_enter(lock);
+  found_inside_long_ago(lock);
+  mi_owner_leave(lock);
   free_rest(0, COUNT);
   mi_scavenge_all();
   mi_owner_enter(lock);
@@ -427,7 +433,7 @@ int main(void) {
   not_with_a_living_block();
   at_the_second_look();
   not_while_the_owner_is_inside();
-  what_was_long_ago_does_not_count();
+  another_call_counts_from_its_own_start();
   owner_does_not_wait_for_a_lost_purger();
   purger_takes_the_place_of_a_lost_one();
   forked_while_locked();

@@ -217,6 +217,26 @@ static void inside_of_a_block(size_t block_size) {
   memory_check();
 }
 
+static bool is_to_be_looked_at(void) {
+  mi_slot_ref_t slot = mi_segment_slot(mi_segment_of(page));
+  return (atomic_load(&slot.chunk->to_scavenge) >> slot.index & 1) != 0;
+}
+
+/* A list that the program has broken, as by freeing a block twice, is not looked at for ever. */
+static void broken_list(size_t block_size) {
+  begin(block_size);
+  free_in_other_thread(1, 4);
+  mi_block_t* last = mi_tf_list(atomic_load(&page->thread_free));
+  uintptr_t kept = last->next;
+  mi_block_set_next(page, last, last);
+  free_in_other_thread(5, 6);
+  CHECK(!is_to_be_looked_at());
+  last->next = kept;
+  get_back();
+  mi_heap_destroy(heap);
+  memory_check();
+}
+
 /* Its heap ends: the page goes to the thread's other heap, holes and all, or ends. */
 static void its_heap_ends(size_t block_size, bool destroy) {
   begin(block_size);
@@ -249,6 +269,7 @@ int main(void) {
     for (int way = 0; way < 4; way++) beside_own_frees(sizes[i], (way & 1) != 0, (way & 2) != 0);
     before_it_is_full(sizes[i]);
     inside_of_a_block(sizes[i]);
+    broken_list(sizes[i]);
     its_heap_ends(sizes[i], true);
     its_heap_ends(sizes[i], false);
   }
