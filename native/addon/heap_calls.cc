@@ -14,8 +14,9 @@ napi_value NewHeap(napi_env env, napi_callback_info info) {
   if (heap == nullptr) return Answer(env, Status::kNoMemory);
   napi_value handle = nullptr;
   const auto finalize = [](napi_env, void* data, void*) { static_cast<Heap*>(data)->Abandon(); };
-  napi_create_external(env, heap, finalize, nullptr, &handle);
-  return handle;
+  if (napi_create_external(env, heap, finalize, nullptr, &handle) == napi_ok) return handle;
+  heap->Abandon();
+  return AnswerNoMemory(env);
 }
 
 napi_value DestroyHeap(napi_env env, napi_callback_info info) {
