@@ -24,6 +24,7 @@ static void prepare(void) {
     mi_warning("pages of %zu bytes are larger than %zu: free memory cannot go back to the system\n",
                mi_os_page_size(), MI_UNIT_SIZE);
   }
+  mi_chunk_map_prepare();
   mi_page_map_make();
   mi_purger_set_round(mi_process_purge_due);
   mi_os_helper_prepare();

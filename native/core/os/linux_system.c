@@ -34,11 +34,14 @@ bool mi_os_overcommits(void) {
   return known == YES;
 }
 
-bool mi_os_gives_large_pages(void) {
+mi_large_pages_t mi_os_large_pages(void) {
   char text[64];
-  return mi_os_page_size() == MI_OS_LEAST_PAGE &&
-         read_text("/sys/kernel/mm/transparent_hugepage/enabled", text, sizeof(text)) &&
-         strstr(text, "[madvise]") != NULL;
+  if (mi_os_page_size() != MI_OS_LEAST_PAGE ||
+      !read_text("/sys/kernel/mm/transparent_hugepage/enabled", text, sizeof(text))) {
+    return MI_LARGE_PAGES_NEVER;
+  }
+  if (strstr(text, "[always]") != NULL) return MI_LARGE_PAGES_EVERYWHERE;
+  return strstr(text, "[madvise]") != NULL ? MI_LARGE_PAGES_ON_REQUEST : MI_LARGE_PAGES_NEVER;
 }
 
 size_t mi_os_numa_nodes(void) {

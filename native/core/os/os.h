@@ -96,13 +96,19 @@ mi_cold bool mi_os_resident(void* p, size_t size, unsigned char* pages);
    start of a system page. */
 mi_cold bool mi_os_is_mapped(void* p, size_t size);
 
-/* Whether the system puts together large pages, and only where it is asked to. */
-mi_cold bool mi_os_gives_large_pages(void);
+/* Where the system puts together large pages. */
+typedef enum mi_large_pages_e {
+  MI_LARGE_PAGES_UNKNOWN, /* not asked yet */
+  MI_LARGE_PAGES_NEVER,   /* or the system does not say */
+  MI_LARGE_PAGES_ON_REQUEST,
+  MI_LARGE_PAGES_EVERYWHERE, /* but where it is asked for none */
+} mi_large_pages_t;
+mi_cold mi_large_pages_t mi_os_large_pages(void);
 
 /* Asks for large pages in a mapping, where and when the system can find some. */
 void mi_os_prefer_large_pages(void* p, size_t size);
 
-/* Asks for no large pages in a mapping of which little will be touched. */
+/* Asks for no large pages in a mapping, although the system may make some everywhere. */
 void mi_os_avoid_large_pages(void* p, size_t size);
 
 /* If p is the first page of a large page, makes ordinary pages of it, so that each can be purged by

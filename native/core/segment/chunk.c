@@ -69,8 +69,8 @@ static reservation_t reserve_chunks(unsigned count) {
     }
   }
   if (chunks.start == NULL && count == 1) chunks = reserve(MI_SEGMENT_SIZE, MI_SEGMENT_SIZE, kind);
-  if (chunks.start != NULL && large && !chunks.resident) {
-    mi_os_prefer_large_pages(chunks.start, chunks.size);
+  if (chunks.start != NULL && !chunks.resident) {
+    mi_memory_choose_pages(chunks.start, chunks.size, large);
   }
   return chunks;
 }

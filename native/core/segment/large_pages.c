@@ -30,16 +30,15 @@ static bool is_allowed(void) {
          mi_option_get(mi_option_purge_delay) != 0;
 }
 
-enum { UNKNOWN, YES, NO };
-static _Atomic(uint8_t) system_gives; /* what the system says, or is found to do */
+static _Atomic(mi_large_pages_t) system_gives; /* what the system says, or is found to do */
 
-static bool system_gives_some(void) {
-  uint8_t known = atomic_load_explicit(&system_gives, memory_order_relaxed);
-  if (known == UNKNOWN) {
-    known = mi_os_gives_large_pages() ? YES : NO;
+static mi_large_pages_t ask_system(void) {
+  mi_large_pages_t known = atomic_load_explicit(&system_gives, memory_order_relaxed);
+  if (known == MI_LARGE_PAGES_UNKNOWN) {
+    known = mi_os_large_pages();
     atomic_store_explicit(&system_gives, known, memory_order_relaxed);
   }
-  return known == YES;
+  return known;
 }
 
 static bool faults_are_dear(void) {
@@ -48,7 +47,10 @@ static bool faults_are_dear(void) {
 }
 
 static bool is_worth_it(void) {
-  return mi_rare(mi_rare_large_page) || (faults_are_dear() && system_gives_some());
+  if (mi_rare(mi_rare_large_page)) return true;
+  mi_large_pages_t gives = ask_system();
+  return gives == MI_LARGE_PAGES_EVERYWHERE ||
+         (gives == MI_LARGE_PAGES_ON_REQUEST && faults_are_dear());
 }
 
 /* Whether the slot has memory from the system that is purged and committed like any other. */
@@ -139,7 +141,7 @@ static void look_at_sample(void) {
   if (share.resident == share.all) {
     atomic_store_explicit(&failures, 0, memory_order_relaxed);
   } else if (atomic_fetch_add_explicit(&failures, 1, memory_order_relaxed) >= MOST_FAILURES) {
-    atomic_store_explicit(&system_gives, NO, memory_order_relaxed);
+    atomic_store_explicit(&system_gives, MI_LARGE_PAGES_NEVER, memory_order_relaxed);
   }
 }
 
@@ -186,14 +188,13 @@ _Atomic(size_t) mi_large_pages_requests;
    has 65,530 mappings at most. */
 enum { MOST_REQUESTS = 16384 };
 
-/* Prepares the chunk for requests: makes it one mapping for the system, which the system then
-   divides for requests and puts together again. Only parts of what was one mapping when it was
-   first touched can become one again, and be moved in one piece. False if the chunk was not
-   prepared before: then the half, which the caller holds, gets an ordinary page. */
+/* Prepares the chunk for requests. It is one mapping for the system, which the system divides for
+   requests and puts together again. Only parts of what was one mapping when it was first touched can
+   become one again, and be moved in one piece. False if the chunk was not prepared before: then the
+   half, which the caller holds, gets an ordinary page. */
 static bool is_prepared(half_t at) {
   mi_chunk_t* chunk = at.ref.chunk;
   if (atomic_exchange_explicit(&chunk->has_large, true, memory_order_relaxed)) return true;
-  mi_os_avoid_large_pages(chunk->start, MI_CHUNK_SIZE);
   *(volatile uint8_t*)start_of(at) = 0;
   return false;
 }

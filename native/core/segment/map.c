@@ -2,7 +2,11 @@
 
 #include "segment/memory.h"
 
-_Atomic(uint8_t) mi_chunk_map[MI_CHUNK_MAP_SIZE];
+_Alignas(MI_OS_LEAST_PAGE) _Atomic(uint8_t) mi_chunk_map[MI_CHUNK_MAP_SIZE];
+
+void mi_chunk_map_prepare(void) {
+  mi_os_avoid_large_pages((void*)mi_chunk_map, sizeof(mi_chunk_map));
+}
 
 bool mi_chunk_map_add(const void* p) {
   size_t index = (uintptr_t)p >> MI_CHUNK_SHIFT;

@@ -26,6 +26,8 @@ mi_inline bool mi_is_in_chunk(const void* p) {
          atomic_load_explicit(&mi_chunk_map[index], memory_order_relaxed) != 0;
 }
 
+/* To be called once, before anything is entered: hardly any of the table will be touched. */
+void mi_chunk_map_prepare(void);
 /* Enters the chunk at p. False if the address is beyond the map. */
 bool mi_chunk_map_add(const void* p);
 /* Removes the chunk at p. */

@@ -19,6 +19,14 @@ void* mi_memory_map_for_blocks(size_t size, size_t align, mi_map_t kind) {
   return mi_memory_map(size, align, kind);
 }
 
+void mi_memory_choose_pages(void* p, size_t size, bool large) {
+  if (large) {
+    mi_os_prefer_large_pages(p, size);
+  } else {
+    mi_os_avoid_large_pages(p, size);
+  }
+}
+
 mi_map_t mi_memory_kind(void) {
   long eager = mi_option_get(mi_option_arena_eager_commit);
   if (eager == 1) return MI_MAP_MEMORY;

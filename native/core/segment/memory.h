@@ -12,6 +12,11 @@ void* mi_memory_map_for_blocks(size_t size, size_t align, mi_map_t kind);
 /* Like mi_os_unmap. */
 void mi_memory_unmap(void* p, size_t size);
 
+/* Asks for large pages in a mapping that blocks of all sizes will be in, or for none. Without that,
+   where the system makes large pages wherever it can, the first block of each thread has 2 MiB
+   resident, and what is purged is filled up again. */
+void mi_memory_choose_pages(void* p, size_t size, bool large);
+
 /* How to map memory of which most will never be touched, as the option arena_eager_commit says. If
    it is MI_MAP_RESERVED, mi_os_protect must make the memory writable. */
 mi_map_t mi_memory_kind(void);

@@ -38,7 +38,7 @@ int mi_reserve_memory(size_t size, bool commit, bool allow_large, bool exclusive
     mi_map_t kind = commit ? MI_MAP_MEMORY : mi_memory_kind();
     wanted.uncommitted = kind == MI_MAP_RESERVED;
     start = mi_memory_map(size, align, kind);
-    if (start != NULL && allow_large) mi_os_prefer_large_pages(start, size);
+    if (start != NULL) mi_memory_choose_pages(start, size, allow_large);
   }
   int error = start == NULL ? ENOMEM : add_reserved(start, size, wanted, arena_id);
   errno = saved;

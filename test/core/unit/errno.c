@@ -55,7 +55,7 @@ static void use_all(void) {
   void* huge;
   KEEPS_ERRNO(huge = mi_os_map_huge_pages(1, 0, 0, &count));
   if (huge != NULL) mi_os_unmap(huge, MI_OS_HUGE_PAGE);
-  KEEPS_ERRNO((void)mi_os_gives_large_pages());
+  KEEPS_ERRNO((void)mi_os_large_pages());
   KEEPS_ERRNO(mi_os_forbid_large_pages());
   KEEPS_ERRNO((void)mi_os_overcommits());
   KEEPS_ERRNO((void)mi_os_address_limit());

@@ -1,8 +1,11 @@
 /* Where large pages are asked for: in memory that is likely to be written all over, until some of it is purged. */
 #include "segment/large_pages.h"
 
+#include <inttypes.h>
 #include <miheap.h>
+#include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "memory.h"
 #include "os/rare.h"
@@ -245,10 +248,44 @@ static void options(void) {
   mi_option_set(mi_option_allow_thp, 1);
 }
 
+/* Whether the system was told to make no large pages by itself in the mapping around p. */
+static bool has_ordinary_pages(const void* p) {
+  FILE* file = fopen("/proc/self/smaps", "r");
+  CHECK_PTR(file, !=, NULL);
+  char line[512];
+  bool here = false, ordinary = false;
+  while (fgets(line, sizeof(line), file) != NULL) {
+    uintptr_t from, to;
+    if (sscanf(line, "%" SCNxPTR "-%" SCNxPTR " ", &from, &to) == 2) {
+      here = from <= (uintptr_t)p && (uintptr_t)p < to;
+    } else if (here && strncmp(line, "VmFlags:", 8) == 0) {
+      ordinary = strstr(line, " nh") != NULL;
+    }
+  }
+  fclose(file);
+  return ordinary;
+}
+
+/* Else it would, where it makes them wherever it can: the first block of each thread would be 2 MiB. */
+static void none_where_none_is_asked_for(void) {
+  if (access("/sys/kernel/mm/transparent_hugepage/enabled", F_OK) != 0) {
+    puts("this system has no large pages");
+    return;
+  }
+  void* p = mi_malloc(16);
+  CHECK(has_ordinary_pages(p));
+  CHECK(has_ordinary_pages(&mi_chunk_map[(uintptr_t)p >> MI_CHUNK_SHIFT]));
+  mi_free(p);
+  mi_arena_id_t arena;
+  CHECK_EQ(mi_reserve_os_memory_ex(64 * MIB, false, false, true, &arena), 0);
+  size_t size;
+  CHECK(has_ordinary_pages(mi_arena_area(arena, &size)));
+}
+
 /* What all of the above is for. The system may be out of large pages for some. */
 static void system_gives_them(void) {
-  if (!mi_os_gives_large_pages()) {
-    puts("this system gives no large pages on request");
+  if (mi_os_large_pages() == MI_LARGE_PAGES_NEVER) {
+    puts("this system gives no large pages");
     return;
   }
   uint8_t* block = block_with_large(HALVES_OF_BLOCK - 1);
@@ -277,6 +314,7 @@ int main(void) {
   not_before_its_time();
   clean_is_not_resident();
   until_moved();
+  none_where_none_is_asked_for();
   system_gives_them();
   if (MI_DEBUG == 0) not_where_little_is_written();
   return 0;
