@@ -5,6 +5,7 @@
 #include "check.h"
 #include "memory.h"
 #include "miheap.h"
+#include "os/os.h"
 #include "pattern.h"
 #include "resident.h"
 
@@ -196,6 +197,7 @@ static void free_keeps_errno(void) {
 }
 
 int main(void) {
+  mi_os_forbid_large_pages(); /* these tests look at single pages */
   zero_sized();
   sizes();
   too_large();

@@ -452,6 +452,7 @@ static void too_much(void) {
 }
 
 int main(void) {
+  mi_os_forbid_large_pages(); /* these tests look at single pages */
   /* Before blocks that are written all over: after these the system gives large pages. */
   used_in_part(20 * MIB);
   used_in_part(60 * MIB);
