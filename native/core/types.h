@@ -194,8 +194,8 @@ enum { MI_FREER_TO_MAGAZINE = 1 };
        the full queue before it read the notice of other threads
      SHARED implies that `free` and `local_free` are empty, and that all blocks are laid out
      `freer` is the segment's owner if the page is in use by one of the owner's heaps, has no flag
-       and no `stack`. It is the owner and MI_FREER_TO_MAGAZINE if it has a `stack`, and no flag but
-       SHARED is set. Else it is 0 */
+       and no `stack`, or 0 if it has a trap (page/page.h). It is the owner and MI_FREER_TO_MAGAZINE
+       if it has a `stack`, and no flag but SHARED is set. Else it is 0 */
 typedef struct mi_page_s {
   _Alignas(64) mi_block_t* free; /* malloc pops here */
   mi_block_t* local_free;        /* the owner's free pushes here */
@@ -229,8 +229,8 @@ typedef struct mi_page_s {
 #endif
 
   /* The id of the thread that may push on local_free without another look, or that and
-     MI_FREER_TO_MAGAZINE; 0: none. Written by the owner, and cleared before another thread may own
-     the segment. */
+     MI_FREER_TO_MAGAZINE; 0: none. Written by the owner; cleared by any thread that sets a trap, and
+     before another thread may own the segment. */
   _Alignas(64) _Atomic(uintptr_t) freer;
   /* Up to `bin`, fixed while the page is in use, and read by any thread that holds a block of it.
      But of a page of one block, realloc changes block_size and bin, while only its caller holds

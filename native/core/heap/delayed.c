@@ -153,16 +153,38 @@ void mi_page_free_block(mi_page_t* page, mi_block_t* block) {
   mi_page_return_block(page, block);
 }
 
+static void push_local(mi_page_t* page, mi_block_t* block) {
+  mi_block_set_next(page, block, page->local_free);
+  page->local_free = block;
+  page->used--;
+}
+
+/* Frees a block, and ends the trap: if others have freed blocks of the page, a round looks at it
+   again. */
+static mi_noinline void free_in_trap(mi_page_t* page, mi_block_t* block) {
+  mi_slot_ref_t slot = mi_segment_slot(mi_segment_of(page));
+  mi_heap_t* heap = atomic_load_explicit(&page->heap, memory_order_relaxed);
+  mi_owner_lock_t* lock = heap->segments->lock;
+  mi_owner_enter(lock);
+  push_local(page, block);
+  mi_page_set_freer(page);
+  /* Either we see that the mark is gone, or the round that takes it sees all this. */
+  atomic_thread_fence(memory_order_seq_cst);
+  if (mi_page_has_thread_free(page) && !mi_scavenge_is_marked(slot)) mi_scavenge_hint(slot);
+  if (mi_page_is_empty(page)) mi_page_retire(page);
+  mi_owner_leave(lock);
+}
+
 void mi_page_return_block(mi_page_t* page, mi_block_t* block) {
   if (mi_page_is_shared(page)) {
     page->owner_shared++;
     if (push(page, only(block)) == page->reserved) take_back(page);
-    return;
+  } else if (mi_unlikely(mi_page_has_trap(page))) {
+    free_in_trap(page, block);
+  } else {
+    push_local(page, block);
+    if (mi_page_is_empty(page)) mi_page_retire(page);
   }
-  mi_block_set_next(page, block, page->local_free);
-  page->local_free = block;
-  page->used--;
-  if (mi_page_is_empty(page)) mi_page_retire(page);
 }
 
 bool mi_page_free_block_unowned(mi_page_t* page, mi_block_t* block) {
@@ -249,6 +271,8 @@ static void complete_in_child(mi_heap_t* heap, mi_page_t* page, void* arg) {
   mi_page_forget_other_thread(page, false);
   uintptr_t word = atomic_load_explicit(&page->thread_free, memory_order_relaxed);
   if (page->in_full && mi_tf_state(word) != MI_TF_FULL) complete(heap, page);
+  /* There may be no round before this thread frees the last block. */
+  if (mi_page_has_thread_free(page)) mi_page_set_trap(page);
 }
 
 void mi_heap_delayed_free_in_child(mi_heap_t* heap) {

@@ -49,8 +49,8 @@ mi_inline bool mi_page_others_prevail(size_t owner, size_t others) { return 2 * 
 /* ---- The thread that frees without another look ---- */
 
 /* Whether the calling thread frees blocks of the page by plain pushes on local_free. For any
-   thread. Relaxed: no other thread sets `freer` to this thread's id, or changes it while it is
-   that. */
+   thread. Relaxed: no other thread sets `freer` to this thread's id; if one sets a trap just now,
+   both answers will do. */
 mi_inline bool mi_page_is_freer(const mi_page_t* page) { return mi_os_is_thread_id(&page->freer); }
 /* Whether the calling thread frees blocks of the page into the magazine of the page's heap.
    Otherwise as above. */
@@ -72,6 +72,23 @@ mi_inline void mi_page_set_freer(mi_page_t* page) {
 /* To be called before another thread may own the segment, or before the page ends. */
 mi_inline void mi_page_clear_freer(mi_page_t* page) {
   atomic_store_explicit(&page->freer, 0, memory_order_relaxed);
+}
+
+/* A *trap* makes the owner's next free in the page another one than a plain push, of which nobody
+   hears: `freer` is cleared. It is set where others have freed blocks of the page and no round will
+   look there again, since the owner may be the one who frees the last block. For any thread that has
+   pinned the segment. False if there is one already, or if it would make no difference. */
+mi_inline bool mi_page_set_trap(mi_page_t* page) {
+  uintptr_t freer = atomic_load_explicit(&page->freer, memory_order_relaxed);
+  return freer != 0 && (freer & MI_FREER_TO_MAGAZINE) == 0 &&
+         atomic_compare_exchange_strong_explicit(&page->freer, &freer, 0, memory_order_relaxed,
+                                                 memory_order_relaxed);
+}
+/* For the owner, which frees a block of the page: whether there is a trap, or `freer` is always
+   clear. */
+mi_inline bool mi_page_has_trap(const mi_page_t* page) {
+  return page->stack == NULL && !mi_page_is_shared(page) &&
+         atomic_load_explicit(&page->freer, memory_order_relaxed) == 0;
 }
 
 mi_inline void mi_page_set_flag(mi_page_t* page, uint8_t flag, bool on) {

@@ -331,6 +331,16 @@ scavenge_at_rest(mi_segment_t* segment, uint64_t pages, const round_t* round, re
 
 /* ---- Rounds ---- */
 
+/* No round needs to look at the page again, until somebody frees there: sets a trap for the owner.
+   False if that was needed: the owner may be in the middle of a free that does not see it, so there
+   is to be one more look. */
+static bool let_go(mi_page_t* page) {
+  uintptr_t word = atomic_load_explicit(&page->thread_free, memory_order_relaxed);
+  bool may_come_to_rest =
+      mi_tf_list(word) != NULL && mi_tf_state(word) == MI_TF_NORMAL && (word & MI_TF_WHOLE) == 0;
+  return !may_come_to_rest || !mi_page_set_trap(page);
+}
+
 static rest_t scavenge_segment(mi_segment_t* segment, const round_t* round) {
   rest_t rest = {false, 0};
   uint64_t at_rest = 0;
@@ -349,7 +359,10 @@ static rest_t scavenge_segment(mi_segment_t* segment, const round_t* round) {
     } else if (rests && takes) {
       rest.again = true;
     }
-    if ((!rests || !takes) && !scavenge_page(segment, page, round)) rest.again = true;
+    if (rests && takes) continue;
+    if (!scavenge_page(segment, page, round) || (has_lock && !rests && !let_go(page))) {
+      rest.again = true;
+    }
   }
   if (at_rest != 0) scavenge_at_rest(segment, at_rest, round, &rest);
   return rest;

@@ -31,9 +31,7 @@ static void* sleeper(void* arg) {
   pthread_barrier_wait(&step);
   pthread_barrier_wait(&step); /* asleep, or until others have freed */
   if (owner_is_last) {
-    /* Until rounds have looked at what others freed, and found nothing more. If the owner then frees less than a
-       sixteenth of a page, it does not notice (ARCHITECTURE.md). */
-    if (every <= 16) sleep_ms(500);
+    sleep_ms(1000); /* until rounds have looked at what others freed, and found nothing more */
     free_own();
     pthread_barrier_wait(&step);
     pthread_barrier_wait(&step); /* asleep */
