@@ -134,13 +134,15 @@ static void set_bit(_Atomic(uint64_t)* word, unsigned index, bool value) {
 }
 
 /* Clears the descriptor of a page that is not in use any more, all but thread_free, which is empty.
-   Other threads may be looking at thread_free and at the words behind it. */
+   Other threads may be looking at thread_free and at the words behind it, or setting a trap. */
 static void clear_descriptor(mi_page_t* page) {
   mi_assert(atomic_load_explicit(&page->thread_free, memory_order_relaxed) == 0);
   /* First the line that says whether the page is in use, for a forked child. Line by line, since
      gcc 12 turns a longer memset into a slow instruction. */
-  enum { LINE = offsetof(mi_page_t, freer), HEAP = offsetof(mi_page_t, heap) };
-  memset((uint8_t*)page + LINE, 0, HEAP - LINE);
+  enum { LINE = offsetof(mi_page_t, freer) };
+  enum { FROM = offsetof(mi_page_t, block_size), HEAP = offsetof(mi_page_t, heap) };
+  memset((uint8_t*)page + FROM, 0, HEAP - FROM);
+  atomic_store_explicit(&page->freer, 0, memory_order_relaxed);
   memset(page, 0, LINE);
   atomic_store_explicit(&page->heap, NULL, memory_order_relaxed);
   atomic_store_explicit(&page->link, 0, memory_order_relaxed);
