@@ -1,7 +1,9 @@
 /* Model 6: one page, its owner, OTHERS threads that free blocks of it, and PURGERS that purge it: segment/owner_lock.h
    and page/scavenge.c, one atomic operation to one step. The owner takes STEPS steps in any order: it allocates and
-   frees without its lock, or, with it, collects the page and has malloc take from the page or not. Then it sleeps. If
-   another thread then frees the last block, the page must be purged. Not modelled: the second look, the full queue,
+   frees without its lock, or, with it, collects the page and has malloc take from the page or not. Then it sleeps.
+   Whoever then frees the last block, the page must be purged: a look that finds it not at rest sets a trap for the
+   owner, and there is one more look when frees that were under way are over. Not modelled: that pages at rest are
+   taken at the second look, that malloc may cease to take from a page that came to rest meanwhile, the full queue,
    holes, and the delayed list (model 1). */
 
 #ifndef BLOCKS
@@ -23,6 +25,7 @@ bit front;       /* malloc takes from the page, without the lock */
 byte count;      /* blocks on thread_free */
 bit busy, whole; /* the bits of that word; whole without blocks: the page was purged */
 bit marked;      /* a round is to look at the page */
+bit trap;        /* the owner's next free is to take its lock, and to mark the page */
 
 byte inside;
 bit other;
@@ -31,7 +34,9 @@ bit late;       /* the owner has freed a block, and its store to the list is sti
 
 /* What the model knows and the program does not. */
 byte alive = BLOCKS;
-bit last_by_other; /* the last step but for those of purgers was a push of the last block */
+bit last_is_free; /* the last step but for those of purgers was a free, of the last block */
+bit freeing;      /* the owner is in the middle of a free without its lock */
+bit one_more;     /* the trap was set since the last look */
 byte in_hands; /* blocks that a thread has just taken from a list, or is about to put on one */
 bit purging;
 bit holds_lock; /* a purger */
@@ -84,38 +89,54 @@ active proctype owner() {
   do
   :: steps == STEPS -> break
   :: else ->
-     atomic { steps++; last_by_other = 0 }
+     atomic { steps++; last_is_free = 0 }
      if
      :: front && list > 0 -> /* malloc */
         list--; in_hands++;
         used++;
         atomic { HOLDS(all_dead, !purging); in_hands--; alive++ }
-     :: atomic { alive > 0 -> alive--; in_hands++ } /* free */
+     :: atomic { alive > 0 && trap -> alive--; in_hands++ } /* free in a trap */
+        enter();
+        list++;
+        atomic { used--; in_hands--; last_is_free = alive + in_hands == 0 }
+        trap = 0;
+        if
+#ifndef FREE_QUIETLY
+        :: count > 0 && !marked -> marked = 1
+#endif
+        :: else
+        fi;
+        inside--
+     :: atomic { alive > 0 && !trap -> alive--; in_hands++; freeing = 1 } /* free */
         if
         :: list++;
-           atomic { used--; in_hands-- }
+           atomic { used--; in_hands--; last_is_free = alive + in_hands == 0; freeing = 0 }
         :: /* as some processors do, until they execute a fence */
            atomic { used--; late = 1 }
-           atomic { list++; late = 0; in_hands-- }
+           atomic { list++; late = 0; in_hands--; last_is_free = alive + in_hands == 0; freeing = 0 }
         fi
      :: enter();
         collect();
         if
-        :: front = 0
+        :: atomic { front = 0; last_is_free = 0 }
         :: front = 1
         fi;
         inside--
      fi
   od;
-  enter();
-  atomic { front = 0; last_by_other = 0 }
-  inside--
+  if
+  :: front ->
+     enter();
+     atomic { front = 0; last_is_free = 0 }
+     inside--
+  :: else
+  fi
 }
 
 active [OTHERS] proctype freer() {
   do
   :: atomic { alive > 0 -> alive--; in_hands++ }
-     atomic { count++; whole = count == BLOCKS; in_hands--; last_by_other = alive + in_hands == 0 }
+     atomic { count++; whole = count == BLOCKS; in_hands--; last_is_free = alive + in_hands == 0 }
      if
      :: !marked -> marked = 1
      :: else
@@ -184,8 +205,11 @@ active [PURGERS] proctype purger() {
   byte seen;
   bit locked, taken, rests;
   do
-  :: marked ->
-     marked = 0;
+#ifdef LOOK_AT_ONCE
+  :: atomic { marked -> marked = 0 }
+#else
+  :: atomic { marked && !(one_more && freeing) -> marked = 0; one_more = 0 }
+#endif
      if
      :: AT_REST ->
         try_lock();
@@ -206,6 +230,14 @@ active [PURGERS] proctype purger() {
           :: else
           fi
         }
+        if
+#ifndef NO_TRAP
+        :: !taken && count > 0 && !whole && !trap ->
+           atomic { trap = 1; one_more = 1 }
+           marked = 1
+#endif
+        :: else
+        fi
      fi;
      if
      :: taken ->
@@ -217,5 +249,5 @@ active [PURGERS] proctype purger() {
      fi
   :: timeout -> break
   od;
-  HOLDS(no_loss, !(last_by_other && AT_REST))
+  HOLDS(no_loss, !(last_is_free && AT_REST))
 }
