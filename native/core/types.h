@@ -139,7 +139,7 @@ typedef struct mi_block_s {
      FULL       the page is in its heap's full queue, where the owner does not look, and the list is
                 shorter than mi_page_quota: the thread whose push makes it that long must also put
                 the page on the heap's delayed list
-     BUSY  a thread is at work on the page and will set NORMAL: it is putting the page on the
+     BUSY       a thread is at work on the page and will set NORMAL: it is putting the page on the
                 delayed list, or it took the list of blocks and is purging them. It may use
                 page->heap, so until then neither the heap nor the page may end
      UNOWNED    a huge page whose thread has ended: the thread that frees the block frees the
@@ -170,9 +170,10 @@ enum { MI_FREER_TO_MAGAZINE = 1 };
 /* A page: a run of blocks of one size. The descriptor lies in the header of the segment. Its owner
    is the owner of the segment or, while the segment is abandoned, the thread that holds it.
 
-   The first cache line is what malloc and the owner's free write; only the owner touches it, or who
-   has its lock (segment/owner_lock.h), but for `communal_id` and `guarded`. The second is what any free reads, and what seldom changes. The
-   third is what other threads write: when it lay in the line that any free reads, each free by
+   The first cache line is what malloc and the owner's free write. But for `communal_id` and
+   `guarded`, only the owner touches it, or who has its lock (segment/owner_lock.h); without that,
+   page/scavenge.c reads it for a guess. The second is what any free reads, and what seldom changes.
+   The third is what other threads write: when it lay in the line that any free reads, each free by
    another thread took that line from the owner, which cost 5 to 20 % of the time of programs whose
    threads free each other's blocks (bench/NOTES.md).
 
@@ -229,8 +230,8 @@ typedef struct mi_page_s {
 #endif
 
   /* The id of the thread that may push on local_free without another look, or that and
-     MI_FREER_TO_MAGAZINE; 0: none. Written by the owner; cleared by any thread that sets a trap, and
-     before another thread may own the segment. */
+     MI_FREER_TO_MAGAZINE; 0: none. Written by the owner; cleared by any thread that sets a trap,
+     and before another thread may own the segment. */
   _Alignas(64) _Atomic(uintptr_t) freer;
   /* Up to `bin`, fixed while the page is in use, and read by any thread that holds a block of it.
      But of a page of one block, realloc changes block_size and bin, while only its caller holds
@@ -239,7 +240,7 @@ typedef struct mi_page_s {
   uint8_t* start;         /* the first block */
   uintptr_t key;          /* hardened builds: encodes the links of the page's lists */
   uint16_t reserved;      /* blocks that fit */
-  _Atomic(uint8_t) flags; /* MI_PAGE_…; written by the owner, read by any holder of a block */
+  _Atomic(uint8_t) flags; /* MI_PAGE_…; written with the owner's lock, or by the owner */
   uint8_t bin;            /* the size class, or MI_BIN_HUGE */
   uint8_t tag;            /* the tag of its heap; of an abandoned page, of its last heap */
   /* The most bytes of blocks that were laid out since the page began, or was purged, as of when it
@@ -389,7 +390,8 @@ typedef struct mi_segment_s {
   size_t huge_size;     /* bytes of the run's units or of the mapping; 0: not huge */
   size_t huge_written;  /* huge: from its start, bytes that may not have read as zero */
   bool first_page_zero; /* page 0 was never in use, and its memory reads as zero */
-  /* Huge and abandoned: the sub-process of the thread that left it. Communal:
+  /* Abandoned: the sub-process of the thread that left it; but where the segment is not huge its
+     mark is what counts (segment/mark.h), and this tells only communal segments, for which it is
      mi_subproc_communal. */
   _Atomic(struct mi_subproc_s*) subproc;
 
@@ -527,8 +529,7 @@ typedef struct mi_heap_s {
   bool has_adopted : 1;   /* it did so: some of its pages may be `adopted` */
   bool visiting : 1;      /* a visitor is running: no page is given back */
   bool others_free : 1;   /* other threads are known to have freed blocks of it */
-  /* Pages of each bin below MI_BIN_LARGE, also those in the full queue; then those of all others.
-     */
+  /* Pages of each bin below MI_BIN_LARGE, the full ones too; then those of all other bins. */
   uint32_t pages_of[MI_PAGE_QUEUES];
   uint8_t loans[MI_BIN_LARGE]; /* loans that each bin asked for in this round (heap/find.c) */
   mi_magazine_stack_t* stacks[MI_MAGAZINE_CLASSES]; /* those of the magazine, or NULL */

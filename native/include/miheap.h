@@ -13,11 +13,13 @@
    Threads     Any thread may call any function at any time, also before main, in a thread's exit
                handlers and in a forked child. Any thread may free a block. A `mi_heap_t` is the
                exception: only the thread that made it may allocate from it.
-   Waiting     malloc and free take no lock. They wait for another thread in rare cases only: in
-               the first call of a thread, while another one sets up miheap; where they take over
-               or give back memory of an ended thread that is just being purged, for as long as
-               that takes; and where memory is exhausted, for about 50 ms, or longer if
-               retry_on_oom says so. The end of a heap or of a thread may wait for a purge too.
+   Waiting     malloc and free take no lock that a thread of the program can hold. They wait for
+               another thread in rare cases only: in the first call of a thread, while another one
+               sets up miheap; for some microseconds, while the thread that purges (see the option
+               background_purge) empties free lists of theirs; where they take over or give back
+               memory of an ended thread that is just being purged, for as long as that takes; and
+               where memory is exhausted, for about 50 ms, or longer if retry_on_oom says so. The
+               end of a heap or of a thread may wait for a purge too.
    Signals     A handler may interrupt any function. Like every malloc, these are not for handlers
                themselves: one that allocates or frees while the thread that it interrupted was
                doing so may corrupt that thread's heap or, in the cases above, wait for ever.
@@ -724,8 +726,10 @@ mi_decl_export void mi_register_deferred_free(mi_deferred_free_fun* deferred_fre
 /* Receives every line that miheap would write to stderr. */
 typedef void(mi_cdecl mi_output_fun)(const char* msg, void* arg);
 mi_decl_export void mi_register_output(mi_output_fun* out, void* arg) mi_attr_noexcept;
-/* Called for misuse, and for blocks that cannot be had; not for a bad alignment or a NULL argument,
-   nor for heaps, sub-processes and reserved memory, of which only errno or the result tells. After
+/* Called for misuse, for a tag, an arena or a sub-process that does not exist, and for blocks that
+   cannot be had, also those that heaps lie in; not for a bad alignment or a NULL argument, nor for
+   a thread's first heap, a new sub-process or reserved memory that cannot be had, of which only
+   errno or the result tells. After
    its line if one is printed (for a block that cannot be had only with `verbose`). `err` is
      EINVAL     misuse, such as a pointer that is not ours
      EAGAIN     a double free, if the build notices it: see "Ownership" at the top

@@ -51,8 +51,8 @@ void mi_heap_for_each_page(mi_heap_t* heap, unsigned bins, mi_page_fun* fn, void
 bool mi_heap_is_valid(mi_heap_t* heap);
 
 /* Gives back the empty pages of the heap. `force`: also empties the magazine, moves every full page
-   with a free block back to the queue of its bin, keeps no retired page, and shares coarse pages, so
-   that any thread can purge what is free in them. Misuse that is found is reported by the public
+   with a free block back to the queue of its bin, keeps no retired page, and shares coarse pages,
+   so that any thread can purge what is free in them. Misuse that is found is reported by the public
    function that began this, when it is done with its heaps: the program's error function may delete
    them. */
 void mi_heap_collect_pages(mi_heap_t* heap, bool force);

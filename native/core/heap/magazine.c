@@ -156,7 +156,7 @@ _Atomic(bool) mi_magazine_announced;
 void mi_magazine_announce(void) {
   int64_t at = mi_purge_time(MI_PURGE_LOOKS);
   if (at == 0) return;
-  /* Sequentially consistent, both: mi_magazine_round. */
+  /* Sequentially consistent, both: see sweep_and_announce (heap/magazine_sweep.c). */
   atomic_store(&mi_magazine_announced, true);
   int64_t nothing = 0;
   if (atomic_compare_exchange_strong(&mi_magazine_due, &nothing, at)) {

@@ -228,7 +228,8 @@ static void retire(mi_heap_t* heap, mi_page_t* page) {
   } else if (mi_page_is_watched(page) && !mi_page_watch(heap, page)) {
     return;
   }
-  /* Another thread has just emptied its lists, since all of its blocks are free. */
+  /* The purger took the page at rest before we had the lock (page/scavenge.c): its blocks are on
+     thread_free, and count as used. */
   if (mi_unlikely(!mi_page_is_empty(page))) return;
   if (!may_retire(heap, page)) {
     mi_heap_free_page(heap, page);

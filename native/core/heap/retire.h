@@ -20,7 +20,7 @@ bool mi_page_watch(mi_heap_t* heap, mi_page_t* page);
 
 /* Gives an empty page back. While the heap is being visited the page stays, in its queue. */
 void mi_heap_free_page(mi_heap_t* heap, mi_page_t* page);
-/* Gives a page back with whatever is in it, which ends, too. Not while the heap is being visited. */
+/* Gives a page back with whatever is in it, which ends, too. Not while the heap is visited. */
 void mi_heap_end_page(mi_heap_t* heap, mi_page_t* page);
 /* Ends the retirement, if any, of a page that is in use again, or about to be, or to be given
    back. */

@@ -22,7 +22,8 @@ bool mi_heap_visit(mi_heap_t* heap, const mi_visit_t* visit);
    pages with that tag. Else like mi_abandoned_for_each. */
 bool mi_abandoned_visit(mi_subproc_t* subproc, int tag, const mi_visit_t* visit);
 
-/* Whether p lies in a live block of the page, which is in a heap of the calling thread. */
+/* Whether p lies in a live block of the page, which is in a heap of the calling thread; or is
+   communal, and the caller holds its block. */
 bool mi_page_holds(mi_page_t* page, const void* p);
 
 /* Whether p, which may be any address, lies in a live block of the heap. Looks at every page. */

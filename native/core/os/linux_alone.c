@@ -61,7 +61,7 @@ static unsigned word_number(const char* text, unsigned n) {
 }
 
 static _Noreturn void end_as(unsigned status) {
-  /* As the kernel has it; all 0 is SIG_DFL. No thread is left whose handler that could have been. */
+  /* As the kernel has it; all 0 is SIG_DFL. No thread is left whose handler that could be. */
   static const uint64_t by_default[4] = {0};
   unsigned signal = status & 127, code = status >> 8 & 255;
   if (signal != 0) {

@@ -52,7 +52,7 @@ typedef struct helper_s {
   /* The kernel makes it 0 when the thread will not touch its stack again. */
   _Alignas(64) _Atomic(uint32_t) alive;
   void (*fn)(void);
-  uint32_t number;
+  _Atomic(uint32_t) number;    /* owners that wait read it while a successor is being started */
   uintptr_t first_thread_word; /* of mi_linux_first_thread_word */
   /* The thread register points to the middle: there are the thread's id, and the guard of stack
      frames that compilers ask for. The C library would keep its own data of the thread here; the
@@ -180,7 +180,7 @@ bool mi_os_helper_start(void (*fn)(void)) {
   atomic_store_explicit(&helpers.starter, this_process(), memory_order_relaxed);
   uint64_t mask;
   helper->fn = fn;
-  helper->number = ++last_number;
+  atomic_store_explicit(&helper->number, ++last_number, memory_order_relaxed);
   helper->first_thread_word = mi_linux_first_thread_word();
   change_signals(&every_signal, &mask);
   atomic_store_explicit(&helper->alive, 1, memory_order_relaxed);
@@ -200,13 +200,15 @@ static const helper_t* this_helper(void) {
   return &helpers.all[offset / sizeof(helper_t)];
 }
 
-uint32_t mi_os_helper_number(void) { return this_helper()->number; }
+uint32_t mi_os_helper_number(void) {
+  return atomic_load_explicit(&this_helper()->number, memory_order_relaxed);
+}
 
 void mi_os_helper_end_if_alone(void) { mi_linux_end_if_alone(this_helper()->first_thread_word); }
 
 bool mi_os_helper_lives_as(uint32_t number) {
   for (helper_t* helper = helpers.all; helper < END; helper++) {
-    if (helper->number == number) {
+    if (atomic_load_explicit(&helper->number, memory_order_relaxed) == number) {
       return atomic_load_explicit(&helper->alive, memory_order_relaxed) != 0;
     }
   }

@@ -199,7 +199,8 @@ mi_os_identity_t mi_os_identity(void);
    be started in the middle of malloc.
 
    It has no thread-local memory, not even errno, and must not call the C library. Of this header,
-   it may call mi_os_thread_id, mi_os_is_helper, mi_os_yield, mi_os_wait, mi_os_wake, mi_os_purge,
+   it may call mi_os_thread_id, mi_os_is_helper, mi_os_helper_number, mi_os_helper_lives_as,
+   mi_os_helper_end_if_alone, mi_os_yield, mi_os_wait, mi_os_wake, mi_os_purge,
    mi_os_unmap, mi_os_fence_threads and its start, mi_os_avoid_large_pages and
    mi_os_split_large_page; and mi_os_page_size and what asks for the time, once another thread has
    called them. */
@@ -209,8 +210,8 @@ bool mi_os_is_helper(void);
 /* The number of the calling thread, which is a helper. No other one has it, not in forked children
    either. It is above 0. */
 uint32_t mi_os_helper_number(void);
-/* For a helper, now and then: if all threads of the program have ended, but not the process, ends it
-   with the exit status of the first one, as it would have without a helper. Only if that one has
+/* For a helper, now and then: if all threads of the program have ended, but not the process, ends
+   it with the exit status of the first one, as it would have without a helper. Only if that one has
    started the helper. */
 void mi_os_helper_end_if_alone(void);
 

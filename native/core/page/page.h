@@ -32,8 +32,8 @@ mi_inline bool mi_page_is_coarse(const mi_page_t* page) {
 /* ---- Flags ---- */
 
 /* For any thread that holds a block of the page. Relaxed: HAS_ALIGNED is set before an address
-   inside a block is handed out. Only one thread writes the flags, so a change needs no
-   read-modify-write. */
+   inside a block is handed out. The owner writes the flags, or the purger with the owner's lock
+   (page/scavenge.c), never both at once; so a change needs no read-modify-write. */
 mi_inline uint8_t mi_page_flags(const mi_page_t* page) {
   return atomic_load_explicit(&page->flags, memory_order_relaxed);
 }
@@ -76,8 +76,8 @@ mi_inline void mi_page_clear_freer(mi_page_t* page) {
 
 /* A *trap* makes the owner's next free in the page another one than a plain push, of which nobody
    hears: `freer` is cleared. It is set where others have freed blocks of the page and no round will
-   look there again, since the owner may be the one who frees the last block. For any thread that has
-   pinned the segment. False if there is one already, or if it would make no difference. */
+   look there again, since the owner may be the one who frees the last block. For any thread that
+   has pinned the segment. False if there is one already, or if it would make no difference. */
 mi_inline bool mi_page_set_trap(mi_page_t* page) {
   uintptr_t freer = atomic_load_explicit(&page->freer, memory_order_relaxed);
   return freer != 0 && (freer & MI_FREER_TO_MAGAZINE) == 0 &&
@@ -324,7 +324,8 @@ mi_inline bool mi_page_has_room(const mi_page_t* page) {
 
 /* ---- Checks ---- */
 
-/* Walks the three lists and tests every invariant of mi_page_t. For a page at rest. */
+/* Walks the three lists and tests every invariant of mi_page_t. For a page that neither its owner
+   nor a thread that stands in for it is changing. */
 bool mi_page_is_valid(mi_page_t* page);
 
 /* Whether the block is on a list of the page, and so was freed already. Cheap unless the block

@@ -38,8 +38,8 @@ typedef struct rest_s {
 } rest_t;
 
 /* Says when a round is due, unless one is sooner. False if nothing is ever purged. Sequentially
-   consistent, like the marks and what a round does with both: the announcer marks the chunk and then
-   reads the time; a round clears the time and then reads the marks. So one of the two sees the
+   consistent, like the marks and what a round does with both: the announcer marks the chunk and
+   then reads the time; a round clears the time and then reads the marks. So one of the two sees the
    other. */
 static bool make_due(_Atomic(int64_t)* due, unsigned looks) {
   int64_t at = mi_purge_time(looks);
@@ -71,7 +71,7 @@ void mi_scavenge_hint(mi_slot_ref_t ref) {
 }
 
 /* Says that this round has found something. */
-static void is_not_in_vain(void) {
+static void note_found(void) {
   if (atomic_load_explicit(&vain_rounds, memory_order_relaxed) == 0) return;
   atomic_store_explicit(&vain_rounds, 0, memory_order_relaxed);
 }
@@ -172,7 +172,7 @@ static bool note_seen(mi_segment_t* segment, mi_page_t* page, uintptr_t word) {
   bool rested = has_rested(page, word);
   if (!mi_segment_page_is_coarse(segment, page)) return rested;
   if (mi_tf_count(word) <= count_purged(page)) return true;
-  is_not_in_vain();
+  note_found();
   return false;
 }
 
@@ -191,7 +191,7 @@ static bool scavenge_page(mi_segment_t* segment, mi_page_t* page, const round_t*
        write to them any more. */
   } while (!atomic_compare_exchange_weak_explicit(&page->thread_free, &word, whole | MI_TF_BUSY,
                                                   memory_order_acquire, memory_order_relaxed));
-  is_not_in_vain();
+  note_found();
   mi_race_window();
   if (whole != 0 && !(MI_CHECKED && is_broken(page, word))) {
     mi_purge_spend(round->budget, mi_units_for(page->block_size));
@@ -228,7 +228,7 @@ mi_fenced static bool is_at_rest(const mi_page_t* page) {
          (page->in_full || page->prev != NULL) && page->retire_expire == 0;
 }
 
-/* Whether a page at rest was so at the last look, too. */
+/* Whether a page at rest was so at the last look, too. Notes that it was seen. */
 static bool was_at_rest(mi_page_t* page) {
   uintptr_t word = atomic_load_explicit(&page->thread_free, memory_order_relaxed);
   return has_rested(page, word);
@@ -285,9 +285,9 @@ static uint64_t pages_at_rest(mi_segment_t* segment, uint64_t pages) {
   return found;
 }
 
-/* Those of the `pages` that are at rest, and with which the owner is done. It may have freed a block
-   just now, without its lock: some processors let others see sooner that it counted the block than
-   that it put it on a list. The fence is after both. The caller has the lock. */
+/* Those of the `pages` that are at rest, and with which the owner is done. It may have freed a
+   block just now, without its lock: some processors let others see sooner that it counted the block
+   than that it put it on a list. The fence is after both. The caller has the lock. */
 static uint64_t settled_pages(mi_segment_t* segment, uint64_t pages, bool mine) {
   uint64_t found = pages_at_rest(segment, pages);
   return found == 0 || mine || mi_fence_threads() ? found : 0;
@@ -354,6 +354,8 @@ static rest_t scavenge_segment(mi_segment_t* segment, const round_t* round) {
       at_rest |= (uint64_t)1 << index;
       continue;
     }
+    /* At rest, but not for us to take, or not seen twice: the purger looks again; or, where there
+       is no fence, the owner. */
     if (rests && mi_fence_is_usable()) {
       rest.for_purger++;
     } else if (rests && takes) {
@@ -380,7 +382,7 @@ static void scavenge_slot(mi_slot_ref_t ref, const round_t* round) {
   mi_purge_end();
   if (rest.again) mi_scavenge_hint(ref);
   if (rest.for_purger > 0) {
-    is_not_in_vain();
+    note_found();
     announce_to_purger(ref, rest.for_purger);
   }
 }
@@ -421,8 +423,8 @@ int64_t mi_scavenge_next(void) {
   return next == 0 || (other != 0 && other < next) ? other : next;
 }
 
-/* The purger visits the slots in which only it can do something. No other thread runs this, so it is
-   kept apart. */
+/* The purger visits the slots in which only it can do something. No other thread runs this, so it
+   is kept apart. */
 static mi_noinline void look_for_purger(int64_t now, const round_t* round) {
   int64_t due = atomic_load(&purger_due);
   if (due == 0 || now < due || !atomic_compare_exchange_strong(&purger_due, &due, 0)) return;
@@ -453,5 +455,5 @@ mi_cold void mi_scavenge_forked(void) {
     if (walk.slot.index >= walk.slot.chunk->slot_count) continue;
     atomic_fetch_or(&walk.slot.chunk->to_scavenge, 1u << walk.slot.index);
   }
-  atomic_store(&next_due, mi_purge_time(2));
+  atomic_store(&next_due, mi_purge_time(LOOKS));
 }

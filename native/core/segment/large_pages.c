@@ -189,9 +189,9 @@ _Atomic(size_t) mi_large_pages_requests;
 enum { MOST_REQUESTS = 16384 };
 
 /* Prepares the chunk for requests. It is one mapping for the system, which the system divides for
-   requests and puts together again. Only parts of what was one mapping when it was first touched can
-   become one again, and be moved in one piece. False if the chunk was not prepared before: then the
-   half, which the caller holds, gets an ordinary page. */
+   requests and puts together again. Only parts of what was one mapping when it was first touched
+   can become one again, and be moved in one piece. False if the chunk was not prepared before: then
+   the half, which the caller holds, gets an ordinary page. */
 static bool is_prepared(half_t at) {
   mi_chunk_t* chunk = at.ref.chunk;
   if (atomic_exchange_explicit(&chunk->has_large, true, memory_order_relaxed)) return true;

@@ -1,6 +1,7 @@
 /* Large pages of the system (2 MiB), where it would make them everywhere; or where it gives them on
-   request, and ordinary ones are dear: in some virtual machines a fault costs 10 us and more, and in
-   a large page a fiftieth of that for each 4 KiB. Chunks have no others (mi_memory_choose_pages).
+   request, and ordinary ones are dear: in some virtual machines a fault costs 10 us and more, and
+   in a large page a fiftieth of that for each 4 KiB. Chunks have no others
+   (mi_memory_choose_pages).
 
    A large page is resident as a whole. So we ask for one only inside of blocks of 2 MiB and more,
    and only while such blocks that were allocated a little earlier, in ordinary pages, turned out to

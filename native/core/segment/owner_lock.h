@@ -21,8 +21,8 @@ typedef struct mi_owner_lock_s {
   _Alignas(64) _Atomic(uint32_t) inside;
   _Atomic(uint32_t) purger; /* the number of the helper that has the lock, or tries to; or 0 */
   _Atomic(bool) taken;      /* it is some thread's */
-  /* What `inside` was when a purger last found the owner there, and the time at which it first found
-     that, in milliseconds, its low 32 bits. Purgers write both. */
+  /* What `inside` was when a purger last found the owner there, and the time at which it first
+     found that, in milliseconds, its low 32 bits. Purgers write both. */
   _Atomic(uint32_t) seen_inside;
   _Atomic(uint32_t) seen_since;
 } mi_owner_lock_t;
@@ -33,8 +33,8 @@ enum { MI_OWNER_CALLS = (1 << 20) - 1 };
 typedef enum mi_owner_try_e {
   MI_OWNER_LOCKED,
   MI_OWNER_LATER, /* it is worth while to try again some time later */
-  /* Threads cannot be fenced; or the owner has been in one call for a second: then it must be asleep
-     there, in a function of the program that miheap has called. */
+  /* Threads cannot be fenced; or the owner has been in one call for a second: then it must be
+     asleep there, in a function of the program that miheap has called. */
   MI_OWNER_GIVEN_UP,
 } mi_owner_try_t;
 

@@ -6,7 +6,7 @@
    larger share than the waiting memory has of all committed memory. In a process that has become
    quiet it is purge_delay again. All of it is an estimate, and races only make it less exact.
 
-   Any thread may call all of these functions. */
+   Any thread may call these functions, unless a comment says otherwise. */
 #ifndef MI_PACE_H
 #define MI_PACE_H
 

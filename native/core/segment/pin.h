@@ -18,9 +18,10 @@ void mi_segment_end(mi_slot_ref_t ref);
 
 /* Pins the segment in the slot; NULL if there is none. Any thread. Until it is unpinned, its header
    and the descriptors of pages in use (mi_segment_pages_of_other) can be read: of the header, what
-   stays the same as long as the segment (page_shift, huge, header_size) and coarse_pages; of a
-   descriptor, the word thread_free, and once the caller has taken its list, all that page/holes.h
-   needs. */
+   stays the same as long as the segment (page_shift, huge, slot_index, chunk, header_size),
+   coarse_pages and lock; of a descriptor, thread_free, freer, seen and purged; once the caller has
+   taken the list, all that page/holes.h needs; and the owner's line with the owner's lock, or for a
+   guess (page/scavenge.c). */
 mi_segment_t* mi_segment_pin(mi_slot_ref_t ref);
 void mi_segment_unpin(mi_slot_ref_t ref);
 

@@ -26,7 +26,8 @@ typedef enum mi_waiting_e {
 /* Says that `units`, or as much memory, have been put aside to be purged, and announced. Once they
    are worth it, wakes or starts the purger. Any thread, in the middle of anything. */
 void mi_purger_count(mi_waiting_t kind, size_t units);
-/* Says that a thread of the program looks at all that waits, and counts anew what it leaves. */
+/* Says that the caller begins to look at all that waits of this kind, and counts anew what it
+   leaves. */
 void mi_purger_forget_count(mi_waiting_t kind);
 
 /* Whether there may be a purger by the time that one is needed. */
