@@ -729,8 +729,8 @@ mi_decl_export void mi_register_output(mi_output_fun* out, void* arg) mi_attr_no
 /* Called for misuse, for a tag, an arena or a sub-process that does not exist, and for blocks that
    cannot be had, also those that heaps lie in; not for a bad alignment or a NULL argument, nor for
    a thread's first heap, a new sub-process or reserved memory that cannot be had, of which only
-   errno or the result tells. After
-   its line if one is printed (for a block that cannot be had only with `verbose`). `err` is
+   errno or the result tells. After its line if one is printed (for a block that cannot be had only
+   with `verbose`). `err` is
      EINVAL     misuse, such as a pointer that is not ours
      EAGAIN     a double free, if the build notices it: see "Ownership" at the top
      EFAULT     a broken free list, if the build notices it: written to after a free, or freed twice

@@ -200,10 +200,9 @@ mi_os_identity_t mi_os_identity(void);
 
    It has no thread-local memory, not even errno, and must not call the C library. Of this header,
    it may call mi_os_thread_id, mi_os_is_helper, mi_os_helper_number, mi_os_helper_lives_as,
-   mi_os_helper_end_if_alone, mi_os_yield, mi_os_wait, mi_os_wake, mi_os_purge,
-   mi_os_unmap, mi_os_fence_threads and its start, mi_os_avoid_large_pages and
-   mi_os_split_large_page; and mi_os_page_size and what asks for the time, once another thread has
-   called them. */
+   mi_os_helper_end_if_alone, mi_os_yield, mi_os_wait, mi_os_wake, mi_os_purge, mi_os_unmap,
+   mi_os_fence_threads and its start, mi_os_avoid_large_pages and mi_os_split_large_page; and
+   mi_os_page_size and what asks for the time, once another thread has called them. */
 
 /* Whether the calling thread is a helper. */
 bool mi_os_is_helper(void);

@@ -219,12 +219,16 @@ static bool scavenge_page(mi_segment_t* segment, mi_page_t* page, const round_t*
    knows nothing of the fence that makes that right (segment/owner_lock.h), and looks away. */
 #define mi_fenced __attribute__((noinline, no_sanitize("thread")))
 
+/* Whether some blocks of the page are on thread_free, not all, and nobody is at work on it. */
+static bool is_free_in_part(uintptr_t word) {
+  return mi_tf_list(word) != NULL && mi_tf_state(word) == MI_TF_NORMAL && (word & MI_TF_WHOLE) == 0;
+}
+
 /* A guess, unless the caller has the owner's lock. */
 mi_fenced static bool is_at_rest(const mi_page_t* page) {
   uintptr_t word = atomic_load_explicit(&page->thread_free, memory_order_relaxed);
   size_t used = (size_t)page->used + page->uncounted;
-  return mi_tf_list(word) != NULL && mi_tf_state(word) == MI_TF_NORMAL &&
-         (word & MI_TF_WHOLE) == 0 && mi_tf_count(word) == used && page->reserved > 1 &&
+  return is_free_in_part(word) && mi_tf_count(word) == used && page->reserved > 1 &&
          (page->in_full || page->prev != NULL) && page->retire_expire == 0;
 }
 
@@ -336,9 +340,7 @@ scavenge_at_rest(mi_segment_t* segment, uint64_t pages, const round_t* round, re
    is to be one more look. */
 static bool let_go(mi_page_t* page) {
   uintptr_t word = atomic_load_explicit(&page->thread_free, memory_order_relaxed);
-  bool may_come_to_rest =
-      mi_tf_list(word) != NULL && mi_tf_state(word) == MI_TF_NORMAL && (word & MI_TF_WHOLE) == 0;
-  return !may_come_to_rest || !mi_page_set_trap(page);
+  return !is_free_in_part(word) || !mi_page_set_trap(page);
 }
 
 static rest_t scavenge_segment(mi_segment_t* segment, const round_t* round) {

@@ -109,8 +109,8 @@ mi_page_t* mi_segment_page_alloc(mi_segments_tld_t* tld, size_t block_size);
 mi_page_t* mi_segment_page_alloc_resident(mi_segments_tld_t* tld, size_t block_size);
 /* Like mi_segment_page_alloc, but from a new segment in the slot that this thread left last, and
    only where the page begins in resident memory. NULL if that slot is not free, if little of it is
-   resident any more, or if it is just being purged. Without this, a thread whose last
-   page comes and goes would begin and end a segment each time, in clean memory. */
+   resident any more, or if it is just being purged. Without this, a thread whose last page
+   comes and goes would begin and end a segment each time, in clean memory. */
 mi_page_t* mi_segment_page_alloc_left(mi_segments_tld_t* tld, size_t block_size);
 /* Like mi_segment_page_alloc, but only from this segment. `only_resident`: only where the page
    begins in resident memory. NULL if there is no such place. */

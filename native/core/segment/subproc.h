@@ -1,5 +1,5 @@
 /* Sub-processes: groups of threads that do not take over each other's memory. Any thread may call
-   any of these functions. Only its end waits, for threads that visit or hold what it leaves. */
+   any of these functions. To end one waits, for threads that visit or hold what it leaves. */
 #ifndef MI_SUBPROC_H
 #define MI_SUBPROC_H
 

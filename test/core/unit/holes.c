@@ -217,11 +217,6 @@ static void inside_of_a_block(size_t block_size) {
   memory_check();
 }
 
-static bool is_to_be_looked_at(void) {
-  mi_slot_ref_t slot = mi_segment_slot(mi_segment_of(page));
-  return (atomic_load(&slot.chunk->to_scavenge) >> slot.index & 1) != 0;
-}
-
 /* A list that the program has broken, as by freeing a block twice, is not looked at for ever. */
 static void broken_list(size_t block_size) {
   begin(block_size);
@@ -230,7 +225,7 @@ static void broken_list(size_t block_size) {
   uintptr_t kept = last->next;
   mi_block_set_next(page, last, last);
   free_in_other_thread(5, 6);
-  CHECK(!is_to_be_looked_at());
+  CHECK(!mi_scavenge_is_marked(mi_segment_slot(mi_segment_of(page))));
   last->next = kept;
   get_back();
   mi_heap_destroy(heap);
